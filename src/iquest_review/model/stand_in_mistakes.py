@@ -1,0 +1,127 @@
+"""The stand-in's rules on plain mistakes: what does something else than it says."""
+
+from iquest_review.model.stand_in_rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, look
+
+_NAN = (
+    r"(?:\bNaN|np\.nan|math\.nan|float\([\"']nan[\"']\)|(?:Double|Float|Number|double|float)\.NaN|math\.NaN\(\)|\bNAN)"
+)
+_CATCH = r"\bcatch\s{0,4}(?:\((?![^)]*\b(?:ignored?|expected|_)\b)[^)]*\)\s{0,4})?"
+
+MISTAKES: tuple[Rule, ...] = (
+    Rule(
+        "swallowed error",
+        "medium",
+        "bug",
+        (
+            look(PY, r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*(?:pass|\.\.\.)\s*$", "raw"),
+            look(
+                PY,
+                r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*$",
+                "raw",
+                then=r"^\s*(?:pass|\.\.\.)\s*$",
+            ),
+            look((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*\}", "raw"),
+            look((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*$", "raw", then=r"^\s*\}"),
+            look(JS, r"\.catch\(\s?(?:\(\s?\w*\s?\)|\w+)\s?=>\s?\{\s?\}\s?\)", "raw"),
+            look(RUBY, r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$", "raw", then=r"^\s*end\b"),
+            look(GO, r"^\s*(?:\}\s*else\s+)?if\s[^{]*\berr != nil\s*\{\s*$", "raw", then=r"^\s*\}"),
+        ),
+        "Every error caught here vanishes, so a failure looks like success and leaves no trace to search for. "
+        "Handle the errors that are expected, and let the others through.",
+        "在此捕获的错误全部消失，失败看起来就像成功，且没有任何可追查的痕迹。请只处理预期的错误，其余的应继续抛出。",
+        in_tests=False,
+    ),
+    Rule(
+        "conflict marker",
+        "high",
+        "bug",
+        (look(ANY, r"^(?:<{7} \S|>{7} \S)", "raw"),),
+        "A conflict marker of an unfinished merge was left in the file: it does not parse, or both versions are in it.",
+        "文件中留有未解决合并的冲突标记：文件将无法解析，或同时含有两个版本。",
+    ),
+    Rule(
+        "debugger left in",
+        "medium",
+        "bug",
+        (
+            look(PY, r"\b(?:i?pdb|pudb)\.set_trace\(|(?<![.\w])(?<!def )breakpoint\(\)"),
+            look(JS, r"(?:^|[{;)])\s*debugger\s*(?:;|$)"),
+            look(RUBY, r"\bbinding\.(?:pry|irb)\b|^\s*byebug\s*$"),
+            look(PHP, r"(?<![\w>:])(?<!function )(?:var_dump|dd)\("),
+            look(GO, r"\bruntime\.Breakpoint\(\)"),
+            look(CS, r"\bDebugger\.(?:Break|Launch)\(\)"),
+            look(C, r"\b__debugbreak\(\)|\braise\(SIGTRAP\)"),
+        ),
+        "A debugging aid was left in: in production it stops the process or prints internals at this line.",
+        "这里遗留了调试代码：在生产环境中它会让进程停在此行，或输出内部信息。",
+    ),
+    Rule(
+        "mutable default",
+        "medium",
+        "bug",
+        (look(PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"),),
+        "The default is created once and shared by all calls, so what one call adds the next one finds. "
+        "Use None as the default and create the value inside the function.",
+        "默认值只创建一次并由所有调用共用，一次调用加入的内容下一次还在。请以 None 作默认值，在函数内部再创建。",
+    ),
+    Rule(
+        "None compared with ==",
+        "low",
+        "convention",
+        (
+            look(
+                PY,
+                r"[^=!<>]\s?==\s{0,2}None\b",
+                "code",
+                None,
+                r"\.(?:filter|where)\(",
+                None,
+                (r"==(\s{0,2}None\b)", r"is\1"),
+            ),
+            look(
+                PY, r"!=\s{0,2}None\b", "code", None, r"\.(?:filter|where)\(", None, (r"!=(\s{0,2}None\b)", r"is not\1")
+            ),
+        ),
+        "== asks the object's own __eq__, which may answer anything (an array compares each element). "
+        "Compare with None by identity.",
+        "== 会调用对象自己的 __eq__，结果未必可靠（例如数组会逐个元素比较）。与 None 比较请用 is。",
+    ),
+    Rule(
+        "assignment in a condition",
+        "high",
+        "bug",
+        (
+            look(
+                (*JS, *C, *PHP),
+                r"\b(?:if|while)\s?\(\s?[\w.>\[\]$-]{1,120}\s?=\s?(?:-?\d[\w.]*|true|false|null|NULL|nullptr|\"\"|'')\s?\)",
+                fix=(r"(\b(?:if|while)\s?\(\s?[\w.>\[\]$-]{1,120}\s?)=", r"\1=="),
+            ),
+        ),
+        "This assigns instead of comparing: the variable is overwritten and the branch no longer depends on its value.",
+        "这里是赋值而不是比较：变量被覆盖，分支也不再取决于它原来的值。",
+    ),
+    Rule(
+        "comparison with NaN",
+        "medium",
+        "bug",
+        (look((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text"),),
+        "NaN equals nothing, not even itself, so this comparison always says the same. Ask with an is-NaN function.",
+        "NaN 不等于任何值，也不等于它自己，这个比较的结果永远相同。请用判断 NaN 的函数。",
+    ),
+    Rule(
+        "note to remove before merging",
+        "low",
+        "convention",
+        (
+            look(
+                ANY,
+                r"(?i)(?:#|//|/\*|--|<!--|^\s*[;*]).{0,40}\b(?:remove|delete|revert|undo)\b.{0,30}"
+                r"\bbefore\b.{0,15}\b(?:merg|commit|releas|ship|push)"
+                r"|(?:#|//|/\*|--|<!--)\s?(?:todo:? )?do not merge\b",
+                "raw",
+            ),
+        ),
+        "The author's own note says that this must not be merged as it stands.",
+        "作者自己的注释说明：此处不应原样合并。",
+    ),
+)

@@ -1,0 +1,217 @@
+"""The text of a prompt -> the stand-in's answer: the added lines of its diff against the tables of rules."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TypedDict
+
+from iquest_review.model.stand_in_mistakes import MISTAKES
+from iquest_review.model.stand_in_rules import BRACES, PY, Look, Rule, View
+from iquest_review.model.stand_in_security import SECURITY
+
+RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
+LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those
+MOST_ISSUES = 10  # what the prompts ask for; the summary counts the rest
+
+_FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
+_LINE = re.compile(r"([ +-])\s{0,8}(\d{1,9})\| ?(.*)$")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_WORD = re.compile(r"[A-Za-z]+")
+_STRING = r'"(?:[^"\\]|\\.)*+"?|\'(?:[^\'\\]|\\.)*+\'?|`[^`]*+`?'
+_SLASHES = re.compile(rf"({_STRING})|//.*|/\*.*?(?:\*/|$)")
+_HASHES = re.compile(rf"({_STRING})|(?:(?<=\s)|^)#.*")
+_TEST = re.compile(
+    r"(?i)(?:^|/)(?:tests?|spec|fixtures|__tests__|testdata)/|(?:^|/)test_|[_.-](?:test|spec)\.\w+$|Tests?\.\w+$"
+)
+_DOCUMENT = (".md", ".rst", ".txt", ".adoc")
+_RANK = {"high": 0, "medium": 1, "low": 2}
+
+
+class Issue(TypedDict):
+    """One finding, in the words the prompt asks for."""
+
+    file: str
+    line: int
+    quote: str
+    type: str
+    severity: str
+    description: str
+    suggestion: str | None
+
+
+class Answer(TypedDict):
+    """The whole answer."""
+
+    issues: list[Issue]
+    summary: str
+    suggestions: list[str]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A line of the new file as the prompt shows it; `text` and `code` as in stand_in_rules.View."""
+
+    number: int
+    added: bool
+    raw: str
+    text: str = ""
+    code: str = ""
+
+
+@dataclass
+class _Section:
+    path: str
+    hunks: list[list[_Shown]] = field(default_factory=lambda: [[]])
+
+
+def review(prompt: str, instructions: str | None = None) -> Answer:
+    """What the rules say of the diff in a prompt, in the language of its instructions.
+
+    The instructions are the system message where there is one; otherwise what stands before the first file.
+    """
+    sections = _sections(prompt)
+    chinese = _is_chinese(prompt.partition("=== file: ")[0] if instructions is None else instructions)
+    issues = [issue for section in sections for issue in _issues(section, chinese)]
+    issues.sort(key=lambda issue: _RANK[issue["severity"]])
+    summary = _summary(sections, len(issues), chinese)
+    return {"issues": issues[:MOST_ISSUES], "summary": summary, "suggestions": []}
+
+
+def _is_chinese(instructions: str) -> bool:
+    """Mostly Chinese: more Chinese characters than Latin words (names of keys are Latin in any language)."""
+    return len(_CJK.findall(instructions)) > len(_WORD.findall(instructions))
+
+
+def _sections(prompt: str) -> list[_Section]:
+    """The files of the diff with the lines of their new side; removed lines are gone."""
+    sections: list[_Section] = []
+    for line in prompt.split("\n"):
+        if header := _FILE.match(line):
+            sections.append(_Section(header[1]))
+        elif sections and line.startswith("@@"):
+            sections[-1].hunks.append([])
+        elif sections and (shown := _LINE.match(line.removesuffix("\r"))) and shown[1] != "-":
+            sections[-1].hunks[-1].append(_Shown(int(shown[2]), shown[1] == "+", shown[3]))
+    return sections
+
+
+def _issues(section: _Section, chinese: bool) -> Iterator[Issue]:
+    for hunk in section.hunks:
+        lines = list(_without_comments(section.path, hunk))
+        for line, following in pairwise([*lines, None]):
+            if line is not None:
+                yield from _issues_of_line(section.path, line, following, chinese)
+
+
+def _issues_of_line(path: str, line: _Shown, following: _Shown | None, chinese: bool) -> Iterator[Issue]:
+    if following is not None and following.number != line.number + 1:
+        following = None
+    if not (line.added or (following and following.added)):
+        return
+    for rule in RULES:
+        look = _matching_look(rule, path, line, following)
+        culprit = line if line.added or look is None or look.then is None else following
+        if look is not None and culprit is not None and culprit.added:
+            yield _issue(rule, look, path, culprit, chinese)
+
+
+def _matching_look(rule: Rule, path: str, line: _Shown, following: _Shown | None) -> Look | None:
+    lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
+    if lenient and not rule.in_tests:
+        return None
+    return next((look for look in rule.looks if _matches(look, path, line, following, lenient)), None)
+
+
+def _matches(look: Look, path: str, line: _Shown, following: _Shown | None, lenient: bool) -> bool:
+    if not path.endswith(look.suffixes):
+        return False
+    seen = _view(line, look.view)
+    found = look.pattern.search(seen)
+    if not found or (look.then and not (following and look.then.search(_view(following, look.view)))):
+        return False
+    value = found[1] if found.re.groups else seen
+    if look.unless and look.unless.search(value):
+        return False
+    return not (lenient and look.unless_test and look.unless_test.search(value))
+
+
+def _view(line: _Shown, view: View) -> str:
+    return {"raw": line.raw, "text": line.text, "code": line.code}[view]
+
+
+def _issue(rule: Rule, look: Look, path: str, line: _Shown, chinese: bool) -> Issue:
+    fixed = re.sub(*look.fix, line.raw, count=1) if look.fix else line.raw
+    return {
+        "file": path,
+        "line": line.number,
+        "quote": line.raw.strip(),
+        "type": rule.category,
+        "severity": rule.severity,
+        "description": rule.zh if chinese else rule.en,
+        "suggestion": fixed if fixed != line.raw else None,
+    }
+
+
+def _without_comments(path: str, hunk: list[_Shown]) -> Iterator[_Shown]:
+    """The lines of a hunk with their `text` and `code`, both empty inside a block comment or a docstring.
+
+    A hunk may begin inside one, which cannot be seen from here; then too little is looked at rather than too much.
+    """
+    inside = False
+    slashes = path.endswith(BRACES)
+    for line in hunk:
+        if len(line.raw) > LONGEST_LINE:
+            yield replace(line, raw="")
+            continue
+        was_inside, inside = inside, _inside_after(line.raw, path, inside)
+        if was_inside or (slashes and line.raw.lstrip().startswith(("* ", "*/"))):
+            yield line
+            continue
+        comment = _SLASHES if slashes else _HASHES
+        code = comment.sub(_emptied, line.raw)
+        yield replace(line, text=comment.sub(lambda match: match[1] or "", line.raw), code=code)
+
+
+def _emptied(match: re.Match[str]) -> str:
+    return match[1][0] * 2 if match[1] else ""
+
+
+def _inside_after(text: str, path: str, inside: bool) -> bool:
+    """Whether the line after this one is inside a block comment (or a triple-quoted string of Python)."""
+    if path.endswith(PY):
+        return inside ^ bool((text.count('"""') + text.count("'''")) % 2)
+    if not path.endswith(BRACES):
+        return False
+    opened, closed = text.rfind("/*"), text.rfind("*/")
+    return opened > closed if max(opened, closed) >= 0 else inside
+
+
+def _summary(sections: list[_Section], found: int, chinese: bool) -> str:
+    if not sections:
+        return _NOTHING[chinese]
+    lines = sum(line.added for section in sections for hunk in section.hunks for line in hunk)
+    files = len({section.path for section in sections})
+    words = {
+        "lines": _count(lines, ("added line", "行新增代码"), chinese),
+        "files": _count(files, ("file", "个文件"), chinese),
+        "found": _count(found, ("time", "处"), chinese),
+        "left": _LEFT[chinese].format(found - MOST_ISSUES) if found > MOST_ISSUES else "",
+    }
+    return _LOOKED[chinese].format(**words)
+
+
+def _count(number: int, noun: tuple[str, str], chinese: bool) -> str:
+    return f"{number} {noun[chinese]}{'' if chinese or number == 1 else 's'}"
+
+
+# English, Chinese
+_NOTHING = (
+    "The prompt held no diff that the built-in rules can read: nothing was looked at, and no model judged the change.",
+    "提示中没有内置规则能读取的差异，因此什么都没有检查，也没有模型评判此变更。",
+)
+_LOOKED = (
+    "Built-in rules looked at {lines} in {files} and matched {found}{left}. No model judged the change.",
+    "内置规则检查了 {files}中的 {lines}，命中 {found}{left}。没有模型评判此变更。",
+)
+_LEFT = (" ({} not listed)", "（其中 {} 处未列出）")

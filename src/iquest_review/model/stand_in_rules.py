@@ -1,0 +1,66 @@
+"""What a rule of the stand-in is; the tables are in stand_in_security.py and stand_in_mistakes.py.
+
+A rule earns its place by precision: a near miss that is sound code must stay silent, so the patterns ask for
+the whole tell-tale shape. They only ever see lines of at most a few thousand characters, and repeat nothing
+inside a repetition, so a hostile line costs no more than an honest one.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+View = Literal["raw", "text", "code"]
+"""raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
+
+ANY = ("",)
+PY = (".py", ".pyi")
+JS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".vue")
+JAVA = (".java", ".kt", ".scala")
+GO = (".go",)
+RUBY = (".rb", ".rake")
+PHP = (".php",)
+C = (".c", ".h", ".cc", ".cpp", ".cxx", ".hpp")
+CS = (".cs",)
+SHELL = (".sh", ".bash", ".zsh", ".yml", ".yaml", "Dockerfile", "Makefile")
+YAML = (".yml", ".yaml")
+BRACES = (*JS, *JAVA, *GO, *PHP, *C, *CS)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One shape of a mistake in some languages; `then` must match the next line of the new file."""
+
+    suffixes: tuple[str, ...]
+    pattern: re.Pattern[str]
+    view: View = "code"
+    then: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None  # searched in the first group of the match, or in the whole line
+    unless_test: re.Pattern[str] | None = None  # the same, in tests and documents only
+    fix: tuple[str, str] | None = None  # a pattern and its replacement that make the line right
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A mistake: its shapes, how bad it is, and what to say about it in English and in Chinese."""
+
+    name: str
+    severity: Literal["high", "medium", "low"]
+    category: Literal["bug", "security", "performance", "convention", "simplification"]
+    looks: tuple[Look, ...]
+    en: str
+    zh: str
+    in_tests: bool = True
+
+
+def look(
+    suffixes: tuple[str, ...],
+    pattern: str,
+    view: View = "code",
+    then: str | None = None,
+    unless: str | None = None,
+    unless_test: str | None = None,
+    fix: tuple[str, str] | None = None,
+) -> Look:
+    """Compile one shape."""
+    second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
+    return Look(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)

@@ -1,0 +1,204 @@
+"""The stand-in's rules on security: what lets somebody else in."""
+
+from iquest_review.model.stand_in_rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, look
+
+_CREDENTIAL = r"(?i)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
+_PLACEHOLDER = (
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|\$|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
+    r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
+)
+_SOFT = r"(?i)test|fake|mock|secret|passw|foo|bar|abc|123|sample|invalid|wrong"
+_SQL = (
+    r"(?i:SELECT\s[^\"'`{}]{1,300}?\sFROM\s{1,4}\S|INSERT\s{1,4}INTO\s{1,4}\w"
+    r"|DELETE\s{1,4}FROM\s{1,4}\w|UPDATE\s{1,4}[\w.]{1,60}\s{1,4}SET\s)"
+)
+_ADDED_TO = r"\s{0,4}[+%]\s{0,4}(?![A-Z_0-9]+\b)[A-Za-z_$]"  # an ALL_CAPS name is a constant of the program
+_WEAK_HASH = (
+    r"(?i)(?<![a-z])(?:md5|sha1)\(|\.(?:md5|sha1)\(|getInstance\(\"(?:MD5|SHA-?1)\"|createHash\([\"'](?:md5|sha1)"
+    r"|Digest::(?:MD5|SHA1)|(?:md5|sha1)\.(?:Sum|New|Create|HashData)\("
+)
+SECURITY: tuple[Rule, ...] = (
+    Rule(
+        "hard-coded credential",
+        "high",
+        "security",
+        (
+            look(
+                ANY,
+                r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
+                r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
+                "text",
+                unless=r"EXAMPLE",
+            ),
+            look(
+                ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\bredacted\b[^\"']*)[\"']", "text"
+            ),
+            look(
+                ANY,
+                _CREDENTIAL + r"[\"']?\s{0,4}(?::\s?[\w.]{1,20}\s?)?(?::=|=>|[:=])\s{0,4}[\"']([^\"'\s]{8,200})[\"']",
+                "text",
+                unless=_PLACEHOLDER,
+                unless_test=_SOFT,
+            ),
+            look(YAML, _CREDENTIAL + r":\s{1,4}([^\s\"'|>&*!{\[]{8,200})$", "text", None, _PLACEHOLDER, _SOFT),
+        ),
+        "This writes a credential into the repository, where everyone who can read the history has it from now on. "
+        "Read it from the environment or a secret store, and replace the one that was committed.",
+        "这里把凭据写进了仓库，此后凡能读取历史的人都能得到它。请从环境变量或密钥库读取，并更换已提交的凭据。",
+    ),
+    Rule(
+        "SQL from text",
+        "high",
+        "security",
+        (
+            look(PY, rf"\b[rR]?[fF][\"']{{1,3}}\s{{0,4}}{_SQL}[^{{]*\{{(?!placeholders|marks)", "text"),
+            look(PY, rf"[\"']{_SQL}[^\"]*[\"']\.format\(", "text"),
+            look((*PY, *JS, *JAVA, *GO, *CS, *C), rf"\"\s{{0,4}}{_SQL}[^\"]*\"{_ADDED_TO}", "text"),
+            look((*PY, *JS), rf"'\s{{0,4}}{_SQL}[^']*'{_ADDED_TO}", "text"),
+            look(JS, rf"(?<![\w\])])`\s{{0,4}}{_SQL}[^`$]*\$\{{", "text"),
+            look(RUBY, rf"\"{_SQL}[^\"#]*#\{{", "text"),
+            look(PHP, rf"\"{_SQL}[^\"$]*(?:\$\w|\{{\$|\"\s?\.\s?\$)", "text"),
+            look(PHP, rf"'{_SQL}[^']*'\s?\.\s?\$", "text"),
+            look((*GO, *JAVA, *C), rf"(?:printf|format)\((?:[^\"`]{{0,60}},)?\s?[\"`]{_SQL}[^\"`%]*%[svd]", "text"),
+            look(GO, rf"Sprintf\([\"`]{_SQL}[^\"`%]*%[svq]", "text"),
+            look(CS, rf"\$@?\"{_SQL}[^\"{{]*\{{", "text"),
+        ),
+        "The SQL statement is assembled from text, so a value with a quote in it changes the statement: an injection "
+        "when any part comes from outside. Pass the values as parameters of the query.",
+        "SQL 语句由文本拼接而成，值里带有引号就会改变语句；若任何部分来自外部，就是注入漏洞。请改用查询参数传值。",
+    ),
+    Rule(
+        "shell with text",
+        "high",
+        "security",
+        (
+            look(
+                PY,
+                r"\bsubprocess\.\w+\((?=.*\bshell\s?=\s?True)\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
+                "text",
+            ),
+            look(PY, r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))", "text"),
+            look(
+                JS,
+                r"(?:(?<![.\w])exec|child_process\.exec|\bcp\.exec|execSync)\(\s?(?:`[^`$]*\$\{|\"[^\"]*\"\s?\+|'[^']*'\s?\+)",
+                "text",
+            ),
+            look(JAVA, r"getRuntime\(\)\.exec\(\s?\"[^\"]*\"\s?\+", "text"),
+            look(RUBY, r"(?<![.\w])(?:system|exec)[ (]\s?\"[^\"#]*#\{", "text", unless=r"[Ss]hellescape"),
+            look(
+                PHP,
+                r"(?<![\w>])(?:exec|shell_exec|system|passthru)\(\s?(?:\"[^\"$]*\$|[\"'].*[\"']\s?\.\s?\$)",
+                "text",
+                unless=r"escapeshell",
+            ),
+            look(
+                GO,
+                r"exec\.Command(?:Context)?\([^\"]*\"(?:sh|bash)\", \"-c\", (?:fmt\.Sprintf|\"[^\"]*\"\s?\+)",
+                "text",
+            ),
+            look(CS, r"Process\.Start\(.*\"/[cC] [^\"]*\"\s?\+", "text"),
+        ),
+        "A shell command is built from text, so a value holding ; or $( ) runs a command of its own. "
+        "Call the program with a list of arguments and no shell.",
+        "这里用文本拼出 shell 命令，值中若含有 ; 或 $( ) 就会执行另外的命令。请不经 shell，以参数列表直接调用程序。",
+    ),
+    Rule(
+        "evaluation of a value",
+        "high",
+        "security",
+        (
+            look(PY, r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}[A-Za-z_]"),
+            look(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
+            look(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
+            look(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
+            look((".sh", ".bash", ".zsh"), r"(?:^|[;&|]\s?)\s*eval\s{1,4}\"?\$[A-Za-z_{1-9@*]", "text"),
+        ),
+        "The value is run as code, so whoever controls it controls the process. "
+        "Parse the value, or choose from a table of known functions.",
+        "这里把值当作代码执行，谁能控制这个值，谁就能控制整个进程。请改为解析该值，或从已知函数表中选择。",
+    ),
+    Rule(
+        "TLS verification off",
+        "high",
+        "security",
+        (
+            look(PY, r"\bverify\s?=\s?False\b", fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True")),
+            look(PY, r"\b_create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
+            look(GO, r"\bInsecureSkipVerify:\s{0,4}true\b", fix=(r"(InsecureSkipVerify:\s{0,4})true", r"\1false")),
+            look(JS, r"\brejectUnauthorized:\s{0,4}false\b", fix=(r"(rejectUnauthorized:\s{0,4})false", r"\1true")),
+            look(JS, r"\bNODE_TLS_REJECT_UNAUTHORIZED\b[\"']?\]?\s?=\s?[\"']?0", "text"),
+            look(SHELL, r"\bcurl\s(?:[^|;&]*\s)?(?:-[a-zA-Z]{0,6}k[a-zA-Z]{0,6}|--insecure)(?=\s|$)", "text"),
+            look(SHELL, r"\bwget\s[^|;&]*--no-check-certificate\b|\bGIT_SSL_NO_VERIFY=[\"']?(?:1|true)", "text"),
+            look((*PHP, *C), r"\bCURLOPT_SSL_VERIFYPEER\s?(?:,|=>)\s{0,4}(?i:false|0L?)\b"),
+            look(RUBY, r"\bOpenSSL::SSL::VERIFY_NONE\b"),
+            look(JAVA, r"\b(?:NoopHostnameVerifier|TrustAllStrategy|ALLOW_ALL_HOSTNAME_VERIFIER)\b", unless=r"^import"),
+            look(CS, r"\bServerCertificate\w*Callback\b.*=>\s?true\b|\bDangerousAcceptAnyServerCertificate"),
+        ),
+        "The server's certificate is no longer checked, so anyone on the network path can read and change the traffic. "
+        "Leave the check on, and trust the private CA where there is one.",
+        "这里不再校验服务器证书，网络路径上的任何人都能读取并篡改通信。请保持校验；若使用私有 CA，请将其加入信任。",
+        in_tests=False,
+    ),
+    Rule(
+        "weak password hash",
+        "high",
+        "security",
+        (
+            look(ANY, rf"^(?=.*(?i:passw))(?=.*(?:{_WEAK_HASH.removeprefix('(?i)')}))", "text", None, r"(?i)md5sum"),
+            look((*PY, *JAVA, *GO, *CS), _WEAK_HASH, "text", then=r"(?i)\bpassw"),
+        ),
+        "MD5 and SHA-1 are so fast that stolen password hashes are guessed within hours. "
+        "Use a password hash: bcrypt, scrypt or Argon2.",
+        "MD5 和 SHA-1 太快，口令散列一旦泄露，数小时内即可被猜出。请使用口令散列算法：bcrypt、scrypt 或 Argon2。",
+        in_tests=False,
+    ),
+    Rule(
+        "writable by everyone",
+        "medium",
+        "security",
+        (
+            look(
+                SHELL,
+                r"\bchmod\s(?:-\w+\s)?(?:0?777|a\+rwx|[ao]\+w)(?=\s|$)",
+                "text",
+                fix=(r"\b(0?)777\b", r"\g<1>755"),
+            ),
+            look((*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*0o777\b", fix=(r"0o777\b", "0o755")),
+            look((*GO, *PHP, *C, *RUBY), r"\b[Cc]hmod[( ].*\b0o?777\b", fix=(r"\b(0o?)777\b", r"\g<1>755")),
+            look(JAVA, r"\.setWritable\(true, ?false\)"),
+        ),
+        "Every user of the machine may now change this file, also the ones that only run another service. "
+        "Give write access to its owner only.",
+        "这样一来，机器上的任何用户都能修改该文件，包括只运行其他服务的用户。请只把写权限给文件的所有者。",
+    ),
+    Rule(
+        "unsafe deserialisation",
+        "high",
+        "security",
+        (
+            look(PY, r"\bc?[pP]ickle\.loads\(|\bmarshal\.loads\("),
+            look(PY, r"\byaml\.load\([^)]", "code", None, r"Loader", None, (r"\byaml\.load\(", "yaml.safe_load(")),
+            look(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
+            look(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),
+            look(JAVA, r"\bnew ObjectInputStream\(\s?\w*(?:[rR]equest|[sS]ocket)\w*\.getInputStream"),
+            look(CS, r"\bnew BinaryFormatter\("),
+        ),
+        "Loading this format can run code that the data names, so data from outside takes over the process. "
+        "Use a format that only holds values, such as JSON.",
+        "加载这种格式时可能执行数据中指定的代码，来自外部的数据因此能接管进程。请改用只承载数据的格式，例如 JSON。",
+        in_tests=False,
+    ),
+    Rule(
+        "unbounded copy",
+        "high",
+        "security",
+        (
+            look(C, r"(?<![\w.>])gets\(\s?\w"),
+            look(C, r"(?<![\w.>])(?:strcpy|strcat)\(\s?[^,\"]{1,120},\s?(?!\")[\w*&(]"),
+            look(C, r"(?<!\w)f?scanf\([^\"]{0,60}\"[^\"]*%s", "text"),
+        ),
+        "Nothing bounds what is written here: an input longer than the buffer overwrites the memory behind it. "
+        "Use a call that takes the size of the buffer.",
+        "这里写入的长度没有上限：输入比缓冲区长时，会覆盖其后的内存。请使用带缓冲区大小参数的函数。",
+    ),
+)
