@@ -1,0 +1,161 @@
+"""Draft notes: a review held back until it is published.
+
+Sources: GitLab's lib/api/draft_notes.rb, app/models/draft_note.rb, app/services/draft_notes/*.rb.
+"""
+
+import json
+
+from tests.doubles.gitlab_discussions import find_discussion
+from tests.doubles.gitlab_http import Refused, Response
+from tests.doubles.gitlab_note_model import CommandsOnly, NotSaved, create_note, reply_to, resolve
+from tests.doubles.gitlab_notes import writable
+from tests.doubles.gitlab_positions import complete, place, position_params
+from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, bad_request, invalid, message, paginate, route
+from tests.doubles.gitlab_state import DraftNote, Json, MergeRequest
+
+DRAFTS = MERGE_REQUEST + "/draft_notes"
+MOST_POSITION_BYTES = 100 * 1024
+
+
+def _draft_json(merge_request: MergeRequest, draft: DraftNote) -> Json:
+    return {
+        "id": draft.id,
+        "author_id": draft.author.id,
+        "merge_request_id": merge_request.id,
+        "note": draft.note,
+        "resolve_discussion": draft.resolve_discussion,
+        "discussion_id": draft.discussion_id,
+        "commit_id": draft.commit_id,
+        "line_code": draft.line_code,
+        "position": draft.position,
+    }
+
+
+def _own(call: Call, merge_request: MergeRequest) -> list[DraftNote]:
+    """Nobody sees anybody else's drafts."""
+    return [draft for draft in merge_request.draft_notes if draft.author is call.user]
+
+
+def _find(call: Call, merge_request: MergeRequest) -> DraftNote:
+    number = call.number("draft_note_id")
+    for draft in _own(call, merge_request):
+        if draft.id == number:
+            return draft
+    raise Refused(message("404 Not found", 404))
+
+
+def _position(call: Call) -> Json | None:
+    faults: list[str] = []
+    position = position_params(call.params.get("position"), faults)
+    if faults:
+        raise Refused(invalid(", ".join(faults)))
+    if position and len(json.dumps(position)) > MOST_POSITION_BYTES:
+        raise Refused(message({"position": ["is too large"]}, 400))
+    return position
+
+
+@route("GET", DRAFTS)
+def list_drafts(call: Call) -> Response:
+    merge_request = call.merge_request()
+    return paginate(call, [_draft_json(merge_request, draft) for draft in _own(call, merge_request)])
+
+
+@route("GET", DRAFTS + "/:draft_note_id")
+def get_draft(call: Call) -> Response:
+    merge_request = call.merge_request()
+    return Response.of(_draft_json(merge_request, _find(call, merge_request)))
+
+
+@route("POST", DRAFTS)
+def post_draft(call: Call) -> Response:
+    """The parameter is `note`. No line is checked here: a wrong one is found, and lost, when it is published."""
+    text, position = call.required_text("note"), _position(call)
+    merge_request = writable(call)
+    if not text.strip():
+        raise Refused(message({"note": ["can't be blank"]}, 400))
+    draft = DraftNote(call.instance.next_id(), call.user, text, _kept(position))
+    draft.resolve_discussion = bool(call.flag("resolve_discussion"))
+    if thread := call.params.get("in_reply_to_discussion_id"):
+        _attach(call, merge_request, draft, str(thread))
+    draft.line_code = _line_code(call, merge_request, draft.position)
+    merge_request.draft_notes.append(draft)
+    return Response.of(_draft_json(merge_request, draft), 201)
+
+
+def _kept(position: Json | None) -> Json | None:
+    """An incomplete position silently makes a note without one."""
+    return position if position and complete(position) else None
+
+
+def _line_code(call: Call, merge_request: MergeRequest, position: Json | None) -> str | None:
+    try:
+        return place(call.instance, merge_request, position).line_code if position else None
+    except Refused:
+        return None  # unknown SHAs trouble nobody before the publishing
+
+
+def _attach(call: Call, merge_request: MergeRequest, draft: DraftNote, thread: str) -> None:
+    call.arguments["discussion_id"] = thread
+    find_discussion(call, merge_request)
+    if any(other.discussion_id == thread for other in _own(call, merge_request)):
+        raise Refused(message({"discussion_id": ["has already been taken"]}, 400))
+    if draft.resolve_discussion and not (merge_request.author is call.user or call.may("developer", merge_request)):
+        raise Refused(message({"base": ["User is not allowed to resolve thread"]}, 400))
+    draft.discussion_id = thread
+
+
+@route("PUT", DRAFTS + "/:draft_note_id")
+def put_draft(call: Call) -> Response:
+    """A change that does not repeat the position wipes it."""
+    merge_request = call.merge_request()
+    if not str(call.params.get("note") or "").strip():
+        raise Refused(bad_request("Missing params to modify"))
+    draft, draft_position = _find(call, merge_request), _kept(_position(call))
+    draft.note, draft.position = str(call.params["note"]), draft_position
+    draft.line_code = _line_code(call, merge_request, draft.position)
+    return Response.of(_draft_json(merge_request, draft))
+
+
+@route("DELETE", DRAFTS + "/:draft_note_id")
+def delete_draft(call: Call) -> Response:
+    merge_request = call.merge_request()
+    merge_request.draft_notes.remove(_find(call, merge_request))
+    return Response(204)
+
+
+@route("POST", DRAFTS + "/bulk_publish")
+def bulk_publish(call: Call) -> Response:
+    """204, also when notes were lost on the way: gitlab-org/gitlab issue 579609."""
+    merge_request = writable(call)
+    for draft in _own(call, merge_request):
+        _publish(call, merge_request, draft)
+    return Response(204)
+
+
+@route("PUT", DRAFTS + "/:draft_note_id/publish")
+def publish_one(call: Call) -> Response:
+    merge_request = writable(call)
+    _publish(call, merge_request, _find(call, merge_request))
+    return Response(204)
+
+
+def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+    """A note that fails its validation is not saved, and its draft is deleted all the same."""
+    merge_request.draft_notes.remove(draft)
+    try:
+        if draft.discussion_id:
+            _publish_reply(call, merge_request, draft)
+            return
+        anchor = place(call.instance, merge_request, draft.position) if draft.position else None
+        kind = "DiffNote" if anchor else "DiscussionNote"
+        create_note(call.instance, merge_request, draft.author, draft.note, type=kind, anchor=anchor)
+    except (NotSaved, CommandsOnly, Refused):
+        return
+
+
+def _publish_reply(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+    """Without resolve_discussion a reply opens a resolved thread again."""
+    thread = next(thread for thread in merge_request.discussions if thread.id == draft.discussion_id)
+    reply_to(call.instance, merge_request, thread, draft.author, draft.note)
+    for note in thread.notes:
+        resolve(call.instance, note, draft.author, draft.resolve_discussion)

@@ -1,0 +1,92 @@
+"""git as the double's Gitaly: every diff, blob and commit it serves comes from a real repository."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+# No configuration of the machine may change what a diff looks like.
+SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index", "--find-renames=30%")
+PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """One file of a diff, as git names it, with its patch."""
+
+    old_path: str
+    new_path: str
+    old_mode: str
+    new_mode: str
+    status: str
+    patch: bytes
+
+    @property
+    def hunks(self) -> bytes:
+        start = b"\n@@ " in self.patch and self.patch.index(b"\n@@ ") + 1
+        return self.patch[start:] if start else b""
+
+    @property
+    def binary(self) -> bool:
+        return b"\nBinary files " in self.patch and not self.hunks
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository on disk, bare or not."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> bytes:
+        argv = ["git", "--literal-pathspecs", "-c", "safe.directory=*", *arguments]
+        ran = subprocess.run(argv, cwd=self.path, env={**os.environ, **SETTINGS}, capture_output=True, check=True)
+        return ran.stdout
+
+    def directory(self) -> Path:
+        return Path(os.fsdecode(self.git("rev-parse", "--absolute-git-dir")).rstrip("\n"))
+
+    def commit(self, revision: str) -> str | None:
+        """The full SHA of a revision, None when the repository does not know it."""
+        if not revision or revision.startswith("-"):
+            return None
+        try:
+            return self.git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+        except subprocess.CalledProcessError:
+            return None
+
+    def blob(self, revision: str, path: str) -> bytes | None:
+        try:
+            return self.git("cat-file", "blob", f"{revision}:{path}")
+        except subprocess.CalledProcessError:
+            return None
+
+    def merge_base(self, one: str, other: str) -> str:
+        return self.git("merge-base", one, other).decode().strip()
+
+    def patch(self, base: str, head: str, *paths: str) -> bytes:
+        return self.git(*DIFF, *PREFIXES, base, head, "--", *paths)
+
+    def changed_files(self, base: str, head: str, *paths: str) -> list[ChangedFile]:
+        rows = self.git(*DIFF, "--raw", "-z", base, head, "--", *paths).split(b"\0")[:-1]
+        patches = split_patch(self.patch(base, head, *paths))
+        files = []
+        while rows:
+            old_mode, new_mode, _, _, status = rows.pop(0).decode().removeprefix(":").split(" ")
+            old_path = os.fsdecode(rows.pop(0))
+            new_path = os.fsdecode(rows.pop(0)) if status[0] in "RC" else old_path
+            # git shows a change of type, a file turned into a link, as a deletion and an addition.
+            patch = patches.pop(0) + (patches.pop(0) if status == "T" else b"")
+            files.append(ChangedFile(old_path, new_path, old_mode, new_mode, status[0], patch))
+        return files
+
+    def commits(self, base: str, head: str) -> list[list[str]]:
+        """Newest first: sha, parents, author, mail, date, message."""
+        log = self.git("log", "-z", "--format=%H%x01%P%x01%an%x01%ae%x01%cI%x01%B", f"{base}..{head}")
+        return [row.split("\x01") for row in log.decode(errors="replace").split("\0") if row]
+
+
+def split_patch(patch: bytes) -> list[bytes]:
+    """One patch a file. A line of content starts with a space, +, - or a backslash, so no header is mistaken."""
+    parts = (b"\n" + patch).split(b"\ndiff --git ")[1:]
+    return [b"diff --git " + part + (b"" if part.endswith(b"\n") else b"\n") for part in parts]
