@@ -117,8 +117,9 @@ class GitLabDouble:
         """Let a token be revoked or expired."""
         self.instance.tokens[token].refused_because = because
 
-    def add_project(self, id: int, path: str, repository: Path | None = None) -> None:  # noqa: A002 - GitLab's name
-        self.instance.add_project(id, path, repository)
+    def add_project(self, id: int, path: str, repository: Path | None = None, *, public: bool = False) -> None:  # noqa: A002
+        """A project and the git repository it serves; without one its merge requests need a raw_diff."""
+        self.instance.add_project(id, path, repository, public)
 
     def move_project(self, id: int, path: str) -> None:  # noqa: A002
         project = self.instance.projects[id]

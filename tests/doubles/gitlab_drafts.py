@@ -127,21 +127,25 @@ def delete_draft(call: Call) -> Response:
 def bulk_publish(call: Call) -> Response:
     """204, also when notes were lost on the way: gitlab-org/gitlab issue 579609."""
     merge_request = writable(call)
-    for draft in _own(call, merge_request):
+    drafts = _own(call, merge_request)
+    for draft in drafts:
         _publish(call, merge_request, draft)
+    for draft in drafts:
+        merge_request.draft_notes.remove(draft)
     return Response(204)
 
 
 @route("PUT", DRAFTS + "/:draft_note_id/publish")
 def publish_one(call: Call) -> Response:
     merge_request = writable(call)
-    _publish(call, merge_request, _find(call, merge_request))
+    draft = _find(call, merge_request)
+    _publish(call, merge_request, draft)
+    merge_request.draft_notes.remove(draft)
     return Response(204)
 
 
 def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
-    """A note that fails its validation is not saved, and its draft is deleted all the same."""
-    merge_request.draft_notes.remove(draft)
+    """A note that fails its validation is not saved, and nobody is told."""
     try:
         if draft.discussion_id:
             _publish_reply(call, merge_request, draft)
@@ -149,7 +153,7 @@ def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
         anchor = place(call.instance, merge_request, draft.position) if draft.position else None
         kind = "DiffNote" if anchor else "DiscussionNote"
         create_note(call.instance, merge_request, draft.author, draft.note, type=kind, anchor=anchor)
-    except (NotSaved, CommandsOnly, Refused):
+    except (NotSaved, CommandsOnly):
         return
 
 

@@ -11,7 +11,7 @@ import subprocess
 
 from tests.doubles.gitlab_http import Refused, Request, Response
 from tests.doubles.gitlab_repository import SETTINGS
-from tests.doubles.gitlab_state import ROLES, Instance, Project, Token
+from tests.doubles.gitlab_state import Instance, Project, Token
 
 SERVICE = re.compile(r"/(?P<path>.+)\.git(?P<service>/info/refs|/git-upload-pack|/git-receive-pack)")
 CONFIG = {"uploadpack.allowAnySHA1InWant": "true", "safe.directory": "*"}
@@ -49,7 +49,7 @@ def _authenticated(instance: Instance, request: Request) -> Token:
 
 def _project(instance: Instance, token: Token, path: str) -> Project | None:
     for project in instance.projects.values():
-        if project.path == path and token.user.level(project) >= ROLES["reporter"]:
+        if project.path == path and token.user.may_read(project, "reporter"):
             return project
     return None
 

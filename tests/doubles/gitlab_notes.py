@@ -17,7 +17,7 @@ TOO_MANY_NOTES = {"error": "This endpoint has been requested too many times. Try
 
 def writable(call: Call) -> MergeRequest:
     merge_request = call.merge_request()
-    if merge_request.locked and not call.may("developer", merge_request):
+    if merge_request.locked and not call.may("guest", merge_request):  # locked is for members only
         raise Refused(message("403 Forbidden", 403))
     return merge_request
 

@@ -122,8 +122,7 @@ def judge(instance: Instance, merge_request: MergeRequest, position: Json, numbe
             anchor.errors |= NO_LINE_CODE
     if not complete(position):
         # With a line but no path GitLab finds the position wanting; with neither line it misses the line code too.
-        neither = text and not (position.get("old_line") or position.get("new_line"))
-        anchor.errors = {**(NO_LINE_CODE if neither else {}), "position": ["is incomplete"]}
+        anchor.errors = {**(NO_LINE_CODE if text and _lineless(position) else {}), "position": ["is incomplete"]}
     elif not _fits_schema(position):
         anchor.errors["position"] = ["must be a valid json schema"]
     return anchor
@@ -133,10 +132,14 @@ def complete(position: Json) -> bool:
     """GitLab: lib/gitlab/diff/formatters/*.rb."""
     old_path, new_path = position.get("old_path"), position.get("new_path")
     if position["position_type"] == "text":
-        return bool((old_path or new_path) and (position.get("old_line") or position.get("new_line")))
+        return bool(old_path or new_path) and not _lineless(position)
     if position["position_type"] == "file":
         return bool(old_path and new_path)
     return all(position.get(name) is not None for name in ("x", "y", "width", "height"))
+
+
+def _lineless(position: Json) -> bool:
+    return position.get("old_line") is None and position.get("new_line") is None
 
 
 def _fits_schema(position: Json) -> bool:

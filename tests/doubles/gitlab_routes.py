@@ -35,7 +35,7 @@ class Call:
         """By number or by path. No access reads the same as no project: GitLab tells nobody what exists."""
         wanted = self.arguments["id"]
         for project in self.instance.projects.values():
-            if self.user.level(project) > ROLES["none"]:
+            if self.user.may_read(project):
                 if wanted in (str(project.id), project.path):
                     return project
                 if wanted in project.old_paths:
@@ -53,7 +53,7 @@ class Call:
     def merge_request(self) -> MergeRequest:
         project = self.project()
         iid = integer(self.arguments["iid"], "merge_request_iid")
-        if self.user.level(project) < ROLES["reporter"] or iid not in project.merge_requests:
+        if not self.user.may_read(project, "reporter") or iid not in project.merge_requests:
             raise Refused(message("404 Not found", 404))
         return project.merge_requests[iid]
 

@@ -37,6 +37,9 @@ class User:
     def level(self, project: "Project") -> int:
         return ROLES[self.roles.get(project.id, self.role)]
 
+    def may_read(self, project: "Project", role: str = "guest") -> bool:
+        return project.public or self.level(project) >= ROLES[role]
+
     def json(self) -> Json:
         web_url = f"{EXTERNAL_URL}/{self.name}"
         return {"id": self.id, "username": self.name, "name": self.name, "state": "active", "web_url": web_url}
@@ -57,6 +60,7 @@ class Project:
     id: int
     path: str
     repository: Repository | None
+    public: bool = False
     old_paths: list[str] = field(default_factory=list)
     merge_requests: dict[int, "MergeRequest"] = field(default_factory=dict)
 
@@ -67,7 +71,7 @@ class Project:
             "path": self.path.rsplit("/", 1)[-1],
             "path_with_namespace": self.path,
             "default_branch": "main",
-            "visibility": "private",
+            "visibility": "public" if self.public else "private",
             "web_url": f"{EXTERNAL_URL}/{self.path}",
             "http_url_to_repo": f"{EXTERNAL_URL}/{self.path}.git",
         }
@@ -217,7 +221,7 @@ class Instance:
             self.users[name] = User(self.next_id(), name, "developer")
         return self.users[name]
 
-    def add_project(self, number: int, path: str, repository: Path | None) -> Project:
-        project = Project(number, path, Repository(repository) if repository else None)
+    def add_project(self, number: int, path: str, repository: Path | None, public: bool) -> Project:
+        project = Project(number, path, Repository(repository) if repository else None, public)
         self.projects[number] = project
         return project
