@@ -34,7 +34,8 @@ class LlamaServer(Server):
     wrong_method = unknown_path
 
     def bad_json(self, text: str) -> Answer:
-        return self.error(500, "[json.exception.parse_error.101] parse error: syntax error while parsing value")
+        where = f"parse error at line 1, column {len(text) + 1}"
+        return self.error(500, f"[json.exception.parse_error.101] {where}: syntax error while parsing value")
 
     def get(self, path: str) -> Answer | None:
         if path == "/health":

@@ -285,7 +285,7 @@ class Vllm(Server):
         if kind not in ("text", "json_object", "json_schema"):
             text = "Input should be 'text', 'json_object' or 'json_schema'"
             where = "{'type': 'literal_error', 'loc': 'body.response_format.type', 'msg': "
-            raise Refusal(self.invalid(f'1 validation error:\n  {where}"{text}"}}', "body.response_format.type"))
+            raise Refusal(self.invalid(f'6 validation errors:\n  {where}"{text}"}}', "body.response_format.type"))
         if kind == "json_schema" and not isinstance((asked.get("json_schema") or {}).get("schema"), dict):
             text = "When response_format type is 'json_schema', the 'json_schema' field must be provided. "
             raise self.refuse(400, f"{text}(parameter=response_format)", "response_format")
