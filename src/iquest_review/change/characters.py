@@ -1,0 +1,26 @@
+"""Characters that are there and cannot be seen, or that act on whoever shows them."""
+
+import re
+
+# C0 and C1 controls but TAB and LF, soft hyphen, fillers, zero-width and bidirectional controls, line and paragraph
+# separators, variation selectors but the emoji one, byte order mark, interlinear marks, tags, lone surrogates.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with every unseen character written as its escape, \\u202e for a right-to-left override."""
+    return _UNSEEN.sub(_escape, text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line of at most `limit` characters, all of them visible."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,155 @@
+"""argv and environ -> exit code. The only SystemExit, and the only place that catches everything."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from iquest_review import __version__, settings
+from iquest_review.errors import ReviewError
+
+_EXAMPLES = {
+    "review": """examples:
+  iquest-review review                                     in a merge-request pipeline: everything comes from GitLab
+  git diff main... | iquest-review review --diff -         a diff from standard input; nothing is posted
+  iquest-review review --base main                         the branch you are on; nothing is posted
+  iquest-review review --project group/app --merge-request 7""",
+    "preview": """example:
+  iquest-review preview --base main                        what the model would be shown; asks nobody""",
+    "publish": """example:
+  iquest-review publish iquest-review/review.json          posts what `review --dry-run` kept""",
+    "stand-in": """example:
+  iquest-review stand-in --port 8000                       then: --api-url http://127.0.0.1:8000/v1""",
+}
+_EPILOG = """exit codes: 0 reviewed, or nothing to review; 1 a finding reached --fail-on; 2 wrong settings or usage;
+3 the model gave no usable review; 4 git or GitLab failed (the review is kept); 130 interrupted
+
+example:
+  git diff main... | iquest-review review --diff -"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command `iquest-review`; raises SystemExit."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except ReviewError as error:
+        code = _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        code = _fail("interrupted", 130)
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # nobody wants a traceback in a merge request; -v shows it
+        if arguments.verbose:
+            raise
+        code = _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
+    raise SystemExit(code)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "stand-in":
+        return _stand_in(arguments.port)
+    from iquest_review import wiring  # noqa: PLC0415 - --help and mistakes need none of it
+    from iquest_review.progress import progress  # noqa: PLC0415
+
+    given = vars(arguments)
+    flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
+    fields = {name: given[name] for name in wiring.Arguments._fields if given.get(name) is not None}
+    job = wiring.job(wiring.Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
+    if arguments.command == "review":
+        _, body, code = wiring.run_review(job)
+        sys.stdout.write(body)
+        return code
+    if arguments.command == "publish":
+        sys.stdout.write(wiring.run_publish(job))
+        return 0
+    from iquest_review.reports import preview  # noqa: PLC0415
+
+    prompt, excerpt = wiring.run_preview(job)
+    sys.stdout.write(preview.as_json(prompt, excerpt) if arguments.json else preview.as_text(prompt, excerpt))
+    return 0
+
+
+def _stand_in(port: int) -> int:
+    from iquest_review.model.stand_in import StandIn  # noqa: PLC0415
+
+    server = StandIn(port=port)
+    print(f"the built-in rules answer at {server.url} (Ctrl-C ends it)", file=sys.stderr)
+    server.serve_forever()
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"iquest-review: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="iquest-review",
+        description="Reviews GitLab merge requests with your own model.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"iquest-review {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    review = _command(commands, "review", "review a merge request, a saved diff or a local branch")
+    _add_sources(review)
+    _add_settings(review, except_for=())
+    review.add_argument("--dry-run", action="store_true", help="do all but write to GitLab")
+    _add_output(review)
+    preview = _command(commands, "preview", "show what the model would be shown, and what not; asks no model")
+    _add_sources(preview)
+    _add_settings(preview, except_for=("api_url", "model", "fail_on", "max_requests"))
+    preview.add_argument("--json", action="store_true", help="print JSON")
+    publish = _command(commands, "publish", "post a review that is already there; asks no model")
+    publish.add_argument(
+        "review_file", nargs="?", type=Path, metavar="review.json", help="default: iquest-review/review.json"
+    )
+    _add_settings(publish, only=("project", "merge_request"))
+    publish.add_argument("--dry-run", action="store_true", help="print the note, post nothing")
+    stand_in = _command(commands, "stand-in", "serve the built-in rules as an OpenAI-compatible server")
+    stand_in.add_argument("--port", type=int, default=8000, help="port on this machine (default: 8000)")
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=_EXAMPLES[name],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
+    command.add_argument("-q", "--quiet", action="store_true", help="say nothing on stderr but errors")
+    return command
+
+
+def _add_sources(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what to review (default: the merge request of the pipeline)")
+    group.add_argument("--diff", metavar="FILE", help="a saved diff, - for standard input")
+    group.add_argument("--repo", metavar="DIR", help="a local repository (default: this folder); needs --base")
+    group.add_argument("--base", metavar="REF", help="the branch a local change is meant for")
+    group.add_argument("--head", metavar="REF", help="the local change (default: HEAD)")
+
+
+def _add_settings(
+    command: argparse.ArgumentParser, except_for: Sequence[str] = (), only: Sequence[str] | None = None
+) -> None:
+    group = command.add_argument_group("settings (each also a variable: IQUEST_MAX_LINES for --max-lines)")
+    for setting in settings.SETTINGS:
+        if setting.flag and setting.name not in except_for and (only is None or setting.name in only):
+            default = "" if setting.default is None or "default" in setting.help else f" (default: {setting.default})"
+            flag = "--" + setting.name.replace("_", "-")
+            group.add_argument(
+                flag, dest=setting.name, metavar=setting.name.rsplit("_", 1)[-1].upper(), help=setting.help + default
+            )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--output", type=Path, metavar="DIR", help="where review.json goes (default: iquest-review/)")

@@ -1,0 +1,261 @@
+"""GitLab, through python-gitlab: the facts of one merge request, and its summary note.
+
+Reads are asked again when that may help. A write never is without looking first: GitLab may answer 500, or nothing, to
+a note that it stored (gitlab-org/gitlab issue 27946).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import gitlab
+import requests
+from gitlab.exceptions import GitlabError, GitlabHttpError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+
+from iquest_review.change.characters import one_line
+from iquest_review.change.intent import Intent
+from iquest_review.errors import GitLabError
+from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.patience import Passing, retry_after, waiting
+
+ATTEMPTS = 5
+DEADLINE = 120.0  # seconds for all attempts at one thing
+LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute
+TIMEOUT = 30.0  # seconds for one request
+DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
+PAGE = 100  # the most GitLab gives
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What GitLab says of a merge request. `source_is_fork`: its branch lives in another project."""
+
+    merge_request: MergeRequest
+    refs: DiffRefs
+    intent: Intent
+    state: str  # opened, closed, locked or merged
+    project_url: str
+    source_is_fork: bool
+
+
+class _Passing(Passing, GitLabError):
+    """A failure of GitLab that may pass."""
+
+    def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(message, status)
+        self.wait = wait
+
+
+class _Session(requests.Session):
+    """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
+    where the headers still are."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
+        return None
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        host = urlsplit(str(request.url)).netloc
+        try:
+            response = super().send(request, **kwargs)
+        except requests.exceptions.SSLError:
+            raise GitLabError(
+                f"{host}: the certificate is not accepted; CI_SERVER_TLS_CA_FILE names the file of your own authority"
+            ) from None
+        except requests.exceptions.RequestException as error:
+            raise _Passing(f"GitLab at {host} cannot be reached ({type(error).__name__})") from None
+        if response.status_code in _PASSING or (response.status_code == 409 and "Resource lock" in response.text[:500]):
+            wait = retry_after(response.headers.get("Retry-After"))
+            raise _Passing(f"GitLab at {host} answered {response.status_code}", response.status_code, wait)
+        return response
+
+
+class GitLab:
+    """One merge request of one GitLab. `api_url` is CI_API_V4_URL: https://gitlab.example/api/v4."""
+
+    def __init__(
+        self,
+        api_url: str,
+        token: str,
+        merge_request: MergeRequest,
+        *,
+        ca_file: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._merge_request = merge_request
+        self._sleep = sleep
+        self._session = _Session()
+        self._session.trust_env = True  # proxies; the token is set on each request, so that ~/.netrc has no say
+        self._gitlab = gitlab.Gitlab(
+            api_url.rstrip("/").removesuffix("/api/v4"),
+            private_token=token,
+            session=self._session,
+            timeout=TIMEOUT,
+            ssl_verify=ca_file or True,
+            keep_base_url=True,
+        )
+        project = quote(merge_request.project, safe="")
+        self._project = f"/projects/{project}"
+        self._path = f"{self._project}/merge_requests/{merge_request.iid}"
+
+    def facts(self) -> Facts:
+        """The merge request as it stands, once its diff is there.
+
+        Raises GitLabError when it cannot be read, or its diff does not come.
+        """
+        for poll in range(DIFF_REFS_POLLS):
+            answer = self._read(self._path).json()
+            refs = answer.get("diff_refs") or {}
+            if all(refs.get(key) for key in ("base_sha", "start_sha", "head_sha")):
+                return _facts(self._merge_request, answer, refs)
+            self._sleep(min(1 + poll / 2, 5))
+        raise GitLabError(f"GitLab has not made the diff of {self._name} yet; run the job again in a minute")
+
+    def raw_diff(self) -> bytes:
+        """The whole diff as GitLab shows it (since 17.9)."""
+        try:
+            return self._read(f"{self._path}/raw_diffs").content
+        except GitLabError as error:
+            if error.status != 404:
+                raise
+            raise GitLabError(
+                f"this GitLab gives no raw diff of {self._name} (it came with 17.9); run inside a clone of the project",
+                404,
+            ) from None
+
+    def file(self, path: str, ref: str) -> bytes | None:
+        """A file of the repository at a commit or branch; None where there is none, or the token may not read it."""
+        try:
+            return self._read(f"{self._project}/repository/files/{quote(path, safe='')}/raw", ref=ref).content
+        except GitLabError as error:
+            if error.status in (403, 404):
+                return None
+            raise
+
+    def publish(self, wanted: Wanted) -> Action:
+        """Makes `wanted` the summary note, and returns what that took.
+
+        Raises GitLabError when it is not there in the end.
+        """
+        own_id = int(self._read("/user").json()["id"])
+        for attempt in range(1, ATTEMPTS + 1):
+            action = plan(list(self._notes()), own_id, wanted)
+            try:
+                self._apply(action)
+            except _Passing as error:
+                if attempt == ATTEMPTS:
+                    raise
+                self._sleep(min(error.wait if error.wait is not None else 2.0**attempt, LONGEST_WAIT))
+            except GitLabError as error:
+                if error.status != 404 or not isinstance(action, Update):  # somebody deleted the note meanwhile
+                    raise
+            else:
+                return action
+        raise GitLabError(
+            f"the note of {self._name} does not stay: it was deleted {ATTEMPTS} times while being written"
+        )
+
+    @property
+    def _name(self) -> str:
+        return f"{self._merge_request.project}!{self._merge_request.iid}"
+
+    def _apply(self, action: Action) -> None:
+        match action:
+            case Create(body):
+                _check_stored(body, self._request("post", f"{self._path}/notes", post_data={"body": body}))
+            case Update(note_id, body):
+                _check_stored(body, self._request("put", f"{self._path}/notes/{note_id}", post_data={"body": body}))
+            case Leave():
+                pass
+
+    def _notes(self) -> Iterator[Note]:
+        """All notes, page by page. The Link header is not followed: it names GitLab's configured host, not this one."""
+        page = "1"
+        while page:
+            response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc", order_by="created_at")
+            for note in response.json():
+                yield Note(int(note["id"]), int(note["author"]["id"]), str(note["body"]))
+            page = response.headers.get("x-next-page", "")
+
+    def _read(self, path: str, **query: Any) -> requests.Response:
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=stop_before_delay(DEADLINE) | stop_after_attempt(ATTEMPTS),
+            wait=waiting(1, LONGEST_WAIT),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._request, "get", path, query_data=query)
+
+    def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
+        try:
+            response = self._gitlab.http_request(
+                verb, path, max_retries=0, obey_rate_limit=False, retry_transient_errors=False, **rest
+            )
+        except GitlabHttpError as error:
+            raise self._refused(error.response_code or 0, error) from None
+        except GitlabError as error:
+            raise self._refused(getattr(error, "response_code", None) or 0, error) from None
+        if "text/html" in response.headers.get("content-type", ""):
+            raise GitLabError(
+                f"{urlsplit(response.url).netloc} answered with a web page: GitLab's API, or a sign-in page?"
+            )
+        return response
+
+    def _refused(self, status: int, error: GitlabError) -> GitLabError:
+        """What GitLab's refusal means, and what helps."""
+        said = one_line(str(error.error_message), 200)
+        if status == 401:
+            cure = (
+                "GITLAB_API_TOKEN is wrong, expired or revoked; make a project access token: scope api, role Reporter"
+            )
+            return GitLabError(f"GitLab refuses the token (401: {said}): {cure}", status)
+        if status == 403 and "insufficient_scope" in f"{error.error_message}{error.response_body!r}":
+            return GitLabError(
+                "the scope of GITLAB_API_TOKEN is too small (403): it needs `api`; `read_api` only reads", status
+            )
+        if status == 403:
+            cure = "its user needs the role Reporter, and a discussion that is not locked"
+            return GitLabError(f"GITLAB_API_TOKEN may not do this in {self._name} (403: {said}): {cure}", status)
+        if status == 404:
+            cure = "check project and number; a project the token's user may not see answers the same"
+            return GitLabError(f"GitLab has no {self._name} (404: {said}): {cure}", status)
+        if 300 <= status < 400:
+            return GitLabError(
+                f"GitLab redirects {self._name}: the project or the server moved; use the new path or URL", status
+            )
+        return GitLabError(f"GitLab answered {status or 'nothing usable'} for {self._name}: {said}", status or None)
+
+
+def _facts(merge_request: MergeRequest, answer: dict[str, Any], refs: dict[str, str]) -> Facts:
+    return Facts(
+        merge_request=merge_request,
+        refs=DiffRefs(refs["base_sha"], refs["start_sha"], refs["head_sha"]),
+        intent=Intent(
+            title=str(answer.get("title") or ""),
+            description=str(answer.get("description") or ""),
+            labels=tuple(str(label) for label in answer.get("labels") or ()),
+            source_branch=str(answer.get("source_branch") or ""),
+            target_branch=str(answer.get("target_branch") or ""),
+            draft=bool(answer.get("draft")),
+        ),
+        state=str(answer.get("state") or ""),
+        project_url=str(answer.get("web_url") or "").partition("/-/merge_requests/")[0],
+        source_is_fork=answer.get("source_project_id") != answer.get("target_project_id"),
+    )
+
+
+def _check_stored(sent: str, response: requests.Response) -> None:
+    """Raises GitLabError when GitLab took the note for commands, or stored another text than was sent."""
+    stored = response.json() if response.status_code != 202 else {}
+    if "id" not in stored:
+        raise GitLabError(
+            "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
+        )
+    if str(stored.get("body", sent)).rstrip() != sent.replace("\r", "").rstrip():
+        raise GitLabError("GitLab stored another text than was sent; please report this text as a security problem")

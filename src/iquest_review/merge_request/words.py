@@ -1,0 +1,139 @@
+"""The note's own words, in the languages it is written in."""
+
+from dataclasses import dataclass
+
+from iquest_review.model import verify
+from iquest_review.model.finding import Category, Severity
+from iquest_review.prompt.screen import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every fixed text of a note. Texts with {} take what their names say."""
+
+    title: str
+    no_findings: str
+    nothing: str
+    nothing_changed: str
+    not_reviewed: str
+    raw: str
+    partial: str
+    previous: str
+    elsewhere: str
+    line: str
+    old_line: str
+    lines: str
+    fix: str
+    summary: str
+    suggestions: str
+    omitted: str
+    omitted_part: str
+    more: str
+    dropped: str
+    footer_model: str
+    footer_rules: str
+    head: str
+    tokens: str
+    seconds: str
+    language: str
+    prompt: str
+    job: str
+    severities: dict[Severity, str]
+    categories: dict[Category, str]
+    reasons: dict[Reason, str]
+    problems: dict[str, str]
+
+
+ENGLISH = Words(
+    title="Review",
+    no_findings="No findings",
+    nothing="Nothing to review: every changed file was left out.",
+    nothing_changed="Nothing to review: no line changes.",
+    not_reviewed="Not reviewed, because {reason}",
+    raw="The model answered, but not in a form that can be checked ({reason}). Its words stand below as they came: "
+    "a person should look at the change.",
+    partial="Partly reviewed: {reason}",
+    previous="The review of an earlier state:",
+    elsewhere="Not on a line of the change",
+    line="line {line}",
+    old_line="removed line {line}",
+    lines="lines {line} to {end_line}",
+    fix="Suggested instead:",
+    summary="Summary",
+    suggestions="Suggestions",
+    omitted="Not reviewed: {files} of {all} files, {lines} changed lines",
+    omitted_part="{lines} changed lines",
+    more="and {count} more, listed in review.json",
+    dropped="{count} findings of the model could not be read and are not shown.",
+    footer_model="Reviewed by {model}",
+    footer_rules="Answered by the built-in rules of iquest-review, not by a model: they know a few mistakes",
+    head="head {sha}",
+    tokens="{prompt} + {completion} tokens",
+    seconds="{seconds} s",
+    language="language {language}",
+    prompt="prompt {digest}",
+    job="job",
+    severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
+    categories={category: category.value for category in Category},
+    reasons={reason: reason.value for reason in Reason},
+    problems={},
+)
+
+CHINESE = Words(
+    title="代码评审",
+    no_findings="没有发现问题",
+    nothing="没有可评审的内容：所有变更文件都被排除在外。",
+    nothing_changed="没有可评审的内容：没有行发生变化。",
+    not_reviewed="未评审，原因：{reason}",
+    raw="模型给出了回答，但格式无法核对（{reason}）。原文如下：请人工查看这次变更。",
+    partial="只评审了一部分：{reason}",
+    previous="对较早状态的评审：",
+    elsewhere="不在变更的某一行上",
+    line="第 {line} 行",
+    old_line="已删除的第 {line} 行",
+    lines="第 {line} 至 {end_line} 行",
+    fix="建议改为：",
+    summary="总结",
+    suggestions="建议",
+    omitted="未评审：{all} 个文件中的 {files} 个，共 {lines} 行变更",
+    omitted_part="{lines} 行变更",
+    more="另有 {count} 个，见 review.json",
+    dropped="模型的 {count} 条意见无法读取，未显示。",
+    footer_model="由 {model} 评审",
+    footer_rules="由 iquest-review 内置规则给出，而非模型：规则只认识少数错误",
+    head="head {sha}",
+    tokens="{prompt} + {completion} tokens",
+    seconds="{seconds} 秒",
+    language="语言 {language}",
+    prompt="提示词 {digest}",
+    job="作业",
+    severities={Severity.HIGH: "高", Severity.MEDIUM: "中", Severity.LOW: "低"},
+    categories={
+        Category.BUG: "缺陷",
+        Category.SECURITY: "安全",
+        Category.PERFORMANCE: "性能",
+        Category.CONVENTION: "规范",
+        Category.SIMPLIFICATION: "简化",
+        Category.OTHER: "其他",
+    },
+    reasons={
+        Reason.LOCK: "锁文件",
+        Reason.GENERATED: "生成的文件",
+        Reason.VENDORED: "第三方文件",
+        Reason.MINIFIED: "压缩过的文件",
+        Reason.BINARY: "二进制文件",
+        Reason.SUBMODULE: "子模块",
+        Reason.LINES: "超出行数预算",
+        Reason.TOKENS: "超出 token 预算",
+    },
+    problems={
+        verify.NO_FILE: "所指的文件不在这次变更中",
+        verify.NO_LINE: "所指的行不在 diff 中",
+        verify.NO_ANCHOR: "没有指明行号",
+    },
+)
+
+
+def words(language: str) -> Words:
+    """The words of a language; English where there are none of its own."""
+    return CHINESE if language.lower().startswith("zh") else ENGLISH

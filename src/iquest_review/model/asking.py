@@ -1,0 +1,110 @@
+"""Asking until the reply can be used: at most twice, first in words, then with the server's help.
+
+A grammar costs recall on good days and loops on blanks on bad ones, so that it is the second try by default. A server
+that refuses a response_format is asked in the next simpler way; that is no try.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from iquest_review.errors import FormatRefused
+from iquest_review.model.endpoint import Reply
+from iquest_review.model.reply import Review, Unparsed, parse, schema
+from iquest_review.prompt.render import Message, Templates
+
+
+class StructuredOutput(StrEnum):
+    """How the server is asked to keep the answer in form."""
+
+    AUTO = "auto"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    PROMPT = "prompt"
+
+
+class Model(Protocol):
+    """What answers: model.endpoint.Endpoint, or a fake."""
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    def complete(
+        self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
+    ) -> Reply: ...
+
+
+@dataclass(slots=True)
+class Answer:
+    """What asking came to, and what it took. `refused` lists what the server would not do."""
+
+    result: Review | Unparsed = field(default_factory=lambda: Unparsed("", "nothing was asked"))
+    replies: list[Reply] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+_SIMPLER = {
+    StructuredOutput.JSON_SCHEMA: StructuredOutput.JSON_OBJECT,
+    StructuredOutput.JSON_OBJECT: StructuredOutput.PROMPT,
+}
+_SECOND = {
+    StructuredOutput.AUTO: StructuredOutput.JSON_SCHEMA,
+    StructuredOutput.JSON_SCHEMA: StructuredOutput.PROMPT,
+    StructuredOutput.JSON_OBJECT: StructuredOutput.PROMPT,
+    StructuredOutput.PROMPT: StructuredOutput.PROMPT,
+}
+
+
+def ask(model: Model, templates: Templates, messages: list[Message], mode: StructuredOutput, most: int = 2) -> Answer:
+    """The review of the messages, asked for a second time when the first reply cannot be used and `most` allows it.
+
+    Raises what Model.complete raises, FormatRefused excepted.
+    """
+    answer = Answer()
+    first = StructuredOutput.PROMPT if mode is StructuredOutput.AUTO else mode
+    reply = _complete(model, messages, first, None, answer)
+    answer.result = _parsed(reply)
+    if isinstance(answer.result, Review) or most < 2:
+        return answer
+    longer = 2 * model.max_tokens if reply.finish_reason == "length" else None
+    again = templates.again(messages, answer.result.why)
+    second = _parsed(_complete(model, again, _SECOND[mode], longer, answer))
+    if isinstance(second, Review) or second.text:
+        answer.result = second
+    return answer
+
+
+def _complete(
+    model: Model, messages: list[Message], form: StructuredOutput, max_tokens: int | None, answer: Answer
+) -> Reply:
+    for step in _steps(form):
+        try:
+            reply = model.complete(messages, _response_format(step), max_tokens)
+        except FormatRefused as refusal:
+            answer.refused.append(str(refusal))
+        else:
+            answer.replies.append(reply)
+            return reply
+    raise AssertionError("a plain request has no format to refuse")
+
+
+def _steps(form: StructuredOutput) -> Iterator[StructuredOutput]:
+    while form in _SIMPLER:
+        yield form
+        form = _SIMPLER[form]
+    yield form
+
+
+def _response_format(form: StructuredOutput) -> dict[str, Any] | None:
+    if form is StructuredOutput.JSON_SCHEMA:
+        return {"type": "json_schema", "json_schema": {"name": "review", "strict": True, "schema": schema()}}
+    return {"type": "json_object"} if form is StructuredOutput.JSON_OBJECT else None
+
+
+def _parsed(reply: Reply) -> Review | Unparsed:
+    """The reply's review. A server whose reasoning parser took the whole answer for reasoning has put it there."""
+    if reply.text.strip() or not reply.reasoning:
+        return parse(reply.text, reply.finish_reason)
+    hidden = parse(reply.reasoning, reply.finish_reason)
+    return hidden if isinstance(hidden, Review) else Unparsed("", "it ends inside its reasoning")

@@ -1,0 +1,71 @@
+"""What a run says while it works, on stderr: plain lines in a job log, a spinner on a terminal while a model thinks."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from iquest_review.change.characters import visible
+
+
+class Progress(Protocol):
+    """Who is told."""
+
+    def say(self, text: str) -> None:
+        """A step is done, or something is worth knowing."""
+
+    def detail(self, text: str) -> None:
+        """Something only those who ask for it want to know."""
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Around something slow."""
+
+
+class Lines:
+    """A line a step, with the seconds since the start. Texts of others are made visible: no line can pass for ours."""
+
+    def __init__(self, stream: TextIO | None = None, *, verbosity: int = 0) -> None:
+        self._stream = stream or sys.stderr
+        self._verbosity = verbosity
+        self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        if self._verbosity >= 0:
+            self._write(text)
+
+    def detail(self, text: str) -> None:
+        if self._verbosity > 0:
+            self._write(text)
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        self.say(text)
+        yield
+
+    def _write(self, text: str) -> None:
+        line = visible(text).replace("\n", " ")
+        print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=self._stream, flush=True)
+
+
+class Terminal(Lines):
+    """The same lines, and a spinner with a running clock while something slow is under way."""
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
+        from rich.progress import Progress as Bar  # noqa: PLC0415
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
+            bar.add_task(visible(text).replace("\n", " "), total=None)
+            yield
+        self.say(text)
+
+
+def progress(verbosity: int) -> Progress:
+    """The display that fits where stderr leads; `verbosity` is -1 (quiet), 0 or 1 (details)."""
+    kind = Terminal if sys.stderr.isatty() and verbosity >= 0 else Lines
+    return kind(verbosity=verbosity)

@@ -1,0 +1,288 @@
+"""Every setting: its name, where it comes from, its default and its help text.
+
+Flag > environment (a CI/CD variable) > `.iquest-review.yml` of the target branch > default. An empty value is no value.
+Read once, from mappings handed in. Light on imports: `--help` reads it too.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from iquest_review.errors import UsageError
+
+FILE = ".iquest-review.yml"
+STAND_IN = "stand-in"  # the api_url that names the embedded reviewer
+
+
+class Secret:
+    """A value that no repr, format or log shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value, for the one who sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+
+class Setting(NamedTuple):
+    """One setting. `convert` raises ValueError with what would be right."""
+
+    name: str
+    variables: tuple[str, ...]
+    help: str
+    convert: Callable[[str], Any] = str
+    default: Any = None
+    flag: bool = False  # --name on the command line
+    in_file: bool = False  # may stand in FILE: only what cannot harm
+
+
+class Settings(NamedTuple):
+    """The settings of one run, checked."""
+
+    api_url: str | None
+    model: str | None
+    api_key: Secret | None
+    gitlab_token: Secret | None
+    project: str | None
+    merge_request: int | None
+    max_lines: int
+    max_tokens: int | None
+    max_requests: int
+    concurrency: int
+    temperature: float
+    top_p: float
+    max_output_tokens: int
+    timeout: float
+    structured_output: str
+    language: str
+    prompts_dir: str | None
+    max_findings: int
+    fail_on: str
+
+
+class Pipeline(NamedTuple):
+    """What GitLab's own variables say of the job; all empty on a laptop."""
+
+    ci: bool
+    api_url: str
+    project_id: str
+    project_path: str
+    directory: str
+    repository_url: str
+    job_token: Secret
+    job_url: str
+    ca_file: str
+    source: str  # CI_PIPELINE_SOURCE
+    commit_sha: str
+    merge_request_iid: str
+    merge_request_project: str  # the target project, also in a fork's pipeline
+    merge_request_source_project: str
+    merge_request_base_sha: str
+    merge_request_head_sha: str  # in merged-results pipelines only; there CI_COMMIT_SHA is a merge commit
+    merge_request_title: str
+    merge_request_description: str
+    merge_request_labels: str
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether this is a fork's pipeline for a merge request of the parent project."""
+        return bool(self.merge_request_project) and self.merge_request_project != self.project_id
+
+
+def read(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any] | None = None) -> Settings:
+    """The settings. `flags` and `file` are keyed by setting names; None in `flags` is a flag not given.
+
+    Raises UsageError for an unknown name or a bad value, naming it and what would be right.
+    """
+    _check_names(environ, file or {})
+    values = {setting.name: _value(setting, flags, environ, file or {}) for setting in SETTINGS}
+    for name in ("api_key", "gitlab_token"):
+        values[name] = Secret(values[name]) if values[name] else None
+    return Settings(**values)
+
+
+def pipeline(environ: Mapping[str, str]) -> Pipeline:
+    """The job's facts."""
+
+    def value(name: str) -> str:
+        return environ.get(name, "").strip()
+
+    return Pipeline(
+        ci=value("CI").lower() in ("1", "true", "yes"),
+        api_url=value("CI_API_V4_URL"),
+        project_id=value("CI_PROJECT_ID"),
+        project_path=value("CI_PROJECT_PATH"),
+        directory=value("CI_PROJECT_DIR"),
+        repository_url=value("CI_REPOSITORY_URL"),
+        job_token=Secret(value("CI_JOB_TOKEN")),
+        job_url=value("CI_JOB_URL"),
+        ca_file=value("CI_SERVER_TLS_CA_FILE"),
+        source=value("CI_PIPELINE_SOURCE"),
+        commit_sha=value("CI_COMMIT_SHA"),
+        merge_request_iid=value("CI_MERGE_REQUEST_IID"),
+        merge_request_project=value("CI_MERGE_REQUEST_PROJECT_ID"),
+        merge_request_source_project=value("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"),
+        merge_request_base_sha=value("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
+        merge_request_head_sha=value("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
+        merge_request_title=value("CI_MERGE_REQUEST_TITLE"),
+        merge_request_description=value("CI_MERGE_REQUEST_DESCRIPTION"),
+        merge_request_labels=value("CI_MERGE_REQUEST_LABELS"),
+    )
+
+
+def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Any:
+    candidates = [("--" + setting.name.replace("_", "-"), flags.get(setting.name))]
+    candidates += [(variable, environ.get(variable)) for variable in setting.variables]
+    if setting.in_file:
+        candidates.append((f"{setting.name} in {FILE}", file.get(setting.name)))
+    for origin, value in candidates:
+        text = str(value).strip() if value is not None else ""
+        if text:
+            try:
+                return setting.convert(text)
+            except ValueError as error:
+                raise UsageError(f"{origin} is {text[:60]!r}; it should be {error}") from None
+    return setting.default
+
+
+def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+    known = {variable for setting in SETTINGS for variable in setting.variables}
+    for name in environ:
+        if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN):
+            raise UsageError(f"{name} is no setting{_nearest(name, known)}")
+    allowed = {setting.name for setting in SETTINGS if setting.in_file}
+    for key in file:
+        if key in allowed:
+            continue
+        if any(setting.name == key for setting in SETTINGS):
+            raise UsageError(
+                f"{FILE} may not set {key}; it belongs in a CI/CD variable, out of a merge request's reach"
+            )
+        raise UsageError(f"{key} in {FILE} is no setting{_nearest(str(key), allowed)}")
+
+
+FOREIGN = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # what jobs and tests may use for themselves
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; do you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return convert
+
+
+def _decimal(least: float, most: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII) or not least <= float(text) <= most:
+            raise ValueError(f"a number from {least:g} to {most:g}")
+        return float(text)
+
+    return convert
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"one of: {', '.join(choices)}")
+        return text.lower()
+
+    return convert
+
+
+def _project(text: str) -> str:
+    if not re.fullmatch(r"\d{1,18}|[\w.-]+(/[\w.-]+)+", text, re.ASCII) or ".." in text:
+        raise ValueError("a project's number or its full path, group/project")
+    return text
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[\w -]{1,40}", text):
+        raise ValueError("a language: en, zh, or a name the model knows")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "api_url",
+        ("IQUEST_API_URL",),
+        "the model server: http://host:8000/v1, or stand-in for the built-in rules",
+        flag=True,
+    ),
+    Setting("model", ("IQUEST_MODEL", "MODEL_NAME"), "the model's name (default: the only one served)", flag=True),
+    Setting("api_key", ("IQUEST_API_KEY",), "the model server's key"),
+    Setting("gitlab_token", ("GITLAB_API_TOKEN",), "a token with scope api and role Reporter; needed to post"),
+    Setting(
+        "project", ("IQUEST_PROJECT",), "project of the merge request: its number or full path", _project, flag=True
+    ),
+    Setting(
+        "merge_request", ("IQUEST_MERGE_REQUEST",), "number (iid) of the merge request", _whole(1, 10**8), flag=True
+    ),
+    Setting("max_lines", ("IQUEST_MAX_LINES",), "diff lines a request shows", _whole(1, 10**6), 2000, True, True),
+    Setting(
+        "max_tokens",
+        ("IQUEST_MAX_TOKENS",),
+        "prompt tokens of a request (default: what the server's window allows, else 32000)",
+        _whole(500, 10**7),
+        None,
+        True,
+        True,
+    ),
+    Setting("max_requests", ("IQUEST_MAX_REQUESTS",), "requests a review may take", _whole(1, 100), 4, True, True),
+    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _whole(1, 32), 1),
+    Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _decimal(0, 2), 0.2),
+    Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _decimal(0, 1), 0.95),
+    Setting("max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "tokens of an answer", _whole(16, 10**6), 2048),
+    Setting("timeout", ("IQUEST_TIMEOUT",), "seconds one answer may take", _decimal(0.1, 86_400), 120.0),
+    Setting(
+        "structured_output",
+        ("IQUEST_STRUCTURED_OUTPUT",),
+        "auto, json_schema, json_object or prompt",
+        _one_of("auto", "json_schema", "json_object", "prompt"),
+        "auto",
+        in_file=True,
+    ),
+    Setting(
+        "language",
+        ("IQUEST_LANGUAGE",),
+        "language of the review: en, zh, or any the model knows",
+        _language,
+        "en",
+        True,
+        True,
+    ),
+    Setting("prompts_dir", ("IQUEST_PROMPTS_DIR",), "folder of your own prompt templates"),
+    Setting(
+        "max_findings",
+        ("IQUEST_MAX_FINDINGS",),
+        "findings on lines at most; the rest in the note",
+        _whole(0, 100),
+        10,
+        in_file=True,
+    ),
+    Setting(
+        "fail_on",
+        ("IQUEST_FAIL_ON",),
+        "exit 1 when a finding is this bad: low, medium, high (default: never)",
+        _one_of("never", "low", "medium", "high"),
+        "never",
+        True,
+        True,
+    ),
+)
