@@ -106,7 +106,7 @@ def run_publish(job: Job) -> str:
     if merge_request is None:
         raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
     if job.settings.gitlab_token is None and not job.arguments.dry_run:
-        raise UsageError(_NO_TOKEN)
+        raise UsageError(_CANNOT_POST)
     notes: list[str] = []
     around = note.Surroundings(job_url=job.pipeline.job_url)
     if job.settings.gitlab_token is None:
@@ -123,7 +123,7 @@ def run_publish(job: Job) -> str:
     return notes[-1]
 
 
-_NO_TOKEN = (  # noqa: S105 - a message, no password
+_CANNOT_POST = (
     "no GITLAB_API_TOKEN: posting needs a project access token with scope api and role Reporter, as a masked CI/CD "
     "variable; --dry-run reviews without posting"
 )
@@ -163,7 +163,7 @@ def _gitlab(job: Job) -> GitLab | None:
     if in_pipeline and (job.pipeline.is_fork or job.arguments.dry_run):
         return None
     raise UsageError(
-        _NO_TOKEN if not job.arguments.dry_run else "no GITLAB_API_TOKEN: it is needed to read the merge request"
+        _CANNOT_POST if not job.arguments.dry_run else "no GITLAB_API_TOKEN: it is needed to read the merge request"
     )
 
 

@@ -84,8 +84,8 @@ def _merge_request(instance: Instance, shown: MergeRequest) -> Json:
     }
 
 
-def _changes_count(instance: Instance, shown: MergeRequest) -> str:
-    count, most = len(changed_files(shown)), instance.limits.files
+def _changes_count(instance: Instance, shown: MergeRequest, number: int = 0) -> str:
+    count, most = len(changed_files(shown, number)), instance.limits.files
     return f"{most}+" if count > most else str(count)
 
 
@@ -121,7 +121,7 @@ def _version(call: Call, shown: MergeRequest, number: int) -> Json:
         "base_commit_sha": refs.base,
         "start_commit_sha": refs.start,
         "state": "overflow" if overflow else "collected",
-        "real_size": _changes_count(call.instance, shown),
+        "real_size": _changes_count(call.instance, shown, number),
         "patch_id_sha": None,
     }
 
@@ -152,8 +152,8 @@ def diffs(call: Call) -> Response:
 
 
 def _diff(instance: Instance, file: ChangedFile) -> Json:
-    too_large = len(file.patch) > instance.limits.patch_bytes
-    collapsed = not too_large and len(file.patch) > instance.limits.patch_bytes // 10
+    too_large = len(file.hunks) > instance.limits.patch_bytes
+    collapsed = not too_large and len(file.hunks) > instance.limits.patch_bytes // 10
     text = file.hunks.decode(errors="replace")
     if file.binary:
         text = f"Binary files a/{file.old_path} and b/{file.new_path} differ\n"

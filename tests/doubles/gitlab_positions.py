@@ -210,7 +210,7 @@ def diff_lines(file: ChangedFile) -> list[DiffLine]:
 def _line(
     instance: Instance, merge_request: MergeRequest, file: ChangedFile, position: Json, number: int
 ) -> DiffLine | None:
-    if len(file.patch) > instance.limits.patch_bytes:  # too large: an empty diff
+    if len(file.hunks) > instance.limits.patch_bytes:  # too large: an empty diff
         return None
     lines, pair = diff_lines(file), (position.get("old_line"), position.get("new_line"))
     for line in lines:

@@ -4,7 +4,7 @@ from iquest_review.model.stand_in_rules import ANY, CS, GO, JAVA, JS, PHP, PY, R
 
 _CREDENTIAL = r"(?i)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|\$|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
 _SOFT = r"(?i)test|fake|mock|secret|passw|foo|bar|abc|123|sample|invalid|wrong"
