@@ -3,8 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from iquest_review import __version__, settings
@@ -32,7 +31,8 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command `iquest-review`; raises SystemExit."""
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = _parser(argv).parse_args(argv)
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -88,33 +88,57 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """argparse's own would import shutil, bz2 and lzma to learn the width of the terminal."""
+    width = os.get_terminal_size().columns if sys.stdout.isatty() else 120
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=min(width, 120) - 2)
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iquest-review",
         description="Reviews GitLab merge requests with your own model.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"iquest-review {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    review = _command(commands, "review", "review a merge request, a saved diff or a local branch")
-    _add_sources(review)
-    _add_settings(review, except_for=())
-    review.add_argument("--dry-run", action="store_true", help="do all but write to GitLab")
-    _add_output(review)
-    preview = _command(commands, "preview", "show what the model would be shown, and what not; asks no model")
-    _add_sources(preview)
-    _add_settings(preview, except_for=("api_url", "model", "fail_on", "max_requests"))
-    preview.add_argument("--json", action="store_true", help="print JSON")
-    publish = _command(commands, "publish", "post a review that is already there; asks no model")
-    publish.add_argument(
-        "review_file", nargs="?", type=Path, metavar="review.json", help="default: iquest-review/review.json"
-    )
-    _add_settings(publish, only=("project", "merge_request"))
-    publish.add_argument("--dry-run", action="store_true", help="print the note, post nothing")
-    stand_in = _command(commands, "stand-in", "serve the built-in rules as an OpenAI-compatible server")
-    stand_in.add_argument("--port", type=int, default=8000, help="port on this machine (default: 8000)")
+    for name, (summary, fill) in _COMMANDS.items():
+        command = _command(commands, name, summary)
+        if name in argv:  # the others are not going to be read
+            fill(command)
     return parser
+
+
+def _fill_review(command: argparse.ArgumentParser) -> None:
+    _add_sources(command)
+    _add_settings(command, except_for=())
+    command.add_argument("--dry-run", action="store_true", help="do all but write to GitLab")
+    command.add_argument("--output", metavar="DIR", help="where review.json goes (default: iquest-review/)")
+
+
+def _fill_preview(command: argparse.ArgumentParser) -> None:
+    _add_sources(command)
+    _add_settings(command, except_for=("api_url", "model", "fail_on", "max_requests"))
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _fill_publish(command: argparse.ArgumentParser) -> None:
+    command.add_argument("review_file", nargs="?", metavar="review.json", help="default: iquest-review/review.json")
+    _add_settings(command, only=("project", "merge_request"))
+    command.add_argument("--dry-run", action="store_true", help="print the note, post nothing")
+
+
+def _fill_stand_in(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, default=8000, help="port on this machine (default: 8000)")
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "review": ("review a merge request, a saved diff or a local branch", _fill_review),
+    "preview": ("show what the model would be shown, and what not; asks no model", _fill_preview),
+    "publish": ("post a review that is already there; asks no model", _fill_publish),
+    "stand-in": ("serve the built-in rules as an OpenAI-compatible server", _fill_stand_in),
+}
 
 
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
@@ -123,7 +147,7 @@ def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog=_EXAMPLES[name],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     command.add_argument("-q", "--quiet", action="store_true", help="say nothing on stderr but errors")
@@ -149,7 +173,3 @@ def _add_settings(
             group.add_argument(
                 flag, dest=setting.name, metavar=setting.name.rsplit("_", 1)[-1].upper(), help=setting.help + default
             )
-
-
-def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--output", type=Path, metavar="DIR", help="where review.json goes (default: iquest-review/)")

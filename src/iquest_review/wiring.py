@@ -23,8 +23,6 @@ from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
-from iquest_review.model.stand_in import MODEL as STAND_IN_MODEL
-from iquest_review.model.stand_in import StandIn
 from iquest_review.progress import Progress
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
@@ -45,8 +43,8 @@ class Arguments(NamedTuple):
     base: str | None = None
     head: str = "HEAD"
     dry_run: bool = False
-    output: Path = Path("iquest-review")
-    review_file: Path = Path("iquest-review/review.json")
+    output: str = "iquest-review"
+    review_file: str = "iquest-review/review.json"
 
 
 class Job(NamedTuple):
@@ -82,8 +80,8 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
 
     def keep(outcome: Outcome, body: str) -> None:
         notes.append(body)
-        review_file.write(job.arguments.output, outcome, body)
-        job.progress.detail(f"kept in {job.arguments.output / review_file.REVIEW}")
+        review_file.write(Path(job.arguments.output), outcome, body)
+        job.progress.detail(f"kept in {Path(job.arguments.output) / review_file.REVIEW}")
 
     with _model(job, model_url) as model:
         options = _options(job, around)
@@ -100,7 +98,7 @@ def run_preview(job: Job) -> tuple[Prompt | None, Excerpt]:
 
 def run_publish(job: Job) -> str:
     """Posts a stored review; returns its note."""
-    outcome = review_file.load(job.arguments.review_file)
+    outcome = review_file.load(Path(job.arguments.review_file))
     here = _merge_request(job)
     merge_request = outcome.merge_request or here
     if merge_request is None:
@@ -305,8 +303,10 @@ def _model_url(job: Job) -> str:
 @contextmanager
 def _model(job: Job, url: str) -> Iterator[Endpoint]:
     if url == settings.STAND_IN:
-        with StandIn() as stand_in:
-            yield _endpoint(job, stand_in.url, STAND_IN_MODEL, None)
+        from iquest_review.model import stand_in  # noqa: PLC0415 - a review by a model needs no rules
+
+        with stand_in.StandIn() as server:
+            yield _endpoint(job, server.url, stand_in.MODEL, None)
         return
     key = job.settings.api_key.reveal() if job.settings.api_key else None
     yield _endpoint(job, url, job.settings.model, key)
@@ -365,7 +365,7 @@ def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
     prompt = PromptUsed(options.templates.language, options.templates.digest)
     outcome = Outcome(status=Status.NOT_REVIEWED, reason=reason, merge_request=_merge_request(job), prompt=prompt)
     body = note.compose(outcome, options.surroundings)
-    review_file.write(job.arguments.output, outcome, body)
+    review_file.write(Path(job.arguments.output), outcome, body)
     job.progress.say(f"not reviewed: {reason}")
     return outcome, body, 0
 

@@ -1,0 +1,170 @@
+"""Our own overhead, as ratios of whole processes measured in one run: CPU of a full review in a CI job, GitLab and the
+model answering at once, to the CPU of what no such tool can do without: `git diff` of the range, and importing the five
+packages this one is built on.
+
+    python -m benchmarks.overhead [--runs 7]
+
+Ratios, not seconds, travel between machines; each pair is measured alternately, and the median counts.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.doubles.gitlab import DiffRefs, GitLabDouble
+from tests.doubles.model import EMPTY_REVIEW, ModelDouble
+
+PACKAGES = "import requests, gitlab, git, pydantic, tenacity"
+TOKEN = "glpat-benchmark"
+COMMAND = Path(sys.executable).with_name("iquest-review")
+
+
+class Case(NamedTuple):
+    """A change: so many files, of which so many lines are rewritten; `most` is the ratio that is promised."""
+
+    name: str
+    files: int
+    changed: int
+    most: float
+
+
+CASES = (
+    Case("20 lines", 1, 10, 1.6),
+    Case("60 files, 3,600 lines", 60, 30, 1.8),
+    Case("1,000 files, 290,000 lines", 1000, 145, 3.0),
+)
+
+
+class Cost(NamedTuple):
+    """What a process and its children took."""
+
+    cpu: float  # milliseconds, user and system
+    memory: float  # MB, of the largest process
+
+
+def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Cost:
+    """Runs a command to its end; raises CalledProcessError when it fails."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(list(map(str, command)), env=dict(environment), cwd=folder, stdout=output, stderr=output)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        if child.returncode:
+            raise subprocess.CalledProcessError(child.returncode, command, output.read())
+    return Cost(1000 * (usage.ru_utime + usage.ru_stime), usage.ru_maxrss / 1000)
+
+
+def alternately(runs: int, *measures: Callable[[], Cost]) -> list[Cost]:
+    """The median of each, taken in turns so that a busy moment hits all of them."""
+    rounds = [[measured() for measured in measures] for _ in range(runs)]
+    return [
+        Cost(statistics.median(cost.cpu for cost in costs), max(cost.memory for cost in costs))
+        for costs in zip(*rounds, strict=True)
+    ]
+
+
+def repository(folder: Path, case: Case) -> tuple[str, str]:
+    """A repository with the case's change; returns base and head."""
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=Author", "-c", "user.email=author@example.org", "-c", "gc.auto=0")
+        run = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+        return run.stdout.strip()
+
+    def write(head: bool) -> None:
+        for number in range(case.files):
+            lines = [f"    value_{line} = compute({number}, {line}, previous=value_{line - 1})" for line in range(300)]
+            if head:
+                lines[10 : 10 + case.changed] = [line.replace("compute", "recompute") for line in lines[10 : 10 + case.changed]]
+            path = folder / f"src/module_{number // 50}/part_{number}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("def run():\n" + "\n".join(lines) + "\n")
+
+    git("init", "--quiet", "--initial-branch=main")
+    commits = []
+    for head in (False, True):
+        write(head)
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "head" if head else "base")
+        commits.append(git("rev-parse", "HEAD"))
+    return commits[0], commits[1]
+
+
+def review_case(case: Case, runs: int, folder: Path) -> tuple[Cost, Cost, int]:
+    """Cost of the floor and of a review, and the review's requests to GitLab."""
+    base, head = repository(folder, case)
+    with GitLabDouble() as gitlab, ModelDouble(window=32_768, replies=[EMPTY_REVIEW]) as model:
+        gitlab.add_user("reviewer", token=TOKEN)
+        gitlab.add_project(7, "group/app", folder)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "CI": "true",
+            "CI_API_V4_URL": gitlab.api_url,
+            "CI_PROJECT_ID": "7",
+            "CI_PROJECT_DIR": str(folder),
+            "CI_MERGE_REQUEST_PROJECT_ID": "7",
+            "GITLAB_API_TOKEN": TOKEN,
+            "IQUEST_API_URL": model.url,
+        }
+        seen, iid = [], 0
+
+        def review() -> Cost:
+            nonlocal iid
+            iid += 1  # a first review each time
+            gitlab.add_merge_request(7, iid, title="Recompute", diff_refs=DiffRefs(base, base, head))
+            before = len(gitlab.requests)
+            cost = measure([COMMAND, "review"], {**environment, "CI_MERGE_REQUEST_IID": str(iid)}, folder)
+            seen.append(len(gitlab.requests) - before)
+            return cost
+
+        def diff() -> Cost:
+            return measure(["git", "diff", "--find-renames", base, head], environment, folder)
+
+        def imports() -> Cost:
+            return measure([sys.executable, "-c", PACKAGES], environment, folder)
+
+        diffed, imported, reviewed = alternately(runs, diff, imports, review)
+    return Cost(diffed.cpu + imported.cpu, imported.memory), reviewed, max(seen)
+
+
+def main() -> int:
+    """Prints a table; returns 1 when a promise is broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7, help="runs of each pair (default: 7)")
+    runs = parser.parse_args().runs
+    broken = 0
+    print(f"{'what':30} {'floor ms':>9} {'ours ms':>9} {'ratio':>6} {'most':>5} {'MB':>5} {'GitLab requests':>16}")
+    with tempfile.TemporaryDirectory() as folder:
+        empty, home = {"PATH": os.environ["PATH"], "HOME": folder}, Path(folder)
+        floor, ours = alternately(
+            3 * runs,
+            lambda: measure([sys.executable, "-c", "pass"], empty, home),
+            lambda: measure([COMMAND, "--help"], empty, home),
+        )
+        broken += report("--help", floor, ours, 3.0)
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            floor, ours, requests = review_case(case, runs, Path(folder))
+            broken += report(f"review, {case.name}", floor, ours, case.most, requests)
+            broken += requests > 8
+            broken += ours.memory > 200
+    return int(broken > 0)
+
+
+def report(name: str, floor: Cost, ours: Cost, most: float, requests: int | None = None) -> int:
+    """Prints a row; returns 1 when the ratio is over what is promised."""
+    ratio = ours.cpu / floor.cpu
+    asked = "" if requests is None else str(requests)
+    print(f"{name:30} {floor.cpu:9.0f} {ours.cpu:9.0f} {ratio:6.2f} {most:5.1f} {ours.memory:5.0f} {asked:>16}", flush=True)
+    return int(ratio > most)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
