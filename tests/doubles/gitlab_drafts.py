@@ -125,7 +125,7 @@ def delete_draft(call: Call) -> Response:
 
 @route("POST", DRAFTS + "/bulk_publish")
 def bulk_publish(call: Call) -> Response:
-    """204, also when notes were lost on the way: gitlab-org/gitlab issue 579609."""
+    """204, also when notes were lost on the way: gitlab-org/gitlab#579609."""
     merge_request = writable(call)
     drafts = _own(call, merge_request)
     for draft in drafts:

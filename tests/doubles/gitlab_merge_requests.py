@@ -146,7 +146,7 @@ def one_version(call: Call) -> Response:
 def diffs(call: Call) -> Response:
     shown = call.merge_request()
     if integer(call.params.get("page", 1), "page") < 1:
-        raise Refused(message("500 Internal Server Error", 500))  # gitlab-org/gitlab issue 414808
+        raise Refused(message("500 Internal Server Error", 500))  # gitlab-org/gitlab#414808
     files = [] if shown.polls_until_ready else changed_files(shown)[: call.instance.limits.files]
     return paginate(call, [_diff(call.instance, file) for file in files], maximum=30)
 

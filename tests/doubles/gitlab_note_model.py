@@ -84,7 +84,7 @@ def answered(call: Call, create: Callable[[], Response]) -> Response:
         return create()
     except CommandsOnly as ran:
         if call.instance.commands_fail_in_discussions and "/discussions" in call.request.path:
-            raise Refused(bad_request("Note {}")) from ran  # gitlab-org/gitlab issue 505100
+            raise Refused(bad_request("Note {}")) from ran  # gitlab-org/gitlab#505100
         names = [command.split(" ")[0] for command in ran.commands]
         return Response.of({"commands_changes": {}, "summary": [f"Applied {name} command." for name in names]}, 202)
     except NotSaved as failed:

@@ -106,7 +106,7 @@ def _version(merge_request: MergeRequest, position: Json) -> int:
     """Which version of the diff the SHAs name. None: the position tracer meets nil, and GitLab answers 500."""
     named = DiffRefs(position["base_sha"], position["start_sha"], position["head_sha"])
     if named not in merge_request.versions:
-        raise Refused(message("500 Internal Server Error", 500))  # gitlab-org/gitlab issues 585340, 281143
+        raise Refused(message("500 Internal Server Error", 500))  # gitlab-org/gitlab#585340, #281143
     return merge_request.versions.index(named)
 
 
@@ -229,19 +229,15 @@ def _unfolded(
     repository = merge_request.project.repository
     if repository:
         blob = repository.blob(merge_request.versions[number].base, file.old_path) or b""
-        if old_line > blob.count(b"\n") + (not blob.endswith(b"\n")):
+        if old_line > blob.count(b"\n") + (blob[-1:] not in (b"", b"\n")):
             return None
     gap = next((line for line in lines if line.kind == "match" and line.old_pos > old_line), None)
     inside = any(line.kind in ("", "old") and line.old_pos == old_line for line in lines)
     if inside or old_line < 1:
         return None
-    offset = gap.new_pos - gap.old_pos if gap else _offset_after(lines[-1])
+    nearest = gap or lines[-1]
+    offset = nearest.new_pos - nearest.old_pos
     return DiffLine("", old_line, new_line) if new_line == old_line + offset else None
-
-
-def _offset_after(last: DiffLine) -> int:
-    # The counters of the last row are those before it, so a changed last row shifts what follows by one more.
-    return last.new_pos - last.old_pos + {"new": 1, "old": -1}.get(last.kind, 0)
 
 
 # --- older versions -------------------------------------------------------------------------------------------------

@@ -103,6 +103,11 @@ def test_a_command_keeps_its_argument() -> None:
     ]
 
 
+def test_code_and_tags_are_skipped_next_to_a_command_too() -> None:
+    assert quick_actions.commands("`a\n/close\nb`\n/label x") == ["label x"]
+    assert quick_actions.commands("/label x\n<b>\n/close\n</b>") == ["label x"]
+
+
 def test_command_lines_leave_the_body_and_the_rest_stays() -> None:
     assert stored("first\n\n/close\n\nsecond\n/label ~x\nthird\n\n") == "first\n\nsecond\nthird"
 
