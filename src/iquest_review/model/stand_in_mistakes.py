@@ -117,7 +117,7 @@ MISTAKES: tuple[Rule, ...] = (
                 ANY,
                 r"(?i)(?:#|//|/\*|--|<!--|^\s*[;*]).{0,40}\b(?:remove|delete|revert|undo)\b.{0,30}"
                 r"\bbefore\b.{0,15}\b(?:merg|commit|releas|ship|push)"
-                r"|(?:#|//|/\*|--|<!--)\s?(?:todo:? )?do not merge\b",
+                r"|(?:#|//|/\*|--|<!--)\s?(?:todo:? )?do not merge(?:\s*$|[.!:,]| (?:yet|this|until|before)\b)",
                 "raw",
             ),
         ),

@@ -2,7 +2,9 @@
 
 from iquest_review.model.stand_in_rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, look
 
-_CREDENTIAL = r"(?i)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
+_CREDENTIAL = (
+    r"(?i)(?<!::)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
+)
 _PLACEHOLDER = (
     r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
@@ -163,8 +165,12 @@ SECURITY: tuple[Rule, ...] = (
                 "text",
                 fix=(r"\b(0?)777\b", r"\g<1>755"),
             ),
-            look((*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*0o777\b", fix=(r"0o777\b", "0o755")),
-            look((*GO, *PHP, *C, *RUBY), r"\b[Cc]hmod[( ].*\b0o?777\b", fix=(r"\b(0o?)777\b", r"\g<1>755")),
+            look((*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*(?<![&^] )0o777\b(?! ?[-&^])", fix=(r"0o777\b", "0o755")),
+            look(
+                (*GO, *PHP, *C, *RUBY),
+                r"\b[Cc]hmod[( ].*(?<![&^] )\b0o?777\b(?! ?[-&^])",
+                fix=(r"\b(0o?)777\b", r"\g<1>755"),
+            ),
             look(JAVA, r"\.setWritable\(true, ?false\)"),
         ),
         "Every user of the machine may now change this file, also the ones that only run another service. "
@@ -177,7 +183,7 @@ SECURITY: tuple[Rule, ...] = (
         "security",
         (
             look(PY, r"\bc?[pP]ickle\.loads\(|\bmarshal\.loads\("),
-            look(PY, r"\byaml\.load\([^)]", "code", None, r"Loader", None, (r"\byaml\.load\(", "yaml.safe_load(")),
+            look(PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")),
             look(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
             look(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),
             look(JAVA, r"\bnew ObjectInputStream\(\s?\w*(?:[rR]equest|[sS]ocket)\w*\.getInputStream"),
