@@ -52,7 +52,7 @@ class Job(NamedTuple):
 
     arguments: Arguments
     flags: Mapping[str, Any]
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]  # the environment
     settings: Settings
     pipeline: Pipeline
     progress: Progress
@@ -287,7 +287,7 @@ def _with_file(job: Job, content: bytes | None) -> Job:
         raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
     if value is not None and not isinstance(value, dict):
         raise UsageError(f"{settings.FILE} should hold `name: value` lines")
-    return job._replace(settings=settings.read(job.flags, job.environ, value or {}))
+    return job._replace(settings=settings.read(job.flags, job.variables, value or {}))
 
 
 def _model_url(job: Job) -> str:

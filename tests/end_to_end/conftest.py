@@ -1,0 +1,192 @@
+"""The command as its users run it: a process with its own environment, a GitLab and a model over HTTP, a real clone."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.doubles.gitlab import DiffRefs, GitLabDouble
+from tests.doubles.model import ModelDouble
+
+TOKEN = "glpat-of-the-reviewer"
+JOB_TOKEN = "glcbt-64_of-the-job"
+PROJECT, PATH, IID = 7, "group/app", 4
+BOT = "reviewer"
+
+ANSWER = json.dumps(
+    {
+        "issues": [
+            {
+                "file": "app/total.py",
+                "line": 3,
+                "quote": "    return sum(item.price for item in items) / len(items)",
+                "type": "bug",
+                "severity": "high",
+                "description": "An empty list divides by zero. Every cart starts empty.",
+                "suggestion": "    return sum(item.price for item in items) / len(items) if items else 0",
+            }
+        ],
+        "summary": "A feature. One boundary is not handled.",
+        "suggestions": ["Add a test with an empty cart."],
+    }
+)
+
+
+@dataclass
+class Finished:
+    """What a run came to."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def review(self) -> dict[str, Any]:
+        """The review.json it kept."""
+        loaded: dict[str, Any] = json.loads((self.folder / "iquest-review/review.json").read_text())
+        return loaded
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str, files: Mapping[str, str]) -> str:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@dataclass
+class Project:
+    """A project on GitLab with one merge request. main moved on after the feature branch left it."""
+
+    folder: Path
+    base: str = ""
+    start: str = ""
+    head: str = ""
+    merged: str = ""  # what a merged-results pipeline checks out
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def refs(self) -> DiffRefs:
+        return DiffRefs(self.base, self.start, self.head)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder, "Begin", {"README.md": "An app.\n"})
+    made = Project(folder)
+    made.base = commit(folder, "Count", {"app/total.py": "def total(items):\n    # of all prices\n    return 0\n"})
+    git(folder, "checkout", "--quiet", "-b", "feature")
+    text = "def total(items):\n    # of all prices\n    return sum(item.price for item in items) / len(items)\n"
+    made.head = commit(folder, "Average", {"app/total.py": text, "package-lock.json": '{"lockfileVersion": 3}\n'})
+    git(folder, "checkout", "--quiet", "main")
+    made.start = commit(folder, "Go on", {"docs/news.md": "Something else.\n"})
+    git(folder, "checkout", "--quiet", "--detach", "main")
+    git(folder, "merge", "--quiet", "--no-edit", "feature")
+    made.merged = git(folder, "rev-parse", "HEAD")
+    git(folder, "update-ref", "refs/pipelines/99", made.head)
+    git(folder, "checkout", "--quiet", "main")
+    return made
+
+
+@pytest.fixture
+def gitlab(project: Project) -> Iterator[GitLabDouble]:
+    with GitLabDouble() as double:
+        double.add_user(BOT, token=TOKEN, job_token=JOB_TOKEN)
+        double.add_project(PROJECT, PATH, project.folder)
+        double.add_merge_request(
+            PROJECT, IID, title="Average the cart", description="As the shop asked.", diff_refs=project.refs
+        )
+        yield double
+
+
+@pytest.fixture
+def model() -> Iterator[ModelDouble]:
+    with ModelDouble(replies=[ANSWER]) as double:
+        yield double
+
+
+@pytest.fixture
+def clone(tmp_path: Path, project: Project) -> Path:
+    """What a runner checks out of a merge request's pipeline: one commit, detached, no branch."""
+    folder = tmp_path / "builds"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    git(folder, "fetch", "--quiet", "--depth=1", project.folder.as_uri(), "refs/pipelines/99")
+    git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    return folder
+
+
+@pytest.fixture
+def job(gitlab: GitLabDouble, model: ModelDouble, clone: Path, project: Project) -> dict[str, str]:
+    """The variables of a merge-request pipeline's job."""
+    return {
+        "CI": "true",
+        "CI_API_V4_URL": gitlab.api_url,
+        "CI_PROJECT_ID": str(PROJECT),
+        "CI_PROJECT_PATH": PATH,
+        "CI_PROJECT_DIR": str(clone),
+        "CI_REPOSITORY_URL": gitlab.url.replace("//", f"//gitlab-ci-token:{JOB_TOKEN}@") + f"/{PATH}.git",
+        "CI_JOB_TOKEN": JOB_TOKEN,
+        "CI_JOB_URL": f"{gitlab.url}/{PATH}/-/jobs/1",
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_COMMIT_SHA": project.head,
+        "CI_MERGE_REQUEST_IID": str(IID),
+        "CI_MERGE_REQUEST_PROJECT_ID": str(PROJECT),
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": str(PROJECT),
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": project.base,
+        "GITLAB_API_TOKEN": TOKEN,
+        "IQUEST_API_URL": model.url,
+        "IQUEST_TIMEOUT": "5",
+    }
+
+
+class Run:
+    """Runs `iquest-review` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def __call__(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"", folder: Path | None = None
+    ) -> Finished:
+        run = subprocess.run(
+            [sys.executable, "-c", "from iquest_review.cli import main; main()", *arguments],
+            cwd=folder or self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **(environ or {})},
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+        )
+        assert b"Traceback" not in run.stderr, run.stderr.decode()
+        finished = Finished(run.returncode, run.stdout.decode(), run.stderr.decode(), folder or self.folder)
+        for secret in (TOKEN, JOB_TOKEN):
+            assert secret not in finished.out + finished.err
+        return finished
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "work")
+
+
+def bodies(gitlab: GitLabDouble, iid: int = IID) -> list[str]:
+    """The notes people see."""
+    return [note["body"] for note in gitlab.notes(PROJECT, iid) if not note["system"]]

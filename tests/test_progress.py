@@ -1,0 +1,46 @@
+"""What a run says on stderr, and what nobody can make it say."""
+
+import io
+import re
+
+from iquest_review.progress import Lines, Terminal
+
+
+def test_a_step_is_a_line_with_its_second() -> None:
+    stream = io.StringIO()
+
+    Lines(stream).say("7 changed files")
+
+    assert re.fullmatch(r" +\d+\.\d s  7 changed files\n", stream.getvalue())
+
+
+def test_details_are_for_those_who_ask() -> None:
+    plain, verbose, quiet = io.StringIO(), io.StringIO(), io.StringIO()
+
+    for stream, verbosity in ((plain, 0), (verbose, 1), (quiet, -1)):
+        lines = Lines(stream, verbosity=verbosity)
+        lines.say("step")
+        lines.detail("detail")
+
+    assert "detail" not in plain.getvalue()
+    assert "detail" in verbose.getvalue()
+    assert quiet.getvalue() == ""
+
+
+def test_a_hostile_text_stays_on_its_line_and_moves_no_cursor() -> None:
+    stream = io.StringIO()
+
+    Lines(stream).say("title\nJob succeeded\r\x1b[2K\x1b]0;owned\x07")
+
+    assert stream.getvalue().count("\n") == 1
+    assert "\x1b" not in stream.getvalue()
+    assert "\r" not in stream.getvalue()
+
+
+def test_a_terminal_shows_what_is_waited_for() -> None:
+    stream = io.StringIO()
+
+    with Terminal(stream).waiting("asking [red]a model[/red]"):
+        pass
+
+    assert "asking [red]a model[/red]" in stream.getvalue()

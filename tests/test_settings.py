@@ -1,0 +1,99 @@
+"""Settings: flag > variable > file > default, every mistake named with what would be right."""
+
+import pytest
+
+from iquest_review import settings
+from iquest_review.errors import UsageError
+from iquest_review.settings import Secret, pipeline, read
+
+
+def test_defaults_are_those_of_the_manual() -> None:
+    found = read({}, {})
+
+    assert (found.max_lines, found.max_tokens, found.max_requests, found.concurrency) == (2000, None, 4, 1)
+    assert (found.temperature, found.top_p, found.max_output_tokens, found.timeout) == (0.2, 0.95, 2048, 120)
+    assert (found.structured_output, found.language, found.max_findings, found.fail_on) == ("auto", "en", 10, "never")
+    assert found.api_url is None
+
+
+def test_a_flag_beats_a_variable_beats_the_file_beats_the_default() -> None:
+    environ, file = {"IQUEST_MAX_LINES": "20"}, {"max_lines": 30}
+
+    assert read({"max_lines": "10"}, environ, file).max_lines == 10
+    assert read({"max_lines": None}, environ, file).max_lines == 20
+    assert read({}, {}, file).max_lines == 30
+
+
+def test_an_empty_variable_is_no_value() -> None:
+    assert read({}, {"IQUEST_MAX_LINES": " ", "IQUEST_MODEL": ""}).model is None
+
+
+def test_the_models_name_has_an_older_variable() -> None:
+    assert read({}, {"MODEL_NAME": "m"}).model == "m"
+    assert read({}, {"MODEL_NAME": "m", "IQUEST_MODEL": "n"}).model == "n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"IQUEST_MAX_LINES": "0"}, "IQUEST_MAX_LINES is '0'; it should be a whole number from 1"),
+        ({"IQUEST_MAX_LINES": "-1"}, "IQUEST_MAX_LINES"),
+        ({"IQUEST_MAX_LINES": "1e3"}, "IQUEST_MAX_LINES"),
+        ({"IQUEST_MAX_LINES": "٣"}, "IQUEST_MAX_LINES"),
+        ({"IQUEST_TEMPERATURE": "nan"}, "IQUEST_TEMPERATURE is 'nan'; it should be a number from 0 to 2"),
+        ({"IQUEST_TOP_P": "1.5"}, "a number from 0 to 1"),
+        ({"IQUEST_FAIL_ON": "critical"}, "one of: never, low, medium, high"),
+        ({"IQUEST_PROJECT": "../../etc"}, "group/project"),
+        ({"IQUEST_MERGE_REQUEST": "%2f"}, "a whole number"),
+        ({"IQUEST_LANGUAGE": "../en"}, "a language"),
+        ({"IQUEST_LANG": "en"}, "do you mean IQUEST_LANGUAGE?"),
+        ({"IQUEST_URL": "x"}, "do you mean IQUEST_API_URL?"),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_right(environ: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read({}, environ)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key", ["api_url", "api_key", "gitlab_token", "model", "prompts_dir", "project", "merge_request"]
+)
+def test_the_file_cannot_set_what_could_harm(key: str) -> None:
+    with pytest.raises(UsageError, match=f"may not set {key}"):
+        read({}, {}, {key: "x"})
+
+
+def test_an_unknown_key_of_the_file_is_named_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"langauge in \.iquest-review\.yml is no setting; do you mean language\?"):
+        read({}, {}, {"langauge": "zh"})
+
+
+def test_secrets_show_nowhere() -> None:
+    found = read({}, {"GITLAB_API_TOKEN": "glpat-secret", "IQUEST_API_KEY": "sk-secret"})
+
+    assert "secret" not in f"{found} {found!r} {found.api_key} {pipeline({'CI_JOB_TOKEN': 'job-secret'})}"
+    assert isinstance(found.api_key, Secret)
+    assert found.api_key.reveal() == "sk-secret"
+
+
+def test_a_bad_value_does_not_show_a_secret_setting() -> None:
+    """Secrets take any text, so that no error ever has a reason to repeat one."""
+    secret = [setting for setting in settings.SETTINGS if setting.name in ("api_key", "gitlab_token")]
+
+    assert [setting.convert for setting in secret] == [str, str]
+
+
+def test_every_flagged_setting_has_a_variable_of_its_name() -> None:
+    for setting in settings.SETTINGS:
+        if setting.flag:
+            assert "IQUEST_" + setting.name.upper() in setting.variables
+
+
+def test_a_forks_pipeline_is_told_by_its_project() -> None:
+    own = {"CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_PROJECT_ID": "7"}
+
+    assert not pipeline(own).is_fork
+    assert pipeline({**own, "CI_PROJECT_ID": "70"}).is_fork
+    assert not pipeline({"CI_PROJECT_ID": "7"}).is_fork
