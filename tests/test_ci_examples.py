@@ -22,7 +22,7 @@ PASTED = sorted(EXAMPLES.glob("*.yml"))
 SHIPPED = [*PASTED, PIPELINE, COMPOSE]
 TEXTS = [*SHIPPED, ROOT / "docker" / "MODEL_SERVER.md", ROOT / "docker" / "Dockerfile"]
 
-COMMANDS = {"review", "preview", "publish", "doctor", "stand-in"}
+COMMANDS = {"review", "preview", "publish", "stand-in"}
 FLAGS_WITH_A_VALUE = {
     *("--diff", "--repo", "--base", "--head", "--project", "--merge-request", "--output", "--model", "--api-url"),
     *("--language", "--max-lines", "--max-tokens", "--max-requests", "--fail-on", "--port"),
