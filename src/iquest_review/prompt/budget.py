@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from iquest_review.change.diff import FileDiff, Hunk, Kind, Status
-from iquest_review.prompt.rows import file_row, hunk_row, line_rows, overlong
+from iquest_review.prompt.rows import CUT, file_row, hunk_row, line_rows, overlong
 from iquest_review.prompt.screen import Omission, Reason
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
@@ -130,14 +130,106 @@ def _fit_file(file: FileDiff, room: _Room) -> tuple[Part | None, list[Omission],
     left, shown = room.less(0, _bytes(file_row(file)) + 1), list[Hunk]()
     missing = dict.fromkeys((Reason.MINIFIED, Reason.LINES, Reason.TOKENS), 0)
     for hunk in file.hunks:
-        for piece in _narrowed(hunk) if _is_large(hunk) and not _fits(hunk, left) else [hunk]:
-            rows, size = _beginning(piece, left)
-            first = piece if rows == len(piece.rows) else _cut(piece, rows)
-            if rows and first.changed_lines:
+        for piece in _narrowed(hunk) if _is_large(hunk) and _excess(hunk, left) else (hunk,):
+            first, size, reason = _beginning(piece, left)
+            missing[reason] += piece.changed_lines
+            if first is not None:
                 shown.append(first)
+                left = left.less(len(first.rows), size)
+                missing[reason] -= first.changed_lines
                 missing[Reason.MINIFIED] += overlong(first)
-                left = left.less(rows, size)
-            reason = Reason.LINES if len(piece.rows) > left.lines + (rows if rows else 0) else Reason.TOKENS
-            missing[reason] += piece.changed_lines - (first.changed_lines if rows else 0)
     omissions = [Omission(file.path, reason, lines) for reason, lines in missing.items() if lines]
-    ...
+    if shown or (not file.changed_lines and left.bytes >= 0):
+        return Part(file, tuple(shown)), omissions, left
+    return None, omissions or [Omission(file.path, Reason.TOKENS, 0)], room
+
+
+def _beginning(hunk: Hunk, room: _Room) -> tuple[Hunk | None, int, Reason]:
+    """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds."""
+    excess = _excess(hunk, room)
+    if not hunk.changed_lines or (excess and not _is_large(hunk)):
+        return None, 0, excess or Reason.TOKENS
+    sizes, excess = _sizes(hunk, room)
+    if excess is None:
+        return hunk, sizes[-1], Reason.TOKENS
+    rows = _seam(hunk.rows, len(sizes) - 1) if _is_large(hunk) else 0
+    if rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES:
+        return None, 0, excess
+    first = next(_slices(hunk, [(0, rows)]))
+    return (first if first.changed_lines else None), sizes[rows], excess
+
+
+def _excess(hunk: Hunk, room: _Room) -> Reason | None:
+    """What a hunk certainly exceeds, told without writing it; None when it may fit."""
+    if len(hunk.rows) > room.lines:
+        return Reason.LINES
+    return Reason.TOKENS if sum(min(len(row), CUT) for row in hunk.rows) > room.bytes else None
+
+
+def _is_large(hunk: Hunk) -> bool:
+    return len(hunk.rows) > LARGE_ROWS or sum(map(len, hunk.rows)) > LARGE_BYTES
+
+
+def _sizes(hunk: Hunk, room: _Room) -> tuple[list[int], Reason | None]:
+    """Bytes the first 0, 1, 2 ... rows take with the hunk's heading, as far as they fit, and what ends them."""
+    sizes, texts = [_bytes(hunk_row(hunk)) + 1], line_rows(hunk)
+    for number, row in enumerate(hunk.rows, 1):
+        size = sizes[-1] if row[:1] == b"\\" else sizes[-1] + _bytes(next(texts)) + 1  # counted with its line
+        if number > room.lines:
+            return sizes, Reason.LINES
+        if size > room.bytes:
+            return sizes, Reason.TOKENS
+        sizes.append(size)
+    return sizes, None
+
+
+def _seam(rows: Sequence[bytes], most: int) -> int:
+    """Where to cut, behind at most `most` rows: not between a removed line and what replaces it, then behind a blank
+    line, then before the line that is indented least, then late."""
+
+    def roughness(at: int) -> tuple[bool, bool, int, int]:
+        before, after = rows[at - 1], rows[at][1:]
+        indentation = len(after) - len(after.lstrip()) if after.strip() else LARGE_BYTES
+        return before[:1] == b"-", bool(before[1:].strip()), indentation, -at
+
+    places = range(most, max(most // 2, most - LARGE_ROWS), -1)
+    return min((at for at in places if rows[at][:1] != b"\\"), key=roughness, default=0)
+
+
+def _narrowed(hunk: Hunk) -> Iterator[Hunk]:
+    """The hunks git would have made of it with CONTEXT lines around a change."""
+    ranges: list[tuple[int, int]] = []
+    for index, row in enumerate(hunk.rows):
+        if row[:1] in (b"+", b"-", b"\\"):
+            start, end = max(0, index - CONTEXT), min(len(hunk.rows), index + CONTEXT + 1)
+            if ranges and start <= ranges[-1][1]:
+                start, _ = ranges.pop()
+            ranges.append((start, end))
+    return _slices(hunk, ranges)
+
+
+def _slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
+    """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
+    old, new, at = hunk.old_start, hunk.new_start, 0
+    for start, end in ranges:
+        added, removed, context = _counts(hunk.rows[at:start])
+        old, new, at = old + removed + context, new + added + context, end
+        added, removed, context = _counts(hunk.rows[start:end])
+        yield replace(hunk, old_start=old, new_start=new, rows=hunk.rows[start:end], added=added, removed=removed)
+        old, new = old + removed + context, new + added + context
+
+
+def _counts(rows: Sequence[bytes]) -> tuple[int, int, int]:
+    """Added, removed and context lines."""
+    added, removed, marks = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-", b"\\"))
+    return added, removed, len(rows) - added - removed - marks
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _new_lines(hunk: Hunk) -> tuple[int, int] | None:
+    """First and last new-file line of a hunk; None when it only removes."""
+    numbers = [line.new_line for line in hunk.lines() if line.kind is not Kind.REMOVED and line.new_line is not None]
+    return (numbers[0], numbers[-1]) if numbers else None

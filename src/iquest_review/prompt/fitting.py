@@ -1,21 +1,24 @@
 """One request that fits: the excerpt is grown or shrunk until its messages fill the token limit and no more."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
-from iquest_review.prompt.budget import Excerpt, Limits, estimate, fit
-from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
+from iquest_review.prompt.render import Message, Templates, aside
 from iquest_review.prompt.screen import Omission, Reason
 
 Count = Callable[[list[Message]], int | None]  # the server's own count of tokens; None where it does not tell
 
-CLOSE = 0.75  # share of the limit from which the estimate is not trusted alone
 FULL = 0.9  # share of the limit that counts as filled
+AIM = 0.96  # share of the limit that is aimed at once the server has counted
 MESSAGE_TOKENS = 8  # what the chat template adds to a message
-TRIES = 4
+TRIES = 4  # how often the server is asked to count, at most
+ONE_MORE_ROW = 200  # bytes: what introduces the list of omissions, and its last row
+FITS = 3  # how often the diff is fitted anew around a list of omissions that grew
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +46,49 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
 
     Raises UsageError when not even the instructions fit.
     """
-    room, best = float(limits.tokens), None
+    best, least, last, ratio, counts = None, 0, None, 1.0, False
+    room = limits.tokens  # what the estimate may come to: the server's tokens are `ratio` times as many
     for _ in range(TRIES):
-        prompt = _prompt(material, Limits(limits.lines, int(room)), limits.tokens, count)
+        draft = _draft(material, limits, room)
+        if last is not None and draft.messages == last.messages:
+            break  # what is left out is too large to fill the rest
+        last = draft
+        # A token takes a byte at least: below that, no server's count can be over the limit.
+        counted = count(draft.messages) if draft.tokens * BYTES_PER_TOKEN > limits.tokens else None
+        if counted:
+            ratio, counts = counted / draft.tokens, True
+        prompt = Prompt(draft.messages, draft.excerpt, counted or math.ceil(draft.tokens * ratio))
+        least = prompt.tokens
         if prompt.tokens <= limits.tokens:
             if best is None or prompt.excerpt.lines >= best.excerpt.lines:
                 best = prompt
-            if not _cut_for_tokens(prompt) or prompt.tokens >= FULL * limits.tokens:
+            if not counts or not _cut_for_tokens(prompt) or prompt.tokens >= FULL * limits.tokens:
                 break
-        # The instructions are part of `tokens` and not of `room`, so that this closes in on the limit from both sides.
-        room += 0.97 * limits.tokens - prompt.tokens if prompt.tokens > limits.tokens else limits.tokens - prompt.tokens
-        if room <= 0:
-            break
+        room = int(draft.tokens * AIM * limits.tokens / prompt.tokens)
     if best is None:
-        best = _prompt(material, Limits(0, 0), limits.tokens, count)
-        if best.tokens > limits.tokens:
-            raise UsageError(
-                f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({best.tokens})"
-            )
+        raise UsageError(
+            f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
+        )
     return best
 
 
-def _prompt(material: Material, room: Limits, limit: int, count: Count) -> Prompt:
-    excerpt = fit(material.files, room, material.screened)
-    messages = material.templates.messages(material.intent, excerpt, material.nonce)
-    tokens = sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages)
-    if tokens > CLOSE * limit:
-        tokens = count(messages) or tokens
-    return Prompt(messages, excerpt, tokens)
+def _draft(material: Material, limits: Limits, room: int) -> Prompt:
+    """The prompt that shows the most and whose estimate is at most `room`; the instructions alone may be more."""
+    bare = _written(material, Excerpt((), tuple(material.screened)), limits)
+    left = room - bare.tokens
+    for _ in range(FITS):
+        draft = _written(material, fit(material.files, Limits(limits.lines, max(left, 0)), material.screened), limits)
+        if draft.tokens <= room:
+            return draft
+        left -= draft.tokens - room
+    list_tokens = math.ceil((aside(limits.tokens) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
+    left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
+    return _written(material, fit(material.files, Limits(limits.lines, left), material.screened), limits)
+
+
+def _written(material: Material, excerpt: Excerpt, limits: Limits) -> Prompt:
+    messages = material.templates.messages(material.intent, excerpt, material.nonce, limits.tokens)
+    return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 
 
 def _cut_for_tokens(prompt: Prompt) -> bool:

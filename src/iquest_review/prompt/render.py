@@ -1,31 +1,46 @@
 """Templates + intent + excerpt -> the messages the model is sent.
 
-The diff is written a line a row: marker, line number, "| ", text. The number is the new file's, a removed line's is
-the old file's. Everything the author wrote stands between fences with a nonce nobody could know beforehand.
+Everything the author wrote stands between fences with a nonce nobody could know beforehand; see `rows` for the diff.
 """
 
 import hashlib
-from collections.abc import Iterator
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from iquest_review.change.characters import one_line, visible
-from iquest_review.change.diff import FileDiff, Hunk, Line, Status
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
-from iquest_review.prompt.budget import Excerpt
-from iquest_review.prompt.screen import Omission
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
+from iquest_review.prompt.rows import file_row, hunk_row, inert, line_rows, shown_path, shown_text
+from iquest_review.prompt.screen import Omission, Reason
+
+__all__ = ["Message", "Templates", "aside", "omitted_rows", "rows", "shown_text"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
 
 SYSTEM, USER, AGAIN = "system.j2", "user.j2", "again.j2"
-TITLE_LIMIT, DESCRIPTION_LIMIT = 300, 6_000  # characters
-OMITTED_PATHS = 200  # paths named one by one; the rest is counted by folder
+VARIABLES = {  # what a template may use
+    SYSTEM: frozenset({"language"}),
+    USER: frozenset({"language", "nonce", "title", "description", "labels", "draft", "diff", "omitted"}),
+    AGAIN: frozenset({"language", "problem"}),
+}
+LONGEST_TITLE, LONGEST_LABEL, MOST_LABELS = 300, 100, 20
+ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
+LONGEST_OMITTED = 200  # characters of a path in the list of omissions
 
-LANGUAGES = {"en": "English", "zh": "简体中文"}
+LANGUAGES = {
+    "en": "English",
+    **dict.fromkeys(("zh", "zh-cn", "zh-hans", "zh-sg"), "简体中文"),
+    **dict.fromkeys(("zh-tw", "zh-hk", "zh-hant"), "繁體中文"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +49,16 @@ class Templates:
 
     language: str  # as set: en, zh, or any name the model knows
     digest: str  # of the templates' text and the language: 12 hexadecimal digits
+    _folder: Path = field(repr=False)
     _environment: ImmutableSandboxedEnvironment = field(repr=False)
 
     @classmethod
     def load(cls, folder: Path, language: str) -> "Templates":
         """Templates of `folder/<language>`, of `folder` itself, or the English ones for any other language.
 
-        Raises UsageError when a template is missing or cannot be read.
+        Raises UsageError, naming the file, when one is missing, cannot be read, or asks for what there is not.
         """
-        places = [folder / language, folder, folder / "en"] if language.isalnum() else [folder, folder / "en"]
-        home = next((place for place in places if (place / SYSTEM).is_file()), None)
+        home = next((place for place in _places(folder, language) if (place / SYSTEM).is_file()), None)
         if home is None:
             raise UsageError(
                 f"no template {SYSTEM} in {folder}: it holds system.j2, user.j2 and again.j2, or a folder a language"
@@ -55,28 +70,24 @@ class Templates:
             lstrip_blocks=True,
             autoescape=False,
         )
-        try:
-            for name in (SYSTEM, USER, AGAIN):
-                environment.get_template(name)  # a broken one is found before anything is asked
-            sources = [(home / name).read_bytes() for name in (SYSTEM, USER, AGAIN)]
-        except TemplateNotFound as error:
-            raise UsageError(f"no template {error.name} in {home}") from None
-        except (TemplateError, OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"a template in {home} cannot be used: {error}") from None
+        sources = [_source(home / name, environment, variables) for name, variables in VARIABLES.items()]
         digest = hashlib.sha256(b"\0".join([*sources, language.encode()])).hexdigest()[:12]
-        return cls(language, digest, environment)
+        return cls(language, digest, home, environment)
 
-    def messages(self, intent: Intent, excerpt: Excerpt, nonce: str) -> list[Message]:
-        """What the model is sent. The system message is the same for every review, so that servers can cache it."""
+    def messages(self, intent: Intent, excerpt: Excerpt, nonce: str, tokens: int = 32_000) -> list[Message]:
+        """What the model is sent, for a prompt of about so many tokens.
+
+        The system message is the same for every review, so that servers can cache it.
+        """
         user = self._render(
             USER,
             nonce=nonce,
-            title=_inert(one_line(intent.title, TITLE_LIMIT)),
-            description=_inert(_short(intent.description)),
-            labels=[_inert(one_line(label, 100)) for label in intent.labels[:20]],
+            title=inert(one_line(intent.title, LONGEST_TITLE)),
+            description=inert(_short(intent.description, aside(tokens))),
+            labels=[inert(one_line(label, LONGEST_LABEL)) for label in intent.labels[:MOST_LABELS]],
             draft=intent.draft,
             diff="\n".join(rows(excerpt)),
-            omitted="\n".join(_omitted(excerpt.omissions)),
+            omitted="\n".join(omitted_rows(excerpt.omissions, aside(tokens))),
         )
         return [{"role": "system", "content": self._render(SYSTEM)}, {"role": "user", "content": user}]
 
@@ -86,61 +97,93 @@ class Templates:
         return [*first, {**last, "content": last["content"] + "\n\n" + self._render(AGAIN, problem=problem)}]
 
     def _render(self, name: str, **values: object) -> str:
+        tag = self.language.lower().replace("_", "-")
         try:
-            return self._environment.get_template(name).render(
-                language=LANGUAGES.get(self.language, self.language), **values
-            ).strip()  # fmt: skip
-        except TemplateError as error:
-            raise UsageError(f"template {name} cannot be used: {error}") from None
+            template = self._environment.get_template(name)
+            return template.render(language=LANGUAGES.get(tag, self.language), **values).strip()
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:  # as of any program
+            raise UsageError(f"{self._folder / name} cannot be used: {error}") from None
+
+
+def _places(folder: Path, language: str) -> list[Path]:
+    """Where templates may be, the best place first: zh-CN takes those of zh."""
+    names = [language, re.split("[-_ ]", language)[0].lower()] if re.fullmatch(r"[\w -]+", language) else []
+    return [*(folder / name for name in names if name), folder, folder / "en"]
+
+
+def _source(file: Path, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]) -> bytes:
+    """A template's text. A broken one is found before anything is asked."""
+    try:
+        source = file.read_bytes()
+        unknown = meta.find_undeclared_variables(environment.parse(source.decode())) - variables
+    except FileNotFoundError:
+        raise UsageError(f"there is no template {file}") from None
+    except TemplateSyntaxError as error:
+        raise UsageError(f"{file}, line {error.lineno}: {error.message}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+    if unknown:
+        known = ", ".join(sorted(variables))
+        raise UsageError(f"{file} uses {', '.join(sorted(unknown))}, which there is not; there are {known}")
+    return source
 
 
 def rows(excerpt: Excerpt) -> Iterator[str]:
     """The diff as the model sees it."""
     for part in excerpt.parts:
-        yield f"=== file: {_inert(visible(part.file.path))} ({_status(part.file)})"
+        yield file_row(part.file)
         for hunk in part.hunks:
-            yield from _hunk_rows(hunk)
+            yield hunk_row(hunk)
+            yield from line_rows(hunk)
 
 
-def shown_text(line: Line) -> str:
-    """A line's text as the model sees it, which is how it quotes it."""
-    return _inert(visible(line.text))
+def aside(tokens: int) -> int:
+    """Bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
+    return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE), MOST_ASIDE)
 
 
-def _hunk_rows(hunk: Hunk) -> Iterator[str]:
-    yield f"@@ {_inert(one_line(hunk.heading, 100))}".rstrip()
-    for line in hunk.lines():
-        yield f"{line.kind.value}{line.number}| {shown_text(line)}"
+def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:
+    """A row for each omission; where that is more than `most` bytes, for as many as half of them hold, those left out
+    for want of room first, and a row for each folder with the others."""
+    ranked = sorted(omissions, key=lambda omission: omission.reason not in (Reason.LINES, Reason.TOKENS))
+    named = list(_within(map(_omitted, ranked), most))
+    if len(named) < len(ranked):
+        named = list(_within(named, most // 2))
+    yield from named
+    yield from _by_folder(ranked[len(named) :], most // 2)
 
 
-def _status(file: FileDiff) -> str:
-    words = [str(file.status)]
-    if file.status in (Status.RENAMED, Status.COPIED):
-        words = [f"{file.status} from {_inert(visible(file.old_path))}"]
-    if file.old_mode and file.new_mode and file.old_mode != file.new_mode:
-        words.append(f"mode {file.old_mode} to {file.new_mode}")
-    if file.is_symlink:
-        words.append("symbolic link")
-    return ", ".join(words)
+def _by_folder(omissions: Sequence[Omission], most: int) -> Iterator[str]:
+    folders = Counter(omission.path.rpartition("/")[0].split("/", 1)[0] for omission in omissions)
+    counted = sorted(folders.items(), key=lambda item: (-item[1], item[0]))
+    named = list(_within((f"{_short_path(folder) or '.'}/: {count} more" for folder, count in counted), most))
+    yield from named
+    if rest := counted[len(named) :]:
+        yield f"in {len(rest)} more folders: {sum(count for _, count in rest)} more"
 
 
-def _omitted(omissions: tuple[Omission, ...]) -> Iterator[str]:
-    """A row for each omission; beyond OMITTED_PATHS a row for each folder."""
-    for omission in omissions[:OMITTED_PATHS]:
-        yield f"{_inert(visible(omission.path))}: {omission.reason}, {omission.changed_lines} changed lines"
-    folders: dict[str, int] = {}
-    for omission in omissions[OMITTED_PATHS:]:
-        folder = visible(omission.path.split("/", 1)[0]) if "/" in omission.path else "the top folder"
-        folders[folder] = folders.get(folder, 0) + 1
-    for folder, count in sorted(folders.items(), key=lambda item: (-item[1], item[0]))[:50]:
-        yield f"{_inert(folder)}: {count} more"
+def _within(rows: Iterable[str], most: int) -> Iterator[str]:
+    """The first rows, as far as they take at most so many bytes."""
+    for row in rows:
+        most -= len(row.encode("utf-8", "replace")) + 1
+        if most < 0:
+            return
+        yield row
 
 
-def _short(description: str) -> str:
+def _omitted(omission: Omission) -> str:
+    return f"{_short_path(omission.path)}: {omission.reason}, {omission.changed_lines} changed lines"
+
+
+def _short_path(path: str) -> str:
+    shown = shown_path(path)
+    return (
+        shown if len(shown) <= LONGEST_OMITTED else f"{shown[: LONGEST_OMITTED // 2]}…{shown[-LONGEST_OMITTED // 2 :]}"
+    )
+
+
+def _short(description: str, most: int) -> str:
+    """The description, cut to so many bytes."""
     text = visible(description.replace("\r\n", "\n"))
-    return text if len(text) <= DESCRIPTION_LIMIT else text[:DESCRIPTION_LIMIT] + "\n[cut]"
-
-
-def _inert(text: str) -> str:
-    """Without the openings of chat-template tokens such as <|im_end|>, which a server would take for its own."""
-    return text.replace("<|", "< |")
+    start = text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+    return text if start == text else start + "\n[cut]"

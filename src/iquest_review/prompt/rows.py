@@ -1,0 +1,78 @@
+"""How a diff is written for the model: a row a line, made of marker, line number, "| " and text.
+
+The number is the new file's; a removed line's is the old file's. A row is one row whatever the author wrote into it:
+what cannot be seen is escaped, what a server would take for a token of its own is broken, what is too long is cut.
+"""
+
+import re
+from collections.abc import Iterator
+
+from iquest_review.change.characters import one_line, visible
+from iquest_review.change.diff import FileDiff, Hunk, Line, Status
+
+LONGEST = 2_000  # characters; people do not write longer lines
+CUT = 500  # characters that are left of a longer one
+NO_NEWLINE = "\\ No newline at end of file"
+
+_LARGEST_ESCAPE = 4  # a byte becomes at most so many characters: \xNN
+_CONTROL = re.compile(r"<(?=[|\uff5c]|/?s>)")  # opens <|im_end|>, DeepSeek's full-width form, and </s>
+
+
+def inert(text: str) -> str:
+    """The text without the openings of chat-template tokens: servers take them for their own wherever they stand."""
+    return _CONTROL.sub("< ", text)
+
+
+def shown_path(path: str) -> str:
+    """A path on one row; LF and TAB, which a file name may hold, as escapes."""
+    return inert(visible(path).replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def shown_text(line: Line) -> str:
+    """A line's text as the model sees it, which is how it quotes it."""
+    text, cut = _text(line.raw)
+    return f"{text} [cut: {len(line.raw):,} bytes]" if cut else text
+
+
+def file_row(file: FileDiff) -> str:
+    """The row that opens a file."""
+    return f"=== file: {shown_path(file.path)} ({_status(file)})"
+
+
+def hunk_row(hunk: Hunk) -> str:
+    """The row that opens a hunk."""
+    return f"@@ {inert(one_line(hunk.heading, 100))}".rstrip()
+
+
+def line_rows(hunk: Hunk) -> Iterator[str]:
+    """A text for each line of a hunk: its row, and a second one where the file ends in it without a newline."""
+    for line in hunk.lines():
+        row = f"{line.kind.value}{line.number}| {shown_text(line)}"
+        yield row if line.newline else f"{row}\n{NO_NEWLINE}"
+
+
+def overlong(hunk: Hunk) -> int:
+    """Changed lines of a hunk that are too long to be shown whole."""
+    return sum(
+        _text(row[1:])[1] for row in hunk.rows if len(row) * _LARGEST_ESCAPE > LONGEST and row[:1] in (b"+", b"-")
+    )
+
+
+def _text(raw: bytes) -> tuple[str, bool]:
+    """The text of a line, and whether it had to be cut. Of a line of megabytes only the beginning is looked at."""
+    beginning = (
+        raw[: LONGEST * _LARGEST_ESCAPE + 1] if len(raw) > LONGEST * _LARGEST_ESCAPE else raw.removesuffix(b"\r")
+    )
+    text = inert(visible(beginning.decode("utf-8", "backslashreplace")))
+    return (text, False) if len(text) <= LONGEST else (text[:CUT], True)
+
+
+def _status(file: FileDiff) -> str:
+    words = [str(file.status)]
+    if file.status in (Status.RENAMED, Status.COPIED):
+        words = [f"{file.status} from {shown_path(file.old_path)}"]
+    if file.old_mode and file.new_mode and file.old_mode != file.new_mode:
+        words.append(f"mode {file.old_mode} to {file.new_mode}")
+    if file.is_symlink:
+        words.append("symbolic link")
+    return ", ".join(words)
