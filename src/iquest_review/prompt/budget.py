@@ -15,7 +15,7 @@ from iquest_review.prompt.rows import CUT, file_row, hunk_row, line_rows, overlo
 from iquest_review.prompt.screen import Omission, Reason
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
-LARGE_ROWS, LARGE_BYTES = 100, 8_000  # a hunk that is larger, and does not fit, is cut
+LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
 WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk
 CONTEXT = 3  # lines left around a change where more of them do not fit
 
@@ -163,7 +163,8 @@ def _excess(hunk: Hunk, room: _Room) -> Reason | None:
     """What a hunk certainly exceeds, told without writing it; None when it may fit."""
     if len(hunk.rows) > room.lines:
         return Reason.LINES
-    return Reason.TOKENS if sum(min(len(row), CUT) for row in hunk.rows) > room.bytes else None
+    labels = 3 * hunk.changed_lines  # a digit, "| " and LF, less a CR that is not shown
+    return Reason.TOKENS if labels + sum(min(len(row), CUT) for row in hunk.rows) > room.bytes else None
 
 
 def _is_large(hunk: Hunk) -> bool:
@@ -198,6 +199,8 @@ def _seam(rows: Sequence[bytes], most: int) -> int:
 
 def _narrowed(hunk: Hunk) -> Iterator[Hunk]:
     """The hunks git would have made of it with CONTEXT lines around a change."""
+    if len(hunk.rows) - hunk.changed_lines <= 2 * CONTEXT:
+        return iter((hunk,))
     ranges: list[tuple[int, int]] = []
     for index, row in enumerate(hunk.rows):
         if row[:1] in (b"+", b"-", b"\\"):

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from iquest_review.change.characters import visible
 from iquest_review.prompt.budget import Coverage, Excerpt
 from iquest_review.prompt.fitting import Prompt
+from iquest_review.prompt.rows import shown_path
 from iquest_review.prompt.screen import Omission
 
 _COVERAGE = TypeAdapter(tuple[Coverage, ...])
@@ -23,7 +23,7 @@ def as_json(prompt: Prompt | None, excerpt: Excerpt) -> str:
         "coverage": _COVERAGE.dump_python(excerpt.coverage(), mode="json"),
         "omissions": _OMISSIONS.dump_python(excerpt.omissions, mode="json"),
     }
-    return _ANY.dump_json(value, indent=2).decode() + "\n"
+    return "".join(map(_printable, _ANY.dump_json(value, indent=2).decode())) + "\n"
 
 
 def as_text(prompt: Prompt | None, excerpt: Excerpt) -> str:
@@ -35,10 +35,25 @@ def _rows(prompt: Prompt | None, excerpt: Excerpt) -> Iterator[str]:
     for message in prompt.messages if prompt else []:
         yield from (f"──── {message['role']} ────", message["content"], "")
     tokens = f", about {prompt.tokens:,} tokens" if prompt else ""
-    yield f"──── shown: {len(excerpt.parts)} files, {excerpt.lines} lines{tokens} ────"
+    yield f"──── shown: {_counted(len(excerpt.parts), 'file')}, {_counted(excerpt.lines, 'line')}{tokens} ────"
     for entry in excerpt.coverage():
-        yield f"{visible(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
+        yield f"{shown_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
     if excerpt.omissions:
-        yield f"──── left out: {len({omission.path for omission in excerpt.omissions})} files ────"
+        yield f"──── left out: {_counted(len({omission.path for omission in excerpt.omissions}), 'file')}, whole or in part ────"
     for omission in excerpt.omissions:
-        yield f"{visible(omission.path)}: {omission.reason}, {omission.changed_lines} changed lines"
+        yield f"{shown_path(omission.path)}: {omission.reason}, {_counted(omission.changed_lines, 'changed line')}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def _printable(character: str) -> str:
+    """A character of JSON text, escaped if a terminal might act on it or hide it: such ones stand in strings only."""
+    if character.isprintable() or character == "\n":
+        return character
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
