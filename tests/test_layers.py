@@ -11,7 +11,7 @@ PACKAGE = "iquest_review"
 # From the ground up. What stands on one floor may import from its own and from every lower one.
 FLOORS = (
     *("errors", "patience", "change", "prompt", "model", "merge_request", "reports"),
-    *("progress", "settings", "review", "wiring", "cli"),
+    *("progress", "settings", "review", "job", "source", "wiring", "cli"),
 )
 WORLD = {"requests", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
@@ -19,6 +19,7 @@ ADAPTERS = {
     "model/endpoint.py",
     "model/stand_in.py",
     "merge_request/gitlab.py",
+    "source.py",
     "wiring.py",
     "cli.py",
 }

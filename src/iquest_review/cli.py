@@ -54,22 +54,23 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "stand-in":
         return _stand_in(arguments.port)
     from iquest_review import wiring  # noqa: PLC0415 - --help and mistakes need none of it
+    from iquest_review.job import Arguments, job  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
 
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
-    fields = {name: given[name] for name in wiring.Arguments._fields if given.get(name) is not None}
-    job = wiring.job(wiring.Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
+    fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
+    asked = job(Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
     if arguments.command == "review":
-        _, body, code = wiring.run_review(job)
+        _, body, code = wiring.run_review(asked)
         sys.stdout.write(body)
         return code
     if arguments.command == "publish":
-        sys.stdout.write(wiring.run_publish(job))
+        sys.stdout.write(wiring.run_publish(asked))
         return 0
     from iquest_review.reports import preview  # noqa: PLC0415
 
-    prompt, excerpt = wiring.run_preview(job)
+    prompt, excerpt = wiring.run_preview(asked)
     sys.stdout.write(preview.as_json(prompt, excerpt) if arguments.json else preview.as_text(prompt, excerpt))
     return 0
 

@@ -1,0 +1,94 @@
+"""What one run was asked for: command line, settings and the pipeline's facts, read once."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from iquest_review import settings
+from iquest_review.errors import UsageError
+from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.progress import Progress
+from iquest_review.settings import Pipeline, Settings
+
+LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
+
+
+class Arguments(NamedTuple):
+    """What the command line says beside the settings."""
+
+    diff: str | None = None
+    repo: str | None = None
+    base: str | None = None
+    head: str = "HEAD"
+    dry_run: bool = False
+    output: str = "iquest-review"
+    review_file: str = "iquest-review/review.json"
+
+
+class Job(NamedTuple):
+    """One run."""
+
+    arguments: Arguments
+    flags: Mapping[str, Any]
+    variables: Mapping[str, str]  # the environment
+    settings: Settings
+    pipeline: Pipeline
+    progress: Progress
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the change is a saved diff or a local branch: nothing is read from or sent to GitLab then."""
+        return self.arguments.diff is not None or self.arguments.base is not None
+
+    @property
+    def ca_file(self) -> str | None:
+        """The certificate authority that GitLab's own variable names."""
+        return self.pipeline.ca_file or None
+
+    def merge_request(self) -> MergeRequest | None:
+        """The merge request that is meant: by flag or setting, else the pipeline's own.
+
+        Raises UsageError for one without a project.
+        """
+        if self.settings.merge_request is not None:
+            project = self.settings.project or self.pipeline.merge_request_project or self.pipeline.project_id
+            if not project:
+                raise UsageError("--merge-request needs --project, its number or full path (IQUEST_PROJECT)")
+            return MergeRequest(project, self.settings.merge_request)
+        if self.pipeline.merge_request_iid.isdecimal() and self.pipeline.merge_request_project:
+            return MergeRequest(self.pipeline.merge_request_project, int(self.pipeline.merge_request_iid))
+        return None
+
+    def with_file(self, content: bytes | None) -> "Job":
+        """The job with the settings of the target branch's file in force.
+
+        Raises UsageError for a file that is not YAML, or sets what it may not.
+        """
+        if content is None:
+            return self
+        return self._replace(settings=settings.read(self.flags, self.variables, _parsed(content)))
+
+
+def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, str], progress: Progress) -> Job:
+    """The run that arguments and environment ask for. Raises UsageError for what cannot be meant."""
+    sources = [name for name, value in (("--diff", arguments.diff), ("--base", arguments.base)) if value]
+    sources += ["--merge-request"] if flags.get("merge_request") else []
+    if len(sources) > 1:
+        raise UsageError(f"{' and '.join(sources)} name different changes; give one of them")
+    if arguments.repo and not arguments.base:
+        raise UsageError("--repo needs --base, the branch the change is meant for: --base main")
+    return Job(arguments, flags, variables, settings.read(flags, variables), settings.pipeline(variables), progress)
+
+
+def _parsed(content: bytes) -> Mapping[str, Any]:
+    import yaml  # noqa: PLC0415 - only who has the file pays for it
+
+    if len(content) > LARGEST_FILE:
+        raise UsageError(f"{settings.FILE} is larger than {LARGEST_FILE // 1024} KiB")
+    try:
+        value = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
+    if value is not None and not isinstance(value, dict):
+        raise UsageError(f"{settings.FILE} should hold `name: value` lines")
+    return value or {}
