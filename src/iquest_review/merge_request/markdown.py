@@ -8,25 +8,31 @@ markdown do not stop the second kind, which works on the rendered text; a word j
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
 
 from iquest_review.change.characters import visible
 
 JOINER = "\u2060"
+LONGEST_FENCE = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence
 LANGUAGES = frozenset(
-    "bash c cpp csharp css diff go html ini java javascript js json kotlin lua perl php python py ruby rust scala sh "
-    "shell sql swift toml ts typescript xml yaml yml".split()
+    "bash c cc cpp cs csharp css diff go h hpp html ini java javascript js json jsx kotlin kt lua perl php py python "
+    "rb rs ruby rust scala sh shell sql swift toml ts tsx typescript xml yaml yml".split()
 )
 
+_OWN_COMMENT = re.compile(r"<!--(?=\s*iquest-review:)")
+_LONG_RUN = re.compile(rf"`{{{LONGEST_FENCE - 1}}}(?=`)")
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,5})(?!`)(.{1,1000}?)(?<!`)\1(?!`)", re.DOTALL)
-_FENCE = re.compile(r"\s{0,8}(`{3,}|~{3,})\s*([\w+#-]*)\s*$")
-_BULLET = re.compile(r"\s{0,8}(?:[-*+•]|\d{1,3}[.)])\s+(?=\S)")
+_FENCE = re.compile(r"\s{0,8}(`{3,}(?=[^`]*$)|~{3,})\s*([\w+#-]*)")
+_BULLET = re.compile(r"\s{0,8}(?:[-*+•]|(\d{1,3})[.)])\s+(?=\S)")
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$^]")
 _REFERENCE = re.compile(
-    r"""@ | [#!&^](?=\w) | [~%$](?=[\w"'{(]|$)   # mentions, issues, merge requests, epics, labels, milestones, snippets
-      | \[(?=\[|TOC|\w+:)                       # [vulnerability:1], [[_TOC_]]
-      | :(?=//) | \bwww(?=\.)                   # addresses
-      | \b[0-9a-f]{3}(?=[0-9a-f]{4,})           # commits
-      | \b[A-Z][A-Z0-9_]+-(?=\d)                # issues of other trackers""",
+    r"""@ | [#!&^](?=\w) | [~%$](?!\s)       # mentions, issues, merge requests, epics, labels, milestones, math
+      | \*(?=iteration)
+      | \[(?=\[|TOC|\w+:|[+-]) | \{(?=[+-])  # [[_TOC_]], [vulnerability:1], inline diffs
+      | ^\[(?=.?\])                          # task lists: older GitLabs look for them in the rendered text
+      | :(?=//|[\w+-]+:) | www(?=\.)         # addresses, emoji
+      | [0-9a-f]{6}(?=[0-9a-f])              # commits: no seven digits in a row are left
+      | (?<=\w)-(?=\d)                       # issues of other trackers: JIRA-1""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NUMBER_START = re.compile(r"\d{1,9}(?=[.)])")
@@ -34,34 +40,52 @@ _NUMBER_START = re.compile(r"\d{1,9}(?=[.)])")
 
 def prose(text: str) -> str:
     """Text of several lines: its code spans, code blocks and bullets stay, everything else is literal."""
-    return "\n".join(_blocks(visible(text).splitlines())).strip("\n")
+    return "\n".join(_blocks(_shown(text).split("\n"))).strip("\n")
 
 
 def line(text: str) -> str:
     """Text on one line: its code spans stay, everything else is literal."""
-    return _line(" ".join(visible(text).split()))
+    return _line(" ".join(_shown(text).split()))
 
 
 def code(text: str) -> str:
-    """A code span of the text on one line; nothing for no text."""
-    text = " ".join(visible(text).split())
-    if not text:
+    """A code span of the text, on one line; nothing for no text."""
+    text = _short_runs(_shown(text)).replace("\n", "\\n").replace("\t", "\\t")
+    if not text.strip():
         return ""
-    fence = "`" * (1 + _longest_run(text, "`"))
-    pad = " " if text[0] == "`" or text[-1] == "`" else ""
+    fence = "`" * (1 + _longest_run(text))
+    pad = " " if text[0] in "` " or text[-1] in "` " else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def block(text: str, language: str = "") -> str:
-    """A code block with a fence longer than any inside; unknown languages are dropped: some of them draw pictures."""
-    fence = "`" * max(3, 1 + _longest_run(text, "`"))
+    """A code block with a fence longer than any inside; unknown languages are dropped: some of them draw pictures.
+
+    GitLab before 17 looks for commands in the raw text and takes the first ``` for the block's end: no line of a block
+    begins with a slash. The space before it does not show.
+    """
+    text = _short_runs(_shown(text)).strip("\n")
+    fence = "`" * max(3, 1 + _longest_run(text))
     known = language if language.lower() in LANGUAGES else ""
-    return f"{fence}{known}\n{visible(text).strip(chr(10))}\n{fence}"
+    whole = f"{fence}{known}\n{text}\n{fence}"
+    return indented(whole, 1) if "\n/" in whole else whole
+
+
+def link(label: str, url: str) -> str:
+    """A link, of a label that is markdown already; the label alone where the URL is no web address."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        return label
+    return f"[{label}](<{quote(_shown(url), safe=':/?#@=+,;%~!')}>)"
 
 
 def indented(markdown: str, width: int = 2) -> str:
     """Markdown as the continuation of a list item."""
     return "\n".join(" " * width + row if row.strip() else "" for row in markdown.split("\n"))
+
+
+def _shown(text: str) -> str:
+    """The text with its line ends alike and all its characters visible. A comment of ours in it is none of ours."""
+    return _OWN_COMMENT.sub(f"<!--{JOINER}", visible(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _blocks(rows: list[str]) -> Iterator[str]:
@@ -73,9 +97,16 @@ def _blocks(rows: list[str]) -> Iterator[str]:
             yield from ("", block("\n".join(rows[at + 1 : end]), fence[2]), "")
             at = end + 1
             continue
-        bullet = _BULLET.match(rows[at])
-        yield f"- {_line(rows[at][bullet.end() :].strip())}" if bullet else _line(rows[at].strip())
+        yield _row(rows[at])
         at += 1
+
+
+def _row(row: str) -> str:
+    bullet = _BULLET.match(row)
+    if not bullet:
+        return _line(row.strip())
+    marker = f"{int(bullet[1])}." if bullet[1] else "-"
+    return f"{marker} {_line(row[bullet.end() :].strip())}"
 
 
 def _fence_end(rows: list[str], start: int, fence: str) -> int:
@@ -87,12 +118,18 @@ def _line(text: str) -> str:
     """One line of literal text with its code spans; what could begin a block or a command is escaped."""
     pieces, at = [], 0
     for span in _CODE_SPAN.finditer(text):
-        pieces += [_literal(text[at : span.start()]), code(span[2])]
+        pieces += [_literal(text[at : span.start()]), code(_span_text(span[2]))]
         at = span.end()
     escaped = "".join([*pieces, _literal(text[at:])])
     if number := _NUMBER_START.match(escaped):
         return f"{number[0]}\\{escaped[number.end() :]}"
-    return "\\" + escaped if escaped[:1] in tuple("-+=#/:") else escaped
+    return "\\" + escaped if escaped.startswith(("-", "+", "=", "#", "/", ":")) else escaped
+
+
+def _span_text(content: str) -> str:
+    """What a reader sees of a code span: one space at either end belongs to its fences."""
+    content = content.replace("\t", " ")
+    return content[1:-1] if content[0] == content[-1] == " " and content.strip() else content
 
 
 def _literal(text: str) -> str:
@@ -101,5 +138,10 @@ def _literal(text: str) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _longest_run(text: str, character: str) -> int:
-    return max(map(len, re.findall(re.escape(character) + "+", text)), default=0)
+def _short_runs(text: str) -> str:
+    """The text with no more backticks in a row than a fence may have."""
+    return _LONG_RUN.sub(lambda match: match[0] + JOINER, text)
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
