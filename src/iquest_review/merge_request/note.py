@@ -1,21 +1,26 @@
 """The summary note: an outcome -> the markdown that is posted. Every text that is not ours passes `markdown`."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from pathlib import PurePosixPath
+from textwrap import dedent
 from urllib.parse import quote
 
+from iquest_review.change.characters import visible
 from iquest_review.change.diff import Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
-from iquest_review.merge_request.words import Words, words
+from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
 from iquest_review.model.stand_in import MODEL as STAND_IN
 from iquest_review.prompt.screen import Omission
 
 MARKER = "<!-- iquest-review:summary -->"
-PREVIOUS = "<!-- iquest-review:previous -->"
-LARGEST = 500_000  # characters; GitLab takes a million (lib/gitlab/database.rb), people far less
-MOST_OMISSIONS = 1_000  # named one by one
+PREVIOUS = "<!-- iquest-review:previous -->"  # below it stands what was there before a review failed
+
+# Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less.
+LONGEST_LINE, LONGEST_TEXT, LONGEST_RAW = 2_000, 20_000, 100_000  # as they came
+MOST_FINDINGS, MOST_SUGGESTIONS, MOST_OMISSIONS = 300_000, 40_000, 80_000  # as they are written
 _SYMBOLS = {"high": "🔴", "medium": "🟠", "low": "🔵"}
 
 
@@ -30,90 +35,121 @@ class Surroundings:
 def compose(outcome: Outcome, around: Surroundings) -> str:
     """The note's body, with the hidden marker on its first line. Never empty, never larger than GitLab takes."""
     text = words(outcome.prompt.language)
-    sections = [section for section in _sections(outcome, around, text) if section]
-    size = 0
-    kept: list[str] = []
-    for section in sections:
-        size += len(section) + 2
-        if size > LARGEST:
-            kept.append(text.more.format(count=len(sections) - len(kept)))
-            break
-        kept.append(section)
-    return "\n\n".join([MARKER, *kept, _footer(outcome, around, text)]) + "\n"
+    sections = [MARKER, *_sections(outcome, around, text), _footer(outcome, around, text)]
+    if outcome.status is Status.NOT_REVIEWED:
+        sections.append(PREVIOUS)
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def with_previous(body: str, earlier: str) -> str:
     """A note about a review that failed, followed by the last one that did not: its findings may still hold."""
     _, _, review = earlier.partition(PREVIOUS if PREVIOUS in earlier else MARKER)
-    return f"{body.rstrip()}\n\n{PREVIOUS}\n\n{review.strip()}\n"
+    if not review.strip():
+        return body
+    text = CHINESE if CHINESE.failed in body.partition(PREVIOUS)[0] else ENGLISH
+    failure = body.partition(PREVIOUS)[0].rstrip()
+    inert = re.sub(r"^(?=/)", " ", review.strip(), flags=re.MULTILINE)  # whoever edited the note meanwhile
+    return f"{failure}\n\n---\n\n**{text.previous}**\n\n{PREVIOUS}\n\n{inert}\n"
 
 
 def _sections(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
-    yield f"## {text.title}: {_verdict(outcome, text)}"
-    if outcome.status is Status.PARTIAL:
-        yield f"⚠️ {text.partial.format(reason=markdown.line(outcome.reason or ''))}"
-    if outcome.status is Status.NOT_REVIEWED:
-        yield f"⚠️ {text.not_reviewed.format(reason=markdown.line(outcome.reason or ''))}"
-    if outcome.status is Status.RAW:
-        yield f"⚠️ {text.raw.format(reason=markdown.line(outcome.reason or ''))}"
-        yield markdown.block(outcome.raw or "")
-    yield markdown.prose(outcome.summary)
+    yield "## " + text.title.format(verdict=_verdict(outcome, text))
+    reason = markdown.line(_cut(outcome.reason or "", LONGEST_LINE, text))
+    match outcome.status:
+        case Status.PARTIAL:
+            yield text.partial.format(reason=reason)
+        case Status.NOT_REVIEWED:
+            yield text.not_reviewed.format(reason=reason)
+        case Status.RAW:
+            yield text.raw.format(reason=reason)
+            yield markdown.block(_cut(outcome.raw or "", LONGEST_RAW, text))
+        case Status.REVIEWED if outcome.reason:
+            yield text.nothing_left if outcome.omissions else text.nothing_changed
+    yield markdown.prose(_cut(outcome.summary, LONGEST_TEXT, text))
     yield from _findings(outcome, around, text)
     if outcome.suggestions:
-        listed = "\n".join(f"- {markdown.line(suggestion)}" for suggestion in outcome.suggestions)
-        yield f"### {text.suggestions}\n\n{listed}"
+        rows = (f"- {markdown.line(_cut(suggestion, LONGEST_LINE, text))}" for suggestion in outcome.suggestions)
+        yield f"### {text.suggestions}\n\n" + "\n".join(_within(rows, len(outcome.suggestions), MOST_SUGGESTIONS, text))
     yield _omissions(outcome, text)
 
 
 def _verdict(outcome: Outcome, text: Words) -> str:
-    if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
-        return "⚠️"
-    if outcome.reason and outcome.status is Status.REVIEWED:
-        return text.nothing if outcome.omissions else text.nothing_changed
+    match outcome.status:
+        case Status.NOT_REVIEWED:
+            return text.failed
+        case Status.RAW:
+            return text.unchecked
+        case Status.REVIEWED if outcome.reason:
+            return text.nothing
     counts = [
-        f"{_SYMBOLS[severity]} {count} {text.severities[severity]}"
+        f"{_SYMBOLS[severity]} {_number(count)} {text.severities[severity]}"
         for severity, count in outcome.counts.items()
         if count
     ]
-    return " · ".join(counts) or text.no_findings
+    return " · ".join(counts) or (text.no_findings_partly if outcome.status is Status.PARTIAL else text.no_findings)
 
 
 def _findings(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
-    """A section a file, worst findings first; those without a line of the change come last."""
-    placed = [finding for finding in outcome.findings if finding.line is not None]
-    by_file = sorted(placed, key=lambda f: (min(o.severity.rank for o in placed if o.path == f.path), f.path))
-    for path, group in groupby(by_file, key=lambda finding: finding.path):
-        ordered = sorted(group, key=lambda finding: (finding.severity.rank, finding.line))
-        yield "\n\n".join(
-            [f"### {markdown.code(path)}", *(_finding(finding, outcome, around, text) for finding in ordered)]
-        )
-    unplaced = sorted((f for f in outcome.findings if f.line is None), key=lambda finding: finding.severity.rank)
-    if unplaced:
-        yield "\n\n".join(
-            [f"### {text.elsewhere}", *(_finding(finding, outcome, around, text) for finding in unplaced)]
-        )
+    """A heading a file, worst findings first; those without a line of the change come last."""
+    ordered = sorted(outcome.findings, key=lambda finding: (finding.severity.rank, finding.path, finding.line or 0))
+    files: dict[str, list[PlacedFinding]] = {}
+    for finding in ordered:
+        if finding.line is not None:
+            files.setdefault(finding.path, []).append(finding)
+    rows = [(_path(path, text), finding) for path, group in files.items() for finding in group]
+    rows += [(text.elsewhere, finding) for finding in ordered if finding.line is None]
+    yield from _within(_headed(rows, outcome, around, text), len(rows), MOST_FINDINGS, text)
+
+
+def _headed(
+    rows: Iterable[tuple[str, PlacedFinding]], outcome: Outcome, around: Surroundings, text: Words
+) -> Iterator[str]:
+    """The findings, the first of each heading below it."""
+    last = ""
+    for heading, finding in rows:
+        written = _finding(finding, outcome, around, text)
+        yield written if heading == last else f"### {heading}\n\n{written}"
+        last = heading
 
 
 def _finding(finding: PlacedFinding, outcome: Outcome, around: Surroundings, text: Words) -> str:
     severity = f"{_SYMBOLS[finding.severity]} **{text.severities[finding.severity]}**"
-    heading = " · ".join([severity, _where(finding, outcome, around, text), text.categories[finding.category]])
-    parts = [markdown.prose(finding.description)]
-    if finding.quote:
-        parts.append(markdown.block(finding.quote))
-    if finding.fix:
-        parts.append(f"{text.fix}\n\n{markdown.block(finding.fix)}")
-    return f"- {heading}\n\n" + markdown.indented("\n\n".join(parts))
+    heading = " · ".join([severity, text.categories[finding.category], _where(finding, outcome, around, text)])
+    parts = [markdown.prose(_cut(finding.description, LONGEST_TEXT, text)), *_code(finding, text)]
+    return f"- {heading}\n\n" + markdown.indented("\n\n".join(part for part in parts if part))
+
+
+def _code(finding: PlacedFinding, text: Words) -> Iterator[str]:
+    """The cited code and what should stand there: one diff where the code is cited in full, else a block each."""
+    language = PurePosixPath(finding.path).suffix.removeprefix(".")
+    old = _cut(finding.quote, LONGEST_TEXT, text).strip("\n")
+    new = _cut(finding.fix or "", LONGEST_TEXT, text).strip("\n")
+    cited = (finding.end_line or finding.line) - finding.line + 1 if finding.line is not None else 0
+    if new and old and old.count("\n") + 1 == cited:
+        yield markdown.block(_diff(old, new), "diff")
+        return
+    if old:
+        yield markdown.block(dedent(old), language)
+    if new:
+        yield f"{text.fix}\n\n{markdown.block(dedent(new), language)}"
+
+
+def _diff(old: str, new: str) -> str:
+    """Both, without the indentation they share. Models quote the first line without its own."""
+    margin = "" if old[0] in " \t" else new[: len(new) - len(new.lstrip(" \t"))]
+    aligned = dedent(f"{margin}{old}\n{new}").split("\n")
+    first = old.count("\n") + 1
+    return "\n".join([*(f"-{row}" for row in aligned[:first]), *(f"+{row}" for row in aligned[first:])])
 
 
 def _where(finding: PlacedFinding, outcome: Outcome, around: Surroundings, text: Words) -> str:
     if finding.line is None:
-        reason = finding.placement_reason or ""
-        name = f"{markdown.code(finding.path)}: " if finding.path else ""
-        return name + text.problems.get(reason, reason)
+        reason = text.problems.get(finding.placement_reason or "") or markdown.line(
+            _cut(finding.placement_reason or "", LONGEST_LINE, text)
+        )
+        return ": ".join(part for part in (_path(finding.path, text), reason) if part)
     pattern = text.old_line if finding.side is Side.OLD else text.lines if finding.end_line else text.line
-    label = pattern.format(line=finding.line, end_line=finding.end_line)
-    url = _url(finding, outcome, around)
-    return f"[{label}](<{url}>)" if url else label
+    return markdown.link(pattern.format(line=finding.line, end_line=finding.end_line), _url(finding, outcome, around))
 
 
 def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
@@ -122,27 +158,26 @@ def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
         return ""
     sha = outcome.diff_refs.base_sha if finding.side is Side.OLD else outcome.diff_refs.head_sha
     last = f"-{finding.end_line}" if finding.end_line else ""
-    return f"{around.project_url}/-/blob/{sha}/{quote(finding.path)}#L{finding.line}{last}"
+    path = quote(f"{sha}/{finding.path}", errors="replace")
+    return f"{around.project_url}/-/blob/{path}#L{finding.line}{last}"
 
 
 def _omissions(outcome: Outcome, text: Words) -> str:
     if not outcome.omissions:
         return ""
-    rows = [_omission(omission, text) for omission in outcome.omissions[:MOST_OMISSIONS]]
-    if len(outcome.omissions) > MOST_OMISSIONS:
-        rows.append(f"- {text.more.format(count=len(outcome.omissions) - MOST_OMISSIONS)}")
-    files = {omission.path for omission in outcome.omissions}
-    title = text.omitted.format(
-        files=len(files),
-        all=len(files | {entry.path for entry in outcome.coverage}),
-        lines=_number(sum(omission.changed_lines for omission in outcome.omissions)),
+    omitted = {omission.path for omission in outcome.omissions}
+    files = len(omitted | {entry.path for entry in outcome.coverage})
+    lines = sum(omission.changed_lines for omission in outcome.omissions)
+    title = _plural(text.omitted_lines if lines else text.omitted_files, files).format(
+        files=_number(len(omitted)), all=_number(files), lines=_changed(lines, text)
     )
+    rows = _within((_omission(one, text) for one in outcome.omissions), len(outcome.omissions), MOST_OMISSIONS, text)
     return "\n\n".join([f"<details>\n<summary>{title}</summary>", "\n".join(rows), "</details>"])
 
 
 def _omission(omission: Omission, text: Words) -> str:
-    changed = text.omitted_part.format(lines=_number(omission.changed_lines))
-    return f"- {markdown.code(omission.path)}: {text.reasons[omission.reason]}, {changed}"
+    changed = f", {_changed(omission.changed_lines, text)}" if omission.changed_lines else ""
+    return f"- {_path(omission.path, text)}: {text.reasons[omission.reason]}{changed}"
 
 
 def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:
@@ -153,11 +188,13 @@ def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:
         prompt, completion = _number(outcome.usage.prompt_tokens), _number(outcome.usage.completion_tokens)
         parts.append(text.tokens.format(prompt=prompt, completion=completion))
     if outcome.usage.seconds:
-        parts.append(text.seconds.format(seconds=f"{outcome.usage.seconds:.0f}"))
-    parts.append(text.language.format(language=markdown.line(outcome.prompt.language)))
-    parts.append(text.prompt.format(digest=markdown.code(outcome.prompt.digest)))
+        parts.append(
+            text.seconds.format(seconds=f"{outcome.usage.seconds:.{0 if outcome.usage.seconds >= 10 else 1}f}")
+        )
+    parts.append(text.language.format(language=markdown.line(_cut(outcome.prompt.language, LONGEST_LINE, text))))
+    parts.append(text.prompt.format(digest=markdown.code(_cut(outcome.prompt.digest, LONGEST_LINE, text))))
     if around.job_url:
-        parts.append(f"[{text.job}](<{around.job_url}>)")
+        parts.append(markdown.link(text.job, around.job_url))
     return "---\n\n" + " · ".join(part for part in parts if part)
 
 
@@ -167,9 +204,40 @@ def _answered_by(outcome: Outcome, text: Words) -> str:
         return ""
     if outcome.model == STAND_IN:
         return text.footer_rules
-    name = markdown.code(outcome.model)
+    name = markdown.code(_cut(outcome.model, LONGEST_LINE, text))
     iquest = "iquest" in outcome.model.lower() and "coder" in outcome.model.lower()
     return text.footer_model.format(model=f"**IQuest-Coder** ({name})" if iquest else name)
+
+
+def _within(rows: Iterable[str], count: int, most: int, text: Words) -> Iterator[str]:
+    """The rows until they take `most` characters, and how many are left."""
+    for shown, row in enumerate(rows):
+        most -= len(row)
+        if most < 0 < shown:
+            yield f"- {text.more.format(count=_number(count - shown))}"
+            return
+        yield row
+
+
+def _cut(content: str, most: int, text: Words) -> str:
+    """The text up to so many characters, and how many are left."""
+    content = visible(content.replace("\r\n", "\n"))  # first: an escape takes more room than what it stands for
+    if len(content) <= most:
+        return content
+    return f"{content[:most]}\n{text.more_characters.format(count=_number(len(content) - most))}"
+
+
+def _path(path: str, text: Words) -> str:
+    return markdown.code(_cut(path, LONGEST_LINE, text))
+
+
+def _plural(forms: str, count: int) -> str:
+    one, _, many = forms.partition("|")
+    return many if many and count != 1 else one
+
+
+def _changed(lines: int, text: Words) -> str:
+    return _plural(text.changed_lines, lines).format(count=_number(lines))
 
 
 def _number(number: int) -> str:

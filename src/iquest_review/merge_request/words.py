@@ -9,13 +9,17 @@ from iquest_review.prompt.screen import Reason
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Every fixed text of a note. Texts with {} take what their names say."""
+    """Every fixed text of a note. Texts with {} take what their names say; before a "|" stands the singular."""
 
     title: str
     no_findings: str
+    no_findings_partly: str
     nothing: str
+    nothing_left: str
     nothing_changed: str
+    failed: str
     not_reviewed: str
+    unchecked: str
     raw: str
     partial: str
     previous: str
@@ -24,12 +28,12 @@ class Words:
     old_line: str
     lines: str
     fix: str
-    summary: str
     suggestions: str
-    omitted: str
-    omitted_part: str
+    omitted_files: str
+    omitted_lines: str
+    changed_lines: str
     more: str
-    dropped: str
+    more_characters: str
     footer_model: str
     footer_rules: str
     head: str
@@ -45,26 +49,30 @@ class Words:
 
 
 ENGLISH = Words(
-    title="Review",
+    title="Review: {verdict}",
     no_findings="No findings",
-    nothing="Nothing to review: every changed file was left out.",
-    nothing_changed="Nothing to review: no line changes.",
+    no_findings_partly="No findings in what was reviewed",
+    nothing="Nothing to review",
+    nothing_left="Every changed file was left out.",
+    nothing_changed="No line changes.",
+    failed="⚠️ not done",
     not_reviewed="Not reviewed, because {reason}",
+    unchecked="⚠️ unchecked",
     raw="The model answered, but not in a form that can be checked ({reason}). Its words stand below as they came: "
     "a person should look at the change.",
-    partial="Partly reviewed: {reason}",
-    previous="The review of an earlier state:",
+    partial="⚠️ Partly reviewed: {reason}",
+    previous="The last review, of an earlier state:",
     elsewhere="Not on a line of the change",
     line="line {line}",
     old_line="removed line {line}",
     lines="lines {line} to {end_line}",
     fix="Suggested instead:",
-    summary="Summary",
     suggestions="Suggestions",
-    omitted="Not reviewed: {files} of {all} files, {lines} changed lines",
-    omitted_part="{lines} changed lines",
-    more="and {count} more, listed in review.json",
-    dropped="{count} findings of the model could not be read and are not shown.",
+    omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
+    omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",
+    changed_lines="{count} changed line|{count} changed lines",
+    more="and {count} more, in review.json",
+    more_characters="… and {count} more characters, in review.json",
     footer_model="Reviewed by {model}",
     footer_rules="Answered by the built-in rules of iquest-review, not by a model: they know a few mistakes",
     head="head {sha}",
@@ -80,25 +88,29 @@ ENGLISH = Words(
 )
 
 CHINESE = Words(
-    title="代码评审",
+    title="代码评审：{verdict}",
     no_findings="没有发现问题",
-    nothing="没有可评审的内容：所有变更文件都被排除在外。",
-    nothing_changed="没有可评审的内容：没有行发生变化。",
+    no_findings_partly="已评审的部分没有发现问题",
+    nothing="没有可评审的内容",
+    nothing_left="所有变更文件都被排除在外。",
+    nothing_changed="没有行发生变化。",
+    failed="⚠️ 未完成",
     not_reviewed="未评审，原因：{reason}",
+    unchecked="⚠️ 未核对",
     raw="模型给出了回答，但格式无法核对（{reason}）。原文如下：请人工查看这次变更。",
-    partial="只评审了一部分：{reason}",
-    previous="对较早状态的评审：",
+    partial="⚠️ 只评审了一部分：{reason}",
+    previous="上一次评审，针对较早的状态：",
     elsewhere="不在变更的某一行上",
     line="第 {line} 行",
     old_line="已删除的第 {line} 行",
     lines="第 {line} 至 {end_line} 行",
     fix="建议改为：",
-    summary="总结",
     suggestions="建议",
-    omitted="未评审：{all} 个文件中的 {files} 个，共 {lines} 行变更",
-    omitted_part="{lines} 行变更",
+    omitted_files="未评审：{all} 个文件中的 {files} 个",
+    omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",
+    changed_lines="{count} 行变更",
     more="另有 {count} 个，见 review.json",
-    dropped="模型的 {count} 条意见无法读取，未显示。",
+    more_characters="… 另有 {count} 个字符，见 review.json",
     footer_model="由 {model} 评审",
     footer_rules="由 iquest-review 内置规则给出，而非模型：规则只认识少数错误",
     head="head {sha}",
