@@ -7,28 +7,32 @@ a note that it stored (gitlab-org/gitlab issue 27946).
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import gitlab
 import requests
 from gitlab.exceptions import GitlabError, GitlabHttpError
+from pydantic import TypeAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from iquest_review.change.characters import one_line
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan
+from iquest_review.merge_request import answers
+from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan, same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.patience import Passing, retry_after, waiting
 
 ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
-LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute
+LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
+UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
 TIMEOUT = 30.0  # seconds for one request
 DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
 PAGE = 100  # the most GitLab gives
 
+_Answer = TypeVar("_Answer")
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
@@ -69,9 +73,16 @@ class _Session(requests.Session):
             ) from None
         except requests.exceptions.RequestException as error:
             raise _Passing(f"GitLab at {host} cannot be reached ({type(error).__name__})") from None
-        if response.status_code in _PASSING or (response.status_code == 409 and "Resource lock" in response.text[:500]):
+        except OSError as error:  # requests names the certificates' file it misses so
+            raise GitLabError(f"{host}: {one_line(str(error), 300)} (CI_SERVER_TLS_CA_FILE)") from None
+        status = response.status_code
+        if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
             wait = retry_after(response.headers.get("Retry-After"))
-            raise _Passing(f"GitLab at {host} answered {response.status_code}", response.status_code, wait)
+            if wait is not None and wait > LONGEST_WAIT:
+                raise GitLabError(f"GitLab at {host} answered {status} and asks to come back in {wait:.0f} s", status)
+            raise _Passing(
+                f"GitLab at {host} answered {status}", status, UNSAID_WAIT if status == 429 and wait is None else wait
+            )
         return response
 
 
@@ -88,6 +99,7 @@ class GitLab:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._merge_request = merge_request
+        self._token = token
         self._sleep = sleep
         self._session = _Session()
         self._session.trust_env = True  # proxies; the token is set on each request, so that ~/.netrc has no say
@@ -109,11 +121,11 @@ class GitLab:
         Raises GitLabError when it cannot be read, or its diff does not come.
         """
         for poll in range(DIFF_REFS_POLLS):
-            answer = self._read(self._path).json()
-            refs = answer.get("diff_refs") or {}
-            if all(refs.get(key) for key in ("base_sha", "start_sha", "head_sha")):
-                return _facts(self._merge_request, answer, refs)
-            self._sleep(min(1 + poll / 2, 5))
+            if poll:
+                self._sleep(min((1 + poll) / 2, 5))
+            answer = self._answer(answers.MERGE_REQUEST, self._read(self._path))
+            if refs := _refs(answer.diff_refs):
+                return _facts(self._merge_request, refs, answer)
         raise GitLabError(f"GitLab has not made the diff of {self._name} yet; run the job again in a minute")
 
     def raw_diff(self) -> bytes:
@@ -142,45 +154,54 @@ class GitLab:
 
         Raises GitLabError when it is not there in the end.
         """
-        own_id = int(self._read("/user").json()["id"])
-        for attempt in range(1, ATTEMPTS + 1):
+        own_id = self._answer(answers.USER, self._read("/user")).id
+        failure = GitLabError(f"the note of {self._name} does not stay: it is deleted while it is written")
+        written: Action | None = None
+        for attempt in range(ATTEMPTS + 1):
             action = plan(list(self._notes()), own_id, wanted)
+            if isinstance(action, Leave):
+                return written or action  # it was stored, whatever was answered
+            if attempt == ATTEMPTS:
+                break
             try:
-                self._apply(action)
+                self._write(action)
             except _Passing as error:
-                if attempt == ATTEMPTS:
-                    raise
-                self._sleep(min(error.wait if error.wait is not None else 2.0**attempt, LONGEST_WAIT))
+                failure, written = error, action
+                self._sleep(error.wait if error.wait is not None else 2.0 ** (attempt + 1))
             except GitLabError as error:
                 if error.status != 404 or not isinstance(action, Update):  # somebody deleted the note meanwhile
                     raise
             else:
                 return action
-        raise GitLabError(
-            f"the note of {self._name} does not stay: it was deleted {ATTEMPTS} times while being written"
-        )
+        raise failure
 
     @property
     def _name(self) -> str:
         return f"{self._merge_request.project}!{self._merge_request.iid}"
 
-    def _apply(self, action: Action) -> None:
-        match action:
-            case Create(body):
-                _check_stored(body, self._request("post", f"{self._path}/notes", post_data={"body": body}))
-            case Update(note_id, body):
-                _check_stored(body, self._request("put", f"{self._path}/notes/{note_id}", post_data={"body": body}))
-            case Leave():
-                pass
+    def _write(self, action: Create | Update) -> None:
+        """Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent."""
+        verb, path = ("put", f"/{action.note_id}") if isinstance(action, Update) else ("post", "")
+        response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": action.body})
+        stored = answers.Stored() if response.status_code == 202 else self._answer(answers.STORED, response)
+        if stored.id is None:
+            raise GitLabError(
+                "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
+            )
+        if stored.body is not None and not same(action.body, stored.body):
+            raise GitLabError("GitLab stored another text than was sent; please report this text as a security problem")
 
     def _notes(self) -> Iterator[Note]:
         """All notes, page by page. The Link header is not followed: it names GitLab's configured host, not this one."""
         page = "1"
         while page:
             response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc", order_by="created_at")
-            for note in response.json():
-                yield Note(int(note["id"]), int(note["author"]["id"]), str(note["body"]))
+            for note in self._answer(answers.NOTES, response):
+                yield Note(note.id, note.author.id, note.body)
             page = response.headers.get("x-next-page", "")
+
+    def _answer(self, adapter: TypeAdapter[_Answer], response: requests.Response) -> _Answer:
+        return answers.read(adapter, response.content, urlsplit(response.url).netloc)
 
     def _read(self, path: str, **query: Any) -> requests.Response:
         retrying = Retrying(
@@ -209,7 +230,7 @@ class GitLab:
 
     def _refused(self, status: int, error: GitlabError) -> GitLabError:
         """What GitLab's refusal means, and what helps."""
-        said = one_line(str(error.error_message), 200)
+        said = one_line(_text(error.error_message).replace(self._token, "[masked]"), 200)
         if status == 401:
             cure = (
                 "GITLAB_API_TOKEN is wrong, expired or revoked; make a project access token: scope api, role Reporter"
@@ -232,30 +253,31 @@ class GitLab:
         return GitLabError(f"GitLab answered {status or 'nothing usable'} for {self._name}: {said}", status or None)
 
 
-def _facts(merge_request: MergeRequest, answer: dict[str, Any], refs: dict[str, str]) -> Facts:
+def _text(said: object) -> str:
+    """An error's own words: text, the bytes of a body, or a structure of both."""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+
+
+def _facts(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeRequest) -> Facts:
     return Facts(
         merge_request=merge_request,
-        refs=DiffRefs(refs["base_sha"], refs["start_sha"], refs["head_sha"]),
+        refs=refs,
         intent=Intent(
-            title=str(answer.get("title") or ""),
-            description=str(answer.get("description") or ""),
-            labels=tuple(str(label) for label in answer.get("labels") or ()),
-            source_branch=str(answer.get("source_branch") or ""),
-            target_branch=str(answer.get("target_branch") or ""),
-            draft=bool(answer.get("draft")),
+            title=answer.title or "",
+            description=answer.description or "",
+            labels=tuple(answer.labels),
+            source_branch=answer.source_branch or "",
+            target_branch=answer.target_branch or "",
+            draft=answer.draft,
         ),
-        state=str(answer.get("state") or ""),
-        project_url=str(answer.get("web_url") or "").partition("/-/merge_requests/")[0],
-        source_is_fork=answer.get("source_project_id") != answer.get("target_project_id"),
+        state=answer.state,
+        project_url=(answer.web_url or "").partition("/-/merge_requests/")[0],
+        source_is_fork=answer.source_project_id != answer.target_project_id,
     )
 
 
-def _check_stored(sent: str, response: requests.Response) -> None:
-    """Raises GitLabError when GitLab took the note for commands, or stored another text than was sent."""
-    stored = response.json() if response.status_code != 202 else {}
-    if "id" not in stored:
-        raise GitLabError(
-            "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
-        )
-    if str(stored.get("body", sent)).rstrip() != sent.replace("\r", "").rstrip():
-        raise GitLabError("GitLab stored another text than was sent; please report this text as a security problem")
+def _refs(refs: answers.Refs | None) -> DiffRefs | None:
+    """All three commits; None until GitLab has computed them."""
+    if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
+        return None
+    return DiffRefs(refs.base_sha, refs.start_sha, refs.head_sha)

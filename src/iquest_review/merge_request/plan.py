@@ -56,9 +56,9 @@ def plan(notes: Sequence[Note], own_id: int, wanted: Wanted) -> Action:
     if not own:
         return Leave() if wanted.idle else Create(wanted.body)
     body = with_previous(wanted.body, own[0].body) if wanted.failure else wanted.body
-    return Leave() if _same(body, own[0].body) else Update(own[0].id, body)
+    return Leave() if same(body, own[0].body) else Update(own[0].id, body)
 
 
-def _same(sent: str, stored: str) -> bool:
-    """GitLab strips what ends a body."""
-    return sent.rstrip() == stored.rstrip()
+def same(sent: str, stored: str) -> bool:
+    """Whether a stored body is the one that was sent: GitLab drops carriage returns, and what is blank at the end."""
+    return sent.replace("\r", "").rstrip() == stored.rstrip()
