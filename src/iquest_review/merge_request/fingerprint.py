@@ -8,4 +8,5 @@ from iquest_review.model.finding import Finding
 def fingerprint(finding: Finding, anchor: str) -> str:
     """16 hexadecimal digits; `anchor` is the text of the line the finding stands on, its white space aside."""
     words = " ".join((anchor or finding.title).split())
-    return hashlib.sha256("\0".join((finding.path, words, finding.category)).encode()).hexdigest()[:16]
+    identity = "\0".join((finding.path, words, finding.category))
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,5 +1,7 @@
 """review.json, version 1: an outcome as a file, enough for a later `publish`."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,16 @@ REVIEW, NOTE = "review.json", "note.md"
 
 _OUTCOME = TypeAdapter(Outcome)
 _ANY = TypeAdapter(Any)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def dump(outcome: Outcome) -> bytes:
-    """The file's content."""
+    """The file's content. What is no UTF-8 stands in it as its escape."""
     head = {"schema_version": SCHEMA_VERSION, "tool": {"name": "iquest-review", "version": __version__}}
-    return _ANY.dump_json({**head, **_OUTCOME.dump_python(outcome, mode="json")}, indent=2) + b"\n"
+    value = {**head, **_OUTCOME.dump_python(outcome, mode="json")}
+    value["findings"] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value["findings"]]
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+    return (_SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text) + "\n").encode()
 
 
 def load(path: Path) -> Outcome:
