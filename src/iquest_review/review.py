@@ -227,8 +227,9 @@ def _limits(options: Options, window: int | None, answer_tokens: int) -> Limits:
 
 
 def _name(served: Served) -> str:
-    """What answered, by the name of its weights where an alias hides it."""
-    return served.root if "iquest" in served.root.lower() and "/" in served.root else served.model
+    """What answered: the name it is served by, or that of its weights where the first hides an IQuest-Coder."""
+    weights = served.root.rstrip("/").rsplit("/", 1)[-1]  # not the path: it is the server's own business
+    return weights if "iquest-coder" in weights.lower() and "iquest" not in served.model.lower() else served.model
 
 
 def _usage(answer: Answer) -> Usage:
