@@ -8,16 +8,21 @@ downloads write, and plain `diff -u`. A hunk is bounded by the counts of its hea
 import re
 from dataclasses import dataclass, field
 
+from iquest_review.change import names, series
 from iquest_review.change.diff import SUBMODULE_MODE, Diff, FileDiff, Hunk, Status
 from iquest_review.errors import PatchError
 
-_HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
-_SUBMODULE = re.compile(rb"Submodule (.+) [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}(?: \(.*\))?:?\r?$")
-_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
-_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
-_ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
-_PREFIX = re.compile(rb"[a-z12]/")
-_NOWHERE = b"/dev/null"
+_NUMBER = rb"(\d{1,10})"  # longer ones count no lines
+_COUNTED = _NUMBER + rb"(?:," + _NUMBER + rb")?"
+_HUNK = re.compile(rb"@@ -" + _COUNTED + rb" \+" + _COUNTED + rb" @@ ?(.*)")
+_SUBMODULE = re.compile(rb"Submodule (.+) ([0-9a-f]{7,64})\.{2,3}([0-9a-f]{7,64})(?: \(.*\))?:?\r?$")
+_BINARY = re.compile(rb"Binary files (.+) and (.+) differ\r?$")
+_INDEX = re.compile(rb"([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})\b")
+_COMMIT = re.compile(rb"(From|commit) [0-9a-f]{7,64}\b")  # a patch of a series starts: by mail, or in `git log -p`
+_EMPTY_FILE = (
+    b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+)
 
 
 def parse(patch: bytes) -> Diff:
@@ -37,6 +42,7 @@ def parse(patch: bytes) -> Diff:
 class _Header:
     """What the lines before the first hunk say of a file."""
 
+    at: int  # its first line's index
     git: bytes = b""  # the rest of the `diff --git` line
     old: bytes | None = None  # as on the --- line
     new: bytes | None = None
@@ -44,26 +50,30 @@ class _Header:
     status: Status = Status.MODIFIED
     old_mode: str | None = None
     new_mode: str | None = None
+    ids: tuple[bytes, bytes] | None = None
     binary: bool = False
     hunks: list[Hunk] = field(default_factory=list)
 
     def file_diff(self) -> FileDiff:
         """The finished file diff."""
-        old, new = self._paths()
+        old, new = map(names.text, self.renamed or names.paths(self.old, self.new, self.git))
         status = self.status
-        if status is Status.MODIFIED and self.old == _NOWHERE:
+        if status is Status.MODIFIED and self.old == names.NOWHERE:
             status = Status.ADDED
-        elif status is Status.MODIFIED and self.new == _NOWHERE:
+        elif status is Status.MODIFIED and self.new == names.NOWHERE:
             status = Status.DELETED
-        return FileDiff(_text(old), _text(new), status, tuple(self.hunks), self.old_mode, self.new_mode, self.binary)
+        return FileDiff(old, new, status, tuple(self.hunks), self.old_mode, self.new_mode, self.binary)
 
-    def _paths(self) -> tuple[bytes, bytes]:
-        if self.renamed:
-            return self.renamed
-        if self.old is None or self.new is None:
-            return _halves(self.git)
-        old, new = _without_prefixes(self.old, self.new, _halves_raw(self.git))
-        return (new, new) if self.old == _NOWHERE else (old, old) if self.new == _NOWHERE else (old, new)
+    def lacks_its_lines(self, *, at_end: bool) -> bool:
+        """Whether the header, with no hunk below it, tells of another content. A rename or a change of mode may:
+        `git diff --ignore-all-space` writes one that changes blanks besides. At the text's end it is a cut."""
+        if self.binary or self.hunks or self.status is Status.DELETED:  # `git diff --irreversible-delete`
+            return False
+        if self.status is Status.ADDED:
+            return self.ids is not None and not any(empty.startswith(self.ids[1]) for empty in _EMPTY_FILE)
+        if self.renamed is None and self.old_mode == self.new_mode:
+            return True
+        return at_end and self.ids is not None
 
 
 class _Reader:
@@ -72,7 +82,8 @@ class _Reader:
     def __init__(self, lines: list[bytes]) -> None:
         self.lines = lines
         self.at = 0
-        self.files: list[FileDiff] = []
+        self.steps: list[series.Step] = []
+        self.patches: list[bytes] = []  # the word each patch of a series starts with
 
     def diff(self) -> Diff:
         while self.at < len(self.lines):
@@ -80,20 +91,39 @@ class _Reader:
             if line.startswith(b"diff --git "):
                 self._git_file()
             elif line.startswith(b"--- ") and self._starts_plain_file():
-                self._file(_Header())
+                self._file(_Header(self.at))
             elif line.startswith((b"diff --cc ", b"diff --combined ", b"@@@ ")):
                 raise self._error(
                     "a combined diff of a merge; use `git diff BASE...HEAD` or `git show -m --first-parent`"
                 )
+            elif _HUNK.match(line):
+                raise self._error("a hunk without the --- and +++ lines before it")
             else:
-                self._submodule_summary(line)
+                self._between(line)
                 self.at += 1
-        if not self.files and any(line.strip() for line in self.lines):
-            raise PatchError(1, "there is no diff in this text")
-        return Diff(tuple(self.files))
+        if not self.steps and any(line.strip() for line in self.lines):
+            raise PatchError(1, _no_diff(self.lines))
+        if len(self.patches) > 1:
+            return Diff(series.net(self.steps, newest_first=self.patches[0] == b"commit"))
+        return Diff(tuple(step.file for step in self.steps))
+
+    def _between(self, line: bytes) -> None:
+        """A line outside any file: most say nothing of what changed."""
+        if match := _COMMIT.match(line):
+            self.patches.append(match[1])
+        elif match := _SUBMODULE.match(line):  # `git diff --submodule=log` writes no diff header
+            path, (old, new) = names.text(match[1]), match.groups()[1:]
+            status = Status.DELETED if not new.strip(b"0") else Status.MODIFIED if old.strip(b"0") else Status.ADDED
+            self._keep(FileDiff(path, path, status, (), SUBMODULE_MODE, SUBMODULE_MODE), self.at, (old, new))
+        elif match := _BINARY.match(line):  # of plain `diff -u`
+            header = _Header(self.at, old=names.named(match[1]), new=names.named(match[2]), binary=True)
+            self._keep(header.file_diff(), header.at, None)
+
+    def _keep(self, file: FileDiff, at: int, ids: tuple[bytes, bytes] | None) -> None:
+        self.steps.append(series.Step(file, len(self.patches), at + 1, ids))
 
     def _git_file(self) -> None:
-        header = _Header(git=self.lines[self.at][len(b"diff --git ") :].rstrip(b"\r"))
+        header = _Header(self.at, self.lines[self.at][len(b"diff --git ") :].rstrip(b"\r"))
         self.at += 1
         self._extended_header(header)
         self._file(header)
@@ -112,17 +142,19 @@ class _Reader:
                 case b"deleted file mode":
                     header.old_mode, header.status = value.decode("ascii", "replace"), Status.DELETED
                 case b"rename from" | b"copy from":
-                    origin = _unquoted(value)
-                case b"rename to" | b"copy to":
-                    header.renamed = (origin, _unquoted(value))
+                    origin = names.unquoted(value)
+                case b"rename to" | b"copy to" if origin:
+                    header.renamed, origin = (origin, names.unquoted(value)), b""
                     header.status = Status.RENAMED if key == b"rename to" else Status.COPIED
-                case b"index" if b" " in value:
-                    header.old_mode = header.new_mode = value.rsplit(b" ", 1)[1].decode("ascii", "replace")
-                case b"index" | b"similarity index" | b"dissimilarity index":
+                case b"index":
+                    _index(value, header)
+                case b"similarity index" | b"dissimilarity index":
                     pass
                 case _:
-                    return
+                    break
             self.at += 1
+        if origin:
+            raise self._error("of the two names of a renamed or copied file one is missing")
 
     def _file(self, header: _Header) -> None:
         line = self._line()
@@ -136,14 +168,16 @@ class _Reader:
             self._nothing_left_over()
         elif line.startswith(b"@@ "):
             raise self._error("a hunk without the --- and +++ lines before it")
-        self.files.append(header.file_diff())
+        if header.lacks_its_lines(at_end=self.at >= len(self.lines)):
+            raise PatchError(header.at + 1, "the lines that this file's header announces are missing")
+        self._keep(header.file_diff(), header.at, header.ids)
 
     def _names(self, header: _Header) -> None:
-        header.old = _name(self.lines[self.at][4:])
+        header.old = names.named(self.lines[self.at][4:])
         self.at += 1
         if not self._line().startswith(b"+++ "):
             raise self._error("a +++ line should follow the --- line")
-        header.new = _name(self.lines[self.at][4:])
+        header.new = names.named(self.lines[self.at][4:])
         self.at += 1
         if not self._line().startswith(b"@@ "):
             raise self._error("a hunk (@@ -1,2 +1,2 @@) should follow the +++ line")
@@ -170,12 +204,13 @@ class _Reader:
         lines, at, context, header = self.lines, first, 0, self.at
         try:
             while old > 0 or new > 0:
-                marker = lines[at][:1]
+                line = lines[at]
+                marker = line[:1]
                 if marker == b"+":
                     new -= 1
                 elif marker == b"-":
                     old -= 1
-                elif marker in (b" ", b"", b"\r"):  # editors strip the blank of an empty context line
+                elif marker == b" " or line in (b"", b"\r"):  # editors strip the blank of an empty context line
                     old, new, context = old - 1, new - 1, context + 1
                 elif marker != b"\\":
                     raise PatchError(at + 1, "inside a hunk a line starts with a blank, + or -")
@@ -191,22 +226,19 @@ class _Reader:
 
     def _nothing_left_over(self) -> None:
         """Lines behind a hunk's last announced one would be changes nobody sees."""
-        line = self._line()
+        at = self.at
+        while at < len(self.lines) and self.lines[at] in (b"", b"\r"):  # an empty context line, or the patch's end
+            at += 1
+        line = self.lines[at] if at < len(self.lines) else b""
         if line[:1] not in (b"+", b"-", b" "):
             return
         signature = line.rstrip() == b"--"  # format-patch signs with "-- " and git's version
-        if not signature and not (line.startswith(b"--- ") and self._starts_plain_file()):
-            raise self._error("the hunk above has more lines than it announces")
+        if not signature and not line.startswith(b"-----") and not self._starts_plain_file(at):
+            raise PatchError(at + 1, "the hunk above has more lines than it announces")
 
-    def _starts_plain_file(self) -> bool:
-        following = self.lines[self.at + 1 : self.at + 3]
-        return len(following) == 2 and following[0].startswith(b"+++ ") and following[1].startswith(b"@@ -")
-
-    def _submodule_summary(self, line: bytes) -> None:
-        """The form of `git diff --submodule=log`, which has no diff header."""
-        if line.startswith(b"Submodule ") and (match := _SUBMODULE.match(line)):
-            path = _text(match[1])
-            self.files.append(FileDiff(path, path, Status.MODIFIED, (), SUBMODULE_MODE, SUBMODULE_MODE))
+    def _starts_plain_file(self, at: int | None = None) -> bool:
+        rows = self.lines[(at := self.at if at is None else at) : at + 3]
+        return [row[:4] for row in rows] == [b"--- ", b"+++ ", b"@@ -"]
 
     def _line(self) -> bytes:
         return self.lines[self.at] if self.at < len(self.lines) else b""
@@ -230,52 +262,14 @@ def _key(line: bytes) -> tuple[bytes, bytes]:
     return b"", b""
 
 
-def _name(token: bytes) -> bytes:
-    """The path of a --- or +++ line: unquoted, without the TAB git puts behind blanks, or diff's time stamp."""
-    return _unquoted(token) if token.startswith(b'"') else token.split(b"\t", 1)[0].rstrip(b"\r")
+def _index(value: bytes, header: _Header) -> None:
+    if match := _INDEX.match(value):
+        header.ids = (match[1], match[2])
+    if b" " in value:
+        header.old_mode = header.new_mode = value.rsplit(b" ", 1)[1].decode("ascii", "replace")
 
 
-def _unquoted(token: bytes) -> bytes:
-    """git's C-style quoting undone; other text as it is."""
-    match = _QUOTED.match(token)
-    return _ESCAPE.sub(_escaped, match[1]) if match else token
-
-
-def _escaped(match: re.Match[bytes]) -> bytes:
-    value = match[1]
-    return bytes([int(value, 8) & 0xFF]) if value[:1].isdigit() else _ESCAPES.get(value, value)
-
-
-def _without_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Both paths less a/ and b/ (or i/ and w/ ...: diff.mnemonicPrefix). Without prefixes (diff.noprefix) both sides
-    of the `diff --git` line read the same, with them they never do."""
-    left = git[0] if old == _NOWHERE else old
-    right = git[1] if new == _NOWHERE else new
-    prefixed = left != right and _PREFIX.match(left) and _PREFIX.match(right) and left[:1] != right[:1]
-    if not git[0]:  # plain `diff -u`: only git's own pair of letters is a prefix
-        prefixed = old.startswith((b"a/", _NOWHERE)) and new.startswith((b"b/", _NOWHERE))
-    return (
-        old[2:] if prefixed and old != _NOWHERE else old,
-        new[2:] if prefixed and new != _NOWHERE else new,
-    )
-
-
-def _halves_raw(git: bytes) -> tuple[bytes, bytes]:
-    """The two names of a `diff --git` line. Unquoted names with blanks can be told apart only when they are equal
-    but for the prefix, which is when nothing else tells the name."""
-    if quoted := _QUOTED.findall(git):
-        first, last = _QUOTED.match(git), git.rstrip().endswith(b'"')
-        left = _unquoted(git) if first else git.split(b' "', 1)[0]
-        right = _ESCAPE.sub(_escaped, quoted[-1]) if last else git.rsplit(b" ", 1)[-1]
-        return left, right
-    middle = len(git) // 2
-    return git[:middle], git[middle + 1 :]
-
-
-def _halves(git: bytes) -> tuple[bytes, bytes]:
-    left, right = _halves_raw(git)
-    return _without_prefixes(left, right, (left, right))
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "backslashreplace")
+def _no_diff(lines: list[bytes]) -> str:
+    if any(line.startswith(b"\x1b[") for line in lines):
+        return "the text is coloured; save it with `git diff --no-color`"
+    return "there is no diff in this text; `git diff --output=FILE` writes one"

@@ -1,0 +1,101 @@
+"""A series of patches -> its net diff: what several commits do to one file, added up.
+
+The patches' order is that of the contents' ids on the `index` lines, where these are there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from iquest_review.change.composition import compose
+from iquest_review.change.diff import FileDiff, Status
+from iquest_review.errors import PatchError
+
+_CURE = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A file diff of one patch of the series."""
+
+    file: FileDiff
+    patch: int  # which one
+    line: int  # of the text, where it starts
+    ids: tuple[bytes, bytes] | None = None  # of the two contents, abbreviated
+
+
+def net(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, ...]:
+    """What the patches of a series change, together. `newest_first` counts where the contents' ids do not tell.
+
+    Raises PatchError for patches that do not follow one another.
+    """
+    patches = [list(patch) for _, patch in groupby(steps, key=lambda step: step.patch)]
+    now: dict[str, Step] = {}
+    for patch in reversed(patches) if next(_backwards(steps), newest_first) else patches:
+        renamed = {step.file.old_path for step in patch if step.file.status is Status.RENAMED}
+        then = {path: step for path, step in now.items() if path not in renamed}
+        for step in patch:
+            old_path, status = step.file.old_path, step.file.status
+            first = (then if status is Status.ADDED else now).get(old_path)
+            if status is not Status.COPIED and then.get(old_path) is first:
+                then.pop(old_path, None)
+            joined = _joined(first, step) if first else step
+            if joined and then.setdefault(joined.file.new_path, joined) is not joined:
+                raise PatchError(step.line, _CURE)  # two histories end in one name
+        now = then
+    return tuple(step.file for step in now.values())
+
+
+def _backwards(steps: Sequence[Step]) -> Iterator[bool]:
+    """Whether the newest patch stands first, as each pair tells of which one starts with what the other leaves."""
+    last: dict[str, Step] = {}
+    for step in steps:
+        earlier = last.get(step.file.old_path) or last.get(step.file.new_path)
+        if earlier and earlier.patch != step.patch and _follows(earlier, step) != _follows(step, earlier):
+            yield _follows(step, earlier)
+        last[step.file.old_path] = last[step.file.new_path] = step
+
+
+def _follows(first: Step, second: Step) -> bool:
+    """Whether the second step starts with the content the first one leaves, as far as their ids are known."""
+    if first.ids is None or second.ids is None:
+        return True
+    left, start = first.ids[1], second.ids[0]
+    return left.startswith(start) or start.startswith(left)
+
+
+def _joined(first: Step, second: Step) -> Step | None:
+    """Both steps as one; None when they undo each other."""
+    a, b = first.file, second.file
+    if (a.status is Status.DELETED) != (b.status is Status.ADDED) or not _follows(first, second):
+        raise PatchError(second.line, _CURE)
+    if a.status in (Status.ADDED, Status.COPIED) and b.status is Status.DELETED:
+        return None
+    status = _status(a.status, b.status)
+    old_path, new_path = a.old_path, b.new_path
+    if status is Status.ADDED:
+        old_path = new_path
+    elif status is Status.DELETED:
+        new_path = old_path
+    if old_path == new_path and status in (Status.RENAMED, Status.COPIED):
+        status = Status.MODIFIED
+    old_mode = None if status is Status.ADDED else a.old_mode or b.old_mode
+    new_mode = None if status is Status.DELETED else b.new_mode or a.new_mode
+    binary = a.binary or b.binary
+    try:
+        hunks = () if binary else compose(a.hunks, b.hunks)
+    except ValueError:
+        raise PatchError(second.line, _CURE) from None
+    unknown = binary or (b.is_submodule and not b.hunks)
+    if status is Status.MODIFIED and not hunks and not unknown and old_mode == new_mode:
+        return None
+    ids = (first.ids[0], second.ids[1]) if first.ids and second.ids else first.ids or second.ids
+    return replace(second, file=FileDiff(old_path, new_path, status, hunks, old_mode, new_mode, binary), ids=ids)
+
+
+def _status(a: Status, b: Status) -> Status:
+    if b is Status.DELETED or a is Status.MODIFIED:
+        return b
+    if a is Status.DELETED:
+        return Status.MODIFIED
+    return b if b is Status.COPIED and a is not Status.ADDED else a

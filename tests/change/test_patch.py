@@ -1,0 +1,255 @@
+"""Patch text, byte by byte: what counts as a line, and what is no diff."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import patch
+from iquest_review.change.diff import Diff, Kind, Status
+from iquest_review.errors import PatchError
+from tests.change.checkout import only, shape
+
+HEAD = b"diff --git a/x b/x\nindex 1111111..2222222 100644\n--- a/x\n+++ b/x\n"
+
+
+# --- lines ---
+
+
+def test_a_hunk_is_bounded_by_its_counts_so_header_look_alikes_are_lines() -> None:
+    rows = b"--- a/y\n+++ b/y\n+@@ -1 +1 @@\n-diff --git a/z b/z\n"
+    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n" + rows))
+    assert [line.raw for line in file.lines()] == [b"-- a/y", b"++ b/y", b"@@ -1 +1 @@", b"diff --git a/z b/z"]
+    assert (file.added, file.removed) == (2, 2)
+
+
+def test_a_count_left_out_is_one() -> None:
+    assert shape(only(patch.parse(HEAD + b"@@ -3 +5 @@\n-a\n+b\n"))) == [("-", 3, None, b"a"), ("+", None, 5, b"b")]
+
+
+def test_a_side_without_lines_counts_on_from_the_line_before() -> None:
+    added = only(patch.parse(HEAD + b"@@ -4,0 +5,2 @@\n+a\n+b\n"))
+    assert shape(added) == [("+", None, 5, b"a"), ("+", None, 6, b"b")]
+    assert added.hunks[0].old_start == 5
+    removed = only(patch.parse(HEAD + b"@@ -4,2 +3,0 @@\n-a\n-b\n"))
+    assert shape(removed) == [("-", 4, None, b"a"), ("-", 5, None, b"b")]
+    assert removed.hunks[0].new_start == 4
+
+
+@pytest.mark.parametrize(
+    "inside", ["\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r", "\x00"], ids=ascii
+)
+def test_only_lf_ends_a_line(inside: str) -> None:
+    row = f"a{inside}b".encode()
+    file = only(patch.parse(HEAD + b"@@ -1 +1,2 @@\n-a\n+" + row + b"\n+c\n"))
+    assert shape(file) == [("-", 1, None, b"a"), ("+", None, 1, row), ("+", None, 2, b"c")]
+
+
+def test_crlf_and_invalid_utf_8_stay_as_they_are() -> None:
+    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n-a\r\n-caf\xe9\n+a\n+caf\xc3\xa9\n"))
+    assert [line.raw for line in file.lines()] == [b"a\r", b"caf\xe9", b"a", b"caf\xc3\xa9"]
+
+
+def test_marks_of_a_missing_newline_are_no_lines_on_either_side() -> None:
+    mark = b"\\ No newline at end of file\n"
+    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n" + mark + b"+c\n" + mark))
+    assert [(line.raw, line.newline) for line in file.lines()] == [(b"a", True), (b"b", False), (b"c", False)]
+    assert (file.added, file.removed) == (1, 1)
+
+
+def test_an_empty_context_line_may_have_lost_its_blank() -> None:
+    file = only(patch.parse(HEAD + b"@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n"))
+    assert shape(file)[:2] == [(" ", 1, 1, b"a"), (" ", 2, 2, b"")]
+
+
+def test_the_heading_of_a_hunk_is_kept() -> None:
+    assert only(patch.parse(HEAD + b"@@ -1 +1 @@ def caf\xe9():\r\n-a\n+b\n")).hunks[0].heading == "def caf\\xe9():"
+
+
+def test_a_patch_converted_to_crlf_has_the_same_names_modes_and_numbers() -> None:
+    text = (
+        b"diff --git a/a b b/a b\nold mode 100644\nnew mode 100755\nindex 1111111..2222222\n--- a/a b\t\n+++ b/a b\t\n"
+        b"@@ -1,2 +1,2 @@ f\n \n-a\n+b\n\\ No newline at end of file\n"
+        b"diff --git a/c b/d\nsimilarity index 100%\nrename from c\nrename to d\n"
+    )
+    for one, other in zip(patch.parse(text).files, patch.parse(text.replace(b"\n", b"\r\n")).files, strict=True):
+        assert (one.old_path, one.new_path, one.status) == (other.old_path, other.new_path, other.status)
+        assert (one.old_mode, one.new_mode) == (other.old_mode, other.new_mode)
+        assert [(line.kind, line.number, line.text, line.newline) for line in one.lines()] == [
+            (line.kind, line.number, line.text, line.newline) for line in other.lines()
+        ]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    assert only(patch.parse(b"\xef\xbb\xbf" + HEAD + b"@@ -1 +1 @@\n-a\n+b\n")).path == "x"
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        (b"a/x y", b"b/x y", "x y"),
+        (b"a/a/x", b"b/a/x", "a/x"),
+        (b'"a/t\\tq\\"b\\\\n\\n"', b'"b/t\\tq\\"b\\\\n\\n"', 't\tq"b\\n\n'),
+        (b'"a/\\303\\251"', b'"b/\\303\\251"', "é"),
+        (b'"a/caf\\351"', b'"b/caf\\351"', "caf\\xe9"),
+        (b"a/\xc3\xa9", b"b/\xc3\xa9", "é"),  # core.quotePath=false
+        (b"a/-x", b"b/-x", "-x"),
+        (b"i/x", b"w/x", "x"),  # diff.mnemonicPrefix
+        (b"1/x", b"2/x", "x"),
+        (b"x", b"x", "x"),  # diff.noprefix
+        (b"a/x", b"a/x", "a/x"),
+        (b"b b/b", b"b b/b", "b b/b"),
+    ],
+)
+def test_a_name_is_read_with_and_without_its_hunks(old: bytes, new: bytes, path: str) -> None:
+    git = b"diff --git " + old + b" " + new + b"\n"
+    names = b"--- " + old + b"\t\n+++ " + new + b"\t\n"
+    nowhere = b"--- /dev/null\n+++ " + new + b"\n"
+    for text in (
+        git + b"index 1..2\n" + names + b"@@ -1 +1 @@\n-a\n+b\n",
+        git + b"new file mode 100644\n" + nowhere + b"@@ -0,0 +1 @@\n+b\n",
+        git + b"old mode 100644\nnew mode 100755\n",
+        git + b"index 1111..2222\nBinary files differ\n",
+    ):
+        file = only(patch.parse(text))
+        assert (file.old_path, file.new_path) == (path, path)
+
+
+def test_prefixes_swapped_by_reverse_are_prefixes_still() -> None:
+    file = only(patch.parse(b"diff --git b/x a/x\n--- b/x\n+++ a/x\n@@ -1 +1 @@\n-a\n+b\n"))
+    assert (file.old_path, file.new_path) == ("x", "x")
+
+
+def test_a_rename_tells_its_names_itself() -> None:
+    text = b'diff --git "a/o \\303\\251" b/n w\nsimilarity index 90%\nrename from "o \\303\\251"\nrename to n w\n'
+    file = only(patch.parse(text))
+    assert (file.old_path, file.new_path, file.status) == ("o é", "n w", Status.RENAMED)
+
+
+# --- plain diff -u ---
+
+
+def test_plain_diff_files_follow_each_other_without_a_diff_line() -> None:
+    one = b"--- a/x\t2026-01-01 10:00:00.000000000 +0000\n+++ b/x\t2026-01-02 10:00:00 +0000\n@@ -1 +1 @@\n-a\n+b\n"
+    diff = patch.parse(one + b"--- old.py\n+++ new.py\n@@ -1 +1 @@\n-a\n+b\n")
+    assert [(file.old_path, file.new_path) for file in diff.files] == [("x", "x"), ("old.py", "new.py")]
+
+
+def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
+    diff = patch.parse(b"Binary files a/x.png and b/x.png differ\nOnly in b: y\n")
+    assert (only(diff).path, only(diff).binary) == ("x.png", True)
+
+
+# --- what is no diff ---
+
+
+MALFORMED = [
+    (b"hello\nworld\n", 1, "no diff"),
+    ("diff --git a/x b/x".encode("utf-16"), 1, "UTF-16"),
+    (b"\x1b[1mdiff --git a/x b/x\x1b[m\n", 1, "coloured"),
+    (HEAD + b"@@ -1,3 +1,3 @@\n a\n-b\n", 5, "ends before"),
+    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\ndiff --git a/y b/y\n", 8, "starts with a blank"),
+    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n-c\n+d\n", 5, "do not add up"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n+c\n", 8, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n", 8, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n-- c\n", 8, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n\n+c\n", 9, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\nnoise\n@@ -9 +9 @@\n-c\n+d\n", 9, "hunk without"),
+    (HEAD + b"@@ -1 +1 @@\n\rx\n-a\n+b\n", 6, "starts with a blank"),
+    (HEAD + b"@@ -a,b +c,d @@\n", 5, "cannot be read"),
+    (HEAD + b"@@ -" + b"9" * 5000 + b" +1 @@\n-a\n+b\n", 5, "cannot be read"),
+    (HEAD + b"@@ -1,9999999999 +1 @@\n-a\n", 5, "ends before"),
+    (HEAD[: -len(b"+++ b/x\n")] + b"@@ -1 +1 @@\n-a\n+b\n", 4, "+++"),
+    (HEAD, 5, "hunk"),
+    (HEAD[: -len(b"--- a/x\n+++ b/x\n")], 1, "missing"),
+    (HEAD[: -len(b"--- a/x\n+++ b/x\n")] + b"@@ -1 +1 @@\n-a\n+b\n", 3, "hunk without"),
+    (b"diff --git a/x b/x\n", 1, "missing"),
+    (b"diff --git a/x b/x\nnew file mode 100644\nindex 0000000..1111111\n", 1, "missing"),
+    (b"diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\nindex 1111..2222 100644\n", 1, "missing"),
+    (b"diff --git a/x b/y\nsimilarity index 90%\nrename from x\n", 4, "two names"),
+    (b"diff --cc x\nindex 1,2..3\n--- a/x\n+++ b/x\n@@@ -1,1 -1,1 +1,1 @@@\n", 1, "combined"),
+    (b"diff --combined x\nindex 1,2..3\n", 1, "combined"),
+    (b"@@@ -1 -1 +1 @@@\n", 1, "combined"),
+    (b"@@ -1 +1 @@\n-a\n+b\n", 1, "hunk without"),
+    (b"*** a/x\n--- b/x\n***************\n*** 1 ****\n! a\n", 1, "no diff"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "says"), MALFORMED)
+def test_a_malformed_diff_is_an_error_at_its_line(text: bytes, line: int, says: str) -> None:
+    with pytest.raises(PatchError) as raised:
+        patch.parse(text)
+    assert raised.value.line == line
+    assert says in str(raised.value)
+    assert f"line {line}:" in str(raised.value)
+
+
+@pytest.mark.parametrize("blank", [b"", b"\n", b" \n\r\n", b"\xef\xbb\xbf"])
+def test_blank_text_is_an_empty_diff(blank: bytes) -> None:
+    assert patch.parse(blank) == Diff()
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"-- \n2.39.5\n\n", b"\n\n--------------2.39.5--\n\n"])
+def test_what_may_follow_the_last_hunk_is_no_excess(end: bytes) -> None:
+    assert patch.parse(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
+
+
+ROWS = [*HEAD.splitlines(keepends=True), b"@@ -1 +1,2 @@\n", b"-a\n", b"+b\n", b" c\n", b"\\ N\n", b"\n"]
+
+
+def parsed(text: bytes) -> Diff | PatchError:
+    try:
+        return patch.parse(text)
+    except PatchError as error:
+        return error
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(ROWS)).map(b"".join) | st.binary(max_size=400))
+@example(b"\xff")
+def test_any_text_is_a_diff_that_adds_up_or_a_patch_error_in_it(text: bytes) -> None:
+    diff = parsed(text)
+    if isinstance(diff, PatchError):
+        assert 1 <= diff.line <= text.count(b"\n") + 1
+        return
+    for file in diff.files:
+        kinds = [line.kind for line in file.lines()]
+        assert (kinds.count(Kind.ADDED), kinds.count(Kind.REMOVED)) == (file.added, file.removed)
+
+
+def test_a_line_taken_away_from_a_patch_is_never_a_quiet_loss() -> None:
+    text = HEAD + b"@@ -1,4 +1,4 @@\n a\n-b\n+c\n d\n e\n@@ -10,2 +10,3 @@\n f\n+g\n h\n"
+    lines = text.splitlines(keepends=True)
+    for cut in range(3, len(lines)):  # the first three say nothing that the others do not
+        with pytest.raises(PatchError):
+            patch.parse(b"".join(lines[:cut] + lines[cut + 1 :]))
+
+
+def test_a_text_that_breaks_off_is_never_a_quiet_loss() -> None:
+    text = HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n+c\n@@ -9,2 +9,2 @@\n d\n-e\n+f\n"
+    lines = text.splitlines(keepends=True)
+    whole_hunks = (len(HEAD.splitlines()) + 4, len(lines))
+    for cut in range(1, len(lines)):
+        if cut not in whole_hunks:
+            with pytest.raises(PatchError):
+                patch.parse(b"".join(lines[:cut]))
+
+
+# --- size ---
+
+
+def test_memory_stays_within_five_times_the_diff() -> None:
+    rows = b"".join(b"+    value_%d = compute(%d)\n" % (number, number) for number in range(20_000))
+    text = HEAD + b"@@ -0,0 +1,20000 @@\n" + rows
+    tracemalloc.start()
+    try:
+        diff = patch.parse(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert diff.changed_lines == 20_000
+    assert peak < 5 * len(text)
