@@ -1,29 +1,30 @@
 """One chat completion of an OpenAI-compatible server -> a reply, or a named failure.
 
-What may pass is asked again while patience lasts; nothing else is. What an answer other than a reply means is refusal's
-to say.
+The prompt and the key go to this host and to no other: redirects are off, and the key is in a header alone. What may
+pass is asked again while patience lasts; nothing else is. What an answer means is said in envelope and refusal.
 """
 
-import json
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import Retrying, retry_if_exception_type
 from urllib3.util import create_urllib3_context
 
 from iquest_review.change.characters import one_line
-from iquest_review.errors import ContextExceeded, ModelRefused, ModelUnreachable, UsageError
+from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
+from iquest_review.model import envelope
 from iquest_review.model.address import Address
-from iquest_review.model.refusal import Asked, NoRoute, Passes, failure, loaded
+from iquest_review.model.envelope import Reply, Served
+from iquest_review.model.refusal import Asked, NoRoute, Passes, cause, failure, loaded, masked
 from iquest_review.patience import Purse, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
@@ -36,32 +37,8 @@ LEAST_TIMEOUT = 1.0  # seconds an attempt is given when patience is nearly out
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 CONNECT_TIMEOUT = 10.0  # seconds
 SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a count of tokens
-NAMED = 20  # models listed in a message
-SECRET = 4  # characters from which a key is worth hiding; EMPTY and the like are words of the language
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What the server serves: the model's id, what its weights are called, and its context window in tokens."""
-
-    model: str
-    root: str
-    window: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came back. `reasoning` is what the server parted from the text; it is never shown to anybody."""
-
-    text: str
-    reasoning: str
-    finish_reason: str
-    model: str
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +105,11 @@ class Endpoint:
             raise UsageError("IQUEST_API_KEY holds blanks or characters that no header carries")
         self._address = address
         self._model = model
-        self._key = key
         self._sampling = sampling
         self._timeout = timeout
         self._window: int | None = None
         self._counts = True
+        self._key = key
         self._session = requests.Session()
         self._session.auth = _Bearer(key)
         if ca_file and address.base.startswith("https:") and _holds_something(ca_file):
@@ -155,23 +132,9 @@ class Endpoint:
 
         Raises ModelRefused when it is not served, naming those that are.
         """
-        listed = self._listed()
-        names = [str(entry["id"]) for entry in listed]
-        if self._model is None:
-            if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:
-                raise ModelRefused(
-                    f"{self.host} serves {len(names)} models; set IQUEST_MODEL to one of: {_listing(names)}"
-                    if names
-                    else f"{self.host} does not say which model it serves; set IQUEST_MODEL"
-                )
-            self._model = names[0]
-        wanted = (self._model, f"{self._model}:latest")  # Ollama's way to name what has no tag
-        entry = next((entry for entry in listed if entry["id"] in wanted), None)
-        if names and entry is None:
-            asked = one_line(self._model, 100)
-            raise ModelRefused(f"{self.host} does not serve the model {asked!r}; it serves: {_listing(names)}")
-        self._window = _window(entry or {})
-        return Served(self._model, str((entry or {}).get("root") or self._model), self._window)
+        found = envelope.served(self._listed(), self._model, self.host)
+        self._model, self._window = found.model, found.window
+        return found
 
     def count(self, messages: list[Message]) -> int | None:
         """Prompt tokens of the messages, counted by the server with its chat template; None where it cannot tell.
@@ -182,13 +145,13 @@ class Endpoint:
         if not self._counts:
             return None
         body = {"model": self._model, **self._prompt(messages)}
+        url = f"{self._address.root}/tokenize"
         try:
-            answer = self._json(self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout))
+            count = envelope.count(self._json(self._send("POST", url, body, self._side_timeout)))
         except (ModelUnreachable, ModelRefused, ContextExceeded):
-            answer = None
-        count = _number(answer.get("count")) if isinstance(answer, dict) else 0
-        self._counts = count > 0
-        return count or None
+            count = None
+        self._counts = count is not None
+        return count
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
@@ -229,34 +192,21 @@ class Endpoint:
     def _complete(self, url: str, body: dict[str, Any], timeout: float) -> Reply:
         started = time.monotonic()
         content = self._send("POST", url, body, timeout)
-        answer = self._json(content)
-        choices = answer.get("choices") if isinstance(answer, dict) else None
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            raise failure(self._asked(url, body), 200, {}, self._masked(content))
-        choice, usage = choices[0], answer.get("usage")
-        message = choice.get("message") if self._address.chat else {"content": choice.get("text")}
-        message = message if isinstance(message, dict) else {}
-        usage = usage if isinstance(usage, dict) else {}
-        return Reply(
-            text=_string(message.get("content")),
-            reasoning=_string(message.get("reasoning")) or _string(message.get("reasoning_content")),
-            finish_reason=_string(choice.get("finish_reason")),
-            model=_string(answer.get("model")) or str(self._model),
-            prompt_tokens=_number(usage.get("prompt_tokens")),
-            completion_tokens=_number(usage.get("completion_tokens")),
-            seconds=time.monotonic() - started,
+        reply = envelope.reply(
+            self._json(content), chat=self._address.chat, model=self._model, seconds=time.monotonic() - started
         )
+        if reply is None:
+            raise self._failure(url, body, 200, {}, content)
+        return reply
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _listed(self) -> Any:
+        """The list of models; None from a server that keeps none: it may review all the same, when a model is set."""
         try:
-            answer = self._insist(self._list, self._side_timeout)
+            return self._insist(self._list, self._side_timeout)
         except NoRoute:
             if self._model is None:
                 raise
-            return []  # a server that keeps no list may still review, when the setting names the model
-        entries = answer.get("data") if isinstance(answer, dict) else None
-        entries = entries if isinstance(entries, list) else []
-        return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+            return None
 
     def _list(self, timeout: float) -> Any:
         try:
@@ -268,10 +218,10 @@ class Endpoint:
             return None
 
     def _insist(self, attempt: Callable[[float], T], timeout: float) -> T:
-        """What the attempt comes to, which is handed its timeout; one that may pass is repeated while patience lasts."""
+        """What the attempt comes to, which is handed its timeout; what may pass is repeated while patience lasts."""
         for turn in Retrying(
             retry=retry_if_exception_type(Passes),
-            stop=stop_after_attempt(ATTEMPTS) | self._purse.spent,
+            stop=lambda state: state.attempt_number >= ATTEMPTS or self._purse.spent(state),
             wait=waiting(1, LONGEST_WAIT, obey=True),
             sleep=self._sleep,
             reraise=True,
@@ -288,6 +238,7 @@ class Endpoint:
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
+        ends = time.monotonic() + timeout
         try:
             with self._session.request(
                 method,
@@ -297,29 +248,42 @@ class Endpoint:
                 stream=True,
                 allow_redirects=False,
             ) as response:
-                content = self._read(response, time.monotonic() + timeout, timeout)
+                content = self._read(response, ends, timeout)
         except requests.exceptions.SSLError as error:
-            raise ModelRefused(f"{self.host}: the certificate is not accepted: {_cause(error)}") from None
+            raise ModelRefused(f"{self.host}: the certificate is not accepted: {cause(error)}") from None
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
             raise Passes(f"{self.host} gave no answer within {timeout:.0f} s (IQUEST_TIMEOUT)") from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise Passes(f"{self.host} cannot be reached: {_cause(error)}") from None
+            raise Passes(f"{self.host} cannot be reached: {cause(error)}") from None
         except requests.exceptions.RequestException as error:
             raise ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}") from None
         if response.status_code != 200:
-            raise failure(self._asked(url, body), response.status_code, response.headers, self._masked(content))
+            raise self._failure(url, body, response.status_code, response.headers, content)
         return content
+
+    def _failure(
+        self, url: str, body: dict[str, Any] | None, status: int, headers: Mapping[str, str], content: bytes
+    ) -> ModelError:
+        """What an answer without a reply means."""
+        body = body or {}
+        form = body.get("response_format")
+        asked = Asked(self.host, urlsplit(url).path, body.get("model"), form["type"] if form else None)
+        return failure(asked, status, headers, masked(content, self._key))
 
     def _read(self, response: requests.Response, ends: float, timeout: float) -> bytes:
         """The body, piece by piece as it comes: a timeout of the socket alone never ends a server that drips."""
-        content = bytearray()
-        while piece := response.raw.read1(65536, decode_content=True):
+        content, connection = bytearray(), response.raw.connection
+        while True:
+            if connection is not None and connection.sock is not None:
+                connection.sock.settimeout(max(ends - time.monotonic(), 0.01))
+            piece = response.raw.read1(65536, decode_content=True)
+            if not piece:
+                return bytes(content)
             content += piece
             if len(content) > LARGEST_ANSWER:
                 raise ModelRefused(f"{self.host} answered more than {LARGEST_ANSWER // 2**20} MiB")
             if time.monotonic() > ends:
                 raise Passes(f"{self.host} had not finished its answer after {timeout:.0f} s (IQUEST_TIMEOUT)")
-        return bytes(content)
 
     def _json(self, content: bytes) -> Any:
         value = loaded(content)
@@ -327,48 +291,7 @@ class Endpoint:
             raise Passes(f"{self.host} answered {'something that is not JSON' if content else 'nothing'}", status=200)
         return value
 
-    def _asked(self, url: str, body: dict[str, Any] | None) -> Asked:
-        form = (body or {}).get("response_format")
-        return Asked(self.host, urlsplit(url).path, self._model, form["type"] if form else None)
-
-    def _masked(self, content: bytes) -> bytes:
-        """The body of an error without the key, which servers that echo a request's headers put there."""
-        if self._key and len(self._key) >= SECRET:
-            for form in (self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")):
-                content = content.replace(form.encode(), b"***")
-        return content
-
 
 def _holds_something(ca_file: str) -> bool:
     path = Path(ca_file)
     return not path.is_file() or path.stat().st_size > 0  # a missing one is an error, an empty one says nothing
-
-
-def _listing(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(one_line(name, 100) for name in names[:NAMED]) + more
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason of a failed request, without addresses of objects."""
-    reason = re.search(
-        r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
-        r"|timed out|certificate verify failed[^)]*|Connection reset by peer|No route to host|Network is unreachable"
-        r"|Remote end closed connection|IncompleteRead|Tunnel connection failed: \d+",
-        str(error),
-    )
-    return one_line(reason[0], 120) if reason else type(error).__name__
-
-
-def _window(entry: dict[str, Any]) -> int | None:
-    """The context window in tokens: vLLM's and SGLang's max_model_len, llama-server's meta.n_ctx."""
-    meta = entry.get("meta")
-    return _number(entry.get("max_model_len")) or (_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0) or None
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

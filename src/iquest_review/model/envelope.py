@@ -1,0 +1,98 @@
+"""What a model server's JSON says, read once into types: the models it lists, a reply, a count of tokens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from iquest_review.change.characters import one_line
+from iquest_review.errors import ModelRefused
+
+NAMED = 20  # models listed in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the server serves: the model's id, what its weights are called, and its context window in tokens."""
+
+    model: str
+    root: str
+    window: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `reasoning` is what the server parted from the text; it is never shown to anybody."""
+
+    text: str
+    reasoning: str
+    finish_reason: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+def served(answer: Any, model: str | None, host: str) -> Served:
+    """The model that will answer: the one asked for, or the only one the list names. No list names any model.
+
+    Raises ModelRefused when it is not served, naming those that are.
+    """
+    entries = answer.get("data") if isinstance(answer, dict) else None
+    entries = entries if isinstance(entries, list) else []
+    listed = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    names = [str(entry["id"]) for entry in listed]
+    if model is None:
+        if not names:
+            raise ModelRefused(f"{host} does not say which model it serves; set IQUEST_MODEL")
+        if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # several names of one are one
+            raise ModelRefused(f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_listing(names)}")
+        model = names[0]
+    wanted = (model, f"{model}:latest")  # Ollama's way to name what has no tag
+    entry = next((entry for entry in listed if entry["id"] in wanted), None)
+    if names and entry is None:
+        raise ModelRefused(f"{host} does not serve the model {one_line(model, 100)!r}; it serves: {_listing(names)}")
+    entry = entry or {}
+    return Served(model, str(entry.get("root") or model), _window(entry))
+
+
+def reply(answer: Any, *, chat: bool, model: str | None, seconds: float) -> Reply | None:
+    """The reply of a completion; None when the answer holds no choice."""
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    choice, usage = choices[0], answer.get("usage")
+    message = choice.get("message") if chat else {"content": choice.get("text")}
+    message = message if isinstance(message, dict) else {}
+    usage = usage if isinstance(usage, dict) else {}
+    return Reply(
+        text=_string(message.get("content")),
+        reasoning=_string(message.get("reasoning")) or _string(message.get("reasoning_content")),
+        finish_reason=_string(choice.get("finish_reason")),
+        model=_string(answer.get("model")) or str(model),
+        prompt_tokens=_number(usage.get("prompt_tokens")),
+        completion_tokens=_number(usage.get("completion_tokens")),
+        seconds=seconds,
+    )
+
+
+def count(answer: Any) -> int | None:
+    """A count of tokens. llama-server answers a question it did not understand with an empty list: that is no count."""
+    return (_number(answer.get("count")) or None) if isinstance(answer, dict) else None
+
+
+def _listing(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(one_line(name, 100) for name in names[:NAMED]) + more
+
+
+def _window(entry: dict[str, Any]) -> int | None:
+    """The context window in tokens: vLLM's and SGLang's max_model_len, llama-server's meta.n_ctx."""
+    meta = entry.get("meta")
+    return _number(entry.get("max_model_len")) or (_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0) or None
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -1,0 +1,124 @@
+"""An HTTP answer that is no reply -> the failure it means, by its name.
+
+vLLM, SGLang, llama.cpp, transformers serve and the routers in front of them agree on none of it: which status and
+which words mean what is written down here, where it was seen.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from iquest_review.change.characters import one_line
+from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.patience import Passing, retry_after
+
+_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_ABSENT = frozenset({404, 405, 501})
+# Wordings of vLLM 0.2 to 0.32, SGLang, llama.cpp, Ollama, LM Studio, OpenAI, LiteLLM; the last line is TGI's.
+_CONTEXT = re.compile(
+    r"context[ _-]?(?:length|size|window)|maximum (?:sequence|model) length|too many tokens|max_model_len"
+    r"|(?:prompt|input) (?:is )?too long|contains \d+ characters \(more than"
+    r"|`?inputs`? (?:tokens \+|must have less than)",
+    re.IGNORECASE,
+)
+# llama-cpp-python answers 500 with a validation error for json_schema; it must not be retried as a server's bad day.
+_FORMAT = re.compile(
+    r"response_format|json[_ ]?schema|json_object|grammar|guidance|structured.?output|Unexpected fields", re.IGNORECASE
+)
+SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
+LONGEST = 300  # characters of a server's own words in a message
+_SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
+
+
+class Passes(Passing, ModelUnreachable):
+    """A failure that may pass. `status` is the server's; None when there was no answer at all."""
+
+    def __init__(self, message: str, wait: float | None = None, status: int | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+        self.status = status
+
+
+class NoRoute(ModelRefused):
+    """The server has no such path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, for the message. `form` is the response_format's type, None where none was sent."""
+
+    host: str
+    path: str
+    model: str | None
+    form: str | None
+
+
+def failure(asked: Asked, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
+    """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
+    host, words = asked.host, said(content, _SEARCHED)
+    short = one_line(words, LONGEST)
+    if 300 <= status < 400:
+        target = urlsplit(headers.get("Location", "")).hostname or "another address"
+        return ModelRefused(f"{host} redirects to {one_line(target, 80)}: set IQUEST_API_URL to the final address")
+    if status in (401, 403):
+        return ModelRefused(f"{host} refuses the key ({status}): check IQUEST_API_KEY")
+    if status == 413 or (status in (200, 400, 422, 500) and _CONTEXT.search(words)):
+        return ContextExceeded(f"{host}: {short}")
+    if asked.form and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
+        return FormatRefused(f"{host} refuses {asked.form} ({status}): {short}")
+    if status == 404 and "model" in words.lower():
+        return ModelRefused(f"{host} does not serve the model {one_line(str(asked.model), 100)!r}: {short}")
+    if status in _ABSENT:
+        return NoRoute(f"{host} has no {one_line(asked.path, 100)} ({status}): IQUEST_API_URL should end in /v1")
+    if status in _PASSING:
+        wait = retry_after(headers.get("Retry-After"))
+        later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
+        return Passes(f"{host} answered {status}: {short}{later}", wait, status)
+    if status == 200:
+        return Passes(f"{host} answered without a choice: {short}", status=status)
+    return ModelRefused(f"{host} refuses the request ({status}): {short}")
+
+
+def loaded(content: bytes) -> Any:
+    """The JSON of a body; None for what is none."""
+    try:
+        return json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def said(content: bytes, limit: int = LONGEST) -> str:
+    """The words of an error, in any envelope servers use: error.message, error, detail, message, or plain text."""
+    value = loaded(content)
+    for key in ("error", "detail", "message"):
+        if isinstance(value, dict) and value.get(key):
+            value = value[key]
+    if isinstance(value, str):
+        text = value
+    elif value is not None:
+        text = json.dumps(value)
+    else:
+        text = re.sub(r"<[^<>]*>", " ", content[: 4 * _SEARCHED].decode("utf-8", "replace"))
+    return one_line(text, limit) or "no reason given"
+
+
+def masked(content: bytes, key: str | None) -> bytes:
+    """The body of an error without the key, which servers that echo a request's headers put there."""
+    if key and len(key) >= SECRET:
+        for form in (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key, safe="")):
+            content = content.replace(form.encode(), b"***")
+    return content
+
+
+def cause(error: Exception) -> str:
+    """The innermost reason of a request that had no answer, without addresses of objects."""
+    reason = re.search(
+        r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
+        r"|timed out|certificate verify failed[^)]*|Connection reset by peer|No route to host|Network is unreachable"
+        r"|Remote end closed connection|IncompleteRead|Tunnel connection failed: \d+",
+        str(error),
+    )
+    return one_line(reason[0], 120) if reason else type(error).__name__

@@ -1,0 +1,717 @@
+"""One completion over HTTP: what is sent, what may pass is asked again within one purse, where the key stays."""
+
+import gzip
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from iquest_review.errors import (
+    ContextExceeded,
+    FormatRefused,
+    ModelError,
+    ModelRefused,
+    ModelUnreachable,
+    UsageError,
+)
+from iquest_review.model import endpoint as module
+from iquest_review.model.endpoint import Address, Endpoint, Sampling
+from tests.doubles.model import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
+
+KEY = "sk-hidden-0123456789"
+MESSAGES = [{"role": "system", "content": "You review."}, {"role": "user", "content": "Review this."}]
+SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {"name": "review", "schema": {"type": "object", "required": ["issues"]}},
+}
+ALL: list[ServerName] = ["vllm", "llama-server", "llama-cpp-python", "transformers", "ollama"]
+
+
+class Clock:
+    """Sleeps without sleeping."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def endpoint(
+    url: str,
+    *,
+    model: str | None = MODEL,
+    key: str | None = None,
+    max_tokens: int = 512,
+    timeout: float = 5,
+    deadline: float = 100,
+    sleep: Clock | None = None,
+    ca_file: str | None = None,
+) -> Endpoint:
+    return Endpoint(
+        Address.parse(url),
+        model=model,
+        key=key,
+        sampling=Sampling(0.2, 0.95, max_tokens),
+        timeout=timeout,
+        deadline=deadline,
+        ca_file=ca_file,
+        sleep=sleep or Clock(),
+    )
+
+
+def refused_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextmanager
+def raw_server(answer: list[bytes], pause: float) -> Iterator[str]:
+    """A server that sends these pieces with a pause between them, whatever it is asked."""
+    closing = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                while not connection.recv(65536).endswith(b"}"):
+                    pass
+                for piece in answer:
+                    try:
+                        connection.sendall(piece)
+                    except OSError:
+                        return
+                    if closing.wait(pause):
+                        return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        closing.set()
+        thread.join(2)
+
+
+# -- what is sent
+
+
+def test_a_question_carries_the_sampling_and_the_messages() -> None:
+    with ModelDouble() as double:
+        endpoint(double.url).complete(MESSAGES, None)
+
+    assert double.requests[0].path == "/v1/chat/completions"
+    assert double.requests[0].body == {
+        "model": MODEL,
+        "temperature": 0.2,
+        "top_p": 0.95,
+        "max_tokens": 512,
+        "messages": MESSAGES,
+    }
+    assert "authorization" not in double.requests[0].headers
+
+
+def test_a_url_that_says_completions_is_asked_with_one_text() -> None:
+    with ModelDouble(replies=["Fine."]) as double:
+        reply = endpoint(f"{double.url}/completions").complete(MESSAGES, None)
+
+    assert double.requests[0].path == "/v1/completions"
+    assert double.requests[0].body["prompt"] == "You review.\n\nReview this.\n\n"
+    assert "messages" not in double.requests[0].body
+    assert reply.text == "Fine."
+
+
+def test_a_format_is_sent_as_it_is() -> None:
+    with ModelDouble() as double:
+        endpoint(double.url).complete(MESSAGES, SCHEMA)
+
+    assert double.requests[0].body["response_format"] == SCHEMA
+
+
+def test_the_key_travels_in_its_header_alone() -> None:
+    with ModelDouble(api_key=KEY) as double:
+        model = endpoint(double.url, key=KEY)
+        model.served()
+        model.complete(MESSAGES, None)
+
+    for request in double.requests:
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        assert KEY not in request.path + json.dumps(request.body)
+    assert KEY not in repr(model)
+
+
+def test_netrc_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(tmp_path, ".netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with ModelDouble() as double:
+        endpoint(double.url).complete(MESSAGES, None)
+
+    assert "authorization" not in double.requests[0].headers
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "clé", "tab\t"])
+def test_a_key_that_no_header_carries_is_a_wrong_setting(key: str) -> None:
+    with pytest.raises(UsageError, match="IQUEST_API_KEY") as caught:
+        endpoint("http://host:8000/v1", key=key)
+
+    assert key not in str(caught.value)
+
+
+# -- what comes back
+
+
+@pytest.mark.parametrize("server", ALL)
+def test_every_server_is_understood(server: ServerName) -> None:
+    with ModelDouble(server) as double:
+        reply = endpoint(double.url).complete(MESSAGES, None)
+
+    assert reply.text == EMPTY_REVIEW
+    assert reply.finish_reason == "stop"
+    assert reply.prompt_tokens > 0
+    assert reply.completion_tokens > 0
+    assert 0 <= reply.seconds < 5
+
+
+@pytest.mark.parametrize("server", ["vllm", "llama-server"])
+def test_reasoning_is_read_under_both_of_its_names(server: ServerName) -> None:
+    with ModelDouble(server, thinking=True, replies=[Reply("Fine.", reasoning="Hm.")]) as double:
+        reply = endpoint(double.url).complete(MESSAGES, None)
+
+    assert (reply.text, reply.reasoning) == ("Fine.", "Hm.")
+
+
+def test_reasoning_that_ate_the_answer_leaves_no_text() -> None:
+    with ModelDouble(thinking=True, replies=[Reply("Fine.", reasoning="Hm. " * 500)]) as double:
+        reply = endpoint(double.url, max_tokens=100).complete(MESSAGES, None)
+
+    assert (reply.text, reply.finish_reason) == ("", "length")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"usage": None},
+        {"usage": {"prompt_tokens": "12", "completion_tokens": -1}},
+        {"usage": {"prompt_tokens": True, "completion_tokens": 1.5}},
+    ],
+)
+def test_a_reply_without_a_usable_usage_is_still_a_reply(extra: dict[str, Any]) -> None:
+    body = {"choices": [{"message": {"content": "Fine."}, "finish_reason": None}], **extra}
+    with ModelDouble(replies=[Fault(body=body)]) as double:
+        reply = endpoint(double.url).complete(MESSAGES, None)
+
+    assert (reply.text, reply.finish_reason, reply.model) == ("Fine.", "", MODEL)
+    assert (reply.prompt_tokens, reply.completion_tokens) == (0, 0)
+
+
+def test_invalid_utf_8_costs_the_character_and_not_the_reply() -> None:
+    body = b'{"choices": [{"message": {"content": "caf\xe9"}}]}'
+    with ModelDouble(replies=[Fault(body=body, content_type="application/json")]) as double:
+        assert endpoint(double.url).complete(MESSAGES, None).text == "caf�"
+
+
+def test_a_compressed_answer_is_read() -> None:
+    body = gzip.compress(b'{"choices": [{"message": {"content": "Fine."}}]}')
+    with ModelDouble(replies=[Fault(body=body, headers={"Content-Encoding": "gzip"})]) as double:
+        assert endpoint(double.url).complete(MESSAGES, None).text == "Fine."
+
+
+def test_an_answer_in_chunks_is_read() -> None:
+    body = b'{"choices": [{"message": {"content": "Fine."}}]}'
+    pieces = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    pieces += [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
+    with raw_server([*pieces, b"0\r\n\r\n"], 0.01) as url:
+        assert endpoint(url).complete(MESSAGES, None).text == "Fine."
+
+
+# -- what may pass
+
+
+def passing() -> list[Any]:
+    faults = {f"status {status}": Fault(status) for status in (408, 409, 429, 500, 502, 503, 504)}
+    faults |= {
+        "empty body": Fault(body=""),
+        "HTML": Fault(body="<html><h1>Sign in</h1></html>", content_type="text/html"),
+        "no choices": Fault(body={"choices": []}),
+        "choices of null": Fault(body={"choices": None}),
+        "a choice of a string": Fault(body={"choices": ["x"]}),
+        "an error of 200": Fault(body={"error": {"message": "try later"}}),
+        "a list": Fault(body="[]"),
+        "a cut body": Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, drop=True),
+        "a reset": Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, reset=True),
+        "too large a number": Fault(body='{"choices": ' + "9" * 5_000 + "}"),
+        "too deep a nest": Fault(body="[" * 100_000),
+    }
+    return [pytest.param(fault, id=name) for name, fault in faults.items()]
+
+
+@pytest.mark.parametrize("fault", passing())
+def test_what_may_pass_is_asked_again(fault: Fault) -> None:
+    clock = Clock()
+    with ModelDouble(replies=[fault, fault, "Fine."]) as double:
+        reply = endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+
+    assert reply.text == "Fine."
+    assert len(double.completions) == 3
+    assert len(clock.waits) == 2
+    assert clock.waits[0] < clock.waits[1] + 1
+
+
+@pytest.mark.parametrize("fault", passing())
+def test_what_does_not_pass_ends_after_a_few_attempts(fault: Fault) -> None:
+    clock = Clock()
+    with ModelDouble(replies=[fault]) as double, pytest.raises(ModelUnreachable):
+        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+
+    assert len(clock.waits) == module.ATTEMPTS - 1
+    assert sum(clock.waits) < 60
+
+
+def test_a_refused_connection_is_tried_again_and_named() -> None:
+    clock = Clock()
+    port = refused_port()
+    with pytest.raises(ModelUnreachable, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
+        endpoint(f"http://127.0.0.1:{port}/v1", sleep=clock).complete(MESSAGES, None)
+
+    assert len(clock.waits) == module.ATTEMPTS - 1
+
+
+def test_an_unknown_host_is_named() -> None:
+    with pytest.raises(ModelUnreachable, match=r"^model\.invalid:8000 cannot be reached: "):
+        endpoint("http://model.invalid:8000/v1", deadline=0).complete(MESSAGES, None)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
+def test_what_will_not_pass_is_asked_once(status: int) -> None:
+    with ModelDouble(replies=[Fault(status, body={"error": "no"})]) as double, pytest.raises(ModelError):
+        endpoint(double.url).complete(MESSAGES, None)
+
+    assert len(double.completions) == 1
+
+
+def test_the_wait_that_a_server_asks_for_is_kept() -> None:
+    clock = Clock()
+    with ModelDouble(replies=[Fault(503, headers={"Retry-After": "37"}), "Fine."]) as double:
+        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+
+    assert clock.waits == [37]
+
+
+def test_a_server_that_asks_for_more_than_there_is_patience_is_not_waited_for() -> None:
+    clock = Clock()
+    with (
+        ModelDouble(replies=[Fault(503, headers={"Retry-After": "300"})]) as double,
+        pytest.raises(ModelUnreachable, match="come back in 300 s"),
+    ):
+        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+
+    assert clock.waits == []
+    assert len(double.completions) == 1
+
+
+# -- how long it may take
+
+
+def test_patience_is_one_purse_for_the_whole_review() -> None:
+    """A server that fails now and then costs a review its patience once, not once a request."""
+    clock = Clock()
+    busy = Fault(503, headers={"Retry-After": "4"})
+    with ModelDouble(replies=[busy, "One.", busy, "Two.", busy]) as double:
+        model = endpoint(double.url, deadline=10, sleep=clock)
+        assert model.complete(MESSAGES, None).text == "One."
+        assert model.complete(MESSAGES, None).text == "Two."
+        with pytest.raises(ModelUnreachable):
+            model.complete(MESSAGES, None)
+
+    assert clock.waits == [4, 4]
+
+
+def test_what_succeeds_costs_no_patience() -> None:
+    with ModelDouble(replies=[Fault(body={"choices": [{"message": {"content": "Fine."}}]}, delay=0.1)]) as double:
+        model = endpoint(double.url, deadline=0.15)
+        for _ in range(3):
+            assert model.complete(MESSAGES, None).text == "Fine."
+
+
+def test_a_server_that_says_nothing_is_given_up_after_the_timeout() -> None:
+    started = time.monotonic()
+    with (
+        ModelDouble(replies=[Fault(delay=5)]) as double,
+        pytest.raises(ModelUnreachable, match="gave no answer within 0 s"),
+    ):
+        endpoint(double.url, timeout=0.2, deadline=0.2).complete(MESSAGES, None)
+
+    assert time.monotonic() - started < 1
+    assert len(double.completions) == 1
+
+
+def test_all_attempts_together_keep_the_deadline() -> None:
+    started = time.monotonic()
+    with ModelDouble(replies=[Fault(delay=5)]) as double, pytest.raises(ModelUnreachable):
+        endpoint(double.url, timeout=0.3, deadline=0.5, sleep=Clock()).complete(MESSAGES, None)
+
+    assert time.monotonic() - started < 1
+    assert len(double.completions) == 1  # the wait before a second one is more than is left
+
+
+def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_TIMEOUT", 0.05)
+    started = time.monotonic()
+    with ModelDouble(replies=[Fault(503, headers={"Retry-After": "0"}), Fault(delay=5)]) as double:
+        with pytest.raises(ModelUnreachable, match="gave no answer"):
+            endpoint(double.url, timeout=5, deadline=0.2).complete(MESSAGES, None)
+        assert len(double.completions) == 2
+
+    assert time.monotonic() - started < 1
+
+
+def test_a_server_that_stalls_within_its_answer_is_given_up_after_the_timeout() -> None:
+    started = time.monotonic()
+    body = {"choices": [{"message": {"content": "x" * 500}}]}
+    with ModelDouble(replies=[Fault(body=body, delay=0.15, stall=5)]) as double, pytest.raises(ModelUnreachable):
+        endpoint(double.url, timeout=0.3, deadline=0.1).complete(MESSAGES, None)
+
+    assert time.monotonic() - started < 0.6  # the timeout is the whole answer's, not each read's
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
+def test_a_server_that_drips_is_given_up_after_the_timeout(head: str) -> None:
+    piece = b"1\r\nx\r\n" if "chunked" in head else b"x"
+    started = time.monotonic()
+    with (
+        raw_server([f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode(), *([piece] * 200)], 0.05) as url,
+        pytest.raises(ModelUnreachable),
+    ):
+        endpoint(url, timeout=0.3, deadline=0.1).complete(MESSAGES, None)
+
+    assert time.monotonic() - started < 1
+
+
+def test_a_connection_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(3)]  # they fill the queue of connections
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        started = time.monotonic()
+        with pytest.raises(ModelUnreachable, match=r"timed out|gave no answer"):
+            endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/v1", timeout=0.2, deadline=0.1).complete(MESSAGES, None)
+        for one in waiting:
+            one.close()
+
+    assert time.monotonic() - started < 1
+
+
+def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 100_000)
+    with (
+        ModelDouble(replies=[Fault(body=b"x" * 500_000)]) as double,
+        pytest.raises(ModelRefused, match="answered more than"),
+    ):
+        endpoint(double.url).complete(MESSAGES, None)
+
+    assert len(double.completions) == 1
+
+
+# -- where prompt and key must not go
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(status: int) -> None:
+    with ModelDouble() as other:
+        redirect = Fault(status, body="", headers={"Location": f"{other.url}/chat/completions"})
+        with ModelDouble(replies=[redirect]) as double, pytest.raises(ModelRefused, match="redirects to"):
+            endpoint(double.url, key=KEY).complete(MESSAGES, None)
+
+    assert other.requests == []
+    assert len(double.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 418, 422, 500, 503])
+def test_a_key_that_the_server_echoes_is_in_no_error(status: int, capfd: pytest.CaptureFixture[str]) -> None:
+    body = {"error": {"message": f"model: bad header 'Authorization: Bearer {KEY}'"}}
+    with ModelDouble(replies=[Fault(status, body=body)]) as double, pytest.raises(ModelError) as caught:
+        endpoint(double.url, key=KEY).complete(MESSAGES, None)
+
+    chain: BaseException | None = caught.value
+    while chain is not None:
+        assert KEY not in str(chain) + repr(chain)
+        chain = chain.__cause__ or chain.__context__
+    assert KEY not in "".join(capfd.readouterr())
+
+
+# -- context, formats
+
+
+@pytest.mark.parametrize("server", ["vllm", "llama-server", "llama-cpp-python"])
+def test_a_prompt_that_is_too_long_is_told(server: ServerName) -> None:
+    long = [{"role": "user", "content": "word " * 5_000}]
+    with ModelDouble(server, window=4096) as double, pytest.raises(ContextExceeded):
+        endpoint(double.url).complete(long, None)
+
+    assert len(double.completions) == 1
+
+
+def test_a_format_that_the_server_does_not_know_is_told() -> None:
+    with ModelDouble("llama-cpp-python") as double, pytest.raises(FormatRefused, match="refuses json_schema"):
+        endpoint(double.url).complete(MESSAGES, SCHEMA)
+
+    assert len(double.completions) == 1
+
+
+# -- which model
+
+
+@pytest.mark.parametrize(("server", "window"), [("vllm", 8192), ("llama-server", 8192), ("llama-cpp-python", None)])
+def test_the_only_model_served_is_asked_with_its_window(server: ServerName, window: int | None) -> None:
+    with ModelDouble(server, window=8192) as double:
+        model = endpoint(double.url, model=None)
+        served = model.served()
+        model.complete(MESSAGES, None)
+
+    assert (served.model, served.window) == (MODEL, window)
+    assert double.completions[0].body["model"] == MODEL
+
+
+def test_an_unknown_model_is_told_with_those_that_are_served() -> None:
+    with ModelDouble() as double, pytest.raises(ModelRefused, match=f"model 'other'; it serves: {MODEL}$"):
+        endpoint(double.url, model="other").served()
+
+
+def models(*entries: dict[str, Any]) -> dict[str, Fault]:
+    return {"/v1/models": Fault(body={"object": "list", "data": list(entries)})}
+
+
+def test_several_models_need_a_choice() -> None:
+    with ModelDouble(routes=models({"id": "one"}, {"id": "two"})) as double:
+        with pytest.raises(ModelRefused, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
+            endpoint(double.url, model=None).served()
+        assert endpoint(double.url, model="two").served().model == "two"
+
+
+def test_several_names_of_one_model_need_no_choice() -> None:
+    with ModelDouble(routes=models({"id": "one", "root": "org/iquest"}, {"id": "two", "root": "org/iquest"})) as double:
+        served = endpoint(double.url, model=None).served()
+
+    assert (served.model, served.root) == ("one", "org/iquest")
+
+
+def test_an_adapter_of_the_model_is_another_model() -> None:
+    entries = ({"id": "base", "root": "org/base"}, {"id": "lora", "root": "/path/lora", "parent": "base"})
+    with ModelDouble(routes=models(*entries)) as double, pytest.raises(ModelRefused, match="serves 2 models"):
+        endpoint(double.url, model=None).served()
+
+
+def test_a_long_list_of_models_is_cut() -> None:
+    with (
+        ModelDouble(routes=models(*({"id": f"m{number}"} for number in range(300)))) as double,
+        pytest.raises(ModelRefused, match=r"m18, m19 and 280 more$"),
+    ):
+        endpoint(double.url, model="other").served()
+
+
+def test_a_model_of_ollama_needs_no_tag() -> None:
+    with ModelDouble(routes=models({"id": "iquest:latest"})) as double:
+        assert endpoint(double.url, model="iquest").served().model == "iquest"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(404),
+        Fault(405),
+        Fault(501),
+        Fault(500),
+        Fault(body="<html>"),
+        Fault(body={"data": None}),
+        Fault(body={"data": [{"id": 5}, "x"]}),
+    ],
+)
+def test_a_server_without_a_list_may_review_when_the_model_is_set(fault: Fault) -> None:
+    clock = Clock()
+    with ModelDouble(routes={"/v1/models": fault}) as double:
+        assert endpoint(double.url, sleep=clock).served().window is None
+        with pytest.raises(ModelError):
+            endpoint(double.url, model=None, sleep=Clock()).served()
+
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("fault", [Fault(401), Fault(403), Fault(307, headers={"Location": "http://x/"})])
+def test_a_list_that_is_refused_ends_the_review(fault: Fault) -> None:
+    with ModelDouble(routes={"/v1/models": fault}) as double, pytest.raises(ModelRefused):
+        endpoint(double.url).served()
+
+
+def test_a_server_that_still_loads_is_waited_for() -> None:
+    clock = Clock()
+    busy = Fault(503, body={"error": {"message": "Loading model", "code": 503}})
+    with ModelDouble("llama-server", routes={"/v1/models": busy}) as double, pytest.raises(ModelUnreachable):
+        endpoint(double.url, sleep=clock).served()
+
+    assert len(clock.waits) == module.ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("value", [0, -1, "8192", True, 8192.5, None])
+def test_a_window_that_is_none_is_not_taken(value: object) -> None:
+    with ModelDouble(routes=models({"id": MODEL, "max_model_len": value, "meta": "x"})) as double:
+        assert endpoint(double.url).served().window is None
+
+
+# -- how many tokens
+
+
+@pytest.mark.parametrize(
+    ("server", "counts"),
+    [("vllm", True), ("llama-server", False), ("llama-cpp-python", False), ("transformers", False), ("ollama", False)],
+)
+def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName, counts: bool) -> None:
+    with ModelDouble(server) as double:
+        model = endpoint(double.url)
+        count = model.count(MESSAGES)
+        asked = model.complete(MESSAGES, None).prompt_tokens
+
+    assert count == (asked if counts else None)
+
+
+def test_a_server_that_does_not_count_is_not_asked_again() -> None:
+    with ModelDouble("llama-server") as double:
+        model = endpoint(double.url)
+        assert [model.count(MESSAGES) for _ in range(3)] == [None, None, None]
+
+    assert [request.path for request in double.requests] == ["/tokenize"]
+
+
+def test_a_count_that_takes_too_long_is_no_count() -> None:
+    with ModelDouble(routes={"/tokenize": Fault(delay=5)}) as double:
+        assert endpoint(double.url, timeout=0.2).count(MESSAGES) is None
+
+
+def test_one_text_is_counted_as_one_text() -> None:
+    with ModelDouble() as double:
+        assert endpoint(f"{double.url}/completions").count(MESSAGES) == 9
+
+    assert "prompt" in double.requests[0].body
+
+
+# -- how long an answer may be
+
+
+def test_an_answer_may_take_half_of_the_window_at_the_most() -> None:
+    with ModelDouble(window=1000) as double:
+        model = endpoint(double.url, max_tokens=2048)
+        assert model.max_tokens == 2048
+        model.served()
+        model.complete(MESSAGES, None)
+
+    assert model.max_tokens == 500
+    assert double.completions[0].body["max_tokens"] == 500
+
+
+def test_a_longer_answer_is_asked_for_as_far_as_the_window_holds_it() -> None:
+    prompt = [{"role": "user", "content": "x" * 3_000}]  # 1,004 tokens of the double
+    with ModelDouble(window=1_700) as double:
+        model = endpoint(double.url, max_tokens=512)
+        model.served()
+        model.complete(prompt, None, 600)
+        model.complete(prompt, None, 1_024)
+        model.complete([{"role": "user", "content": "x" * 4_500}], None, 1_024)
+
+    assert [request.body["max_tokens"] for request in double.completions] == [600, 696, 512]
+
+
+def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known() -> None:
+    with ModelDouble() as double:
+        endpoint(double.url).complete(MESSAGES, None, 100_000 // 4)
+
+    assert double.completions[0].body["max_tokens"] == 25_000
+
+
+# -- certificates
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost, signed by itself, with its key behind it."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    try:
+        subprocess.run(
+            [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("no openssl to make a certificate with")
+    return folder
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = b'{"choices": [{"message": {"content": "Fine."}}]}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Nothing."""
+
+    class Server(HTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that does not like the certificate hangs up."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"https://localhost:{server.server_port}/v1"
+        server.shutdown()
+
+
+def test_a_certificate_nobody_vouches_for_is_refused_at_once(certificate: Path) -> None:
+    clock = Clock()
+    with tls_server(certificate) as url, pytest.raises(ModelRefused, match="the certificate is not accepted"):
+        endpoint(url, sleep=clock).complete(MESSAGES, None)
+
+    assert clock.waits == []
+
+
+def test_gitlabs_authority_is_trusted_for_the_model_too(certificate: Path) -> None:
+    with tls_server(certificate) as url:
+        model = endpoint(url, ca_file=str(certificate / "cert.pem"))
+        assert model.complete(MESSAGES, None).text == "Fine."
+
+
+def test_gitlabs_authority_takes_no_other_away(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner names GitLab's own chain; a model server behind another authority must still be believed."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate / "cert.pem"))  # stands for the usual authorities
+    with tls_server(certificate) as url:
+        assert endpoint(url, ca_file=certifi.where()).complete(MESSAGES, None).text == "Fine."
+
+
+def test_a_file_of_authorities_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    (tmp_path / "wrong.pem").write_text("no certificate")
+
+    endpoint("https://host/v1", ca_file=str(tmp_path / "empty.pem"))
+    endpoint("http://host/v1", ca_file=str(tmp_path / "wrong.pem"))  # not asked for
+    for name in ("wrong.pem", "missing.pem"):
+        with pytest.raises(UsageError, match="CI_SERVER_TLS_CA_FILE"):
+            endpoint("https://host/v1", ca_file=str(tmp_path / name))

@@ -1,0 +1,224 @@
+"""What an answer means that holds no reply: the recordings of real servers, and the wordings of others."""
+
+import json
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.model.refusal import Asked, NoRoute, Passes, failure, masked, said
+
+RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
+MEANINGS = {
+    "llama-cpp-python-0.3.36/auth_missing": ModelRefused,
+    "llama-cpp-python-0.3.36/context_overflow_prompt": ContextExceeded,
+    "llama-cpp-python-0.3.36/json_schema": FormatRefused,
+    "llama-cpp-python-0.3.36/malformed_json": Passes,
+    "llama-cpp-python-0.3.36/x_request_id": ModelRefused,
+    "llama-server/auth_missing": ModelRefused,
+    "llama-server/context_overflow_prompt": ContextExceeded,
+    "llama-server/json_schema_bad": FormatRefused,
+    "llama-server/malformed_json": Passes,
+    "llama-server/method_not_allowed": NoRoute,
+    "llama-server/missing_messages": ModelRefused,
+    "llama-server/n2": ModelRefused,
+    "llama-server/not_found_path": NoRoute,
+    "llama-server/response_format_unknown": FormatRefused,
+    "transformers-serve-5.23.0/guided_json": ModelRefused,
+    "transformers-serve-5.23.0/tokenize_prompt": NoRoute,
+    "transformers-serve-5.23.0/top_k_min_p": ModelRefused,
+    "vllm-0.32.0/auth_missing": ModelRefused,
+    "vllm-0.32.0/auth_wrong": ModelRefused,
+    "vllm-0.32.0/context_overflow_max_tokens": ContextExceeded,
+    "vllm-0.32.0/context_overflow_prompt": ContextExceeded,
+    "vllm-0.32.0/empty_messages": ModelRefused,
+    "vllm-0.32.0/json_schema_bad": FormatRefused,
+    "vllm-0.32.0/json_schema_missing_schema": FormatRefused,
+    "vllm-0.32.0/malformed_json": ModelRefused,
+    "vllm-0.32.0/max_tokens_0": ModelRefused,
+    "vllm-0.32.0/method_not_allowed": NoRoute,
+    "vllm-0.32.0/not_found_path": NoRoute,
+    "vllm-0.32.0/response_format_unknown": FormatRefused,
+    "vllm-0.32.0/structured_outputs_two": ModelRefused,
+    "vllm-0.32.0/temperature_bad": ModelRefused,
+    "vllm-0.32.0/wrong_model": ModelRefused,
+}
+
+
+def meaning(
+    status: int, body: object = "", *, form: str | None = None, headers: dict[str, str] | None = None
+) -> ModelError:
+    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return failure(Asked("host:8000", "/v1/chat/completions", "iquest", form), status, headers or {}, content)
+
+
+def recorded(case: str) -> dict[str, Any]:
+    recording: dict[str, Any] = json.loads((RECORDINGS / f"{case}.json").read_text(encoding="utf-8"))
+    return recording
+
+
+@pytest.mark.parametrize("case", sorted(MEANINGS))
+def test_what_real_servers_answered_has_its_name(case: str) -> None:
+    recording = recorded(case)
+    sent, answered = recording["request"].get("body"), recording["response"]
+    form = (sent.get("response_format") or {}).get("type") if isinstance(sent, dict) else None
+
+    error = meaning(answered["status"], answered.get("json") or answered.get("text") or "", form=form)
+
+    assert type(error) is MEANINGS[case]
+
+
+def test_no_recorded_refusal_is_left_out() -> None:
+    refused = {
+        path.relative_to(RECORDINGS).with_suffix("").as_posix()
+        for path in RECORDINGS.glob("*/*.json")
+        if json.loads(path.read_text(encoding="utf-8"))["response"]["status"] >= 400
+    }
+
+    assert refused == set(MEANINGS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4488 in the messages, "
+        "512 in the completion). Please reduce the length of the messages or completion.",
+        "This model's maximum context length is 4096 tokens. However, your request has 5000 input tokens. Please "
+        "reduce the length of the input messages.",
+        "'max_tokens' or 'max_completion_tokens' is too large: 4000. This model's maximum context length is 4096 "
+        "tokens and your request has 500 input tokens (4000 > 4096 - 500).",
+        "You passed 4097 input tokens and requested 512 output tokens. However, the model's context length is only "
+        "4096 tokens, resulting in a maximum input length of 3584 tokens. Please reduce the input.",
+        "This model's maximum context length is 4096 tokens. However, you requested 512 output tokens and your prompt "
+        "contains at least 3585 input tokens, for a total of at least 4097 tokens.",
+        "This model's maximum context length is 8192 tokens. However, your prompt contains 900000 characters (more "
+        "than it could ever hold).",
+        "max_tokens=32768 cannot be greater than max_model_len=8192. Please request fewer output tokens.",
+        "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+        "Requested token count exceeds the model's maximum context length of 8192 tokens.",
+        "Requested tokens (20490) exceed context window of 8192",
+        "request (20496 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        "the input length exceeds the context length",
+        "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context "
+        "length of only 4096 tokens",
+        "litellm.ContextWindowExceededError: litellm.BadRequestError: " + "x" * 500 + " maximum context length is 4096",
+        "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 512 `max_new_tokens`",
+        "`inputs` must have less than 4096 tokens. Given: 5000",
+        "Prompt is too long",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_every_wording_of_a_full_context_is_one_failure(words: str, status: int) -> None:
+    assert type(meaning(status, {"error": {"message": words}})) is ContextExceeded
+
+
+def test_a_full_context_is_told_by_its_code_alone() -> None:
+    assert type(meaning(400, {"error": {"message": "", "code": "context_length_exceeded"}})) is ContextExceeded
+
+
+def test_a_body_that_is_too_large_is_a_full_context_whoever_says_so() -> None:
+    assert type(meaning(413, "<html><h1>413 Request Entity Too Large</h1></html>")) is ContextExceeded
+
+
+@pytest.mark.parametrize("status", [400, 422, 500, 501])
+def test_a_format_is_refused_only_when_one_was_sent(status: int) -> None:
+    words = {"detail": "response_format is not supported"}
+
+    assert type(meaning(status, words, form="json_schema")) is FormatRefused
+    assert not isinstance(meaning(status, words), FormatRefused)
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
+def test_what_may_pass_may_be_asked_again(status: int) -> None:
+    error = meaning(status, "<html><body>Bad <b>luck</b></body></html>")
+
+    assert isinstance(error, Passes)
+    assert isinstance(error, ModelUnreachable)
+    assert str(error) == f"host:8000 answered {status}: Bad luck"
+
+
+@pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
+def test_what_will_not_pass_is_not_asked_again(status: int) -> None:
+    assert type(meaning(status, {"error": "no"})) in (ModelRefused, NoRoute)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_names_the_host_alone(status: int) -> None:
+    error = meaning(status, headers={"Location": "https://user:secret@login.example/x?token=secret"})
+
+    assert str(error).startswith("host:8000 redirects to login.example: set IQUEST_API_URL")
+    assert "secret" not in str(error)
+
+
+def test_a_refused_key_is_told_without_the_servers_words() -> None:
+    for status in (401, 403):
+        assert str(meaning(status, "sk-hidden")) == f"host:8000 refuses the key ({status}): check IQUEST_API_KEY"
+
+
+def test_an_unknown_model_is_told_with_those_that_are_known() -> None:
+    error = meaning(404, recorded("vllm-0.32.0/wrong_model")["response"]["json"])
+
+    assert "does not serve the model 'iquest'" in str(error)
+    assert "Valid aliases: tiny" in str(error)
+
+
+def test_a_wrong_path_is_told_with_the_right_form() -> None:
+    assert str(meaning(404, {"detail": "Not Found"})) == (
+        "host:8000 has no /v1/chat/completions (404): IQUEST_API_URL should end in /v1"
+    )
+
+
+def test_the_wait_that_a_server_asks_for_is_kept_and_told() -> None:
+    asked = meaning(503, "busy", headers={"Retry-After": "300"})
+    dated = meaning(503, "busy", headers={"Retry-After": formatdate(time.time() + 60, usegmt=True)})
+    absurd = meaning(503, "busy", headers={"Retry-After": "-1"})
+
+    assert isinstance(asked, Passes)
+    assert asked.wait == 300
+    assert "it asks to come back in 300 s" in str(asked)
+    assert isinstance(dated, Passes)
+    assert dated.wait == pytest.approx(60, abs=3)
+    assert isinstance(absurd, Passes)
+    assert absurd.wait is None
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "out of\nluck", "code": 1}}, "out of luck"),
+        ({"error": "Unauthorized"}, "Unauthorized"),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"detail": [{"loc": ["body"], "msg": "bad"}]}, '[{"loc": ["body"], "msg": "bad"}]'),
+        ({"object": "error", "message": "flat", "code": 400}, "flat"),
+        ("Internal Server Error", "Internal Server Error"),
+        ("<html><title>502</title><hr>nginx</html>", "502 nginx"),
+        ("", "no reason given"),
+        (b"\xff\xfe", "��"),
+        ({"error": "\x1b[31mred\r\nsection_start:1:x"}, "\\x1b[31mred section_start:1:x"),
+        ("[" * 100_000, "[" * 299 + "…"),
+    ],
+)
+def test_the_servers_words_are_one_bounded_line(body: object, words: str) -> None:
+    content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+    assert said(content) == words
+
+
+@pytest.mark.parametrize("key", ["sk-hidden-1234", "a/b+c==", 'quo"te', "ab%cd"])
+def test_an_echoed_key_is_masked_in_every_form(key: str) -> None:
+    echoes = json.dumps({"error": f"Bearer {key}", "url": f"?k={quote(key, safe='')}"}).encode()
+    slashed = key.replace("/", "\\/").encode()
+
+    hidden = masked(echoes + slashed, key)
+
+    assert hidden.count(b"***") == 3
+    assert key.encode() not in hidden
+
+
+def test_a_key_that_stands_for_none_hides_nothing() -> None:
+    assert masked(b"an apple", "a") == b"an apple"
+    assert masked(b"an apple", None) == b"an apple"
