@@ -186,7 +186,10 @@ def _reviewed(base: Outcome, result: Review, diff: Diff, excerpt: Excerpt, say: 
         *([f"{result.dropped} of its findings could not be read"] if result.dropped else []),
         *(["not everything fitted into the prompt"] if excerpt.over_budget else []),
     ]
-    say.say(f"{len(findings)} findings" + "".join(f"; {problem}" for problem in problems))
+    say.say(
+        ("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
+        + "".join(f"; {problem}" for problem in problems)
+    )
     return replace(
         base,
         status=Status.PARTIAL if problems else Status.REVIEWED,
