@@ -49,7 +49,7 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
     best, least, last, ratio, counts = None, 0, None, 1.0, False
     room = limits.tokens  # what the estimate may come to: the server's tokens are `ratio` times as many
     for _ in range(TRIES):
-        draft = _draft(material, limits, room)
+        draft = _draft(material, limits.lines, room)
         if last is not None and draft.messages == last.messages:
             break  # what is left out is too large to fill the rest
         last = draft
@@ -72,22 +72,22 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
     return best
 
 
-def _draft(material: Material, limits: Limits, room: int) -> Prompt:
+def _draft(material: Material, lines: int, room: int) -> Prompt:
     """The prompt that shows the most and whose estimate is at most `room`; the instructions alone may be more."""
-    bare = _written(material, Excerpt((), tuple(material.screened)), limits)
+    bare = _written(material, Excerpt((), tuple(material.screened)), room)
     left = room - bare.tokens
     for _ in range(FITS):
-        draft = _written(material, fit(material.files, Limits(limits.lines, max(left, 0)), material.screened), limits)
+        draft = _written(material, fit(material.files, Limits(lines, max(left, 0)), material.screened), room)
         if draft.tokens <= room:
             return draft
         left -= draft.tokens - room
-    list_tokens = math.ceil((aside(limits.tokens) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
+    list_tokens = math.ceil((aside(room) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
     left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
-    return _written(material, fit(material.files, Limits(limits.lines, left), material.screened), limits)
+    return _written(material, fit(material.files, Limits(lines, left), material.screened), room)
 
 
-def _written(material: Material, excerpt: Excerpt, limits: Limits) -> Prompt:
-    messages = material.templates.messages(material.intent, excerpt, material.nonce, limits.tokens)
+def _written(material: Material, excerpt: Excerpt, room: int) -> Prompt:
+    messages = material.templates.messages(material.intent, excerpt, material.nonce, room)
     return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 
 

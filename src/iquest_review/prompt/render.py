@@ -143,12 +143,13 @@ def aside(tokens: int) -> int:
 
 
 def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:
-    """A row for each omission; where that is more than `most` bytes, for as many as half of them hold, those left out
-    for want of room first, and a row for each folder with the others."""
+    """A row for each omission, those left out for want of room first; where that is more than `most` bytes, a row for
+    each folder with the last of them, which may take half of the room."""
     ranked = sorted(omissions, key=lambda omission: omission.reason not in (Reason.LINES, Reason.TOKENS))
     named = list(_within(map(_omitted, ranked), most))
     if len(named) < len(ranked):
-        named = list(_within(named, most // 2))
+        half = len(list(_within(named, most // 2)))
+        named = list(_within(named, most - sum(map(_size, _by_folder(ranked[half:], most // 2)))))
     yield from named
     yield from _by_folder(ranked[len(named) :], most // 2)
 
@@ -165,14 +166,19 @@ def _by_folder(omissions: Sequence[Omission], most: int) -> Iterator[str]:
 def _within(rows: Iterable[str], most: int) -> Iterator[str]:
     """The first rows, as far as they take at most so many bytes."""
     for row in rows:
-        most -= len(row.encode("utf-8", "replace")) + 1
+        most -= _size(row)
         if most < 0:
             return
         yield row
 
 
+def _size(row: str) -> int:
+    return len(row.encode("utf-8", "replace")) + 1
+
+
 def _omitted(omission: Omission) -> str:
-    return f"{_short_path(omission.path)}: {omission.reason}, {omission.changed_lines} changed lines"
+    lines = f", {omission.changed_lines} changed lines" if omission.changed_lines else ""
+    return f"{_short_path(omission.path)}: {omission.reason}{lines}"
 
 
 def _short_path(path: str) -> str:

@@ -39,7 +39,8 @@ def _rows(prompt: Prompt | None, excerpt: Excerpt) -> Iterator[str]:
     for entry in excerpt.coverage():
         yield f"{shown_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
     if excerpt.omissions:
-        yield f"──── left out: {_counted(len({omission.path for omission in excerpt.omissions}), 'file')}, whole or in part ────"
+        paths = {omission.path for omission in excerpt.omissions}
+        yield f"──── left out, whole or in part: {_counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
         yield f"{shown_path(omission.path)}: {omission.reason}, {_counted(omission.changed_lines, 'changed line')}"
 

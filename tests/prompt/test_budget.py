@@ -1,0 +1,222 @@
+"""What fits is shown, the rest is omitted with its reason: no changed line is lost between the two, or in both."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.prompt.budget import LARGE_ROWS, Coverage, Excerpt, Limits, estimate, fit
+from iquest_review.prompt.render import rows
+from iquest_review.prompt.screen import Omission, Reason
+from tests.prompt.making import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
+
+PLENTY = Limits(100_000, 1_000_000)
+LIMITS = st.builds(
+    Limits, st.sampled_from([0, 1, 7, 25, 60, 300, 100_000]), st.sampled_from([0, 10, 40, 200, 900, 5_000, 10**6])
+)
+
+
+def paths(excerpt: Excerpt) -> list[str]:
+    return [part.file.path for part in excerpt.parts]
+
+
+@settings(max_examples=50, deadline=None)
+@given(diffs(), LIMITS)
+def test_every_changed_line_is_either_shown_or_omitted(diff: Diff, limits: Limits) -> None:
+    assert +accounted(fit(diff.files, limits)) == changed(diff.files)
+
+
+@settings(max_examples=50, deadline=None)
+@given(diffs(), LIMITS)
+def test_an_excerpt_is_never_over_its_lines_or_tokens(diff: Diff, limits: Limits) -> None:
+    excerpt = fit(diff.files, limits)
+
+    assert excerpt.lines <= limits.lines
+    assert estimate("\n".join(rows(excerpt))) <= limits.tokens
+
+
+@settings(max_examples=50, deadline=None)
+@given(diffs(), LIMITS)
+def test_what_is_shown_are_lines_of_the_diff_under_their_own_numbers(diff: Diff, limits: Limits) -> None:
+    for part in fit(diff.files, limits).parts:
+        own = {(line.kind, line.old_line, line.new_line, line.raw) for line in part.file.lines()}
+        shown = [line for hunk in part.hunks for line in hunk.lines()]
+
+        assert {(line.kind, line.old_line, line.new_line, line.raw) for line in shown} <= own
+        assert sum(hunk.changed_lines for hunk in part.hunks) == sum(line.kind != " " for line in shown)
+
+
+@settings(max_examples=20, deadline=None)
+@given(diffs(), LIMITS)
+def test_the_same_diff_gives_the_same_excerpt(diff: Diff, limits: Limits) -> None:
+    assert fit(diff.files, limits) == fit(diff.files, limits)
+
+
+def test_what_fits_is_shown_whole_and_in_the_order_of_the_diff() -> None:
+    files = [deleted("z.py", *lines(3)), added("README.md", *lines(300)), added("a.py", *lines(3_000))]
+    excerpt = fit(files, PLENTY)
+
+    assert paths(excerpt) == ["z.py", "README.md", "a.py"]
+    assert [part.hunks for part in excerpt.parts] == [file.hunks for file in files]
+    assert not excerpt.omissions
+    assert not excerpt.over_budget
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (added("b.py", *lines(5)), added("a.py", *lines(6))),
+        (added("b.py", *lines(10)), added("tests/test_a.py", *lines(5))),
+        (added("src/a.go", *lines(10)), added("src/a_test.go", *lines(5))),
+        (added("src/Foo.java", *lines(10)), added("src/FooTest.java", *lines(5))),
+        (added("ui/App.tsx", *lines(10)), added("ui/App.spec.tsx", *lines(5))),
+        (added("tests/test_a.py", *lines(10)), added("README.md", *lines(5))),
+        (added("README.md", *lines(10)), deleted("a.py", *lines(5))),
+    ],
+    ids=[
+        *("small before large", "code before tests", "code before go tests", "code before java tests"),
+        *("code before specs", "tests before the rest", "all before deletions"),
+    ],
+)
+def test_where_room_is_short_one_goes_before_the_other(first: FileDiff, second: FileDiff) -> None:
+    assert paths(fit([second, first], Limits(10, 10_000))) == [first.path]
+
+
+@pytest.mark.parametrize("path", ["src/latest.py", "contest.py", "attestation.go", "spectrum.py", "Latest.java"])
+def test_a_name_that_merely_contains_test_is_code(path: str) -> None:
+    assert paths(fit([added("README.md", *lines(9)), added(path, *lines(10))], Limits(10, 10_000))) == [path]
+
+
+def test_a_moved_folder_does_not_take_the_room_of_a_change() -> None:
+    moved = [renamed(f"old/{number}.py", f"new/{number}.py") for number in range(1_000)]
+    excerpt = fit([*moved, added("tests/test_a.py", *lines(10))], Limits(2_000, 1_000))
+
+    assert "tests/test_a.py" in paths(excerpt)
+    assert len(excerpt.parts) + len(excerpt.omissions) == 1_001
+
+
+def test_a_small_hunk_is_never_cut() -> None:
+    file = modified("a.py", hunk(*["+x"] * 6), hunk(*["+y"] * 6, new=50), hunk(*["+z"] * 3, new=90))
+    excerpt = fit([file], Limits(10, 10_000))
+
+    assert excerpt.parts[0].hunks == (file.hunks[0], file.hunks[2])
+    assert excerpt.omissions == (Omission("a.py", Reason.LINES, 6),)
+
+
+def test_the_reason_says_what_was_short() -> None:
+    file = added("a.py", *lines(50))
+
+    assert fit([file], Limits(10, 10_000)).omissions == (Omission("a.py", Reason.LINES, 50),)
+    assert fit([file], Limits(2_000, 100)).omissions == (Omission("a.py", Reason.TOKENS, 50),)
+    assert fit([file], Limits(2_000, 100)).over_budget
+
+
+def test_of_a_large_hunk_that_does_not_fit_the_beginning_is_shown() -> None:
+    excerpt = fit([added("a.py", *lines(1_000))], Limits(300, 100_000))
+
+    assert excerpt.lines == 300
+    assert excerpt.omissions == (Omission("a.py", Reason.LINES, 700),)
+    assert excerpt.coverage() == (Coverage("a.py", ((1, 300),), 1_000, 300),)
+
+
+def test_a_large_hunk_is_cut_behind_a_blank_line_before_what_is_indented_least() -> None:
+    function = ["def f():", "    a = 1", "", "    return a", ""]
+    (part,) = fit([added("a.py", *function * 100)], Limits(98, 100_000)).parts
+
+    assert part.hunks[0].rows[-2:] == (b"+    return a", b"+")
+    assert len(part.hunks[0].rows) == 95
+
+
+def test_a_removed_line_is_not_parted_from_what_replaces_it() -> None:
+    pairs = [row for number in range(200) for row in (f"-old {number}", f"+new {number}")]
+    (part,) = fit([modified("a.py", hunk(*pairs))], Limits(101, 100_000)).parts
+
+    assert part.hunks[0].rows[-1] == b"+new 49"
+
+
+@pytest.mark.parametrize("most", [30, 31, 32, 33])
+def test_a_mark_of_a_missing_newline_stays_with_its_line(most: int) -> None:
+    file = modified("a.py", hunk(*["+a", "\\ No newline at end of file"] * LARGE_ROWS))
+    (part,) = fit([file], Limits(most, 100_000)).parts
+
+    assert part.hunks[0].rows[-1].startswith(b"\\")
+
+
+def test_a_few_rows_of_a_large_hunk_are_not_worth_showing() -> None:
+    assert fit([added("a.py", *lines(1_000))], Limits(10, 100_000)).parts == ()
+
+
+def test_a_hunk_of_few_long_lines_is_cut_like_one_of_many() -> None:
+    excerpt = fit([added("a.py", *["x" * 1_500] * 30)], Limits(2_000, 5_000))
+
+    assert [entry.shown for entry in excerpt.coverage()] == [((1, 7),)]
+
+
+def test_a_diff_with_whole_files_as_context_is_shown_around_its_changes() -> None:
+    rows = [f"{'+' if number == 3_000 else ' '}{number}" for number in range(6_000)]
+    excerpt = fit([modified("a.py", hunk(*rows))], Limits(2_000, 32_000))
+
+    assert excerpt.coverage() == (Coverage("a.py", ((2_998, 3_004),), 1, 1),)
+    assert [line.raw for line in excerpt.parts[0].hunks[0].lines() if line.new_line == 3_001] == [b"3000"]
+
+
+def test_such_context_is_kept_where_it_fits() -> None:
+    file = modified("a.py", hunk(*[" x"] * 500, "+y", *[" x"] * 500))
+
+    assert fit([file], Limits(2_000, 32_000)).parts[0].hunks == file.hunks
+
+
+def test_a_line_that_is_cut_counts_as_not_shown() -> None:
+    excerpt = fit([added("a.py", "LOGO = '" + "A" * 9_000 + "'", "x = 1")], PLENTY)
+
+    assert excerpt.coverage() == (Coverage("a.py", ((1, 2),), 2, 1),)
+    assert excerpt.omissions == (Omission("a.py", Reason.MINIFIED, 1),)
+    assert not excerpt.over_budget
+
+
+def test_coverage_tells_new_lines_and_nothing_for_what_only_goes() -> None:
+    file = modified("a.py", hunk(" a", "+b", " c", old=7, new=8), hunk("-d", old=90, new=92))
+    gone = deleted("b.py", *lines(4))
+
+    assert fit([file, gone], PLENTY).coverage() == (Coverage("a.py", ((8, 10),), 2, 2), Coverage("b.py", (), 4, 4))
+
+
+def test_what_was_screened_stays_among_the_omissions() -> None:
+    screened = Omission("go.sum", Reason.LOCK, 9)
+
+    assert fit([added("a.py", "x")], PLENTY, [screened]).omissions == (screened,)
+
+
+def test_a_rename_without_a_changed_line_is_shown_by_its_heading() -> None:
+    excerpt = fit([renamed("a.py", "b.py")], Limits(0, 50))
+
+    assert list(rows(excerpt)) == ["=== file: b.py (renamed from a.py)"]
+    assert fit([renamed("a.py", "b.py")], Limits(0, 5)).omissions == (Omission("b.py", Reason.TOKENS, 0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("x", 1), ("x" * 12, 5), ("x" * 13, 6), ("变" * 4, 5), ("x" * 12_000_000, 5_000_000)]
+)
+def test_the_estimate_is_by_bytes_and_rounded_up(text: str, tokens: int) -> None:
+    assert estimate(text) == tokens
+
+
+def test_a_hunk_of_half_a_million_lines_takes_no_time() -> None:
+    row = (b"+value = compute(other)",)
+    file = FileDiff("a.py", "a.py", Status.ADDED, (Hunk(1, 1, "", row * 500_000, 500_000, 0),))
+    started = time.process_time()
+    excerpt = fit([file], Limits(2_000, 100_000))
+
+    assert excerpt.lines == 2_000
+    assert time.process_time() - started < 2
+
+
+def test_twenty_thousand_files_take_no_time() -> None:
+    files = [added(f"f{number % 300}/{number}.py", *["value = compute(other)"] * 10) for number in range(20_000)]
+    started = time.process_time()
+    excerpt = fit(files, Limits(2_000, 32_000))
+
+    assert +accounted(excerpt) == changed(files)
+    assert time.process_time() - started < 3

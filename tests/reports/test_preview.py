@@ -1,0 +1,93 @@
+"""`preview`: what a model would be shown, for people and for programs."""
+
+import json
+from typing import Any
+
+from iquest_review.change.diff import FileDiff
+from iquest_review.change.intent import Intent
+from iquest_review.prompt.budget import Excerpt, Limits
+from iquest_review.prompt.fitting import Material, Prompt, fill
+from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.reports import preview
+from tests.prompt.making import NONCE, added, deleted, hunk, lines, modified, templates
+
+NASTY = "a\x1b]0;owned\x07\n\u202e\x9b2J\U000e0041.py"
+LOCK = Omission("go.sum", Reason.LOCK, 1)
+
+
+def prompt(*files: FileDiff, screened: tuple[Omission, ...] = (), max_lines: int = 2_000) -> Prompt:
+    material = Material(files, screened, Intent("A title", "A description"), templates(), NONCE)
+    return fill(material, Limits(max_lines, 32_000), lambda _: None)
+
+
+def read(made: Prompt | None, excerpt: Excerpt | None = None) -> dict[str, Any]:
+    value = json.loads(preview.as_json(made, excerpt or (made.excerpt if made else Excerpt((), ()))))
+    assert isinstance(value, dict)
+    return value
+
+
+def test_the_json_form_holds_requests_coverage_and_omissions() -> None:
+    made = prompt(
+        modified("a.py", hunk(" a", "+b", old=7, new=8)), added("b.py", *lines(20)), screened=(LOCK,), max_lines=5
+    )
+
+    assert read(made) == {
+        "requests": [{"messages": made.messages, "lines": 2, "tokens": made.tokens}],
+        "coverage": [{"path": "a.py", "shown": [[8, 9]], "changed_lines": 1, "shown_changed_lines": 1}],
+        "omissions": [
+            {"path": "go.sum", "reason": "lock file", "changed_lines": 1},
+            {"path": "b.py", "reason": "over the line budget", "changed_lines": 20},
+        ],
+    }
+
+
+def test_where_nothing_is_shown_there_is_no_request() -> None:
+    assert read(None, Excerpt((), (LOCK,))) == {
+        "requests": [],
+        "coverage": [],
+        "omissions": [{"path": "go.sum", "reason": "lock file", "changed_lines": 1}],
+    }
+
+
+def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
+    made = prompt(modified("a.py", hunk("+b")), deleted("b.py", *lines(20)), screened=(LOCK,), max_lines=5)
+    text = preview.as_text(made, made.excerpt)
+    system, user = (message["content"] for message in made.messages)
+
+    assert text == (
+        f"──── system ────\n{system}\n\n──── user ────\n{user}\n\n"
+        f"──── shown: 1 file, 1 line, about {made.tokens:,} tokens ────\n"
+        "a.py: 1 of 1 changed lines\n"
+        "──── left out, whole or in part: 2 files ────\n"
+        "go.sum: lock file, 1 changed line\n"
+        "b.py: over the line budget, 20 changed lines\n"
+    )
+
+
+def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:
+    assert preview.as_text(None, Excerpt((), (LOCK,))) == (
+        "──── shown: 0 files, 0 lines ────\n"
+        "──── left out, whole or in part: 1 file ────\n"
+        "go.sum: lock file, 1 changed line\n"
+    )
+
+
+def test_no_name_and_no_line_can_steer_a_terminal() -> None:
+    made = prompt(added(NASTY, "x = '\x1b[2J\u202e'"), screened=(Omission(NASTY, Reason.BINARY, 0),))
+
+    for text in (preview.as_text(made, made.excerpt), preview.as_json(made, made.excerpt)):
+        assert all(character.isprintable() or character == "\n" for character in text)
+    assert r"a\x1b]0;owned\x07\n\u202e\x9b2J\U000e0041.py: binary file" in preview.as_text(made, made.excerpt)
+
+
+def test_the_json_form_keeps_the_true_names() -> None:
+    value = read(prompt(added(NASTY, "x"), screened=(Omission("变更.lock", Reason.LOCK, 0),)))
+
+    assert value["coverage"][0]["path"] == NASTY
+    assert value["omissions"][0]["path"] == "变更.lock"
+
+
+def test_text_in_any_script_stays_readable_in_json() -> None:
+    made = prompt(added("a.py", "说明 = 变更"))
+
+    assert "+1| 说明 = 变更" in preview.as_json(made, made.excerpt)
