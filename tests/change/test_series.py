@@ -1,0 +1,196 @@
+"""A saved series of patches holds what its commits change together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import patch
+from iquest_review.change.diff import Diff, FileDiff, Status
+from iquest_review.errors import PatchError
+from tests.change.applying import applied
+from tests.change.checkout import Checkout, Executable, Link, Tree, only, shape
+from tests.change.fast_import import Files, History, histories
+
+LINES = b"".join(b"line %d\n" % number for number in range(1, 41))
+FORMS = (
+    ("format-patch", "--stdout"),
+    ("format-patch", "--stdout", "--no-stat", "--unified=0", "--no-signature"),
+    ("log", "-p", "--reverse"),
+    ("log", "-p"),
+    ("log", "-p", "--full-index", "--find-copies-harder", "--unified=0"),
+    ("log", "-p", "--no-renames"),
+)
+
+
+def line(number: int, text: bytes, content: bytes = LINES) -> bytes:
+    return content.replace(b"line %d\n" % number, text)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path / "repository")
+
+
+def series(checkout: Checkout, *trees: Tree, form: Sequence[str] = FORMS[0]) -> Diff:
+    commits = [checkout.commit(tree) for tree in trees]
+    return patch.parse(checkout.git(*form, f"{commits[0]}..{commits[-1]}"))
+
+
+def changes(file: FileDiff) -> list[tuple[str, int | None, int | None, bytes]]:
+    return [row for row in shape(file) if row[0] != " "]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_two_edits_of_a_file_are_one_file_diff_with_the_last_states_numbers(
+    checkout: Checkout, form: tuple[str, ...]
+) -> None:
+    first = line(30, b"thirty\n")
+    diff = series(checkout, {"x": LINES}, {"x": first}, {"x": b"new\nnewer\n" + first}, form=form)
+    assert changes(only(diff)) == [
+        ("+", None, 1, b"new"),
+        ("+", None, 2, b"newer"),
+        ("-", 30, None, b"line 30"),
+        ("+", None, 32, b"thirty"),
+    ]
+
+
+def test_a_line_edited_twice_shows_its_first_and_its_last_text(checkout: Checkout) -> None:
+    diff = series(checkout, {"x": LINES}, {"x": line(9, b"draft\n")}, {"x": line(9, b"final\n")})
+    assert changes(only(diff)) == [("-", 9, None, b"line 9"), ("+", None, 9, b"final")]
+
+
+def test_what_is_added_and_removed_again_is_gone(checkout: Checkout) -> None:
+    diff = series(checkout, {"x": LINES}, {"x": line(9, b"line 9\nprint()\n")}, {"x": LINES + b"end\n"})
+    assert changes(only(diff)) == [("+", None, 41, b"end")]
+
+
+def test_what_is_removed_and_added_again_is_context(checkout: Checkout) -> None:
+    cut = line(9, b"").replace(b"line 10\n", b"ten\n")
+    diff = series(checkout, {"x": LINES}, {"x": cut}, {"x": line(10, b"TEN\n")})
+    assert changes(only(diff)) == [("-", 10, None, b"line 10"), ("+", None, 10, b"TEN")]
+
+
+@pytest.mark.parametrize("form", FORMS[:4], ids=" ".join)
+def test_commits_that_undo_each_other_leave_nothing(checkout: Checkout, form: tuple[str, ...]) -> None:
+    trees: list[Tree] = [
+        {"x": LINES, "mode": b"m"},
+        {"x": line(9, b"draft\n"), "new": b"n", "mode": Executable(b"m")},
+        {"x": LINES, "mode": b"m"},
+    ]
+    assert series(checkout, *trees, form=form) == Diff()
+
+
+@pytest.mark.parametrize(
+    ("trees", "expected"),
+    [
+        ([{"x": LINES}, {"y": LINES}, {"y": line(9, b"nine\n")}], (Status.RENAMED, "x", "y", 2)),
+        ([{"x": LINES}, {"x": line(9, b"nine\n")}, {"y": line(9, b"nine\n")}], (Status.RENAMED, "x", "y", 2)),
+        ([{"x": LINES}, {"y": LINES}, {"z": line(9, b"nine\n")}], (Status.RENAMED, "x", "z", 2)),
+        ([{"x": LINES}, {"y": line(9, b"nine\n")}, {"x": line(9, b"nine\n")}], (Status.MODIFIED, "x", "x", 2)),
+        ([{}, {"x": b"a\n"}, {"x": b"a\nb\n"}], (Status.ADDED, "x", "x", 2)),
+        ([{}, {"x": LINES}, {"y": LINES}], (Status.ADDED, "y", "y", 40)),
+        ([{"x": b"a\nb\n"}, {"x": b"a\n"}, {}], (Status.DELETED, "x", "x", 2)),
+        ([{"x": LINES}, {"y": LINES}, {}], (Status.DELETED, "x", "x", 40)),
+        ([{"x": b"a\nb\n"}, {}, {"x": b"a\nc\n"}], (Status.MODIFIED, "x", "x", 2)),
+        ([{"x": b"a\n"}, {"x": Executable(b"a\n")}, {"x": Executable(b"b\n")}], (Status.MODIFIED, "x", "x", 2)),
+        ([{"x": Link(b"a")}, {"x": Link(b"b")}, {"x": Link(b"c")}], (Status.MODIFIED, "x", "x", 2)),
+        ([{"x": b"\0a"}, {"x": b"\0b"}, {"x": b"\0c"}], (Status.MODIFIED, "x", "x", 0)),
+    ],
+)
+@pytest.mark.parametrize("form", [FORMS[0], FORMS[3]], ids=" ".join)
+def test_what_happens_to_a_file_is_added_up(
+    checkout: Checkout, trees: list[Tree], expected: tuple[Status, str, str, int], form: tuple[str, ...]
+) -> None:
+    file = only(series(checkout, *trees, form=form))
+    assert (file.status, file.old_path, file.new_path, file.changed_lines) == expected
+
+
+def test_modes_are_the_first_and_the_last(checkout: Checkout) -> None:
+    file = only(series(checkout, {"x": b"a\n"}, {"x": Executable(b"a\n")}, {"x": Executable(b"b\n")}))
+    assert (file.old_mode, file.new_mode) == ("100644", "100755")
+    file = only(series(checkout, {}, {"y": b"a\n"}, {"y": Executable(b"a\n")}))
+    assert (file.old_mode, file.new_mode) == (None, "100755")
+
+
+def test_a_copy_starts_from_its_source_as_it_was_then(checkout: Checkout) -> None:
+    edited = line(9, b"nine\n")
+    trees: list[Tree] = [{"x": LINES}, {"x": edited}, {"x": edited, "y": edited}]
+    diff = series(checkout, *trees, form=("log", "-p", "--find-copies-harder"))
+    copy = diff.find("y")
+    assert copy
+    assert (copy.status, copy.old_path, changes(copy)) == (Status.COPIED, "x", changes(diff.files[0]))
+
+
+def test_a_binary_file_that_becomes_text_is_not_shown_in_part(checkout: Checkout) -> None:
+    file = only(series(checkout, {"x": b"\0a"}, {"x": b"a\n"}, {"x": b"b\n"}))
+    assert (file.binary, file.hunks) == (True, ())
+
+
+def test_two_names_that_change_hands_are_followed(checkout: Checkout) -> None:
+    other = LINES.replace(b"line", b"row")
+    diff = series(checkout, {"x": LINES}, {"y": LINES}, {"y": LINES, "x": other})
+    assert {(file.status, file.old_path, file.new_path) for file in diff.files} == {
+        (Status.RENAMED, "x", "y"),
+        (Status.ADDED, "x", "x"),
+    }
+
+
+def test_one_patch_is_as_it_was(checkout: Checkout) -> None:
+    diff = series(checkout, {"x": b"file\n"}, {"x": Link(b"file")})
+    assert [file.status for file in diff.files] == [Status.DELETED, Status.ADDED]
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_patches_that_do_not_follow_one_another_are_refused_with_a_cure(checkout: Checkout, ids: bool) -> None:
+    for content in (LINES, line(9, b"nine\n"), line(9, b"NINE\n"), line(9, b"neuf\n")):
+        checkout.commit({"x": content})
+    text = checkout.git("format-patch", "--stdout", "-1", "HEAD~2") + checkout.git("format-patch", "--stdout", "-1")
+    if not ids:
+        text = b"".join(row for row in text.splitlines(keepends=True) if not row.startswith(b"index "))
+    with pytest.raises(PatchError, match=r"git diff BASE\.\.\.HEAD") as raised:
+        patch.parse(text)
+    second = [number for number, row in enumerate(text.split(b"\n"), 1) if row.startswith(b"diff --git ")][1]
+    assert raised.value.line == second
+
+
+def test_a_file_cannot_be_added_twice() -> None:
+    mail = b"From " + b"1" * 40 + b" Mon Sep 17 00:00:00 2001\n\ndiff --git a/x b/x\nnew file mode 100644\n"
+    text = mail + b"index 0000000..2222222\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+b\n"
+    with pytest.raises(PatchError, match="contradicts"):
+        patch.parse(text + text)
+
+
+def test_a_file_touched_twice_by_one_patch_loses_neither(checkout: Checkout) -> None:
+    checkout.commit({"x": LINES, "y": LINES})
+    checkout.commit({"x": line(9, b"nine\n"), "y": LINES})
+    mail = checkout.git("format-patch", "--stdout", "--no-signature", "-1")
+    checkout.commit({"x": line(9, b"nine\n"), "y": LINES + b"end\n"})
+    with pytest.raises(PatchError, match="contradicts"):
+        patch.parse(
+            checkout.git("format-patch", "--stdout", "-1") + mail + checkout.git("diff", "-R", "HEAD~2", "HEAD~1")
+        )
+
+
+def summed(text: bytes) -> Diff | str:
+    try:
+        return patch.parse(text)
+    except PatchError as error:
+        return str(error)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(histories(4), st.sampled_from(FORMS))
+def test_a_series_does_to_the_first_tree_what_its_commits_did(trees: list[Files], form: tuple[str, ...]) -> None:
+    with History(trees) as history:
+        text = history.git(*form, "c0..c3")
+        expected = history.git("diff", "--no-renames", "--name-only", "-z", "c0", "c3").decode().split("\0")[:-1]
+    diff = summed(text)
+    if isinstance(diff, str):
+        # A name that one file leaves and another takes has no net diff; no other series may be refused.
+        assert b"diff --git" not in text or ("contradicts" in diff and b"\nrename from" in text), diff
+        return
+    assert applied(diff, trees[0]) == trees[-1]
+    assert {path for file in diff.files for path in (file.old_path, file.new_path)} >= set(expected)
