@@ -1,27 +1,26 @@
 """The model's text -> a review, or the reason why it is none.
 
-From strict to lenient: JSON values that stand in the text, then a repair of what is broken. Whatever comes out passes a
-strict border, one finding at a time: a bad one is dropped and counted, never the others with it. Nothing here turns an
-unusable answer into "no findings": an empty list counts only beside a summary.
+Whatever JSON can be had from the text passes a strict border, one finding at a time: a bad one is dropped and counted,
+never the others with it. Nothing here turns an unusable answer into "no findings": an empty list counts only beside a
+summary, in an answer that is whole, and that has nothing else to say.
 """
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import json_repair
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import Side
 from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.salvage import Found, found, is_review
 
 LARGEST = 256 * 1024  # characters of an answer that is read at all
+LAST_LINE = 10_000_000
 MOST_FINDINGS, MOST_SUGGESTIONS = 100, 10
 LONGEST_TEXT, TITLE = 4_000, 100  # characters of one text, of a title
-_TRIES = 200  # brackets looked at in a text that is no JSON
+MOST_WORDS = 300  # characters around a review without findings; one that is quoted from the diff stands in more
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ class _Issue(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     file: str = ""
-    line: int | None = Field(default=None, ge=1, le=10_000_000)
-    end_line: int | None = Field(default=None, ge=1, le=10_000_000)
+    line: int | None = Field(default=None, ge=1, le=LAST_LINE)
+    end_line: int | None = Field(default=None, ge=1, le=LAST_LINE)
     quote: str = ""
     type: str = ""
     severity: Severity = Severity.MEDIUM
@@ -63,7 +62,7 @@ def schema() -> dict[str, Any]:
     text: dict[str, Any] = {"type": "string"}
     issue = {
         "file": text,
-        "line": {"type": "integer", "minimum": 1, "maximum": 10_000_000},
+        "line": {"type": "integer", "minimum": 1, "maximum": LAST_LINE},
         "quote": text,
         "type": {"type": "string", "enum": [category.value for category in Category if category is not Category.OTHER]},
         "severity": {"type": "string", "enum": [severity.value for severity in Severity]},
@@ -81,106 +80,89 @@ def schema() -> dict[str, Any]:
 
 def parse(text: str, finish_reason: str = "stop") -> Review | Unparsed:
     """The review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
-    answer, problem = without_reasoning(text)
-    if problem:
-        return Unparsed("", problem)
-    if not answer:
-        return Unparsed("", "it is empty")
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be written nowhere
+    answers = _answers(text)
+    if not answers:
+        return Unparsed("", "it ends inside its reasoning" if text.strip() else "it is empty")
+    results = [_parsed(answer, finish_reason) for answer in answers]
+    review = next((result for result in results if isinstance(result, Review)), None)
+    if review is not None:
+        return review
+    unparsed = results[-1]
+    assert isinstance(unparsed, Unparsed)  # noqa: S101 - no result is a Review
+    if finish_reason == "length" and not unparsed.text.startswith(("{", "[", "`", "~")):
+        # It may be thinking whose tags the server's template has taken: nobody may be shown that.
+        return Unparsed("", "it breaks off before it comes to a review")
+    return unparsed
+
+
+def _answers(text: str) -> list[str]:
+    """What may be the answer behind the model's thinking, the likeliest first and the shortest last.
+
+    The tag of thinking's end may stand in an answer's strings, and a template may have written that of its beginning.
+    """
+    starts = [0] if not _THINK.match(text) else []
+    starts += [tag.end() for tag in _THINK_END.finditer(text)]
+    parts = [text[start:].strip() for start in starts[:1] + starts[1:][-8:]]
+    parts = [rest for part in parts if (rest := _before_thinking(part))]
+    ready = [part for part in parts if part.startswith(("{", "[", "```", "~~~"))]
+    last = parts[-1:]
+    return [*ready, *last] if last and last != ready[-1:] else ready
+
+
+_THINK = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+
+
+def _before_thinking(text: str) -> str:
+    """The text up to a thinking that never ends, unless its tag stands inside of an answer."""
+    for tag in re.finditer(r"<(?:think|thinking|thought|reasoning)>", text, re.IGNORECASE):
+        if "{" not in text[: tag.start()] and not _THINK_END.search(text, tag.end()):
+            return text[: tag.start()].strip()
+    return text
+
+
+def _parsed(answer: str, finish_reason: str) -> Review | Unparsed:
     if len(answer) > LARGEST:
         return Unparsed(answer[:LARGEST], f"it has {len(answer)} characters")
-    values = list(_values(answer))
-    if not values:
-        return _repaired(answer, finish_reason)
-    reviews = [value for value in values if _is_review(value)]
-    if not reviews and all(_is_issue(value) for value in values):
-        reviews = [values]  # one object a line
-    if len({json.dumps(review, sort_keys=True) for review in reviews}) > 1:
-        return Unparsed(answer, "it holds more than one review")
+    values = found(answer)
+    reviews = [value for value in values if is_review(value.value)]
+    if not reviews and values:
+        # One object a line: no bracket behind them says that there are no more.
+        cut = finish_reason == "length" or any(value.cut for value in values)
+        reviews = [Found([value.value for value in values], cut, length=len(answer))]
     if not reviews:
-        return _repaired(answer, finish_reason)
-    return _review(answer, reviews[0], partial=False)
+        return Unparsed(answer, "its JSON is not a review" if re.search(r"\{\s*[\"']", answer) else "it holds no JSON")
+    results = [_review(answer, review) for review in reviews]
+    usable = [result for result in results if isinstance(result, Review)]
+    if any(result != usable[0] for result in usable):
+        return Unparsed(answer, "it holds more than one review")
+    if usable and not usable[0].findings and len(answer) - sum(review.length for review in reviews) > MOST_WORDS:
+        return Unparsed(answer, "it has no findings, but much to say beside them")
+    if usable and (usable[0].findings or len(usable) == len(results)):
+        return usable[0]
+    return next(result for result in results if isinstance(result, Unparsed))
 
 
-def without_reasoning(text: str) -> tuple[str, str]:
-    """The text behind the model's thinking, and the problem when there is none: thinking that never ended."""
-    head, closed, rest = text.rpartition("</think>")
-    if closed and "{" not in head.split("<think>")[0]:  # the tag inside an answer's strings is not the model's own
-        text = rest
-    elif text.lstrip().startswith("<think>"):
-        return "", "it ends inside its reasoning"
-    return text.strip(), ""
-
-
-def _values(text: str) -> Iterator[Any]:
-    """The JSON values that stand in the text on their own: objects and lists, outermost first."""
-    decoder = json.JSONDecoder(parse_constant=lambda _: None)  # NaN and Infinity are no JSON
-    at, tries = 0, 0
-    while (bracket := _BRACKET.search(text, at)) and tries < _TRIES:
-        tries += 1
-        try:
-            value, at = decoder.raw_decode(text, bracket.start())
-        except (ValueError, RecursionError):
-            at = bracket.end()
-            continue
-        if _is_review(value) or _is_issue(value):
-            yield value
-
-
-_BRACKET = re.compile(r"[{\[]")
-
-
-def _is_review(value: object) -> bool:
-    if isinstance(value, dict):
-        return isinstance(value.get("issues"), list)
-    return isinstance(value, list) and bool(value) and all(_is_issue(entry) for entry in value)
-
-
-def _is_issue(value: object) -> bool:
-    return isinstance(value, dict) and "description" in value and ("severity" in value or "line" in value)
-
-
-def _repaired(answer: str, finish_reason: str) -> Review | Unparsed:
-    """The review of a text that is no JSON but meant to be: json-repair on what begins with its first bracket."""
-    bracket = re.search(r"\{|\[\s*\{", answer)
-    if not bracket:
-        return Unparsed(answer, "it holds no JSON")
-    broken = answer[bracket.start() :].split("\n```", maxsplit=1)[0].rstrip()
-    try:
-        value = json_repair.loads(broken, skip_json_loads=True)
-    except (ValueError, RecursionError):
-        return Unparsed(answer, "its JSON is broken")
-    if isinstance(value, list) and len(value) == 1 and _is_review(value[0]):
-        value = value[0]
-    cut = finish_reason == "length" or not broken.endswith(("}", "]"))
-    if cut:
-        value = _without_last(value)
-    return _review(answer, value, partial=cut) if _is_review(value) else Unparsed(answer, "its JSON is not a review")
-
-
-def _without_last(value: Any) -> Any:
-    """What is whole of a value whose end is missing: the last entry is dropped when the text broke off among them."""
-    if isinstance(value, list):
-        return value[:-1]
-    if isinstance(value, dict) and value and next(reversed(value)) == "issues" and isinstance(value["issues"], list):
-        return {**value, "issues": value["issues"][:-1]}
-    return value
-
-
-def _review(answer: str, value: Any, *, partial: bool) -> Review | Unparsed:
-    entries = value if isinstance(value, list) else value["issues"]
-    rest = {} if isinstance(value, list) else value
+def _review(answer: str, review: Found) -> Review | Unparsed:
+    entries = review.value if isinstance(review.value, list) else review.value["issues"]
+    rest = {} if isinstance(review.value, list) else review.value
     findings = [finding for entry in entries[:MOST_FINDINGS] if (finding := _finding(entry))]
     summary = _text(rest.get("summary"))
     if not findings and entries:
         return Unparsed(answer, f"none of its {len(entries)} findings can be read")
+    if not findings and review.cut:
+        return Unparsed(answer, "it breaks off before its first finding")
     if not findings and not summary:
         return Unparsed(answer, "it has no findings and no summary")
-    if not findings and partial:
-        return Unparsed(answer, "it breaks off before its first finding")
     listed = rest.get("suggestions")
     suggestions = [text for entry in listed if (text := _text(entry))] if isinstance(listed, list) else []
     return Review(
-        tuple(findings), summary, tuple(suggestions[:MOST_SUGGESTIONS]), partial, len(entries) - len(findings)
+        tuple(findings),
+        summary,
+        tuple(suggestions[:MOST_SUGGESTIONS]),
+        review.cut,
+        len(entries) - len(findings) + review.lost,
     )
 
 
@@ -189,14 +171,17 @@ def _finding(entry: object) -> Finding | None:
     if not isinstance(entry, dict):
         return None
     first, last = _line_range(entry.get("line"))
+    if last is None and first is not None:
+        last = _line_range(entry.get("end_line"))[0]
+        last = last if last is not None and last > first else None
     try:
         issue = _Issue(
             file=_text(entry.get("file")),
             line=first,
             end_line=last,
             quote=_text(entry.get("quote")),
-            type=_text(entry.get("type")).lower(),
-            severity=_SEVERITIES.get(_text(entry.get("severity")).lower(), Severity.MEDIUM),
+            type=_text(entry.get("type")),
+            severity=_SEVERITIES.get(_first_word(entry.get("severity")), Severity.MEDIUM),
             description=_text(entry.get("description")),
             suggestion=_code(entry.get("suggestion")),
         )
@@ -208,7 +193,7 @@ def _finding(entry: object) -> Finding | None:
         end_line=issue.end_line,
         side=Side.NEW,
         severity=issue.severity,
-        category=_CATEGORIES.get(issue.type.split("/")[0].split()[0] if issue.type else "", Category.OTHER),
+        category=_CATEGORIES.get(_first_word(issue.type), Category.OTHER),
         title=_title(issue.description),
         description=issue.description,
         quote=issue.quote,
@@ -230,29 +215,41 @@ _CATEGORIES = {
     **dict.fromkeys(("style", "naming", "comment", "comments", "规范"), Category.CONVENTION),
     **dict.fromkeys(("refactoring", "refactor", "simplify", "简化"), Category.SIMPLIFICATION),
 }
-_NUMBERS = re.compile(r"\s*[Ll]?(?:ine)?\s*[+-]?(\d{1,8})(?:\s*[-–:,]\s*[Ll]?(\d{1,8}))?\s*$")
+_NUMBERS = re.compile(
+    r"\s*[A-Za-z]{0,5}\s*[+~-]?\s*(\d{1,8})(?:\s*(?:[-–—,]|to|\.\.+|至|到)\s*L?(\d{1,8}))?\s*(?:[|:].*)?$", re.DOTALL
+)
 
 
 def _line_range(value: object) -> tuple[int | None, int | None]:
-    """First and last line of what models write for one: 12, 12.0, "12", "L12", "12-14"."""
-    if isinstance(value, bool):
-        return None, None
+    """First and last line of what models write for one: 12, 12.0, "12", "L12", "12-14", [12, 13, 14], "+12| text"."""
+    if isinstance(value, list) and value:
+        plain = [entry for entry in value if not isinstance(entry, list)]
+        numbers = [number for entry in plain for number in _line_range(entry) if number is not None]
+        return (numbers[0], max(numbers) if max(numbers) > numbers[0] else None) if numbers else (None, None)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int):
-        return (value, None) if 1 <= value <= 10_000_000 else (None, None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, None) if 1 <= value <= LAST_LINE else (None, None)
     match = _NUMBERS.match(value) if isinstance(value, str) else None
-    if not match or not int(match[1]):
+    if not match or not 1 <= int(match[1]) <= LAST_LINE:
         return None, None
-    first = int(match[1])
-    return first, int(match[2]) if match[2] and int(match[2]) > first else None
+    first, last = int(match[1]), int(match[2] or 0)
+    return first, last if first < last <= LAST_LINE else None
 
 
 def _text(value: object) -> str:
     """A text as it may go on: bounded, every character visible; nothing for what is no text."""
+    if isinstance(value, list):
+        value = "\n".join(entry for entry in value if isinstance(entry, str))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     return visible(value.replace("\r\n", "\n")).strip()[:LONGEST_TEXT] if isinstance(value, str) else ""
+
+
+def _first_word(value: object) -> str:
+    """What names a severity or a category, where models say more: "High (data loss)", "bug/boundary"."""
+    word = re.search(r"[^\W_]+", _text(value))
+    return word[0].lower() if word else ""
 
 
 def _code(value: object) -> str | None:
@@ -261,7 +258,13 @@ def _code(value: object) -> str | None:
         value = "\n".join(line for line in value if isinstance(line, str))
     if not isinstance(value, str) or value.strip().lower() in ("", "null", "none", "n/a"):
         return None
-    return visible(value.replace("\r\n", "\n")).strip("\n")[:LONGEST_TEXT]
+    code = value.replace("\r\n", "\n").strip("\n")
+    if fenced := _FENCED.fullmatch(code):
+        code = fenced[1]
+    return visible(code)[:LONGEST_TEXT] or None
+
+
+_FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)
 
 
 def _title(description: str) -> str:

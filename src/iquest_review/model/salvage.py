@@ -1,0 +1,260 @@
+"""Text of a model -> the JSON values that look like an answer, whole or as far as they go.
+
+Three ways, from strict to lenient. A value that is JSON is taken as it stands. One that is JSON up to where the text
+breaks off gives what is whole of it, and is marked as cut. Everything else goes through json-repair, which guesses, and
+never says so: what it makes of the end of a text is dropped unless the text closes.
+
+A value inside a broken one is never taken for an answer of its own: the others around it would be lost unseen.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import json_repair
+
+_TRIES = 200  # openings looked at
+_GAP = r"(?:\s|//[^\n]{0,300}\n|#[^\n]{0,300}\n|/\*[^*]{0,300}\*/)*"
+_OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]+["'”]?\s*:""")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value that looks like an answer: a review, an issue, or a list of issues."""
+
+    value: Any
+    cut: bool = False  # its end is missing
+    lost: int = 0  # entries that a repair did not bring back
+    length: int = 0  # characters of the text it takes
+
+
+def found(text: str) -> list[Found]:
+    """The answers a text holds, in its order; of a text whose line breaks and quotes are escaped once more, too."""
+    for variant in _unescaped(text) if _ESCAPED.match(text) else ():
+        answers = _found(variant)
+        if answers and not any(answer.cut or answer.lost for answer in answers):
+            return answers
+    return _found(text)
+
+
+def is_review(value: object) -> bool:
+    """Whether the value is a review: an object with issues, or a list with issues in it."""
+    if isinstance(value, dict):
+        return isinstance(value.get("issues"), list)
+    return isinstance(value, list) and any(is_issue(entry) for entry in value)
+
+
+def is_issue(value: object) -> bool:
+    """Whether the value is one remark."""
+    return isinstance(value, dict) and "description" in value and any(key in value for key in ("severity", "line"))
+
+
+_ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
+
+
+def _unescaped(text: str) -> Iterator[str]:
+    for literal in (text, f'"{text}"'):
+        try:
+            inner = json.loads(literal)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(inner, str):
+            yield inner
+    yield text.replace("\\r\\n", "\n").replace("\\n", "\n")
+    yield re.sub(r"\\(.)", lambda match: {"n": "\n", "t": "\t", "r": ""}.get(match[1], match[1]), text)
+
+
+def _found(text: str) -> list[Found]:
+    whole: list[tuple[int, Found]] = []  # with the place where it begins
+    broken: int | None = None
+    at = 0
+    for _ in range(_TRIES):
+        opening = _OPENING.search(text, at)
+        if not opening:
+            break
+        start = opening.start()
+        try:
+            value, at = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            broken, at = start if broken is None else broken, start + 1
+            continue
+        value = _unwrapped(value)
+        if is_review(value) or is_issue(value):
+            whole.append((start, Found(value, length=at - start)))
+    if broken is None:
+        return [answer for _, answer in whole]
+    return _around(text, broken, whole)
+
+
+def _around(text: str, broken: int, whole: list[tuple[int, Found]]) -> list[Found]:
+    """The answers of a text that holds something broken, and values that are whole before, behind or inside of it."""
+    behind = next((start for start, answer in whole if start > broken and is_review(answer.value)), None)
+    if behind is not None and _closes_itself(text[broken:behind]):
+        apart = [_repaired(text[broken:behind])]  # prose with brackets, a form to fill in, a first draft
+        return [*(answer for answer in apart if answer), *(answer for _, answer in whole if is_review(answer.value))]
+    before = [(start, answer) for start, answer in whole if start < broken]
+    if before and all(is_issue(answer.value) for _, answer in before):
+        return _rows(text, before[0][0], [answer.value for _, answer in before], broken)
+    rest = _cut(text, broken) if _breaks_off(text, broken) else _repaired(text[broken:])
+    return [*(answer for _, answer in before), *([rest] if rest else [])]
+
+
+def _rows(text: str, start: int, whole: list[Any], broken: int) -> list[Found]:
+    """One object a line, and one of the lines is broken: it takes no other with it."""
+    if _breaks_off(text, broken):
+        return [Found(whole, cut=True, length=len(text) - start)]
+    rows = [row.strip().rstrip(",") for row in text[start:].split("\n")]
+    rows = [row for row in rows if row.startswith("{")]
+    if not all(row.endswith("}") for row in rows):
+        answer = _repaired(text[start:])
+        return [answer] if answer else []
+    answers = [_found(row) for row in rows]
+    values = [found[0].value if len(found) == 1 else None for found in answers]
+    entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return [Found(entries, length=len(text) - start)]
+
+
+def _closes_itself(text: str) -> bool:
+    return all(text.count(left) == text.count(right) for left, right in ("{}", "[]"))
+
+
+# -- JSON whose end is missing
+
+
+def _cut(text: str, start: int) -> Found:
+    """What is whole of the JSON that begins here and breaks off."""
+    value = _unwrapped(_whole(text, start))
+    return Found(value if is_review(value) else {"issues": []}, cut=True, length=len(text) - start)
+
+
+def _breaks_off(text: str, start: int) -> bool:
+    """Whether what begins here is JSON up to the end of the text, and not broken before."""
+    try:
+        _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        if error.msg.startswith("Unterminated string"):
+            return True
+        last = _LAST_WORD.search(text)
+        return last is not None and error.pos >= last.start()
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+_LAST_WORD = re.compile(r"[\\\w.+-]*\s*\Z")  # half a literal, half a number, half an escape
+
+
+def _whole(text: str, at: int) -> Any:
+    """The members and entries that are whole. An entry of a list that is not whole is no entry."""
+    if text[at] == "[":
+        return list(_items(text, at + 1))
+    members: dict[str, Any] = {}
+    at += 1
+    while key := _MEMBER.match(text, at):
+        try:
+            name = str(_DECODER.raw_decode(key[1])[0])
+            members[name], at = _DECODER.raw_decode(text, key.end())
+        except (ValueError, RecursionError):
+            if text[key.end() : key.end() + 1] in ("[", "{"):
+                members[name] = _whole(text, key.end())
+            break
+    return members
+
+
+_MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+
+
+def _items(text: str, at: int) -> Iterator[Any]:
+    while True:
+        at = len(text) - len(text[at:].lstrip(" \t\r\n,"))
+        if text[at : at + 1] not in ("{", '"'):  # of anything else one cannot see whether it is whole
+            return
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        yield value
+
+
+# -- what is no JSON
+
+
+def _repaired(text: str) -> Found | None:
+    """What json-repair makes of a text that begins with the first bracket."""
+    broken = text.split("\n```", maxsplit=1)[0].split("\n~~~", maxsplit=1)[0].rstrip()
+    closing = max(broken.rfind("}"), broken.rfind("]"))
+    tail = broken[closing + 1 :]
+    if "\n" in tail and not re.search(r'["\']', tail):
+        broken = broken[: closing + 1]  # a last word behind it
+    try:
+        value = _unwrapped(json_repair.loads(broken, skip_json_loads=True))
+    except (ValueError, RecursionError):
+        return None
+    if is_issue(value):
+        value = [value]
+    cut = not _closes(value, broken)
+    if cut:
+        value = _without_last(value)
+    if not is_review(value):
+        return None
+    entries = value if isinstance(value, list) else value["issues"]
+    return Found(value, cut, max(0, len(_ENTRY.findall(broken)) - len(entries) - cut), len(broken))
+
+
+_ENTRY = re.compile(r"""["'{,\s]description["']?\s*[:=]""")  # there is one in each
+
+
+def _closes(value: Any, text: str) -> bool:
+    """Whether the text ends as a text of this value does."""
+    if isinstance(value, list):
+        return text.endswith("]" if text.startswith("[") else "}")
+    if isinstance(value, dict) and value and next(reversed(value)) == "issues":
+        return re.search(r"\]\s*,?\s*\}$", text) is not None
+    return text.endswith("}")
+
+
+def _without_last(value: Any) -> Any:
+    if isinstance(value, list):
+        return value[:-1]
+    if isinstance(value, dict) and value and next(reversed(value)) == "issues" and isinstance(value["issues"], list):
+        return {**value, "issues": value["issues"][:-1]}
+    return value
+
+
+def _unwrapped(value: Any) -> Any:
+    """A review out of the list or the object that holds no other."""
+    if isinstance(value, list):
+        reviews = [entry for entry in value if isinstance(entry, dict) and is_review(entry)]
+        return reviews[0] if len(reviews) == 1 and not any(is_issue(entry) for entry in value) else value
+    if isinstance(value, dict) and len(value) == 1 and "issues" not in value:
+        inner = next(iter(value.values()))
+        return inner if is_review(inner) else value
+    return value
+
+
+# -- the decoder
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of a key that comes twice nothing is lost: lists are joined, and what is empty does not win."""
+    members: dict[str, Any] = {}
+    for key, value in pairs:
+        old = members.get(key)
+        if isinstance(old, list) and isinstance(value, list):
+            members[key] = old + [entry for entry in value if entry not in old]
+        elif key not in members or value not in (None, "", [], {}):
+            members[key] = value
+    return members
+
+
+def _int(digits: str) -> int | None:
+    return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
+
+
+def _constant(_: str) -> None:
+    """NaN and Infinity, which are no JSON."""
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_int, parse_constant=_constant, strict=False)
