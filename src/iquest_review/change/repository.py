@@ -7,6 +7,7 @@ attributes, hooks, index, replacement refs and owner have no part in what is sho
 
 import base64
 import os
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,13 +42,14 @@ _HARMLESS = (
 # allows none, whatever the clone says: `protocol.ext.allow` there outranks `-c protocol.allow=never`, and looking up
 # a commit that a partial clone lacks would run its remote.
 _ENVIRONMENT = {
-    **dict.fromkeys(("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL", "GIT_GRAFT_FILE"), os.devnull),
+    **dict.fromkeys(("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL"), os.devnull),
     **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_ATTR_NOSYSTEM", "GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH"), "1"),
     **dict.fromkeys(("GIT_CONFIG_PARAMETERS", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF", "GIT_NAMESPACE"), ""),
     **dict.fromkeys(("GIT_ALLOW_PROTOCOL", "GIT_PROXY_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS"), ""),
     **dict.fromkeys(("GIT_CONFIG_COUNT", "GIT_TERMINAL_PROMPT", "GIT_TRACE", "GIT_TRACE_SETUP"), "0"),
     **dict.fromkeys(("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"), "0"),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_TRACE_REDACT": "1",
     "LC_ALL": "C",
@@ -105,7 +107,7 @@ class Repository:
             try:
                 common = git.run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
             except _Refused as refused:
-                if refused.complaint:
+                if refused.status != 1:
                     raise
                 raise GitError(f"{base} and {head} have no common commit in {self.directory}; is the clone shallow? "
                                "`git fetch --unshallow` completes it") from None  # fmt: skip
@@ -114,11 +116,11 @@ class Repository:
     def blob(self, commit: str, path: str) -> bytes | None:
         """A file as it stands in a commit; None where there is no such file."""
         with self._borrowed(len(commit)) as git:
-            if not path or "\0" in path:
+            if "\0" in path or posixpath.normpath(path) != path or path.split("/", 1)[0] in ("", ".", ".."):
                 return None
             entry = git.run("ls-tree", "--full-tree", "-z", _commit(commit), "--", path)
             about, _, name = entry.removesuffix(b"\0").partition(b"\t")
-            # Regular files only: a symbolic link leads anywhere. `folder/` would name what is in it.
+            # regular files only: a symbolic link leads anywhere
             if not about.startswith(b"100") or name != os.fsencode(path):
                 return None
             return git.run("cat-file", "blob", about.split()[2].decode("ascii"))
@@ -183,6 +185,7 @@ class _Refused(GitError):
 
     def __init__(self, status: int, complaint: str) -> None:
         super().__init__(complaint or f"git ended with status {status}")
+        self.status = status
         self.complaint = complaint
 
 
