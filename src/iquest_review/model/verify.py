@@ -1,16 +1,28 @@
 """A finding against the diff: the file, line and quote it cites must be there. What can be corrected is, by the quote;
-the rest is demoted with a reason, never dropped."""
+the rest is demoted with a reason, never dropped.
 
-from collections.abc import Sequence
+Models miscount lines and copy them well: the quote decides, the number breaks ties between lines of the same text.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import NamedTuple
 
 from iquest_review.change.diff import Diff, FileDiff, Line, Side
 from iquest_review.model.finding import Finding
-from iquest_review.prompt.render import shown_text
+from iquest_review.prompt.rows import shown_path, shown_text
 
+NO_PATH = "it names no file"
 NO_FILE = "the file it names is not part of the change"
 NO_LINE = "the line it names is not in the diff"
+NO_QUOTE = "the code it quotes is not in the diff"
 NO_ANCHOR = "it names no line"
+
+LEAST_PART = 6  # characters from which a part of a line is enough to know it by
+ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,53 +34,217 @@ class Verified:
 
 
 def verify(finding: Finding, diff: Diff) -> Verified:
-    """The finding with its place corrected. The quote decides, the number breaks ties: models miscount lines but copy
-    them well."""
-    file = _file(finding.path, diff)
-    if file is None:
-        return Verified(replace(finding, line=None, end_line=None), NO_FILE)
-    lines = list(file.lines())
-    line = _quoted(finding, lines) or _numbered(finding, lines)
-    if line is None:
-        problem = NO_ANCHOR if finding.line is None else NO_LINE
-        return Verified(replace(finding, path=file.path, line=None, end_line=None), problem)
-    length = 0 if finding.end_line is None or finding.line is None else finding.end_line - finding.line
-    end = line.number + length if length and line.number + length <= _last(lines, line.side) else None
-    return Verified(replace(finding, path=file.path, line=line.number, end_line=end, side=line.side))
+    """The finding with its place corrected."""
+    files = _files(finding, diff)
+    if not files:
+        return Verified(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
+    path, lines = files[0].path, [line for file in files for _, line in _sides(file, _bare)[0].rows]
+    quote = _rows(finding.quote)
+    place = _quoted(quote, finding.line, files) if quote else _numbered(finding.line, lines)
+    if place is None:
+        place = _misquoted(quote, finding.line, lines)
+    if place is None:
+        problem = NO_QUOTE if quote else NO_ANCHOR if finding.line is None else NO_LINE
+        return Verified(replace(finding, path=path, line=None, end_line=None), problem)
+    first, last = place
+    last = _end(finding, first, lines) if last is None else last
+    return Verified(replace(finding, path=path, line=first.number, end_line=last, side=first.side))
 
 
-def _file(cited: str, diff: Diff) -> FileDiff | None:
-    """The file diff a cited path means: new or old name, with a/ or b/ before it, or the end of an absolute one."""
-    if not cited:
-        return diff.files[0] if len(diff.files) == 1 else None
-    path = cited.strip("`'\" ").removeprefix("./")
-    for candidate in (path, path.removeprefix("a/"), path.removeprefix("b/")):
-        if file := diff.find(candidate):
-            return file
-    tails = [file for file in diff.files if path.endswith("/" + file.path) or file.path.endswith("/" + path)]
-    return tails[0] if len(tails) == 1 else None
+# -- the file
 
 
-def _quoted(finding: Finding, lines: Sequence[Line]) -> Line | None:
-    """The line whose text is the quote's first, nearest to the number; white space does not count."""
-    first = next((row for row in finding.quote.splitlines() if row.strip()), "")
-    quote = "".join(first.split())
+def _files(finding: Finding, diff: Diff) -> list[FileDiff]:
+    """The file diffs a cited path means; a series of patches holds several of one path."""
+    if not finding.path:
+        paths = {file.path for file in diff.files}
+        if len(paths) > 1:  # the seed's form names no file: a quote that stands in one file alone does
+            paths = {file.path for file in diff.files if _quoted(_rows(finding.quote), finding.line, [file])}
+        return [file for file in diff.files if file.path in paths] if len(paths) == 1 else []
+    for cited in _spellings(finding.path):
+        for named in (_is_new, _is_old):
+            if files := [file for file in diff.files if named(file, cited)]:
+                return files
+    return _by_tail(finding, diff)
+
+
+def _is_new(file: FileDiff, cited: str) -> bool:
+    return _key(file.new_path) == cited
+
+
+def _is_old(file: FileDiff, cited: str) -> bool:
+    return _key(file.old_path) == cited
+
+
+def _spellings(cited: str) -> Iterator[str]:
+    """The path as cited, then without what models and diffs put around it."""
+    path = _key(cited)
+    yield path
+    path = path.strip("`'\"<>* ").removeprefix("./").replace("\\", "/")
+    path = re.sub(r"(?::\d+(?:[-:]\d+)?|#L\d+.*)$", "", path)
+    yield path
+    yield from (path[2:] for prefix in ("a/", "b/") if path.startswith(prefix))
+
+
+def _by_tail(finding: Finding, diff: Diff) -> list[FileDiff]:
+    """The files an absolute path ends in, or whose path ends in the cited one; where there are several, the longest
+    match, or the one that holds the quote."""
+    *_, path = _spellings(finding.path)
+    names = {name for file in diff.files for name in (file.path, file.old_path)}
+    inside = sorted((name for name in names if path.endswith("/" + _key(name))), key=len)
+    beyond = [name for name in names if _key(name).endswith("/" + path)]
+    wanted = set(inside[-1:] or beyond)
+    files = [file for file in diff.files if file.path in wanted or file.old_path in wanted]
+    if len({file.path for file in files}) > 1:
+        files = [file for file in files if _quoted(_rows(finding.quote), finding.line, [file])]
+    return files if len({file.path for file in files}) == 1 else []
+
+
+def _key(path: str) -> str:
+    """A path as the model saw it, blanks aside."""
+    return " ".join(shown_path(path).split())
+
+
+# -- the line
+
+_Place = tuple[Line, int | None]  # the first line, and the number of the last one where it is another
+_ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")
+_MARKER = re.compile(r"^[-+]")
+
+
+def _rows(quote: str) -> tuple[str, ...]:
+    """The quote's rows that say something."""
+    return tuple(row for row in quote.split("\n") if _bare(row))
+
+
+def _bare(text: str) -> str:
+    """Without white space, which models do not copy."""
+    return "".join(text.split())
+
+
+def _unescaped(text: str) -> str:
+    """Without what JSON in JSON adds or takes."""
+    return re.sub(r"[\s\\\"'`]", "", text)
+
+
+def _unlabelled(text: str) -> str:
+    """Without the marker and number that were printed before it."""
+    return _bare(_ROW_LABEL.sub("", text))
+
+
+def _unmarked(text: str) -> str:
+    return _bare(_MARKER.sub("", text.lstrip()))
+
+
+def _quoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """Where the quote stands: its rows one after another, on lines of the same text but for white space."""
     if not quote:
         return None
-    same = [line for line in lines if "".join(shown_text(line).split()) == quote]
-    return _nearest(finding, same)
+    for reading, plain in ((_bare, _bare), (_unlabelled, _bare), (_unmarked, _bare), (_unescaped, _unescaped)):
+        wanted = [text for row in quote if (text := reading(row))]
+        for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
+            if place := _run(wanted[skipped:], number, files, plain):
+                return place
+    return _part(_bare(quote[0]), number, files)
 
 
-def _numbered(finding: Finding, lines: Sequence[Line]) -> Line | None:
+def _run(wanted: Sequence[str], number: int | None, files: Sequence[FileDiff], plain: Callable[[str], str]) -> (
+    _Place | None
+):  # fmt: skip
+    """The best place whose first line has the text wanted first: most rows matched, then the likeliest by number."""
+    best: tuple[tuple[int, bool, bool, int], Line, int | None] | None = None
+    for side in (side for file in files for side in _sides(file, plain)):
+        for index in side.places.get(wanted[0], ()):
+            line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
+            rank = (-len(matched), *_distance(line, number))
+            if best is None or rank < best[0]:
+                last = matched[-1]
+                whole = len(matched) == len(wanted) and last.side is line.side and last.number > line.number
+                best = (rank, line, last.number if whole else None)
+    return best[1:] if best else None
+
+
+def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
+    """The lines from `start` on that have the texts wanted, in a row; blank lines aside."""
+    matched: list[Line] = []
+    for index in range(start, len(lines)):
+        text, line = lines[index]
+        if len(matched) == len(wanted):
+            break
+        if text == wanted[len(matched)]:
+            matched.append(line)
+        elif text:
+            break
+    return matched
+
+
+def _part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """The line that the quote is a part of, or that is the beginning of the quote: the only one, or the nearest."""
+    if len(wanted) < LEAST_PART:
+        return None
+    lines = [
+        line
+        for file in files
+        for text, line in _sides(file, _bare)[0].rows
+        if wanted in text or (len(text) >= LEAST_PART and wanted.startswith(text))
+    ]
+    if not lines or (number is None and len(lines) > 1):
+        return None
+    return min(lines, key=lambda line: _distance(line, number)), None
+
+
+def _distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
+    """How far a line of the right text is from the number. Code that was only moved or indented stands on both sides:
+    it is the new one that is meant, unless the number says exactly the other."""
+    away = abs(line.number - number) if number is not None else 0
+    return away != 0, line.side is Side.OLD, away
+
+
+class _Rows(NamedTuple):
+    """Lines in order with their plain texts, and where each text stands among them."""
+
+    rows: tuple[tuple[str, Line], ...]
+    places: Mapping[str, list[int]]
+
+
+@lru_cache(maxsize=64)
+def _sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    """The file's lines: all in the diff's order, those of the new file, those of the old one."""
+    rows = tuple((plain(shown_text(line)), line) for line in file.lines())
+    new = tuple(row for row in rows if row[1].new_line is not None)
+    old = tuple(row for row in rows if row[1].old_line is not None)
+    return tuple(_Rows(side, _places(side)) for side in (rows, new, old))
+
+
+def _places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for index, (text, _) in enumerate(rows):
+        places.setdefault(text, []).append(index)
+    return places
+
+
+def _numbered(number: int | None, lines: Sequence[Line]) -> _Place | None:
     """The line with the cited number: the new file's, or a removed line's where the new file shows none."""
-    same = [line for line in lines if line.number == finding.line]
-    return next((line for line in same if line.side is Side.NEW), same[0] if same else None)
+    for side in (Side.NEW, Side.OLD):
+        if first := next((line for line in lines if line.side is side and line.number == number), None):
+            return first, None
+    return None
 
 
-def _nearest(finding: Finding, lines: Sequence[Line]) -> Line | None:
-    wanted = finding.line or 0
-    return min(lines, key=lambda line: (abs(line.number - wanted), line.side is Side.OLD), default=None)
+def _misquoted(quote: Sequence[str], number: int | None, lines: Sequence[Line]) -> _Place | None:
+    """The line with the cited number, when the quote is nearly its text."""
+    for line in lines if quote else ():
+        text = _bare(shown_text(line))[:1_000]
+        if line.number == number and SequenceMatcher(None, text, _bare(quote[0])[:1_000]).ratio() >= ALIKE:
+            return line, None
+    return None
 
 
-def _last(lines: Sequence[Line], side: Side) -> int:
-    return max(line.number for line in lines if line.side is side)
+def _end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
+    """The end of a range as long as the cited one, as far as the diff shows every line of it."""
+    if finding.line is None or finding.end_line is None:
+        return None
+    shown, end = {line.number for line in lines if line.side is first.side}, first.number
+    while end - first.number < finding.end_line - finding.line and end + 1 in shown:
+        end += 1
+    return end if end != first.number else None

@@ -1,0 +1,424 @@
+"""A finding stands where its quote stands: numbers, paths and sides are corrected, and what is not there is demoted."""
+
+import random
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import patch
+from iquest_review.change.characters import one_line
+from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
+from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
+from iquest_review.prompt.rows import shown_path
+
+PATCH = r"""diff --git a/src/pay.py b/src/pay.py
+index 1111111..2222222 100644
+--- a/src/pay.py
++++ b/src/pay.py
+@@ -10,5 +10,7 @@ def pay(key):
+ def pay(key):
+-    rows = db.query(key)
++    rows = db.query("select * from t where id = '%s'" % key)
++    if not rows:
++        return None
+     total = sum(rows)
+-    print(total)
++    log.info("%s", total)
+     return total
+@@ -40,4 +42,5 @@ def refund(key):
+ def refund(key):
++    if not rows:
++        return None
+     total = -sum(rows)
+-    check(total)
+     return total
+diff --git a/src/old_name.py b/src/new_name.py
+similarity index 90%
+rename from src/old_name.py
+rename to src/new_name.py
+--- a/src/old_name.py
++++ b/src/new_name.py
+@@ -1,3 +1,3 @@
+ import os
+-import sys
++import json
+ import re
+diff --git a/lib/gone.py b/lib/gone.py
+deleted file mode 100644
+--- a/lib/gone.py
++++ /dev/null
+@@ -1,2 +0,0 @@
+-def gone():
+-    return os.environ["TOKEN"]
+"""
+DIFF = patch.parse(PATCH.encode())
+PAY = Diff(DIFF.files[:1])
+
+
+def finding(**fields: Any) -> Finding:
+    base = Finding(
+        path="src/pay.py",
+        line=None,
+        end_line=None,
+        side=Side.NEW,
+        severity=Severity.HIGH,
+        category=Category.BUG,
+        title="It fails.",
+        description="It fails.",
+        quote="",
+        fix=None,
+    )
+    return replace(base, **fields)
+
+
+def place(diff: Diff = DIFF, **fields: Any) -> tuple[str, int | None, Side]:
+    verified = verify(finding(**fields), diff)
+    assert verified.problem is None, verified
+    return verified.finding.path, verified.finding.line, verified.finding.side
+
+
+def problem(diff: Diff = DIFF, **fields: Any) -> str | None:
+    verified = verify(finding(**fields), diff)
+    assert verified.finding.line is None
+    assert verified.finding.end_line is None
+    return verified.problem
+
+
+# -- quotes
+
+
+def test_a_right_finding_is_left_as_it_is() -> None:
+    right = finding(line=12, quote="    if not rows:")
+
+    assert verify(right, DIFF) == Verified(right)
+
+
+@pytest.mark.parametrize("number", [None, 1, 11, 13, 999])
+def test_the_quote_wins_over_the_number(number: int | None) -> None:
+    assert place(line=number, quote='    log.info("%s", total)') == ("src/pay.py", 15, Side.NEW)
+
+
+def test_white_space_does_not_count() -> None:
+    for quote in (
+        "log.info('%s',\ttotal)".replace("'", '"'),
+        '  log.info( "%s" , total )  ',
+        'log.info("%s", total)\r\n',
+    ):
+        assert place(line=3, quote=quote)[1] == 15
+
+
+@pytest.mark.parametrize(("number", "line"), [(10, 12), (12, 12), (20, 12), (40, 43), (43, 43), (900, 43), (None, 12)])
+def test_of_lines_of_the_same_text_the_nearest_is_meant(number: int | None, line: int) -> None:
+    assert place(line=number, quote="if not rows:")[1] == line
+
+
+@pytest.mark.parametrize("number", [1, 12, 43, 900])
+def test_all_rows_of_a_quote_count_before_the_number(number: int) -> None:
+    assert place(line=number, quote="if not rows:\n    return None\ntotal = -sum(rows)")[1] == 43
+    assert place(line=number, quote="if not rows:\n\n    return None\n\ntotal = sum(rows)")[1] == 12
+
+
+def test_a_quote_of_several_rows_is_a_range() -> None:
+    verified = verify(finding(line=12, quote="if not rows:\n    return None"), DIFF)
+
+    assert (verified.finding.line, verified.finding.end_line) == (12, 13)
+
+
+def test_a_range_goes_as_far_as_the_quote_stands_there() -> None:
+    verified = verify(finding(line=12, quote="if not rows:\n    return 5"), DIFF)
+
+    assert (verified.finding.line, verified.finding.end_line) == (12, None)
+
+
+def test_rows_before_the_quoted_code_are_passed_over() -> None:
+    for quote in ('...\nlog.info("%s", total)', '@@ def pay(key):\nlog.info("%s", total)'):
+        assert place(line=1, quote=quote)[1] == 15
+
+
+def test_the_printed_label_of_a_row_is_no_part_of_the_quote() -> None:
+    for quote in ('+15|     log.info("%s", total)', '15| log.info("%s", total)', '+    log.info("%s", total)'):
+        assert place(line=1, quote=quote)[1] == 15
+    assert place(line=1, quote="-13|     print(total)") == ("src/pay.py", 13, Side.OLD)
+
+
+def test_escapes_that_were_lost_or_added_do_not_count() -> None:
+    for quote in (r"log.info(\"%s\", total)", "log.info('%s', total)", '`log.info("%s", total)`'):
+        assert place(line=1, quote=quote)[1] == 15
+
+
+def test_a_part_of_a_line_is_known_when_no_other_line_has_it() -> None:
+    assert place(line=None, quote="select * from t")[1] == 11
+    assert problem(quote="key") == NO_QUOTE  # too short to know a line by
+    assert problem(quote="rows)") == NO_QUOTE
+
+
+def test_a_part_of_several_lines_is_the_nearest_and_none_without_a_number() -> None:
+    assert place(line=44, quote="= -sum(ro")[1] == 45
+    assert place(line=12, quote="return N")[1] == 13
+    assert problem(line=None, quote="return N") == NO_QUOTE
+
+
+def test_rows_run_together_are_known_by_the_first() -> None:
+    assert place(line=12, quote='log.info("%s", total) return total')[1] == 15
+
+
+def test_a_misquoted_line_is_believed_where_the_number_says_so_too() -> None:
+    assert place(line=15, quote='log.info("%d", totals)')[1] == 15
+    assert problem(line=12, quote='log.info("%d", totals)') == NO_QUOTE
+
+
+def test_an_invented_quote_is_demoted_though_its_line_is_there() -> None:
+    assert problem(line=12, quote="os.system(user_input)") == NO_QUOTE
+
+
+def test_a_demoted_finding_keeps_its_file_and_words() -> None:
+    demoted = verify(finding(line=12, end_line=14, quote="os.system(user_input)"), DIFF).finding
+
+    assert (demoted.path, demoted.description, demoted.quote) == ("src/pay.py", "It fails.", "os.system(user_input)")
+
+
+# -- sides
+
+
+def test_a_removed_line_is_cited_on_the_old_side() -> None:
+    assert place(line=13, quote="    print(total)") == ("src/pay.py", 13, Side.OLD)
+    assert place(line=60, quote="check(total)") == ("src/pay.py", 42, Side.OLD)
+
+
+def indented() -> Diff:
+    rows = (b"-a = 1", b"-b = 2", b"-c = 3", b"+if x:", b"+    a = 1", b"+    b = 2", b"+    c = 3")
+    return Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (Hunk(10, 10, "", rows, 4, 3),)),))
+
+
+def test_of_code_that_was_only_indented_the_new_side_is_meant() -> None:
+    for number in (1, 13, 14, 50):
+        assert place(indented(), path="a.py", line=number, quote="c = 3") == ("a.py", 13, Side.NEW)
+
+
+def test_of_code_that_was_only_indented_an_exact_number_means_its_side() -> None:
+    assert place(indented(), path="a.py", line=10, quote="a = 1") == ("a.py", 10, Side.OLD)
+    assert place(indented(), path="a.py", line=11, quote="a = 1") == ("a.py", 11, Side.NEW)
+
+
+# -- numbers
+
+
+@pytest.mark.parametrize(("number", "side"), [(10, Side.NEW), (11, Side.NEW), (42, Side.NEW), (46, Side.NEW)])
+def test_a_number_without_a_quote_is_believed(number: int, side: Side) -> None:
+    assert place(line=number) == ("src/pay.py", number, side)
+
+
+def test_a_number_that_only_the_old_file_shows_is_a_removed_lines() -> None:
+    assert place(path="lib/gone.py", line=2) == ("lib/gone.py", 2, Side.OLD)
+
+
+@pytest.mark.parametrize("number", [1, 9, 20, 30, 47, 10_000_000])
+def test_a_line_outside_the_diff_is_demoted(number: int) -> None:
+    assert problem(line=number) == NO_LINE
+
+
+def test_a_finding_without_line_and_quote_has_no_place() -> None:
+    assert problem() == NO_ANCHOR
+    assert problem(quote=" \n\t") == NO_ANCHOR
+
+
+@pytest.mark.parametrize(("end", "kept"), [(13, 13), (16, 16), (17, 16), (43, 16), (11, None), (None, None)])
+def test_a_cited_range_ends_where_the_hunk_does(end: int | None, kept: int | None) -> None:
+    verified = verify(finding(line=12, end_line=end), DIFF)
+
+    assert (verified.finding.line, verified.finding.end_line) == (12, kept)
+
+
+def test_a_range_moves_along_with_its_line() -> None:
+    verified = verify(finding(line=40, end_line=42, quote="def refund(key):"), DIFF)
+
+    assert (verified.finding.line, verified.finding.end_line) == (42, 44)
+
+
+# -- paths
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/pay.py",
+        "./src/pay.py",
+        "a/src/pay.py",
+        "b/src/pay.py",
+        "/builds/group/project/src/pay.py",
+        "project/src/pay.py",
+        "pay.py",
+        "`src/pay.py`",
+        "'src/pay.py'",
+        "src\\pay.py",
+        "src/pay.py:12",
+        "src/pay.py:12-14",
+        "src/pay.py#L12",
+    ],
+)
+def test_a_path_is_known_in_the_forms_models_write_it(path: str) -> None:
+    assert place(path=path, line=12) == ("src/pay.py", 12, Side.NEW)
+
+
+@pytest.mark.parametrize("path", ["src/old_name.py", "a/src/old_name.py", "old_name.py", "/x/src/old_name.py"])
+def test_the_old_name_of_a_renamed_file_is_its_new_one(path: str) -> None:
+    assert place(path=path, line=2, quote="import json") == ("src/new_name.py", 2, Side.NEW)
+    assert place(path=path, line=2, quote="import sys") == ("src/new_name.py", 2, Side.OLD)
+
+
+@pytest.mark.parametrize("path", ["src/other.py", "y.py", "src", "/", "..", "`", ":12", "a/", "src/pay.py.bak"])
+def test_a_file_that_is_no_part_of_the_change_is_demoted(path: str) -> None:
+    assert problem(path=path, line=12) == NO_FILE
+
+
+def changed(path: str, *texts: str, start: int = 1, old: str | None = None) -> FileDiff:
+    rows = tuple(b"+" + text.encode() for text in texts)
+    return FileDiff(old or path, path, Status.MODIFIED, (Hunk(start, start, "", rows, len(rows), 0),))
+
+
+def test_of_two_files_of_one_name_the_one_with_the_quote_is_meant() -> None:
+    diff = Diff((changed("a/mod.py", "x = 1"), changed("b/mod.py", "y = 2")))
+
+    assert place(diff, path="mod.py", line=1, quote="y = 2")[0] == "b/mod.py"
+    assert problem(diff, path="mod.py", line=1) == NO_FILE
+
+
+def test_of_files_an_absolute_path_ends_in_the_longest_is_meant() -> None:
+    diff = Diff((changed("mod.py", "x = 1"), changed("src/mod.py", "y = 2")))
+
+    assert place(diff, path="/builds/g/p/src/mod.py", line=1)[0] == "src/mod.py"
+    assert place(diff, path="/builds/g/p/mod.py", line=1)[0] == "mod.py"
+
+
+def test_a_folder_called_a_is_no_prefix() -> None:
+    diff = Diff((changed("a/mod.py", "x = 1"), changed("mod.py", "y = 2")))
+
+    assert place(diff, path="a/mod.py", line=1)[0] == "a/mod.py"
+    assert place(diff, path="a/a/mod.py", line=1)[0] == "a/mod.py"
+
+
+def test_a_new_name_comes_before_an_old_one() -> None:
+    diff = Diff((changed("new.py", "x = 1", old="mod.py"), changed("mod.py", "y = 2")))
+
+    assert place(diff, path="mod.py", line=1)[0] == "mod.py"
+
+
+@pytest.mark.parametrize("name", ["with  two blanks.py", "naïve.py", "tab\tname.py", "re\u202eversed.py", "<|x|>.py"])
+def test_a_path_is_known_as_it_was_shown(name: str) -> None:
+    diff = Diff((changed(name, "x = 1"), changed("other.py", "y = 2")))
+
+    assert place(diff, path=one_line(shown_path(name), 1_000), line=1)[0] == name
+
+
+def test_without_a_path_the_only_file_is_meant() -> None:
+    """The seed's form: type, line, description and severity."""
+    assert place(PAY, path="", line=12) == ("src/pay.py", 12, Side.NEW)
+    assert problem(PAY, path="", line=999) == NO_LINE
+
+
+def test_without_a_path_the_quote_says_which_of_several_files() -> None:
+    assert place(path="", line=5, quote="import json") == ("src/new_name.py", 2, Side.NEW)
+    assert problem(path="", line=12) == NO_PATH
+    assert problem(path="", line=12, quote="nowhere at all") == NO_PATH
+    twins = Diff((changed("one.py", "x = 1"), changed("two.py", "x = 1")))
+    assert problem(twins, path="", line=1, quote="x = 1") == NO_PATH
+
+
+def test_a_path_of_several_file_diffs_is_looked_up_in_all_of_them() -> None:
+    """A series of patches changes one file several times."""
+    series = Diff((changed("mod.py", "x = 1"), changed("mod.py", "y = 2", start=40)))
+
+    assert place(series, path="mod.py", line=7, quote="y = 2") == ("mod.py", 40, Side.NEW)
+    assert place(series, path="", line=40) == ("mod.py", 40, Side.NEW)
+
+
+def test_a_file_without_lines_has_no_line() -> None:
+    diff = Diff((FileDiff("a.png", "a.png", Status.MODIFIED, binary=True),))
+
+    assert problem(diff, path="a.png", line=1) == NO_LINE
+    assert problem(diff, path="a.png", quote="x = 1") == NO_QUOTE
+
+
+def test_an_empty_diff_has_no_files() -> None:
+    assert problem(Diff(), path="a.py", line=1) == NO_FILE
+    assert problem(Diff(), path="", line=1) == NO_PATH
+
+
+# -- many
+
+WORDS = "if return self value for item in range None data result total count key print open close the of".split()
+
+
+def random_diff(chance: random.Random) -> Diff:
+    rows = []
+    for _ in range(chance.randint(40, 200)):
+        text = "    " * chance.randint(0, 3) + " ".join(chance.choice(WORDS) for _ in range(chance.randint(2, 8)))
+        text = chance.choice(["}", "    return None", "", "else:"]) if chance.random() < 0.1 else text
+        rows.append(chance.choice([b" ", b" ", b"+", b"+", b"-"]) + text.encode())
+    kinds = [row[:1] for row in rows]
+    hunk = Hunk(chance.randint(1, 90), chance.randint(1, 90), "", tuple(rows), kinds.count(b"+"), kinds.count(b"-"))
+    return Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (hunk,)),))
+
+
+def quoted(line: Line, lines: list[Line], rows: int) -> str:
+    side = [other for other in lines if (other.new_line if line.side is Side.NEW else other.old_line) is not None]
+    at = side.index(line)
+    return "\n".join(other.text.strip() for other in side[at : at + rows])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_right_quote_finds_its_line_though_the_number_is_far_off(rows: int) -> None:
+    chance, right, tries = random.Random(7), 0, 500
+    for _ in range(tries):
+        diff = random_diff(chance)
+        lines = list(diff.files[0].lines())
+        line = chance.choice(
+            [line for line in lines if len(line.text.strip()) > 8 and line.text.strip() != "return None"]
+        )
+        number = max(1, line.number + chance.choice([-1, 1]) * chance.randint(1, 40))
+        found = verify(finding(path="a.py", line=number, quote=quoted(line, lines, rows)), diff).finding
+        right += (found.line, found.side) == (line.number, line.side)
+
+    assert right >= 0.95 * tries
+
+
+def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
+    rows = tuple(b"+" + f"value_{number % 5_000} = {number % 5_000}".encode() for number in range(50_000))
+    diff = Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),)),))
+    started = time.process_time()
+    for number in range(20):
+        assert place(diff, path="a.py", line=20_000 + number, quote=f"value_{number} = {number}")[1] == 20_001 + number
+    assert problem(diff, path="a.py", line=1, quote="nowhere at all") == NO_QUOTE
+
+    assert time.process_time() - started < 4
+
+
+@given(
+    st.text(max_size=30) | st.sampled_from(["src/pay.py", "pay.py", "a/", ""]),
+    st.none() | st.integers(1, 10_000_000),
+    st.none() | st.integers(1, 10_000_000),
+    st.text(max_size=60) | st.sampled_from(["return None", "if not rows:\n", "+12|", "-", "\n\n"]),
+)
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_any_finding_stands_on_a_line_of_the_diff_or_says_why_not(
+    path: str, line: int | None, end_line: int | None, quote: str
+) -> None:
+    verified = verify(finding(path=path, line=line, end_line=end_line, quote=quote), DIFF)
+
+    placed = verified.finding
+    if verified.problem is not None:
+        assert (placed.line, placed.end_line) == (None, None)
+        return
+    file = DIFF.find(placed.path)
+    assert file is not None
+    numbers = {(shown.side, shown.number) for shown in file.lines()}
+    assert (placed.side, placed.line) in numbers
+    assert placed.end_line is None or (placed.side, placed.end_line) in numbers
+    assert {shown.kind for shown in file.lines() if (shown.side, shown.number) == (Side.OLD, placed.line)} <= {
+        Kind.REMOVED
+    }
