@@ -37,6 +37,14 @@ def test_an_excerpt_is_never_over_its_lines_or_tokens(diff: Diff, limits: Limits
     assert estimate("\n".join(rows(excerpt))) <= limits.tokens
 
 
+@pytest.mark.parametrize("tokens", range(100, 340, 7))
+def test_room_is_used_to_the_last_token_and_not_beyond(tokens: int) -> None:
+    files = [modified(f"{name}.py", *(hunk("+x", new=at) for at in range(1, 900, 40))) for name in "abc"]
+    used = estimate("\n".join(rows(fit(files, Limits(2_000, tokens)))))
+
+    assert tokens - 20 <= used <= tokens
+
+
 @settings(max_examples=50, deadline=None)
 @given(diffs(), LIMITS)
 def test_what_is_shown_are_lines_of_the_diff_under_their_own_numbers(diff: Diff, limits: Limits) -> None:
@@ -138,7 +146,7 @@ def test_a_removed_line_is_not_parted_from_what_replaces_it() -> None:
 
 @pytest.mark.parametrize("most", [30, 31, 32, 33])
 def test_a_mark_of_a_missing_newline_stays_with_its_line(most: int) -> None:
-    file = modified("a.py", hunk(*["+a", "\\ No newline at end of file"] * LARGE_ROWS))
+    file = modified("a.py", hunk(*["+    a", "\\ No newline at end of file"] * LARGE_ROWS))
     (part,) = fit([file], Limits(most, 100_000)).parts
 
     assert part.hunks[0].rows[-1].startswith(b"\\")
@@ -160,6 +168,16 @@ def test_a_diff_with_whole_files_as_context_is_shown_around_its_changes() -> Non
 
     assert excerpt.coverage() == (Coverage("a.py", ((2_998, 3_004),), 1, 1),)
     assert [line.raw for line in excerpt.parts[0].hunks[0].lines() if line.new_line == 3_001] == [b"3000"]
+
+
+def test_every_part_of_such_a_diff_has_its_own_numbers() -> None:
+    rows = [f"{'-+'[number % 2] if number % 1_000 < 2 else ' '}{number}" for number in range(6_000)]
+    file = modified("a.py", hunk(*rows, old=11, new=51))
+    (part,) = fit([file], Limits(2_000, 32_000)).parts
+    own = {(line.old_line, line.new_line, line.raw) for line in file.lines()}
+
+    assert len(part.hunks) == 6
+    assert {(line.old_line, line.new_line, line.raw) for hunk in part.hunks for line in hunk.lines()} < own
 
 
 def test_such_context_is_kept_where_it_fits() -> None:

@@ -179,6 +179,16 @@ def test_templates_of_ones_own_stand_in_a_folder_or_in_one_for_each_language(tmp
     assert [system("fr"), system("en"), system("zh")] == ["plain fr", "plain English", "chinese 简体中文"]
 
 
+def test_a_language_is_no_way_out_of_the_folder(tmp_path: Path) -> None:
+    own(tmp_path / "outside", system="outside")
+    own(tmp_path / "inside", system="inside")
+
+    for language in ("../outside", str(tmp_path / "outside")):
+        assert (
+            Templates.load(tmp_path / "inside", language).messages(Intent(), NOTHING, NONCE)[0]["content"] == "inside"
+        )
+
+
 def test_a_template_may_use_everything_the_shipped_ones_use(tmp_path: Path) -> None:
     own(tmp_path, user="{{ title }}|{{ description }}|{{ labels[0] }}|{{ draft }}|{{ nonce }}|{{ omitted }}|{{ diff }}")
     excerpt = fit([added("a.py", "x")], PLENTY, [Omission("b", Reason.LOCK, 2)])
