@@ -1,7 +1,8 @@
 """Asking until the reply can be used: at most twice, first in words, then with the server's help.
 
 A grammar costs recall on good days and loops on blanks on bad ones, so that it is the second try by default. A server
-that refuses a response_format is asked in the next simpler way; that is no try.
+that refuses a response_format is asked in the next simpler way; that is no try. A second try that fails takes nothing
+away: what the first one said is kept.
 """
 
 from collections.abc import Iterator
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from iquest_review.errors import FormatRefused
+from iquest_review.errors import FormatRefused, ModelError
 from iquest_review.model.endpoint import Reply
 from iquest_review.model.reply import Review, Unparsed, parse, schema
 from iquest_review.prompt.render import Message, Templates
+
+RUNAWAY = 200  # blanks at the end of a reply that are no accident
 
 
 class StructuredOutput(StrEnum):
@@ -67,12 +70,23 @@ def ask(model: Model, templates: Templates, messages: list[Message], mode: Struc
     answer.result = _parsed(reply)
     if isinstance(answer.result, Review) or most < 2:
         return answer
-    longer = 2 * model.max_tokens if reply.finish_reason == "length" else None
     again = templates.again(messages, answer.result.why)
-    second = _parsed(_complete(model, again, _SECOND[mode], longer, answer))
+    longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_blank(reply.text) else None
+    try:
+        second = _parsed(_complete(model, again, _SECOND[mode], longer, answer))
+    except ModelError as error:
+        if not answer.result.text:
+            raise
+        answer.refused.append(f"asked again: {error}")
+        return answer
     if isinstance(second, Review) or second.text:
         answer.result = second
     return answer
+
+
+def _is_blank(text: str) -> bool:
+    """Whether a reply ran on in blanks, as grammars make models do: a longer one would hold more of them."""
+    return len(text) - len(text.rstrip()) >= RUNAWAY
 
 
 def _complete(
@@ -103,8 +117,12 @@ def _response_format(form: StructuredOutput) -> dict[str, Any] | None:
 
 
 def _parsed(reply: Reply) -> Review | Unparsed:
-    """The reply's review. A server whose reasoning parser took the whole answer for reasoning has put it there."""
-    if reply.text.strip() or not reply.reasoning:
+    """The reply's review. A server whose reasoning parser took the whole answer for reasoning has put it there; what is
+    written there while the model still thinks is no answer."""
+    if reply.text.strip() or not reply.reasoning.strip():
         return parse(reply.text, reply.finish_reason)
-    hidden = parse(reply.reasoning, reply.finish_reason)
-    return hidden if isinstance(hidden, Review) else Unparsed("", "it ends inside its reasoning")
+    if reply.finish_reason != "length" and reply.reasoning.lstrip().startswith(("{", "[", "```")):
+        hidden = parse(reply.reasoning, reply.finish_reason)
+        if isinstance(hidden, Review):
+            return hidden
+    return Unparsed("", "it ends inside its reasoning")
