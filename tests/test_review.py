@@ -258,3 +258,13 @@ def test_the_exit_code_tells_the_worst_finding(
     outcome = reviewed(FakeModel([json.dumps({"issues": [issue], "summary": "A fix."})]))
 
     assert exit_code(outcome, threshold) == code
+
+
+def test_a_model_is_not_asked_about_nothing(reviewed: Callable[..., Outcome]) -> None:
+    model = FakeModel([CLEAN])
+
+    outcome = reviewed(model, big(900), max_lines=1, max_tokens=1900)
+
+    assert model.asked == []
+    assert outcome.status is Status.NOT_REVIEWED
+    assert exit_code(outcome, None) == 3

@@ -160,6 +160,8 @@ def _answered(
     limits = _limits(options, served.window, model.max_tokens)
     for left in range(SHRINKS, -1, -1):
         prompt = fitting.fill(material, limits, model.count)
+        if not prompt.excerpt.parts:
+            raise ContextExceeded(f"no part of the change fits into {limits.tokens} prompt tokens (IQUEST_MAX_TOKENS)")
         try:
             with say.waiting(
                 f"asking {served.model} on {model.host}: {prompt.excerpt.lines} lines, {prompt.tokens:,} tokens"

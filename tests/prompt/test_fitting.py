@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
-from iquest_review.errors import UsageError
+from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import Limits, estimate
 from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill
 from iquest_review.prompt.render import Message
@@ -154,7 +154,7 @@ def test_a_description_cannot_take_the_room_of_the_diff() -> None:
 
 @pytest.mark.parametrize("count", [nothing, times(1), times(2), times(0.9)])
 def test_a_limit_that_does_not_hold_the_instructions_is_an_error_that_says_so(count: Count) -> None:
-    with pytest.raises(UsageError, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"):
+    with pytest.raises(ContextExceeded, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"):
         fill(material(SMALL_HUNKS), Limits(2_000, 500), count)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
-from iquest_review.errors import UsageError
+from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
 from iquest_review.prompt.render import Message, Templates, aside
 from iquest_review.prompt.screen import Omission, Reason
@@ -44,7 +44,7 @@ class Material:
 def fill(material: Material, limits: Limits, count: Count) -> Prompt:
     """The request that shows the most within `limits`, whose tokens are those of the whole prompt.
 
-    Raises UsageError when not even the instructions fit.
+    Raises ContextExceeded when not even the instructions fit.
     """
     best, least, last, ratio, counts = None, 0, None, 1.0, False
     room = limits.tokens  # what the estimate may come to: the server's tokens are `ratio` times as many
@@ -66,7 +66,7 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
                 break
         room = int(draft.tokens * AIM * limits.tokens / prompt.tokens)
     if best is None:
-        raise UsageError(
+        raise ContextExceeded(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
     return best
