@@ -8,7 +8,7 @@ markdown do not stop the second kind, which works on the rendered text; a word j
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from iquest_review.change.characters import visible
 
@@ -73,14 +73,14 @@ def block(text: str, language: str = "") -> str:
 
 def link(label: str, url: str) -> str:
     """A link, of a label that is markdown already; the label alone where the URL is no web address."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not url.startswith(("https://", "http://")):
         return label
     return f"[{label}](<{quote(_shown(url), safe=':/?#@=+,;%~!')}>)"
 
 
 def indented(markdown: str, width: int = 2) -> str:
     """Markdown as the continuation of a list item."""
-    return "\n".join(" " * width + row if row.strip() else "" for row in markdown.split("\n"))
+    return "\n".join(" " * width + row if row else "" for row in markdown.split("\n"))
 
 
 def _shown(text: str) -> str:

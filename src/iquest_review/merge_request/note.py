@@ -124,7 +124,7 @@ def _code(finding: PlacedFinding, text: Words) -> Iterator[str]:
     language = PurePosixPath(finding.path).suffix.removeprefix(".")
     old = _cut(finding.quote, LONGEST_TEXT, text).strip("\n")
     new = _cut(finding.fix or "", LONGEST_TEXT, text).strip("\n")
-    cited = (finding.end_line or finding.line) - finding.line + 1 if finding.line is not None else 0
+    cited = finding.end_line - finding.line + 1 if finding.end_line and finding.line else 1
     if new and old and old.count("\n") + 1 == cited:
         yield markdown.block(_diff(old, new), "diff")
         return
@@ -206,7 +206,8 @@ def _answered_by(outcome: Outcome, text: Words) -> str:
         return text.footer_rules
     name = markdown.code(_cut(outcome.model, LONGEST_LINE, text))
     iquest = "iquest" in outcome.model.lower() and "coder" in outcome.model.lower()
-    return text.footer_model.format(model=f"**IQuest-Coder** ({name})" if iquest else name)
+    pattern = text.footer_asked if outcome.status is Status.NOT_REVIEWED else text.footer_model
+    return pattern.format(model=f"**IQuest-Coder** ({name})" if iquest else name)
 
 
 def _within(rows: Iterable[str], count: int, most: int, text: Words) -> Iterator[str]:

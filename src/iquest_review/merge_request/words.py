@@ -35,6 +35,7 @@ class Words:
     more: str
     more_characters: str
     footer_model: str
+    footer_asked: str
     footer_rules: str
     head: str
     tokens: str
@@ -74,6 +75,7 @@ ENGLISH = Words(
     more="and {count} more, in review.json",
     more_characters="… and {count} more characters, in review.json",
     footer_model="Reviewed by {model}",
+    footer_asked="Asked: {model}",
     footer_rules="Answered by the built-in rules of iquest-review, not by a model: they know a few mistakes",
     head="head {sha}",
     tokens="{prompt} + {completion} tokens",
@@ -112,6 +114,7 @@ CHINESE = Words(
     more="另有 {count} 个，见 review.json",
     more_characters="… 另有 {count} 个字符，见 review.json",
     footer_model="由 {model} 评审",
+    footer_asked="询问的模型：{model}",
     footer_rules="由 iquest-review 内置规则给出，而非模型：规则只认识少数错误",
     head="head {sha}",
     tokens="{prompt} + {completion} tokens",

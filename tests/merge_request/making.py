@@ -1,0 +1,97 @@
+"""Outcomes to write notes of."""
+
+from typing import Any
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request.note import Surroundings
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, PromptUsed, Status, Usage
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.model import verify
+from iquest_review.model.finding import Category, Severity
+from iquest_review.prompt.budget import Coverage
+from iquest_review.prompt.screen import Omission, Reason
+
+REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
+AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
+MODEL = "IQuestLab/IQuest-Coder-V1-40B-Instruct"
+
+
+def finding(**changed: Any) -> PlacedFinding:
+    """A finding on line 3 of app/total.py."""
+    fields: dict[str, Any] = {
+        "path": "app/total.py",
+        "line": 3,
+        "end_line": None,
+        "side": Side.NEW,
+        "severity": Severity.HIGH,
+        "category": Category.BUG,
+        "title": "An empty list divides by zero.",
+        "description": "An empty list divides by zero. Every cart starts empty.",
+        "quote": "return sum(prices) / len(prices)",
+        "fix": "    return sum(prices) / len(prices) if prices else 0",
+        "fingerprint": "0123456789abcdef",
+        "placement": Placement.SUMMARY,
+        "placement_reason": None,
+    }
+    return PlacedFinding(**{**fields, **changed})
+
+
+def outcome(**changed: Any) -> Outcome:
+    """A review by a model, without findings."""
+    fields: dict[str, Any] = {
+        "status": Status.REVIEWED,
+        "merge_request": MergeRequest("7", 4),
+        "diff_refs": REFS,
+        "model": MODEL,
+        "prompt": PromptUsed("en", "41cabdce86dd"),
+        "usage": Usage(1, 2054, 478, 12.4),
+    }
+    return Outcome(**{**fields, **changed})
+
+
+def full(language: str = "en") -> Outcome:
+    """One of everything a review may find and leave out."""
+    return outcome(
+        prompt=PromptUsed(language, "41cabdce86dd"),
+        summary="Carts get an average price. The boundary of an *empty* cart is open:\n\n- `total` divides by zero\n"
+        "- `#12` asked for 0\n\n```python\nassert total([]) == 0\n```",
+        suggestions=("Add a test with an empty cart.", "Name the unit of `price`, see @anna and #12."),
+        findings=(
+            finding(
+                path="app/price list.py",
+                line=40,
+                end_line=42,
+                severity=Severity.MEDIUM,
+                category=Category.PERFORMANCE,
+                description="The same rows are read once an item. Read them once.",
+                quote="for item in items:",
+                fix="rows = read()\nfor item in items:\n    item.price = rows[item.id]",
+            ),
+            finding(),
+            finding(
+                line=9,
+                side=Side.OLD,
+                severity=Severity.LOW,
+                category=Category.SECURITY,
+                description="The check of the currency went away; nothing else makes it.",
+                quote="",
+                fix=None,
+            ),
+            finding(
+                line=None,
+                severity=Severity.MEDIUM,
+                category=Category.OTHER,
+                path="setup.cfg",
+                placement_reason=verify.NO_FILE,
+                description="The version is still the old one.",
+                quote="version = 1",
+                fix="version = 2",
+            ),
+        ),
+        coverage=(Coverage("app/total.py", ((1, 9),), 9, 9), Coverage("app/price list.py", ((38, 44),), 1207, 3)),
+        omissions=(
+            Omission("package-lock.json", Reason.LOCK, 1),
+            Omission("logo.png", Reason.BINARY, 0),
+            Omission("app/price list.py", Reason.LINES, 1204),
+        ),
+    )
