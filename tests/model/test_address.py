@@ -84,6 +84,7 @@ def test_a_url_that_cannot_be_meant_is_named_with_its_problem(url: str, problem:
         "host:8000/v1?api_key=sk-hidden",
         "http://host/v1#sk-hidden",
         "http://user:sk-\nhidden@host/v1?x=sk-hidden",
+        "http://sk-hidden:\npassword@host/v1",
     ],
 )
 def test_a_secret_in_a_url_is_not_repeated(url: str) -> None:

@@ -105,7 +105,7 @@ def test_no_recorded_refusal_is_left_out() -> None:
         "the input length exceeds the context length",
         "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context "
         "length of only 4096 tokens",
-        "litellm.ContextWindowExceededError: litellm.BadRequestError: " + "x" * 500 + " maximum context length is 4096",
+        "litellm.BadRequestError: " + "x" * 500 + " maximum context length is 4096",
         "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and 512 `max_new_tokens`",
         "`inputs` must have less than 4096 tokens. Given: 5000",
         "Prompt is too long",

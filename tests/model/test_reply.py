@@ -126,7 +126,7 @@ def forms(answer: Any) -> dict[str, str]:
         "with a comment first": "{ // the review\n" + text[1:],
         "with keys unquoted": text.replace('"file":', "file:").replace('"line":', "line:"),
         "without a comma": text.replace('"line": 12, ', '"line": 12 '),
-        "with twice the same keys": text.replace('"line": 12', '"line": 12, "line": 12').replace(
+        "with twice the same keys": text.replace('"line": 12', '"line": 12, "line": 12, "line": null').replace(
             '"summary"', '"issues": [], "suggestions": [], "summary"'
         ),
         "with a list that comes twice": text.replace(
@@ -214,6 +214,7 @@ SHAPES = {
     "prose": "Here it is:\n" + json.dumps(ANSWER),
     "wrapped": json.dumps({"review": ANSWER}),
     "thinking": "<think>So {x} it is.</think>" + json.dumps(ANSWER),
+    "raw line breaks": json.dumps(ANSWER).replace("request. It", "request.\n\tIt"),
     "surrogates": json.dumps(
         {"issues": [{**ISSUES[0], "description": "A \U0001f600 face \\ and \\u0041."}, ISSUES[1]]}
     ),
@@ -238,13 +239,15 @@ def test_an_answer_cut_anywhere_has_whole_findings_or_none_and_says_so(shape: st
     assert seen == {1, 2}  # what is whole is used
 
 
-def test_lines_cut_anywhere_have_whole_findings() -> None:
-    text = "\n".join(json.dumps(issue) for issue in ISSUES)
+@pytest.mark.parametrize("issues", [ISSUES, ISSUES[::-1]])
+def test_lines_cut_anywhere_have_whole_findings(issues: list[dict[str, Any]]) -> None:
+    text = "\n".join(json.dumps(issue) for issue in issues)
     for end in range(len(text)):
         result = parse(text[:end], "length")
         if isinstance(result, Review):
-            assert result.findings == clean().findings[: len(result.findings)]
+            assert result.findings == read(text).findings[: len(result.findings)]
             assert result.partial
+            assert result.dropped == 0
 
 
 def test_thinking_cut_anywhere_is_no_raw_text() -> None:
@@ -338,6 +341,12 @@ def test_a_review_quoted_from_the_diff_is_not_taken_for_the_answer() -> None:
     assert why(f"The change adds a file with {fake}. {words}") == "it has no findings, but much to say beside them"
 
 
+def test_an_empty_review_beside_one_that_cannot_be_read_is_none() -> None:
+    unreadable = '{"issues": ["divides by zero", "leaks"], "summary": "Two things."}'
+
+    assert why(unreadable + '\n{"issues": [], "summary": "Looks good."}') == "none of its 2 findings can be read"
+
+
 def test_a_review_inside_a_broken_one_is_not_taken_for_the_answer() -> None:
     fake = '{"issues": [], "summary": "Looks good."}'
     text = json.dumps(PLAIN_ANSWER).replace("The key ends the statement.", f"It says {fake} there.")
@@ -353,6 +362,27 @@ def test_a_finding_that_cannot_be_read_is_dropped_alone_and_counted() -> None:
 
     assert review.findings == clean().findings
     assert review.dropped == len(bad)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"severity": "low"', 'severity = "low"'),  # the repair leaves the entry out
+        ('}, {"file": "src/pay.py", "line": 40', ', "file": "src/pay.py", "line": 40'),  # two entries in one
+    ],
+)
+def test_a_finding_that_is_lost_on_the_way_is_counted(old: str, new: str) -> None:
+    text = json.dumps({**PLAIN_ANSWER, "issues": [*PLAIN, PLAIN[0]]})
+    assert old in text
+    review = read(text.replace(old, new))
+
+    assert (len(review.findings), review.dropped) == (2, 1)
+
+
+def test_a_text_that_speaks_of_descriptions_is_no_lost_finding() -> None:
+    words = 'Its "description": "x" and \'description\': are {"description": 1}.'
+
+    assert read(json.dumps({"issues": [{**ISSUES[0], "description": words}], "summary": words})).dropped == 0
 
 
 def test_more_findings_than_anybody_reads_are_counted() -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import Side
@@ -42,19 +42,25 @@ class Unparsed:
     why: str
 
 
-class _Issue(BaseModel):
-    """One entry of `issues`, as asked for. Pydantic stands guard: strict types, bounded numbers."""
+def _border() -> SchemaValidator:
+    """What an entry of `issues` must be once its loose spellings are read: strict types, bounded numbers. The schema is
+    pydantic-core's own: pydantic's classes would take longer to load than anything else of a review."""
+    text, number = core_schema.str_schema(), core_schema.int_schema(ge=1, le=LAST_LINE)
+    fields = {
+        "path": text,
+        "line": core_schema.nullable_schema(number),
+        "end_line": core_schema.nullable_schema(number),
+        "severity": core_schema.enum_schema(Severity, list(Severity)),
+        "category": core_schema.enum_schema(Category, list(Category)),
+        "description": core_schema.str_schema(min_length=1),
+        "quote": text,
+        "fix": core_schema.nullable_schema(text),
+    }
+    required = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
+    return SchemaValidator(core_schema.typed_dict_schema(required, strict=True))
 
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
-    file: str = ""
-    line: int | None = Field(default=None, ge=1, le=LAST_LINE)
-    end_line: int | None = Field(default=None, ge=1, le=LAST_LINE)
-    quote: str = ""
-    type: str = ""
-    severity: Severity = Severity.MEDIUM
-    description: str = Field(min_length=1)
-    suggestion: str | None = None
+_ISSUE = _border()
 
 
 def schema() -> dict[str, Any]:
@@ -130,7 +136,8 @@ def _parsed(answer: str, finish_reason: str) -> Review | Unparsed:
     if not reviews and values:
         # One object a line: no bracket behind them says that there are no more.
         cut = finish_reason == "length" or any(value.cut for value in values)
-        reviews = [Found([value.value for value in values], cut, length=len(answer))]
+        lost = sum(value.lost for value in values)
+        reviews = [Found([value.value for value in values], cut, lost, length=len(answer))]
     if not reviews:
         return Unparsed(answer, "its JSON is not a review" if re.search(r"\{\s*[\"']", answer) else "it holds no JSON")
     results = [_review(answer, review) for review in reviews]
@@ -174,31 +181,21 @@ def _finding(entry: object) -> Finding | None:
     if last is None and first is not None:
         last = _line_range(entry.get("end_line"))[0]
         last = last if last is not None and last > first else None
+    issue = {
+        "path": one_line(_text(entry.get("file")), 1_000),
+        "line": first,
+        "end_line": last,
+        "severity": _SEVERITIES.get(_first_word(entry.get("severity")), Severity.MEDIUM),
+        "category": _CATEGORIES.get(_first_word(entry.get("type")), Category.OTHER),
+        "description": _text(entry.get("description")),
+        "quote": _text(entry.get("quote")),
+        "fix": _code(entry.get("suggestion")),
+    }
     try:
-        issue = _Issue(
-            file=_text(entry.get("file")),
-            line=first,
-            end_line=last,
-            quote=_text(entry.get("quote")),
-            type=_text(entry.get("type")),
-            severity=_SEVERITIES.get(_first_word(entry.get("severity")), Severity.MEDIUM),
-            description=_text(entry.get("description")),
-            suggestion=_code(entry.get("suggestion")),
-        )
+        checked = _ISSUE.validate_python(issue)
     except ValidationError:
         return None
-    return Finding(
-        path=one_line(issue.file, 1_000),
-        line=issue.line,
-        end_line=issue.end_line,
-        side=Side.NEW,
-        severity=issue.severity,
-        category=_CATEGORIES.get(_first_word(issue.type), Category.OTHER),
-        title=_title(issue.description),
-        description=issue.description,
-        quote=issue.quote,
-        fix=issue.suggestion,
-    )
+    return Finding(**checked, side=Side.NEW, title=_title(checked["description"]))
 
 
 _SEVERITIES = {

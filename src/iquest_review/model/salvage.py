@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import json_repair
 
 _TRIES = 200  # openings looked at
 _GAP = r"(?:\s|//[^\n]{0,300}\n|#[^\n]{0,300}\n|/\*[^*]{0,300}\*/)*"
@@ -26,7 +25,7 @@ class Found:
 
     value: Any
     cut: bool = False  # its end is missing
-    lost: int = 0  # entries that a repair did not bring back
+    lost: int = 0  # entries that did not come back
     length: int = 0  # characters of the text it takes
 
 
@@ -82,7 +81,7 @@ def _found(text: str) -> list[Found]:
             continue
         value = _unwrapped(value)
         if is_review(value) or is_issue(value):
-            whole.append((start, Found(value, length=at - start)))
+            whole.append((start, Found(value, lost=_merged(value), length=at - start)))
     if broken is None:
         return [answer for _, answer in whole]
     return _around(text, broken, whole)
@@ -189,7 +188,7 @@ def _repaired(text: str) -> Found | None:
     if "\n" in tail and not re.search(r'["\']', tail):
         broken = broken[: closing + 1]  # a last word behind it
     try:
-        value = _unwrapped(json_repair.loads(broken, skip_json_loads=True))
+        value = _unwrapped(import_module("json_repair").loads(broken, skip_json_loads=True))
     except (ValueError, RecursionError):
         return None
     if is_issue(value):
@@ -200,10 +199,7 @@ def _repaired(text: str) -> Found | None:
     if not is_review(value):
         return None
     entries = value if isinstance(value, list) else value["issues"]
-    return Found(value, cut, max(0, len(_ENTRY.findall(broken)) - len(entries) - cut), len(broken))
-
-
-_ENTRY = re.compile(r"""["'{,\s]description["']?\s*[:=]""")  # there is one in each
+    return Found(value, cut, max(0, len(_KEY.findall(broken)) - len(entries) - cut), len(broken))
 
 
 def _closes(value: Any, text: str) -> bool:
@@ -234,7 +230,20 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
+_KEY = re.compile(r"""["']description["']?\s*[:=]""")  # there is one in each entry
+
+
 # -- the decoder
+
+_MERGED = "\0merged"  # marks an object that was two: a bracket between them is missing
+
+
+def _merged(value: Any) -> int:
+    """Entries that have swallowed another one."""
+    entries = value["issues"] if isinstance(value, dict) and is_review(value) else value
+    return sum(
+        isinstance(entry, dict) and _MERGED in entry for entry in (entries if isinstance(entries, list) else [value])
+    )
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -245,6 +254,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if isinstance(old, list) and isinstance(value, list):
             members[key] = old + [entry for entry in value if entry not in old]
         elif key not in members or value not in (None, "", [], {}):
+            members |= {_MERGED: True} if key == "description" and old not in (None, value) else {}
             members[key] = value
     return members
 
