@@ -18,6 +18,7 @@ ADAPTERS = {
     "change/repository.py",
     "model/endpoint.py",
     "model/stand_in.py",
+    "merge_request/connection.py",
     "merge_request/gitlab.py",
     "source.py",
     "wiring.py",

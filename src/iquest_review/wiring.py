@@ -58,7 +58,9 @@ def run_preview(job: Job) -> tuple[Prompt | None, Excerpt]:
 
 def run_publish(job: Job) -> str:
     """Posts a stored review; returns its note."""
-    outcome = review_file.load(Path(job.arguments.review_file))
+    from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
+
+    outcome = stored_review.load(Path(job.arguments.review_file))
     merge_request = outcome.merge_request or job.merge_request()
     if merge_request is None:
         raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")

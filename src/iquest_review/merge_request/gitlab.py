@@ -10,30 +10,25 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-import gitlab
 import requests
 from gitlab.exceptions import GitlabError, GitlabHttpError
-from pydantic import TypeAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from iquest_review.change.characters import one_line
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
+from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
 from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan, same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.patience import Passing, retry_after, waiting
+from iquest_review.patience import waiting
 
 ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
-LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
-UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
-TIMEOUT = 30.0  # seconds for one request
 DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
 PAGE = 100  # the most GitLab gives
 
 _Answer = TypeVar("_Answer")
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +41,6 @@ class Facts:
     state: str  # opened, closed, locked or merged
     project_url: str
     source_is_fork: bool
-
-
-class _Passing(Passing, GitLabError):
-    """A failure of GitLab that may pass."""
-
-    def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
-        super().__init__(message, status)
-        self.wait = wait
-
-
-class _Session(requests.Session):
-    """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
-    where the headers still are."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
-        return None
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        host = urlsplit(str(request.url)).netloc
-        try:
-            response = super().send(request, **kwargs)
-        except requests.exceptions.SSLError:
-            raise GitLabError(
-                f"{host}: the certificate is not accepted; CI_SERVER_TLS_CA_FILE names the file of your own authority"
-            ) from None
-        except requests.exceptions.RequestException as error:
-            raise _Passing(f"GitLab at {host} cannot be reached ({type(error).__name__})") from None
-        except OSError as error:  # requests names the certificates' file it misses so
-            raise GitLabError(f"{host}: {one_line(str(error), 300)} (CI_SERVER_TLS_CA_FILE)") from None
-        status = response.status_code
-        if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
-            wait = retry_after(response.headers.get("Retry-After"))
-            if wait is not None and wait > LONGEST_WAIT:
-                raise GitLabError(f"GitLab at {host} answered {status} and asks to come back in {wait:.0f} s", status)
-            raise _Passing(
-                f"GitLab at {host} answered {status}", status, UNSAID_WAIT if status == 429 and wait is None else wait
-            )
-        return response
 
 
 class GitLab:
@@ -101,16 +58,7 @@ class GitLab:
         self._merge_request = merge_request
         self._token = token
         self._sleep = sleep
-        self._session = _Session()
-        self._session.trust_env = True  # proxies; the token is set on each request, so that ~/.netrc has no say
-        self._gitlab = gitlab.Gitlab(
-            api_url.rstrip("/").removesuffix("/api/v4"),
-            private_token=token,
-            session=self._session,
-            timeout=TIMEOUT,
-            ssl_verify=ca_file or True,
-            keep_base_url=True,
-        )
+        self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, ca_file)
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
@@ -165,7 +113,7 @@ class GitLab:
                 break
             try:
                 self._write(action)
-            except _Passing as error:
+            except PassingGitLabError as error:
                 failure, written = error, action
                 self._sleep(error.wait if error.wait is not None else 2.0 ** (attempt + 1))
             except GitLabError as error:
@@ -200,12 +148,12 @@ class GitLab:
                 yield Note(note.id, note.author.id, note.body)
             page = response.headers.get("x-next-page", "")
 
-    def _answer(self, adapter: TypeAdapter[_Answer], response: requests.Response) -> _Answer:
-        return answers.read(adapter, response.content, urlsplit(response.url).netloc)
+    def _answer(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
+        return parser.read(response.content, urlsplit(response.url).netloc)
 
     def _read(self, path: str, **query: Any) -> requests.Response:
         retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
+            retry=retry_if_exception_type(PassingGitLabError),
             stop=stop_before_delay(DEADLINE) | stop_after_attempt(ATTEMPTS),
             wait=waiting(1, LONGEST_WAIT),
             sleep=self._sleep,
@@ -215,7 +163,7 @@ class GitLab:
 
     def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
         try:
-            response = self._gitlab.http_request(
+            response = self._client.http_request(
                 verb, path, max_retries=0, obey_rate_limit=False, retry_transient_errors=False, **rest
             )
         except GitlabHttpError as error:

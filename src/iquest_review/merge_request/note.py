@@ -12,7 +12,7 @@ from iquest_review.change.diff import Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
-from iquest_review.model.stand_in import MODEL as STAND_IN
+from iquest_review.model import STAND_IN
 from iquest_review.prompt.screen import Omission
 
 MARKER = "<!-- iquest-review:summary -->"

@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
-
 
 _TRIES = 200  # openings looked at
 _GAP = r"(?:\s|//[^\n]{0,300}\n|#[^\n]{0,300}\n|/\*[^*]{0,300}\*/)*"
@@ -188,6 +188,7 @@ def _repaired(text: str) -> Found | None:
     if "\n" in tail and not re.search(r'["\']', tail):
         broken = broken[: closing + 1]  # a last word behind it
     try:
+        # Loaded here: sound answers, which most are, should not pay for it.
         value = _unwrapped(import_module("json_repair").loads(broken, skip_json_loads=True))
     except (ValueError, RecursionError):
         return None

@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from iquest_review.model import STAND_IN
 from iquest_review.model.stand_in_review import Answer, review
 
 __all__ = ["MODEL", "StandIn", "review"]
 
-MODEL = "iquest-review-stand-in"
+MODEL = STAND_IN
 WINDOW = 131_072
 LARGEST_REQUEST = 32 * 1024 * 1024
 BYTES_PER_TOKEN = 3  # there is no tokenizer here: a count that is plain to predict

@@ -1,18 +1,12 @@
 """What a model would be shown, for people and for programs."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
-from iquest_review.prompt.budget import Coverage, Excerpt
+from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.rows import shown_path
-from iquest_review.prompt.screen import Omission
-
-_COVERAGE = TypeAdapter(tuple[Coverage, ...])
-_OMISSIONS = TypeAdapter(tuple[Omission, ...])
-_ANY = TypeAdapter(Any)
 
 
 def as_json(prompt: Prompt | None, excerpt: Excerpt) -> str:
@@ -20,10 +14,10 @@ def as_json(prompt: Prompt | None, excerpt: Excerpt) -> str:
     requests = [{"messages": prompt.messages, "lines": excerpt.lines, "tokens": prompt.tokens}] if prompt else []
     value = {
         "requests": requests,
-        "coverage": _COVERAGE.dump_python(excerpt.coverage(), mode="json"),
-        "omissions": _OMISSIONS.dump_python(excerpt.omissions, mode="json"),
+        "coverage": excerpt.coverage(),
+        "omissions": excerpt.omissions,
     }
-    return "".join(map(_printable, _ANY.dump_json(value, indent=2).decode())) + "\n"
+    return "".join(map(_printable, to_json(value, indent=2).decode())) + "\n"
 
 
 def as_text(prompt: Prompt | None, excerpt: Excerpt) -> str:

@@ -1,0 +1,75 @@
+"""The connection to GitLab that python-gitlab sends its requests through: no redirects, and names for what may pass."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import gitlab
+import requests
+from gitlab._backends import DefaultBackend
+
+from iquest_review.change.characters import one_line
+from iquest_review.errors import GitLabError
+from iquest_review.patience import Passing, retry_after
+
+LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
+UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
+TIMEOUT = 30.0  # seconds for one request
+
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+class PassingGitLabError(Passing, GitLabError):
+    """A failure of GitLab that may pass."""
+
+    def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
+        super().__init__(message, status)
+        self.wait = wait
+
+
+class _Session(requests.Session):
+    """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
+    where the headers still are."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
+        return None
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        host = urlsplit(str(request.url)).netloc
+        try:
+            response = super().send(request, **kwargs)
+        except requests.exceptions.SSLError:
+            raise GitLabError(
+                f"{host}: the certificate is not accepted; CI_SERVER_TLS_CA_FILE names the file of your own authority"
+            ) from None
+        except requests.exceptions.RequestException as error:
+            raise PassingGitLabError(f"GitLab at {host} cannot be reached ({type(error).__name__})") from None
+        except OSError as error:  # requests names the certificates' file it misses so
+            raise GitLabError(f"{host}: {one_line(str(error), 300)} (CI_SERVER_TLS_CA_FILE)") from None
+        status = response.status_code
+        if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
+            wait = retry_after(response.headers.get("Retry-After"))
+            if wait is not None and wait > LONGEST_WAIT:
+                raise GitLabError(f"GitLab at {host} answered {status} and asks to come back in {wait:.0f} s", status)
+            raise PassingGitLabError(
+                f"GitLab at {host} answered {status}", status, UNSAID_WAIT if status == 429 and wait is None else wait
+            )
+        return response
+
+
+class Client(gitlab.Gitlab):
+    """python-gitlab's requests alone. Its own constructor loads the classes of GitLab's whole API, which takes longer
+    than all requests of a review together; what those requests need is set here, and tried by every test of them."""
+
+    def __init__(self, url: str, token: str, ca_file: str | None) -> None:
+        self._base_url = url
+        self._url = f"{url}/api/v4"
+        self.timeout = TIMEOUT
+        self.retry_transient_errors = False
+        self.keep_base_url = True
+        self.headers = {"User-Agent": "iquest-review"}
+        self.ssl_verify = ca_file or True
+        self.private_token = token
+        self.oauth_token = self.job_token = self.http_username = self.http_password = None
+        self._set_auth_info()
+        self._backend = DefaultBackend(session=_Session())
+        self.session = self._backend.client
