@@ -59,8 +59,10 @@ def test_marks_of_a_missing_newline_are_no_lines_on_either_side() -> None:
 
 
 def test_an_empty_context_line_may_have_lost_its_blank() -> None:
-    file = only(patch.parse(HEAD + b"@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n"))
-    assert shape(file)[:2] == [(" ", 1, 1, b"a"), (" ", 2, 2, b"")]
+    for end in (b"\n", b"\r\n"):
+        file = only(patch.parse((HEAD + b"@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n").replace(b"\n", end)))
+        assert [line.number for line in file.lines()] == [1, 2, 3, 3]
+        assert [line.text for line in file.lines()] == ["a", "", "b", "c"]
 
 
 def test_the_heading_of_a_hunk_is_kept() -> None:
@@ -97,6 +99,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
         (b'"a/\\303\\251"', b'"b/\\303\\251"', "é"),
         (b'"a/caf\\351"', b'"b/caf\\351"', "caf\\xe9"),
         (b"a/\xc3\xa9", b"b/\xc3\xa9", "é"),  # core.quotePath=false
+        (b'"a/\\777"', b'"b/\\777"', "\\xff"),  # no byte has so large a number
         (b"a/-x", b"b/-x", "-x"),
         (b"i/x", b"w/x", "x"),  # diff.mnemonicPrefix
         (b"1/x", b"2/x", "x"),
@@ -130,7 +133,21 @@ def test_a_rename_tells_its_names_itself() -> None:
     assert (file.old_path, file.new_path, file.status) == ("o é", "n w", Status.RENAMED)
 
 
+def test_two_names_under_one_folder_have_no_prefixes() -> None:
+    file = only(patch.parse(b"diff --git a/x a/y\n--- a/x\n+++ a/y\n@@ -1 +1 @@\n-a\n+b\n"))
+    assert (file.old_path, file.new_path) == ("a/x", "a/y")
+
+
 # --- plain diff -u ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "paths"),
+    [("a/x", "b/x", ("x", "x")), ("o/x", "n/x", ("o/x", "n/x")), ("b/x", "a/x", ("b/x", "a/x"))],
+)
+def test_a_plain_diff_loses_the_prefixes_of_git_alone(old: str, new: str, paths: tuple[str, str]) -> None:
+    file = only(patch.parse(f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n".encode()))
+    assert (file.old_path, file.new_path) == paths
 
 
 def test_plain_diff_files_follow_each_other_without_a_diff_line() -> None:

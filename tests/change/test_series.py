@@ -138,6 +138,24 @@ def test_two_names_that_change_hands_are_followed(checkout: Checkout) -> None:
     }
 
 
+def test_two_files_that_swap_names_are_followed(checkout: Checkout) -> None:
+    one = b"".join(b"line %d of many\n" % number for number in range(99))
+    other, edited = one.replace(b"line", b"this is row"), one.replace(b"line 9 ", b"line nine ")
+    trees: list[Tree] = [{"x": one, "y": other}, {"x": edited, "y": other}, {"x": other, "y": edited}]
+    diff = series(checkout, *trees, form=("log", "-p", "--break-rewrites", "--find-renames"))
+    assert {(file.status, file.old_path, file.new_path, file.changed_lines) for file in diff.files} == {
+        (Status.RENAMED, "x", "y", 2),
+        (Status.RENAMED, "y", "x", 0),
+    }
+
+
+@pytest.mark.parametrize("form", [FORMS[0], FORMS[3]], ids=" ".join)
+def test_an_edited_file_that_becomes_a_link_is_a_change_of_its_mode(checkout: Checkout, form: tuple[str, ...]) -> None:
+    file = only(series(checkout, {"x": b"a\n"}, {"x": b"b\n"}, {"x": Link(b"target")}, form=form))
+    assert (file.old_mode, file.new_mode) == ("100644", "120000")
+    assert [row[::3] for row in changes(file)] == [("-", b"a"), ("+", b"target")]
+
+
 def test_one_patch_is_as_it_was(checkout: Checkout) -> None:
     diff = series(checkout, {"x": b"file\n"}, {"x": Link(b"file")})
     assert [file.status for file in diff.files] == [Status.DELETED, Status.ADDED]
@@ -154,6 +172,16 @@ def test_patches_that_do_not_follow_one_another_are_refused_with_a_cure(checkout
         patch.parse(text)
     second = [number for number, row in enumerate(text.split(b"\n"), 1) if row.startswith(b"diff --git ")][1]
     assert raised.value.line == second
+
+
+def test_a_gap_between_patches_is_seen_even_where_no_line_tells_of_it(checkout: Checkout) -> None:
+    for content in (LINES, line(9, b"nine\n"), b"1\n2\n3\n" + line(9, b"nine\n")):
+        checkout.commit({"x": content})
+    checkout.commit({"x": b"1\n2\n3\n" + line(9, b"nine\n") + b"end\n"})
+    for one, other in (("HEAD~2", "HEAD"), ("HEAD", "HEAD~2")):
+        mails = [checkout.git("format-patch", "--stdout", "-1", commit) for commit in (one, other)]
+        with pytest.raises(PatchError, match="contradicts"):
+            patch.parse(b"".join(mails))
 
 
 def test_a_file_cannot_be_added_twice() -> None:
