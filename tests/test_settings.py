@@ -41,7 +41,7 @@ def test_the_models_name_has_an_older_variable() -> None:
         ({"IQUEST_MAX_LINES": "1e3"}, "IQUEST_MAX_LINES"),
         ({"IQUEST_MAX_LINES": "٣"}, "IQUEST_MAX_LINES"),
         ({"IQUEST_TEMPERATURE": "nan"}, "IQUEST_TEMPERATURE is 'nan'; it should be a number from 0 to 2"),
-        ({"IQUEST_TOP_P": "1.5"}, "a number from 0 to 1"),
+        ({"IQUEST_TOP_P": "1.5"}, "a number from 0.01 to 1"),
         ({"IQUEST_FAIL_ON": "critical"}, "one of: never, low, medium, high"),
         ({"IQUEST_PROJECT": "../../etc"}, "group/project"),
         ({"IQUEST_MERGE_REQUEST": "%2f"}, "a whole number"),

@@ -215,8 +215,7 @@ def _placed(verified: Verified, diff: Diff) -> PlacedFinding:
 
 def _anchor(finding: Finding, diff: Diff) -> str:
     """The text of the line a finding stands on."""
-    file = diff.find(finding.path) if finding.line is not None else None
-    lines = file.lines() if file else iter(())
+    lines = (line for file in diff.files if file.path == finding.path for line in file.lines())
     return next((shown_text(line) for line in lines if (line.side, line.number) == (finding.side, finding.line)), "")
 
 

@@ -247,7 +247,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_requests", ("IQUEST_MAX_REQUESTS",), "requests a review may take", _whole(1, 100), 4, True, True),
     Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _whole(1, 32), 1),
     Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _decimal(0, 2), 0.2),
-    Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _decimal(0, 1), 0.95),
+    Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _decimal(0.01, 1), 0.95),
     Setting("max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "tokens of an answer", _whole(16, 10**6), 2048),
     Setting("timeout", ("IQUEST_TIMEOUT",), "seconds one answer may take", _decimal(0.1, 86_400), 120.0),
     Setting(
