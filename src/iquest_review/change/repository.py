@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else the import fails without git; a saved diff needs none
+
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
