@@ -163,8 +163,12 @@ def _excess(hunk: Hunk, room: _Room) -> Reason | None:
     """What a hunk certainly exceeds, told without writing it; None when it may fit."""
     if len(hunk.rows) > room.lines:
         return Reason.LINES
-    labels = 3 * hunk.changed_lines  # a digit, "| " and LF, less a CR that is not shown
-    return Reason.TOKENS if labels + sum(min(len(row), CUT) for row in hunk.rows) > room.bytes else None
+    left = room.bytes - 3 * hunk.changed_lines  # a digit, "| " and LF, less a CR that is not shown
+    if sum(map(len, hunk.rows)) <= left:  # the quick look does for nearly all hunks there are
+        return None
+    if max(map(len, hunk.rows), default=0) <= CUT:
+        return Reason.TOKENS
+    return Reason.TOKENS if sum(min(len(row), CUT) for row in hunk.rows) > left else None
 
 
 def _is_large(hunk: Hunk) -> bool:
