@@ -51,7 +51,9 @@ class Cost(NamedTuple):
 def measure(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Cost:
     """Runs a command to its end; raises CalledProcessError when it fails."""
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(list(map(str, command)), env=dict(environment), cwd=folder, stdout=output, stderr=output)
+        child = subprocess.Popen(
+            list(map(str, command)), env=dict(environment), cwd=folder, stdout=output, stderr=output
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
@@ -81,7 +83,9 @@ def repository(folder: Path, case: Case) -> tuple[str, str]:
         for number in range(case.files):
             lines = [f"    value_{line} = compute({number}, {line}, previous=value_{line - 1})" for line in range(300)]
             if head:
-                lines[10 : 10 + case.changed] = [line.replace("compute", "recompute") for line in lines[10 : 10 + case.changed]]
+                lines[10 : 10 + case.changed] = [
+                    line.replace("compute", "recompute") for line in lines[10 : 10 + case.changed]
+                ]
             path = folder / f"src/module_{number // 50}/part_{number}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("def run():\n" + "\n".join(lines) + "\n")
@@ -162,7 +166,10 @@ def report(name: str, floor: Cost, ours: Cost, most: float, requests: int | None
     """Prints a row; returns 1 when the ratio is over what is promised."""
     ratio = ours.cpu / floor.cpu
     asked = "" if requests is None else str(requests)
-    print(f"{name:30} {floor.cpu:9.0f} {ours.cpu:9.0f} {ratio:6.2f} {most:5.1f} {ours.memory:5.0f} {asked:>16}", flush=True)
+    print(
+        f"{name:30} {floor.cpu:9.0f} {ours.cpu:9.0f} {ratio:6.2f} {most:5.1f} {ours.memory:5.0f} {asked:>16}",
+        flush=True,
+    )
     return int(ratio > most)
 
 

@@ -1,7 +1,6 @@
 """What holds for every test: no setting, token or git configuration of the machine reaches it."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ FOREIGN = ("CI", "GITLAB_", "IQUEST_", "MODEL_NAME", "GIT_", "HTTP_PROXY", "HTTP
 
 
 @pytest.fixture(autouse=True)
-def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         if name != "IQUEST_TEST_SERVER_URL":
             monkeypatch.delenv(name)
@@ -18,6 +17,6 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     Path(home, ".gitconfig").write_text(
-        "[user]\n\tname = Author\n\temail = author@example.org\n[init]\n\tdefaultBranch = main\n[commit]\n\tgpgsign = false\n"
+        "[user]\n\tname = Author\n\temail = author@example.org\n"
+        "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgsign = false\n"
     )
-    yield
