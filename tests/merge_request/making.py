@@ -3,6 +3,7 @@
 from typing import Any
 
 from iquest_review.change.diff import Side
+from iquest_review.merge_request import note
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, PromptUsed, Status, Usage
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
@@ -95,3 +96,15 @@ def full(language: str = "en") -> Outcome:
             Omission("app/price list.py", Reason.LINES, 1204),
         ),
     )
+
+
+def failed(
+    language: str = "en",
+    reason: str = "model.example.com:8000 cannot be reached (ConnectTimeout)",
+    head: str = "4" * 40,
+) -> str:
+    """The note of a review that failed."""
+    refs = DiffRefs(REFS.base_sha, REFS.start_sha, head)
+    prompt = PromptUsed(language, "41cabdce86dd")
+    made = outcome(status=Status.NOT_REVIEWED, reason=reason, diff_refs=refs, prompt=prompt, usage=Usage())
+    return note.compose(made, AROUND)

@@ -56,6 +56,7 @@ REFERENCES = (
         "0123456789" * 4,
         "abc" + "deadbeef" * 5,
         "x" + "f" * 200,
+        "DEADBEEF",
         "feature_deadbeef",
         "deadbeef...cafebabe1",
     ),
@@ -67,6 +68,7 @@ LINKS = (
         "HTTPS://x.org",
         "www.x.org",
         "_www.x.org_",
+        "WwW.x.org",
         "ftp://x.org",
         "a@b.co",
         "mailto:a@b.co",
@@ -293,6 +295,11 @@ def test_more_backticks_than_a_fence_may_have_open_nothing(door: Callable[[str],
             inert(door(text))
 
 
+def test_no_fence_is_longer_than_any_markdown_reads() -> None:
+    for written in (markdown.block("`" * 1000), markdown.code("`" * 1000), markdown.prose("```\n" + "`" * 1000)):
+        assert max(map(len, re.findall("`+", written))) <= markdown.LONGEST_FENCE
+
+
 @DOOR
 def test_a_copy_of_our_own_comments_is_none(door: Callable[[str], str]) -> None:
     assert "<!-- iquest-review:" not in door("x <!-- iquest-review:previous -->\n<!-- iquest-review:summary -->")
@@ -406,6 +413,9 @@ def test_a_quarter_of_a_megabyte_of_anything_takes_linear_time(door: Callable[[s
             "@property 装饰器",
             "it's 5 > 3; e.g. a[i] = b{j}",
             "- - nested",
+            "+",
+            "-",
+            "``a`",
             "> quoted",
             "www.example.org",
         ),
@@ -436,6 +446,7 @@ def test_a_code_span_of_several_lines_is_text() -> None:
         ("text\n```\n  /close\n\n\tx\n```\nmore", "<pre><code>  /close\n\n\tx\n</code></pre>"),
         ("```\n/close\n    x\n```", "<pre><code>/close\n    x\n</code></pre>"),
         ("```mermaid\na\n```", "<pre><code>a\n</code></pre>"),
+        ("``` a ``` b\nc", "<p><code>a</code> b\nc</p>"),
         ("```\nunclosed\n", "<pre><code>unclosed\n</code></pre>"),
     ],
 )

@@ -26,7 +26,7 @@ _FENCE = re.compile(r"\s{0,8}(`{3,}(?=[^`]*$)|~{3,})\s*([\w+#-]*)")
 _BULLET = re.compile(r"\s{0,8}(?:[-*+•]|(\d{1,3})[.)])\s+(?=\S)")
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$^]")
 _REFERENCE = re.compile(
-    r"""@ | [#!&^](?=\w) | [~%$](?!\s)       # mentions, issues, merge requests, epics, labels, milestones, math
+    r"""@ | [#!&](?=\w) | [~%$](?!\s)       # mentions, issues, merge requests, epics, labels, milestones, math
       | \*(?=iteration)
       | \[(?=\[|TOC|\w+:|[+-]) | \{(?=[+-])  # [[_TOC_]], [vulnerability:1], inline diffs
       | ^\[(?=.?\])                          # task lists: older GitLabs look for them in the rendered text
@@ -135,7 +135,7 @@ def _span_text(content: str) -> str:
 def _literal(text: str) -> str:
     joined = _REFERENCE.sub(lambda match: match[0] + JOINER, text)
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], joined)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("<", "&lt;").replace(">", "&gt;")  # the joiner has parted what looked like an entity
 
 
 def _short_runs(text: str) -> str:

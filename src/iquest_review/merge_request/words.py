@@ -135,15 +135,17 @@ CHINESE = Words(
         Reason.LOCK: "锁文件",
         Reason.GENERATED: "生成的文件",
         Reason.VENDORED: "第三方文件",
-        Reason.MINIFIED: "压缩过的文件",
+        Reason.MINIFIED: "压缩过的文件或过长的行",
         Reason.BINARY: "二进制文件",
         Reason.SUBMODULE: "子模块",
         Reason.LINES: "超出行数预算",
         Reason.TOKENS: "超出 token 预算",
     },
     problems={
+        verify.NO_PATH: "没有指明文件",
         verify.NO_FILE: "所指的文件不在这次变更中",
         verify.NO_LINE: "所指的行不在 diff 中",
+        verify.NO_QUOTE: "所引用的代码不在 diff 中",
         verify.NO_ANCHOR: "没有指明行号",
     },
 )

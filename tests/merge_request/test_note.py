@@ -1,0 +1,242 @@
+"""The note as people read it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import note
+from iquest_review.merge_request.note import MARKER, PREVIOUS, Surroundings
+from iquest_review.merge_request.outcome import PromptUsed, Status, Usage
+from iquest_review.merge_request.words import CHINESE, ENGLISH, words
+from iquest_review.model import verify
+from iquest_review.model.finding import Category, Severity
+from iquest_review.model.stand_in import MODEL as STAND_IN
+from iquest_review.prompt.budget import Coverage
+from iquest_review.prompt.screen import Omission, Reason
+from tests.doubles import quick_actions
+from tests.merge_request.making import AROUND, REFS, failed, finding, full, outcome
+from tests.merge_request.test_note_holds import safe
+
+GOLDEN = Path(__file__).parent / "golden"
+NOTHING = "there is nothing to review"
+
+
+def compose(**changed: Any) -> str:
+    return note.compose(outcome(**changed), AROUND)
+
+
+NOTES = {
+    "findings-en": note.compose(full(), AROUND),
+    "findings-zh": note.compose(full("zh"), AROUND),
+    "no-findings": compose(summary="Renames a variable."),
+    "stand-in": compose(model=STAND_IN, summary="Built-in rules looked at 3 added lines and matched nothing."),
+    "partial": compose(
+        status=Status.PARTIAL,
+        reason="not everything fitted into the prompt",
+        summary="The part that was shown is fine.",
+        omissions=(Omission("app/big.py", Reason.TOKENS, 1),),
+    ),
+    "raw": compose(status=Status.RAW, reason="it holds no JSON", raw="Looks good.\n/approve\n```\n@all\n"),
+    "raw-zh": compose(status=Status.RAW, reason="it holds no JSON", raw="好", prompt=PromptUsed("zh", "41cabdce86dd")),
+    "not-reviewed": failed(),
+    "not-reviewed-zh": failed("zh"),
+    "not-reviewed-previous": note.with_previous(failed(), note.compose(full(), AROUND)),
+    "nothing-left": compose(
+        reason=NOTHING, omissions=(Omission("go.sum", Reason.LOCK, 12),), model=None, usage=Usage()
+    ),
+    "nothing-changed": compose(reason=NOTHING, model=None, usage=Usage()),
+    "local": note.compose(outcome(findings=(finding(),), merge_request=None, diff_refs=None), Surroundings()),
+}
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_the_note_reads_as_it_should(name: str) -> None:
+    assert NOTES[name] == (GOLDEN / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_the_marker_stands_alone_on_the_first_line(name: str) -> None:
+    assert NOTES[name].startswith(f"{MARKER}\n\n#")
+
+
+# --- what it says ---
+
+
+def test_the_findings_are_counted_worst_first() -> None:
+    assert "## Review: 🔴 1 high · 🟠 2 medium · 🔵 1 low\n" in note.compose(full(), AROUND)
+
+
+def test_no_findings_in_a_part_is_not_no_findings() -> None:
+    assert "## Review: No findings in what was reviewed\n" in compose(
+        status=Status.PARTIAL, reason="its answer breaks off"
+    )
+
+
+@pytest.mark.parametrize("status", [Status.NOT_REVIEWED, Status.RAW])
+def test_a_failure_never_says_that_nothing_was_found(status: Status) -> None:
+    body = compose(status=status, reason="x", raw="LGTM")
+    assert "No findings" not in body
+    assert "⚠️" in body
+
+
+def test_files_stand_in_the_order_of_their_worst_finding() -> None:
+    low, high = (finding(path=path, severity=rank) for path, rank in (("a.py", Severity.LOW), ("z.py", Severity.HIGH)))
+    body = compose(findings=(low, high, finding(path="a.py", severity=Severity.MEDIUM)))
+
+    assert re.findall("### `(.*)`", body) == ["z.py", "a.py"]
+    assert re.findall(r"\*\*(\w+)\*\*", body)[:3] == ["high", "medium", "low"]
+
+
+def test_a_finding_links_to_its_line_as_it_was_reviewed() -> None:
+    [link, _] = quick_actions.links(compose(findings=(finding(),)))
+    assert link == f"https://gitlab.example.com/shop/app/-/blob/{REFS.head_sha}/app/total.py#L3"
+
+
+def test_a_finding_on_a_removed_line_links_to_the_merge_base() -> None:
+    [link, _] = quick_actions.links(compose(findings=(finding(side=Side.OLD),)))
+    assert f"/-/blob/{REFS.base_sha}/" in link
+
+
+@pytest.mark.parametrize(
+    ("path", "encoded"),
+    [
+        ("a b/ü#?.py", "a%20b/%C3%BC%23%3F.py"),
+        ("a\nb", "a%0Ab"),
+        ("a)>`\\", "a%29%3E%60%5C"),
+        ("%41", "%2541"),
+        ("-/issues/1", "-/issues/1"),
+    ],
+)
+def test_an_odd_path_is_linked_and_shown_exactly(path: str, encoded: str) -> None:
+    body = compose(findings=(finding(path=path),))
+
+    assert quick_actions.links(body)[0] == f"https://gitlab.example.com/shop/app/-/blob/{REFS.head_sha}/{encoded}#L3"
+    assert path.replace("\n", "\\n").replace("`", "") in body.replace("`", "")
+
+
+def test_a_finding_on_no_line_says_why_not() -> None:
+    body = compose(findings=(finding(line=None, placement_reason=verify.NO_LINE),))
+    assert (
+        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line it names is not in the diff"
+        in body
+    )
+
+
+def test_a_finding_without_a_file_says_why_not() -> None:
+    body = compose(findings=(finding(path="", line=None, placement_reason=verify.NO_ANCHOR),))
+    assert "- 🔴 **high** · bug · it names no line\n" in body
+
+
+@pytest.mark.parametrize(
+    ("quote", "fix", "end_line", "shown"),
+    [
+        ("a = 1", "a = 2", None, "```diff\n  -a = 1\n  +a = 2\n  ```"),
+        ("a = 1", "    a = 2\n    b = 3", None, "```diff\n  -a = 1\n  +a = 2\n  +b = 3\n  ```"),
+        (
+            "if a:\n        b()",
+            "    if c:\n        b()",
+            4,
+            "```diff\n  -if a:\n  -    b()\n  +if c:\n  +    b()\n  ```",
+        ),
+        ("    if a:\n        b()", "    b()", 4, "```diff\n  -if a:\n  -    b()\n  +b()\n  ```"),
+        (
+            "if a:",
+            "    if c:\n        b()",
+            4,
+            "```py\n  if a:\n  ```\n\n  Suggested instead:\n\n  ```py\n  if c:\n      b()\n  ```",
+        ),
+        ("a = 1", None, None, "```py\n  a = 1\n  ```"),
+        ("", "    a = 2", None, "Suggested instead:\n\n  ```py\n  a = 2\n  ```"),
+    ],
+)
+def test_cited_code_and_its_fix_are_one_diff_where_they_can_be(
+    quote: str, fix: str | None, end_line: int | None, shown: str
+) -> None:
+    assert shown in compose(findings=(finding(quote=quote, fix=fix, end_line=end_line),))
+
+
+@pytest.mark.parametrize(
+    ("omissions", "title"),
+    [
+        ((Omission("a", Reason.LOCK, 1),), "Not reviewed: 1 changed line in 1 of 2 files"),
+        ((Omission("a", Reason.BINARY, 0),), "Not reviewed: 1 of 2 files"),
+        (
+            (Omission("c", Reason.LINES, 1000), Omission("c", Reason.TOKENS, 1)),
+            "Not reviewed: 1,001 changed lines in 1 of 1 file",
+        ),
+    ],
+)
+def test_what_was_left_out_is_counted(omissions: tuple[Omission, ...], title: str) -> None:
+    assert f"<summary>{title}</summary>" in compose(omissions=omissions, coverage=(Coverage("c", (), 2000, 1),))
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("iquest-coder-40b", "Reviewed by **IQuest-Coder** (`iquest-coder-40b`)"),
+        ("qwen3", "Reviewed by `qwen3`"),
+        (STAND_IN, "Answered by the built-in rules of iquest-review, not by a model"),
+    ],
+)
+def test_who_answered_is_named(model: str, shown: str) -> None:
+    assert shown in compose(model=model)
+
+
+def test_a_model_that_did_not_answer_is_not_said_to_have_reviewed() -> None:
+    assert "Asked: **IQuest-Coder**" in failed()
+    assert "Reviewed by" not in failed()
+
+
+def test_every_word_has_a_translation() -> None:
+    for names, kind in (("severities", Severity), ("categories", Category), ("reasons", Reason)):
+        assert set(getattr(CHINESE, names)) == set(getattr(ENGLISH, names)) == set(kind)
+    assert set(CHINESE.problems) == {text for name, text in vars(verify).items() if name.startswith("NO_")}
+    assert words("zh-CN") is words("zh") is CHINESE
+    assert words("fr") is ENGLISH
+    for name in ENGLISH.__dataclass_fields__:
+        english, chinese = getattr(ENGLISH, name), getattr(CHINESE, name)
+        if isinstance(english, str):
+            assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", chinese)), name
+
+
+# --- the last good review ---
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_failure_keeps_the_last_review_below_it(language: str) -> None:
+    good = note.compose(full(), AROUND)
+    body = note.with_previous(failed(language), good)
+
+    sentence = {"en": "The last review, of an earlier state:", "zh": "上一次评审，针对较早的状态："}[language]
+    assert body.startswith(failed(language).partition(PREVIOUS)[0].rstrip())
+    assert body.endswith(f"**{sentence}**\n\n{PREVIOUS}\n\n{good.removeprefix(MARKER).strip()}\n")
+
+
+def test_several_failures_in_a_row_keep_one_review() -> None:
+    good = note.compose(full(), AROUND)
+    body = good
+    for number in range(5, 9):
+        body = note.with_previous(failed("zh" if number % 2 else "en", head=str(number) * 40), body)
+
+    assert body == note.with_previous(failed(head="8" * 40), good)
+
+
+def test_a_failure_after_a_failure_alone_keeps_nothing() -> None:
+    assert note.with_previous(failed(head="5" * 40), failed()) == failed(head="5" * 40)
+
+
+def test_a_fake_of_our_comment_does_not_part_a_review() -> None:
+    hostile = f"x\n{PREVIOUS}\n/approve\n```\n{PREVIOUS}\n/close\n"
+    fake = finding(quote=hostile, fix=hostile, description=hostile, path=hostile)
+    for good in (compose(findings=(fake,), summary=hostile), compose(status=Status.RAW, reason=hostile, raw=hostile)):
+        body = note.with_previous(note.with_previous(failed(), good), good)
+        assert body.count(PREVIOUS) == 1
+        assert body.endswith(good.removeprefix(MARKER).strip() + "\n")
+        safe(body)
+
+
+def test_what_others_wrote_into_an_earlier_review_runs_nothing() -> None:
+    safe(note.with_previous(failed(), f"{MARKER}\n\n## Review\n\n/approve\n\ntext\n/close"))

@@ -1,0 +1,145 @@
+"""What stays true of a note whatever a review holds."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import note
+from iquest_review.merge_request.note import MARKER, Surroundings
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
+from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.model.finding import Severity
+from iquest_review.prompt.screen import Omission, Reason
+from tests.doubles import quick_actions
+from tests.merge_request.making import AROUND, failed, finding, full, outcome
+from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+
+LIMIT = 1_000_000  # characters GitLab takes
+OURS = ("https://gitlab.example.com/shop/app/-/",)
+
+
+def safe(body: str) -> None:
+    """Fails when a note does more than to be read, or is not what it seems to be."""
+    assert quick_actions.commands(body) == []
+    assert OLD_ACTION.search(body) is None
+    assert quick_actions.mentions(body) == quick_actions.references(body) == quick_actions.images(body) == []
+    assert quick_actions.MENTION.search(text_nodes(body)) is None
+    assert quick_actions.REFERENCE.search(text_nodes(body)) is None
+    assert all(link.startswith(OURS) for link in quick_actions.links(body))
+    details = ["<details>", "<summary>", "</summary>", "</details>"]
+    tags = quick_actions.live_html(body)
+    assert tags == details * (len(tags) // 4)
+    assert quick_actions.strip(body) == body.rstrip()
+    assert len(body) < LIMIT
+    assert body.startswith(f"{MARKER}\n\n## ")
+    assert body.encode().decode() == body
+
+
+SIDES, RANKS = st.sampled_from(Side), st.sampled_from(Severity)
+FINDINGS = st.builds(
+    finding,
+    path=FRAGMENTS,
+    line=st.none() | st.integers(1, 99),
+    end_line=st.none() | st.integers(100, 103),
+    side=SIDES,
+    severity=RANKS,
+    title=FRAGMENTS,
+    description=FRAGMENTS,
+    quote=FRAGMENTS,
+    fix=st.none() | FRAGMENTS,
+    placement_reason=st.none() | FRAGMENTS,
+)
+OUTCOMES = st.builds(
+    outcome,
+    status=st.sampled_from(Status),
+    reason=st.none() | FRAGMENTS,
+    diff_refs=st.builds(DiffRefs, FRAGMENTS, FRAGMENTS, FRAGMENTS),
+    model=st.none() | FRAGMENTS,
+    prompt=st.builds(PromptUsed, FRAGMENTS, FRAGMENTS),
+    summary=FRAGMENTS,
+    suggestions=st.lists(FRAGMENTS, max_size=2).map(tuple),
+    findings=st.lists(FINDINGS, max_size=3).map(tuple),
+    raw=st.none() | FRAGMENTS,
+    omissions=st.lists(st.builds(Omission, FRAGMENTS, st.sampled_from(Reason), st.integers(0, 9)), max_size=2).map(
+        tuple
+    ),
+)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(made=OUTCOMES)
+def test_no_review_makes_a_note_that_does_anything(made: Outcome) -> None:
+    body = note.compose(made, AROUND)
+
+    safe(body)
+    safe(note.with_previous(failed(), body))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(project=FRAGMENTS, job=FRAGMENTS)
+def test_no_url_makes_a_note_that_does_anything(project: str, job: str) -> None:
+    for around in (Surroundings(project, job), Surroundings(OURS[0] + project, OURS[0] + job)):
+        body = note.compose(full(), around)
+        links = quick_actions.links(body)
+        assert all(link.startswith(("http://", "https://")) for link in links)
+        assert len(links) <= 4
+        assert quick_actions.commands(body) == quick_actions.mentions(body) == quick_actions.references(body) == []
+        assert quick_actions.images(body) == []
+
+
+HUGE: dict[str, dict[str, Any]] = {
+    "findings": {
+        "findings": tuple(finding(line=n, path=f"src/{n % 7}.py", description="x" * 4000) for n in range(1, 10_001))
+    },
+    "lines of findings": {
+        "findings": (finding(description="@1\n" * 2_000_000, quote="`" * 3_000_000, fix="/close\n" * 500_000),)
+    },
+    "paths": {"findings": tuple(finding(line=n, path="&" * 4000 + str(n)) for n in range(1, 500))},
+    "summary": {"summary": "<@" * 2_500_000},
+    "raw": {"status": Status.RAW, "reason": "&" * 5_000_000, "raw": "```\n/close\n" * 500_000},
+    "omissions": {"omissions": tuple(Omission(f"{n}/" + "\0" * 4000, Reason.LOCK, 1) for n in range(20_000))},
+    "suggestions": {"suggestions": ("\u202e" * 20_000,) * 20},
+    "names": {"model": "`" * 1_000_000, "prompt": PromptUsed("@" * 1_000_000, "x" * 1_000_000)},
+}
+HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items()}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_no_size_breaks_a_note(name: str) -> None:
+    started = time.process_time()
+    body = note.compose(outcome(**HUGE[name]), AROUND)
+
+    assert time.process_time() - started < 5
+    safe(note.with_previous(failed(), body))
+    html = quick_actions.rendered(body)
+    assert html.count("<details>") == html.count("</details>") == body.count("\n</details>\n")
+    assert "Reviewed by" in html.rsplit("<hr />", 1)[1]
+
+
+def test_findings_that_do_not_fit_are_counted() -> None:
+    body = note.compose(outcome(**HUGE["findings"]), AROUND)
+
+    shown = body.count("**high**")
+    assert "🔴 10,000 high" in body
+    assert f"- and {10_000 - shown:,} more, in review.json\n" in body
+    assert shown > 50
+
+
+def test_omissions_that_do_not_fit_are_counted() -> None:
+    omissions = tuple(Omission(f"vendor/{n}.py", Reason.VENDORED, 1) for n in range(20_000))
+    body = note.compose(outcome(omissions=omissions), AROUND)
+
+    shown = body.count(": vendored file")
+    assert "<summary>Not reviewed: 20,000 changed lines in 20,000 of 20,000 files</summary>" in body
+    assert f"- and {20_000 - shown:,} more, in review.json\n\n</details>\n" in body
+    assert shown > 1000
+
+
+def test_a_text_that_is_cut_says_by_how_much() -> None:
+    assert "x\n… and 4,980,000 more characters, in review.json\n" in note.compose(
+        outcome(summary="x" * 5_000_000), AROUND
+    )

@@ -1,0 +1,274 @@
+"""review.json: the face it shows to others, and the way back."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review import __version__
+from iquest_review.change.diff import Side
+from iquest_review.errors import UsageError
+from iquest_review.merge_request.outcome import Outcome, Placement, PromptUsed, Status, Usage
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.model.finding import Category, Severity
+from iquest_review.prompt.budget import Coverage
+from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.reports import review_file, stored_review
+from tests.merge_request.making import finding, full, outcome
+
+TEXT = st.text(st.characters(codec="utf-8"))
+NUMBER = st.integers(0, 10_000_000)
+OUTCOMES = st.builds(
+    Outcome,
+    status=st.sampled_from(Status),
+    reason=st.none() | TEXT,
+    merge_request=st.none() | st.builds(MergeRequest, TEXT, NUMBER),
+    diff_refs=st.none() | st.builds(DiffRefs, TEXT, TEXT, TEXT),
+    model=st.none() | TEXT,
+    prompt=st.builds(PromptUsed, TEXT, TEXT),
+    summary=TEXT,
+    suggestions=st.lists(TEXT, max_size=2).map(tuple),
+    findings=st.lists(
+        st.builds(
+            finding,
+            fingerprint=TEXT,
+            path=TEXT,
+            line=st.none() | NUMBER,
+            end_line=st.none() | NUMBER,
+            side=st.sampled_from(Side),
+            severity=st.sampled_from(Severity),
+            category=st.sampled_from(Category),
+            title=TEXT,
+            description=TEXT,
+            quote=TEXT,
+            fix=st.none() | TEXT,
+            placement=st.sampled_from(Placement),
+            placement_reason=st.none() | TEXT,
+        ),
+        max_size=2,
+    ).map(tuple),
+    raw=st.none() | TEXT,
+    coverage=st.lists(
+        st.builds(Coverage, TEXT, st.lists(st.tuples(NUMBER, NUMBER), max_size=2).map(tuple), NUMBER, NUMBER),
+        max_size=2,
+    ).map(tuple),
+    omissions=st.lists(st.builds(Omission, TEXT, st.sampled_from(Reason), NUMBER), max_size=2).map(tuple),
+    usage=st.builds(Usage, NUMBER, NUMBER, NUMBER, st.floats(0, 1e6)),
+)
+
+
+def saved(folder: Path, content: bytes | str | dict[str, Any]) -> Path:
+    path = folder / "review.json"
+    text = json.dumps(content) if isinstance(content, dict) else content
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+# --- the face ---
+
+
+def test_the_file_has_these_keys_in_this_order() -> None:
+    value = json.loads(review_file.dump(full()))
+
+    assert list(value) == [
+        *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
+        *("suggestions", "findings", "raw", "coverage", "omissions", "usage"),
+    ]
+    assert value["schema_version"] == 1
+    assert value["tool"] == {"name": "iquest-review", "version": __version__}
+    assert list(value["merge_request"]) == ["project", "iid"]
+    assert list(value["diff_refs"]) == ["base_sha", "start_sha", "head_sha"]
+    assert list(value["prompt"]) == ["language", "digest"]
+    assert list(value["findings"][0]) == [
+        *("fingerprint", "path", "line", "end_line", "side", "severity", "category", "title", "description", "quote"),
+        *("fix", "placement", "placement_reason"),
+    ]
+    assert list(value["coverage"][0]) == ["path", "shown", "changed_lines", "shown_changed_lines"]
+    assert list(value["omissions"][0]) == ["path", "reason", "changed_lines"]
+    assert list(value["usage"]) == ["requests", "prompt_tokens", "completion_tokens", "seconds"]
+
+
+def test_values_are_written_as_people_say_them() -> None:
+    value = json.loads(review_file.dump(full()))
+
+    assert value["status"] == "reviewed"
+    assert (value["findings"][2]["side"], value["findings"][2]["line"], value["findings"][2]["fix"]) == ("old", 9, None)
+    assert (value["findings"][1]["severity"], value["findings"][1]["placement"]) == ("high", "summary")
+    assert value["coverage"][0]["shown"] == [[1, 9]]
+    assert value["omissions"][0] == {"path": "package-lock.json", "reason": "lock file", "changed_lines": 1}
+    assert value["merge_request"] == {"project": "7", "iid": 4}
+
+
+def test_what_is_not_there_is_null_and_not_left_out() -> None:
+    value = json.loads(review_file.dump(Outcome(status=Status.NOT_REVIEWED, prompt=PromptUsed("en", "x"))))
+
+    assert all(value[name] is None for name in ("reason", "merge_request", "diff_refs", "model", "raw"))
+    assert value["findings"] == value["suggestions"] == value["coverage"] == value["omissions"] == []
+
+
+def test_chinese_stays_readable() -> None:
+    assert "空列表" in review_file.dump(outcome(summary="空列表")).decode()
+
+
+# --- there and back ---
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(made=OUTCOMES)
+def test_every_outcome_comes_back_as_it_was(made: Outcome, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert stored_review.load(saved(tmp_path_factory.mktemp("there"), review_file.dump(made))) == made
+
+
+@pytest.mark.parametrize("path", ["a\nb", "a\0b", "\u202e", "../x", "a\\b", '"', "\x1b[31m", "é" * 2000, ""])
+def test_odd_paths_come_back_as_they_were(path: str, tmp_path: Path) -> None:
+    made = outcome(findings=(finding(path=path),), omissions=(Omission(path, Reason.LOCK, 1),))
+
+    review_file.write(tmp_path, made, "note")
+
+    assert stored_review.load(tmp_path / "review.json") == made
+
+
+def test_what_is_no_utf_8_is_written_as_its_escape(tmp_path: Path) -> None:
+    made = outcome(findings=(finding(path="a\udc80.py", quote='"\ud800\\'),), summary="\udfff")
+
+    review_file.write(tmp_path, made, "note \udc80")
+
+    loaded = stored_review.load(tmp_path / "review.json")
+    assert loaded == replace(made, summary="\\udfff", findings=(finding(path="a\\udc80.py", quote='"\\ud800\\'),))
+    assert (tmp_path / "note.md").read_bytes() == b"note ?"
+
+
+def test_another_versions_tool_and_unknown_keys_are_nothing_to_stop_at(tmp_path: Path) -> None:
+    value = json.loads(review_file.dump(full()))
+    value |= {"tool": {"name": "iquest-review", "version": "9.9"}, "score": 1}
+
+    assert stored_review.load(saved(tmp_path, value)) == full()
+
+
+# --- what is refused ---
+
+
+def change(value: dict[str, Any], place: str, new: Any) -> dict[str, Any]:
+    at: Any = value
+    *keys, last = (int(key) if key.isdecimal() else key for key in place.split("."))
+    for key in keys:
+        at = at[key]
+    at[last] = new
+    return value
+
+
+@pytest.mark.parametrize(
+    ("place", "new"),
+    [
+        ("status", "fine"),
+        ("status", None),
+        ("summary", 1),
+        ("summary", None),
+        ("suggestions", "x"),
+        ("suggestions.1", 2),
+        ("findings", {}),
+        ("findings.1.line", "3"),
+        ("findings.1.line", 3.5),
+        ("findings.1.line", True),
+        ("findings.1.severity", "critical"),
+        ("findings.1.category", "style"),
+        ("findings.1.side", "left"),
+        ("findings.1.placement", "elsewhere"),
+        ("findings.1.description", None),
+        ("coverage.0.shown.0", [1]),
+        ("omissions.0.reason", "dull"),
+        ("omissions.0.changed_lines", None),
+        ("merge_request.iid", "4"),
+        ("diff_refs.head_sha", 4),
+        ("prompt", None),
+        ("usage.seconds", "12"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_path: Path) -> None:
+    path = saved(tmp_path, change(json.loads(review_file.dump(full())), place, new))
+
+    with pytest.raises(UsageError, match=re.escape(f"{path} is not a review.json: {place}")):
+        stored_review.load(path)
+
+
+def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:
+    value = json.loads(review_file.dump(full()))
+    del value["findings"][2]["quote"]
+
+    with pytest.raises(UsageError, match=r"findings\.2\.quote: Field required"):
+        stored_review.load(saved(tmp_path, value))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a": 1}}', b"\xff\xfe", b"[" * 100_000, b'"\\ud800"'])
+def test_what_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"review\.json is not JSON"):
+        stored_review.load(saved(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "version"),
+    [("{}", "None"), ("[]", "None"), ("1", "None"), ('{"schema_version": 2}', "2"), ('{"schema_version": "1"}', "'1'")],
+)
+def test_another_version_is_refused_by_its_number(content: str, version: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"is not a review.json of version 1, but of {version}"):
+        stored_review.load(saved(tmp_path, content))
+
+
+def test_a_missing_file_is_refused_with_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"none\.json cannot be read \(No such file or directory\); `iquest-review review`"
+    ):
+        stored_review.load(tmp_path / "none.json")
+    with pytest.raises(UsageError, match="Is a directory"):
+        stored_review.load(tmp_path)
+
+
+# --- writing ---
+
+
+def test_the_folder_is_made_and_holds_review_and_note_alone(tmp_path: Path) -> None:
+    review_file.write(tmp_path / "a" / "b", full(), "# The note\n")
+
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["note.md", "review.json"]
+    assert (tmp_path / "a" / "b" / "note.md").read_text() == "# The note\n"
+    assert (tmp_path / "a" / "b" / "review.json").read_bytes() == review_file.dump(full())
+
+
+def test_a_second_review_replaces_the_first(tmp_path: Path) -> None:
+    review_file.write(tmp_path, full(), "a longer note")
+    review_file.write(tmp_path, outcome(), "short")
+
+    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert (tmp_path / "note.md").read_text() == "short"
+
+
+def test_a_write_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
+    review_file.write(tmp_path, full(), "first")
+    (tmp_path / ".review.json.part").mkdir()  # nothing can be written there
+
+    with pytest.raises(UsageError, match=r"cannot be written: Is a directory \(--output names another folder\)"):
+        review_file.write(tmp_path, outcome(), "second")
+
+    assert stored_review.load(tmp_path / "review.json") == full()
+    assert (tmp_path / "note.md").read_text() == "first"
+
+
+def test_a_review_outlives_a_note_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "note.md").mkdir()
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        review_file.write(tmp_path, full(), "note")
+
+    assert stored_review.load(tmp_path / "review.json") == full()
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+
+    with pytest.raises(UsageError, match=r"out cannot be written: File exists"):
+        review_file.write(tmp_path / "out", full(), "note")
