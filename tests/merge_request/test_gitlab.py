@@ -1,0 +1,282 @@
+"""The adapter against a GitLab that keeps GitLab's rules."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from iquest_review.change.intent import Intent
+from iquest_review.errors import GitLabError
+from iquest_review.merge_request import note
+from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
+from iquest_review.merge_request.note import MARKER
+from iquest_review.merge_request.plan import Action, Create, Leave, Update, Wanted
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from tests.doubles.gitlab import GitLabDouble
+from tests.doubles.gitlab_checkout import Checkout
+from tests.merge_request.connecting import (
+    BODY,
+    IID,
+    NOTES,
+    OTHER,
+    PATH,
+    PROJECT,
+    REFS,
+    TOKEN,
+    Recorder,
+    Waits,
+    asked,
+    connect,
+    stored,
+)
+from tests.merge_request.making import AROUND, failed, full
+
+# --- the facts ---
+
+
+def test_the_facts_are_what_gitlab_says(waits: Waits) -> None:
+    with GitLabDouble() as server:
+        server.add_user("reviewer", token=TOKEN)
+        server.add_project(PROJECT, PATH)
+        server.add_merge_request(
+            *(PROJECT, IID),
+            title="Draft: Average",
+            description="As asked.\n\n/close",
+            labels=["bug", "two words"],
+            draft=True,
+            diff_refs=REFS,
+            source_branch="feature/x",
+            target_branch="release",
+        )
+        facts = connect(server, waits).facts()
+
+    assert facts.merge_request == MergeRequest("7", IID)
+    assert facts.refs == DiffRefs("1" * 40, "2" * 40, "3" * 40)
+    assert facts.intent == Intent(
+        "Draft: Average", "As asked.\n\n/close", ("bug", "two words"), "feature/x", "release", True
+    )
+    assert (facts.state, facts.source_is_fork) == ("opened", False)
+    assert facts.project_url == "https://gitlab.example.com/group/app"
+
+
+@pytest.mark.parametrize("state", ["opened", "closed", "merged", "locked"])
+def test_a_merge_request_in_any_state_has_facts(server: GitLabDouble, waits: Waits, state: str) -> None:
+    server.add_merge_request(PROJECT, 9, state=state, diff_refs=REFS)
+    assert connect(server, waits, iid=9).facts().state == state
+
+
+def test_a_source_branch_in_another_project_is_a_forks(server: GitLabDouble, waits: Waits) -> None:
+    server.add_merge_request(PROJECT, 9, source_project=8, diff_refs=REFS)
+    assert connect(server, waits, iid=9).facts().source_is_fork
+
+
+def test_what_gitlab_leaves_null_is_empty(server: GitLabDouble, gitlab: GitLab) -> None:
+    refs = {"base_sha": "a", "start_sha": "b", "head_sha": "c"}
+    answer = {"title": "x", "description": None, "web_url": None, "diff_refs": refs}
+    server.fail("GET", "merge_requests/4$", status=200, body=answer)
+
+    facts = gitlab.facts()
+
+    assert (facts.intent, facts.project_url) == (Intent(title="x"), "")
+
+
+@pytest.mark.parametrize("polls", [1, 3, DIFF_REFS_POLLS - 1])
+def test_a_diff_that_is_not_there_yet_is_waited_for(server: GitLabDouble, waits: Waits, polls: int) -> None:
+    server.add_merge_request(PROJECT, 9, diff_refs=REFS, diff_refs_after=polls)
+
+    assert connect(server, waits, iid=9).facts().refs.head_sha == "3" * 40
+    assert len(waits) == polls
+    assert waits[0] == 1
+
+
+def test_a_diff_that_does_not_come_is_not_waited_for_for_ever(server: GitLabDouble, waits: Waits) -> None:
+    server.add_merge_request(PROJECT, 9, diff_refs=REFS, diff_refs_after=1000)
+
+    with pytest.raises(GitLabError, match="has not made the diff of 7!9 yet; run the job again in a minute"):
+        connect(server, waits, iid=9).facts()
+
+    assert len(server.requests) == DIFF_REFS_POLLS
+    assert 20 < sum(waits) < 60
+
+
+def test_half_the_commits_are_none(server: GitLabDouble, gitlab: GitLab) -> None:
+    half = {"diff_refs": {"base_sha": None, "start_sha": "b", "head_sha": "c"}}
+    server.fail("GET", "merge_requests/4$", status=200, body=half, times=2)
+
+    assert gitlab.facts().refs.base_sha == "1" * 40
+
+
+@pytest.mark.parametrize(
+    ("project", "sent"),
+    [
+        ("group/sub/app", "group%2Fsub%2Fapp"),
+        ("a b/ü+ö/x.y", "a%20b%2F%C3%BC%2B%C3%B6%2Fx.y"),
+        ("a?b#c/d%2F", "a%3Fb%23c%2Fd%252F"),
+    ],
+)
+def test_a_project_may_be_named_by_any_path(server: GitLabDouble, waits: Waits, project: str, sent: str) -> None:
+    server.add_project(70, project)
+    server.add_merge_request(70, 1, diff_refs=REFS)
+
+    facts = connect(server, waits, project=project, iid=1).facts()
+
+    assert facts.merge_request == MergeRequest(project, 1)
+    assert server.requests[0].path == f"/api/v4/projects/{sent}/merge_requests/1"
+
+
+@pytest.mark.parametrize("url", ["{}/api/v4", "{}/api/v4/", "{}"])
+def test_the_api_is_found_by_any_spelling_of_its_url(server: GitLabDouble, waits: Waits, url: str) -> None:
+    GitLab(url.format(server.url), TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    assert asked(server) == ["GET /projects/7/merge_requests/4"]
+
+
+def test_a_gitlab_below_a_path_keeps_it(server: GitLabDouble, waits: Waits) -> None:
+    with pytest.raises(GitLabError):
+        GitLab(f"{server.url}/gitlab/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    assert server.requests[0].path == "/gitlab/api/v4/projects/7/merge_requests/4"
+
+
+# --- diff and files ---
+
+
+def test_the_raw_diff_is_bytes_as_they_are(server: GitLabDouble, waits: Waits) -> None:
+    server.add_merge_request(PROJECT, 9, diff_refs=REFS, raw_diff=b"diff --git a/x b/x\n+\xff\r\n")
+    assert connect(server, waits, iid=9).raw_diff() == b"diff --git a/x b/x\n+\xff\r\n"
+
+
+def test_an_older_gitlab_gives_no_raw_diff_and_the_cure_is_a_clone(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.instance.raw_diffs = False
+    with pytest.raises(GitLabError, match=r"came with 17\.9\); run inside a clone of the project") as caught:
+        gitlab.raw_diff()
+    assert caught.value.status == 404
+
+
+def test_a_file_is_read_at_its_commit(server: GitLabDouble, waits: Waits, tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    first = checkout.commit({".iquest-review.yml": "max_lines: 1\n", "a b/ü.txt": b"\xff"})
+    second = checkout.commit({".iquest-review.yml": None})
+    server.add_project(70, "group/other", checkout.path)
+    gitlab = connect(server, waits, project="70")
+
+    assert gitlab.file(".iquest-review.yml", first) == b"max_lines: 1\n"
+    assert gitlab.file("a b/ü.txt", first) == b"\xff"
+    assert gitlab.file(".iquest-review.yml", second) is None
+    assert gitlab.file(".iquest-review.yml", "0" * 40) is None
+
+
+def test_a_file_the_token_may_not_read_is_none(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "/files/", status=403, body={"message": "403 Forbidden"})
+    assert gitlab.file("x", "main") is None
+
+
+def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "/files/", status=500, times=99)
+    with pytest.raises(GitLabError, match="500"):
+        gitlab.file("x", "main")
+
+
+# --- the note ---
+
+
+def test_a_first_review_posts_one_note_in_four_requests(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.facts()
+
+    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
+
+    assert stored(server) == [BODY.rstrip()]
+    merge_request = "/projects/7/merge_requests/4"
+    assert asked(server) == [
+        f"GET {merge_request}",
+        "GET /user",
+        f"GET {merge_request}/notes",
+        f"POST {merge_request}/notes",
+    ]
+
+
+def test_a_second_review_updates_the_note_in_place(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.publish(Wanted(BODY))
+    [first] = server.notes(PROJECT, IID)
+
+    assert gitlab.publish(Wanted(OTHER)) == Update(first["id"], OTHER)
+
+    assert stored(server) == [OTHER.rstrip()]
+    assert server.notes(PROJECT, IID)[0]["id"] == first["id"]
+
+
+def test_the_same_review_again_writes_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.publish(Wanted(BODY))
+    before = len(server.requests)
+
+    assert gitlab.publish(Wanted(BODY)) == Leave()
+    assert {request.method for request in server.requests[before:]} == {"GET"}
+
+
+def test_notes_of_others_stay_as_they_are(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.add_note(PROJECT, IID, OTHER)
+    server.add_note(PROJECT, IID, f"> {MARKER}", author="reviewer")
+
+    gitlab.publish(Wanted(BODY))
+
+    assert stored(server) == [OTHER.rstrip(), f"> {MARKER}", BODY.rstrip()]
+
+
+def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: GitLab) -> None:
+    for body in (note.compose(full(), AROUND), note.compose(full("zh"), AROUND)):
+        gitlab.publish(Wanted(body))
+        assert stored(server) == [body.rstrip()]
+    gitlab.publish(Wanted(failed(), failure=True))
+    assert stored(server) == [note.with_previous(failed(), body).rstrip()]
+    assert server.executed == []
+
+
+@pytest.mark.parametrize("unreadable", [0, 150])
+def test_the_note_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab, unreadable: int) -> None:
+    for number in range(219):
+        server.add_note(PROJECT, IID, f"note {number}", readable=number >= unreadable, system=number % 2 == 0)
+    gitlab.publish(Wanted(BODY))
+    for number in range(20):
+        server.add_note(PROJECT, IID, f"later {number}")
+
+    assert isinstance(gitlab.publish(Wanted(OTHER)), Update)
+
+    assert sum(body.startswith(MARKER) for body in stored(server)) == 1
+    pages = [
+        request.query["page"] for request in server.requests if request.method == "GET" and "page" in request.query
+    ]
+    assert pages == ["1", "2", "3"] * 2
+
+
+def test_the_pages_of_another_host_are_not_followed(server: GitLabDouble, gitlab: GitLab, recorder: Recorder) -> None:
+    link = f'<{recorder.url}/api/v4/projects/7/merge_requests/4/notes?page=2>; rel="next"'
+    headers = {"X-Next-Page": "2", "Link": link, "Content-Type": "application/json"}
+    server.fail("GET", NOTES, status=200, body=b"[]", headers=headers)
+
+    gitlab.publish(Wanted(BODY))
+
+    assert recorder.calls == []
+    assert stored(server) == [BODY.rstrip()]
+
+
+def test_a_note_that_somebody_deletes_meanwhile_is_made_again(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.publish(Wanted(BODY))
+    listed = server.notes(PROJECT, IID)
+    server.merge_request(PROJECT, IID).discussions.clear()
+    server.fail("GET", NOTES, status=200, body=json.dumps(listed), headers={"Content-Type": "application/json"})
+
+    assert gitlab.publish(Wanted(OTHER)) == Create(OTHER)
+    assert stored(server) == [OTHER.rstrip()]
+
+
+def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.publish(Wanted(BODY))
+    server.fail("PUT", "/notes/", status=404, body={"message": "404 Not found"}, times=99)
+
+    with pytest.raises(GitLabError, match="the note of 7!4 does not stay"):
+        gitlab.publish(Wanted(OTHER))
+
+    assert sum(request.method == "PUT" for request in server.requests) == ATTEMPTS
+
+
+def test_actions_are_told(gitlab: GitLab) -> None:
+    done: list[Action] = [gitlab.publish(Wanted(BODY, idle=idle)) for idle in (True, False, True)]
+    assert done == [Leave(), Create(BODY), Leave()]

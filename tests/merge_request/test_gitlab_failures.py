@@ -1,0 +1,437 @@
+"""The adapter against a GitLab that breaks as GitLab breaks, or refuses as it refuses."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iquest_review.errors import GitLabError
+from iquest_review.merge_request import note
+from iquest_review.merge_request.gitlab import ATTEMPTS, DEADLINE, GitLab
+from iquest_review.merge_request.note import MARKER
+from iquest_review.merge_request.plan import Create, Update, Wanted
+from iquest_review.merge_request.refs import MergeRequest
+from tests.doubles.gitlab import GitLabDouble
+from tests.merge_request.connecting import (
+    BODY,
+    IID,
+    NOTES,
+    OTHER,
+    PATH,
+    PROJECT,
+    REFS,
+    TOKEN,
+    Recorder,
+    Waits,
+    connect,
+    recording,
+    stored,
+)
+from tests.merge_request.making import AROUND, failed, full
+
+# --- what may pass ---
+
+AFTERWARDS: dict[str, dict[str, Any]] = {
+    "500 but stored": {"status": 500, "after_store": True},
+    "502 but stored": {"status": 502, "after_store": True, "body": "<html>Bad Gateway</html>"},
+    "connection lost after it was stored": {"drop": True, "after_store": True},
+    "connection lost before": {"drop": True},
+    "502": {"status": 502, "body": "<html>Bad Gateway</html>"},
+    "503": {"status": 503},
+    "a lock": {"status": 409, "body": {"message": "409 Conflict: Resource lock"}},
+    "a limit": {"status": 429, "body": "Retry later\n", "headers": {"Retry-After": "3"}},
+}
+
+
+@pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS.keys())
+def test_a_post_that_fails_leaves_exactly_one_note(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]
+) -> None:
+    server.fail("POST", NOTES, **fault)
+
+    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
+
+    assert stored(server) == [BODY.rstrip()]
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS.keys())
+def test_an_update_that_fails_is_made_once(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]
+) -> None:
+    gitlab.publish(Wanted(BODY))
+    server.fail("PUT", "/notes/", **fault)
+
+    assert isinstance(gitlab.publish(Wanted(OTHER)), Update)
+
+    assert stored(server) == [OTHER.rstrip()]
+    assert len(waits) == 1
+
+
+def test_a_failure_that_is_stored_in_spite_of_its_answer_keeps_one_review(server: GitLabDouble, gitlab: GitLab) -> None:
+    good = note.compose(full(), AROUND)
+    gitlab.publish(Wanted(good))
+    server.fail("PUT", "/notes/", status=500, after_store=True)
+
+    gitlab.publish(Wanted(failed(), failure=True))
+
+    assert stored(server) == [note.with_previous(failed(), good).rstrip()]
+
+
+def test_a_note_that_is_stored_at_the_last_attempt_counts(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("POST", NOTES, status=502, times=ATTEMPTS - 1)
+    server.fail("POST", NOTES, status=502, after_store=True)
+
+    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
+    assert stored(server) == [BODY.rstrip()]
+
+
+def test_a_gitlab_that_stays_down_is_given_up(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
+    server.fail("POST", NOTES, status=502, times=99)
+
+    with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:\d+ answered 502") as caught:
+        gitlab.publish(Wanted(BODY))
+
+    assert caught.value.status == 502
+    assert waits == [2, 4, 8, 16, 32][: len(waits)]
+    assert sum(request.method == "POST" for request in server.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 502}, {"status": 503}, {"status": 504}, {"status": 429}, {"drop": True}]
+)
+def test_a_read_is_asked_again(server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]) -> None:
+    server.fail("GET", "", times=ATTEMPTS - 1, **fault)
+
+    assert gitlab.facts().state == "opened"
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_a_read_is_not_asked_for_ever(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
+    server.fail("GET", "", status=503, times=99)
+
+    with pytest.raises(GitLabError, match="answered 503"):
+        gitlab.facts()
+
+    assert len(server.requests) == ATTEMPTS
+    assert waits == sorted(waits)
+    assert sum(waits) < DEADLINE
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422])
+def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int) -> None:
+    server.fail("GET", "", status=status, body={"message": "no"}, times=99)
+
+    with pytest.raises(GitLabError, match=str(status)) as caught:
+        gitlab.facts()
+
+    assert caught.value.status == status
+    assert (len(server.requests), waits) == (1, [])
+
+
+def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
+    with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:9 cannot be reached \(ConnectionError\)"):
+        GitLab("http://127.0.0.1:9/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_a_server_that_does_not_answer_is_told_apart(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab._client.timeout = 0.05
+    server.fail("GET", "", delay=0.15, times=99)
+
+    with pytest.raises(GitLabError, match=r"cannot be reached \(ReadTimeout\)"):
+        gitlab.facts()
+
+
+# --- limits ---
+
+
+def test_the_limit_on_notes_is_waited_for_as_long_as_it_asks(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits
+) -> None:
+    gitlab.facts()
+    server.limits.notes_per_minute = 0
+
+    with pytest.raises(GitLabError, match="429"):
+        gitlab.publish(Wanted(BODY))
+
+    assert waits == [60.0] * ATTEMPTS
+
+
+def test_an_older_limit_on_notes_that_names_no_time_is_given_a_minute(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits
+) -> None:
+    server.limits.notes_per_minute, server.limits.notes_retry_after = 0, False
+
+    with pytest.raises(GitLabError, match="429"):
+        gitlab.publish(Wanted(BODY))
+
+    assert sum(waits[: ATTEMPTS - 1]) >= 60
+
+
+def test_a_limit_that_passes_lets_the_note_through(server: GitLabDouble) -> None:
+    waits: list[float] = []
+    server.limits.notes_per_minute = 0
+
+    def lift(seconds: float) -> None:
+        waits.append(seconds)
+        server.limits.notes_per_minute = 10
+
+    GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=lift).publish(Wanted(BODY))
+
+    assert (stored(server), waits) == ([BODY.rstrip()], [60.0])
+
+
+def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
+    server.limits.requests_per_period = 0
+
+    with pytest.raises(GitLabError, match="answered 429 and asks to come back in 3600 s"):
+        gitlab.facts()
+
+    assert (len(server.requests), waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("0", 0),
+        ("7", 7),
+        ("7.5", 7.5),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 20),
+        ("soon", 20),
+        ("-3", 20),
+        ("nan", 20),
+        ("", 20),
+    ],
+)
+def test_any_retry_after_is_understood(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits, header: str, wait: float
+) -> None:
+    server.fail("GET", "", status=429, body="Retry later\n", headers={"Retry-After": header})
+
+    gitlab.facts()
+
+    assert waits == [wait]
+
+
+# --- refusals, and what helps ---
+
+
+@pytest.mark.parametrize(
+    "because",
+    [
+        "Token is expired. You can either do re-authorization or token refresh.",
+        "Token was revoked. You have to re-authorize.",
+    ],
+)
+def test_a_dead_token_says_so_and_names_the_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
+    server.refuse_token(TOKEN, because)
+    with pytest.raises(GitLabError, match=r"401.*make a project access token: scope api, role Reporter"):
+        gitlab.publish(Wanted(BODY))
+    assert stored(server) == []
+
+
+@pytest.mark.parametrize("token", ["glpat-unknown", "glcbt-job"])
+def test_a_token_of_another_kind_is_refused(server: GitLabDouble, waits: Waits, token: str) -> None:
+    with pytest.raises(GitLabError, match="GitLab refuses the token"):
+        connect(server, waits, token).publish(Wanted(BODY))
+
+
+def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: Waits) -> None:
+    server.add_user("reader", token="glpat-reader", scopes=["read_api"])
+    gitlab = connect(server, waits, "glpat-reader")
+
+    assert gitlab.facts().state == "opened"
+    with pytest.raises(GitLabError, match=r"scope of GITLAB_API_TOKEN is too small .403.: it needs `api`") as caught:
+        gitlab.publish(Wanted(BODY))
+    assert caught.value.status == 403
+
+
+def test_a_guest_of_a_private_project_is_told_that_it_may_not_see_it(server: GitLabDouble, waits: Waits) -> None:
+    server.add_user("guest", token="glpat-guest", role="guest")
+    with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*may not see answers the same"):
+        connect(server, waits, "glpat-guest").facts()
+
+
+def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: Waits) -> None:
+    server.add_project(70, "group/open", public=True)
+    server.add_merge_request(70, 1, diff_refs=REFS, locked=True)
+    server.add_user("outsider", token="glpat-outsider", role="none")
+    with pytest.raises(
+        GitLabError, match=r"may not do this in 70!1 .403.*role Reporter, and a discussion that is not locked"
+    ):
+        connect(server, waits, "glpat-outsider", project="70", iid=1).publish(Wanted(BODY))
+
+
+@pytest.mark.parametrize(("project", "iid"), [("7", 99), ("group/none", IID), ("8", IID)])
+def test_what_is_not_there_is_named(server: GitLabDouble, waits: Waits, project: str, iid: int) -> None:
+    with pytest.raises(GitLabError, match=f"GitLab has no {project}!{iid} .404.*check project and number"):
+        connect(server, waits, project=project, iid=iid).facts()
+
+
+def test_a_project_that_moved_is_not_followed(server: GitLabDouble, waits: Waits) -> None:
+    server.move_project(PROJECT, "group/new")
+    with pytest.raises(GitLabError, match="redirects group/app!4: the project or the server moved") as caught:
+        connect(server, waits, project=PATH).facts()
+    assert (caught.value.status, len(server.requests)) == (301, 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_redirect_takes_the_token_to_another_host(
+    server: GitLabDouble, gitlab: GitLab, recorder: Recorder, status: int, method: str
+) -> None:
+    server.fail(method, "", status=status, headers={"Location": f"{recorder.url}/api/v4/user"}, times=99)
+
+    with pytest.raises(GitLabError, match="redirects"):
+        gitlab.publish(Wanted(BODY))
+
+    assert recorder.calls == []
+    assert stored(server) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_web_page_is_no_answer(server: GitLabDouble, gitlab: GitLab, method: str, status: int) -> None:
+    server.fail(method, "", status=status, body="<!DOCTYPE html><title>Sign in</title>", times=99)
+
+    with pytest.raises(GitLabError, match="answered with a web page: GitLab's API, or a sign-in page"):
+        gitlab.publish(Wanted(BODY))
+
+
+@pytest.mark.parametrize("body", ["", "[", "{}", "[1]", "null", '"x"', '[{"id": 1}]', '{"id": "x"}', "\ufeff{}"])
+def test_an_answer_that_is_not_gitlabs_is_told_as_such(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
+    for pattern in ("/user$", NOTES):
+        server.fail("GET", pattern, status=200, body=body, headers={"Content-Type": "application/json"})
+        with pytest.raises(GitLabError, match="answered something that is not GitLab's API; is CI_API_V4_URL right"):
+            gitlab.publish(Wanted(BODY))
+    assert stored(server) == []
+
+
+def test_a_note_that_is_too_long_is_refused_with_gitlabs_words(server: GitLabDouble, gitlab: GitLab) -> None:
+    for ruby in ("3.3", "3.4"):
+        server.ruby = ruby
+        with pytest.raises(GitLabError, match=r"GitLab answered 400 for 7!4: 400 Bad request - Note .*is too long"):
+            gitlab.publish(Wanted(MARKER + "x" * 1_000_000))
+
+
+def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.limits.notes_per_merge_request = 0
+    with pytest.raises(GitLabError, match="Maximum number of comments exceeded"):
+        gitlab.publish(Wanted(BODY))
+
+
+# --- text that does more than to be read ---
+
+
+@pytest.mark.parametrize("body", ["/close", "/label ~x\n/approve\n"])
+def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
+    with pytest.raises(GitLabError, match=r"ran the note as commands.*report this text as a security problem"):
+        gitlab.publish(Wanted(body))
+
+
+def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
+    with pytest.raises(GitLabError, match="stored another text than was sent"):
+        gitlab.publish(Wanted(f"{BODY}\n/close\n\nmore"))
+    assert server.executed
+
+
+def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.publish(Wanted(BODY))
+    with pytest.raises(GitLabError, match="stored another text than was sent"):
+        gitlab.publish(Wanted(f"{BODY}\n/close\n\nmore"))
+
+
+# --- the token ---
+
+
+def test_the_token_goes_to_gitlab_alone_and_as_private_token(
+    server: GitLabDouble, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login gitlab-ci-token password glcbt-of-netrc\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    gitlab.publish(Wanted(BODY))
+
+    for request in server.requests:
+        assert request.headers["private-token"] == TOKEN
+        assert "authorization" not in request.headers
+        assert "job-token" not in request.headers
+
+
+def test_a_proxy_is_used_where_the_job_has_one(
+    waits: Waits, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", recorder.url)
+    with pytest.raises(GitLabError, match="not GitLab's API"):
+        GitLab("http://gitlab.invalid/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    assert [call["host"] for call in recorder.calls] == ["gitlab.invalid"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500])
+def test_the_token_is_in_no_message(server: GitLabDouble, gitlab: GitLab, status: int) -> None:
+    echo = {"message": f"bad header PRIVATE-TOKEN: {TOKEN}", "error": f"{TOKEN}"}
+    server.fail("*", "", status=status, body=echo, headers={"X-Token": TOKEN}, times=99)
+
+    with pytest.raises(GitLabError) as caught:
+        gitlab.publish(Wanted(BODY))
+
+    assert TOKEN not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_what_gitlab_says_stands_on_one_visible_line(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "", status=400, body={"message": "no\nJob succeeded\x1b[2J" + "x" * 1000})
+
+    with pytest.raises(GitLabError) as caught:
+        gitlab.facts()
+
+    assert "no Job succeeded\\x1b[2Jxxx" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 300
+
+
+# --- certificates ---
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost, signed by itself, with its key next to it."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    try:
+        subprocess.run(
+            [*made.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("no openssl to make a certificate with")
+    return folder / "cert.pem"
+
+
+def secure(server: Recorder, waits: Waits, ca_file: str | None) -> GitLab:
+    url = f"https://localhost:{server.server_address[1]}/api/v4"
+    return GitLab(url, TOKEN, MergeRequest("7", IID), ca_file=ca_file, sleep=waits)
+
+
+def test_an_authority_nobody_knows_names_the_variable(waits: Waits, certificate: Path) -> None:
+    with (
+        recording(certificate) as server,
+        pytest.raises(GitLabError, match="not accepted; CI_SERVER_TLS_CA_FILE names"),
+    ):
+        secure(server, waits, None).facts()
+    assert (server.calls, waits) == ([], [])
+
+
+def test_an_authority_of_ones_own_is_accepted(waits: Waits, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")  # meant for everybody; the file is meant for this job
+    with recording(certificate) as server:
+        assert secure(server, waits, str(certificate)).file("x", "main") == b"[]"
+    assert server.calls[0]["private-token"] == TOKEN
+
+
+def test_a_missing_file_of_certificates_is_named(waits: Waits, certificate: Path) -> None:
+    with recording(certificate) as server, pytest.raises(GitLabError, match=r"/nowhere/ca\.pem.*CI_SERVER_TLS_CA_FILE"):
+        secure(server, waits, "/nowhere/ca.pem").facts()
+    assert (server.calls, waits) == ([], [])
