@@ -151,6 +151,12 @@ def test_an_older_gitlab_gives_no_raw_diff_and_the_cure_is_a_clone(server: GitLa
     assert caught.value.status == 404
 
 
+def test_a_raw_diff_that_fails_is_no_missing_one(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "/raw_diffs", status=403, body={"message": "403 Forbidden"})
+    with pytest.raises(GitLabError, match="may not do this"):
+        gitlab.raw_diff()
+
+
 def test_a_file_is_read_at_its_commit(server: GitLabDouble, waits: Waits, tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "repository")
     first = checkout.commit({".iquest-review.yml": "max_lines: 1\n", "a b/ü.txt": b"\xff"})

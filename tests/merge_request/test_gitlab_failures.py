@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import note
+from iquest_review.merge_request import connection, note
+from iquest_review.merge_request import gitlab as adapter
 from iquest_review.merge_request.gitlab import ATTEMPTS, DEADLINE, GitLab
 from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.plan import Create, Update, Wanted
@@ -119,6 +120,18 @@ def test_a_read_is_not_asked_for_ever(server: GitLabDouble, gitlab: GitLab, wait
     assert sum(waits) < DEADLINE
 
 
+def test_a_read_is_not_waited_for_beyond_its_deadline(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "DEADLINE", 45)
+    server.fail("GET", "", status=429, headers={"Retry-After": "50"}, times=99)
+
+    with pytest.raises(GitLabError, match="answered 429"):
+        gitlab.facts()
+
+    assert (len(server.requests), waits) == (1, [])
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422])
 def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int) -> None:
     server.fail("GET", "", status=status, body={"message": "no"}, times=99)
@@ -136,9 +149,12 @@ def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
     assert len(waits) == ATTEMPTS - 1
 
 
-def test_a_server_that_does_not_answer_is_told_apart(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab._client.timeout = 0.05
-    server.fail("GET", "", delay=0.15, times=99)
+def test_a_server_that_does_not_answer_is_told_apart(
+    server: GitLabDouble, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "TIMEOUT", 0.05)
+    gitlab = connect(server, waits)
+    server.fail("GET", "", delay=0.1, times=99)
 
     with pytest.raises(GitLabError, match=r"cannot be reached \(ReadTimeout\)"):
         gitlab.facts()

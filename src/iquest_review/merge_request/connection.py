@@ -28,7 +28,7 @@ class PassingGitLabError(Passing, GitLabError):
 
 class _Session(requests.Session):
     """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
-    where the headers still are."""
+    where the headers still are, and where python-gitlab's own retries never see it: they post a note again."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
         return None

@@ -131,7 +131,7 @@ class GitLab:
         """Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent."""
         verb, path = ("put", f"/{action.note_id}") if isinstance(action, Update) else ("post", "")
         response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": action.body})
-        stored = answers.Stored() if response.status_code == 202 else self._answer(answers.STORED, response)
+        stored = self._answer(answers.STORED, response)
         if stored.id is None:
             raise GitLabError(
                 "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
@@ -143,7 +143,7 @@ class GitLab:
         """All notes, page by page. The Link header is not followed: it names GitLab's configured host, not this one."""
         page = "1"
         while page:
-            response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc", order_by="created_at")
+            response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc")
             for note in self._answer(answers.NOTES, response):
                 yield Note(note.id, note.author.id, note.body)
             page = response.headers.get("x-next-page", "")
@@ -163,9 +163,7 @@ class GitLab:
 
     def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
         try:
-            response = self._client.http_request(
-                verb, path, max_retries=0, obey_rate_limit=False, retry_transient_errors=False, **rest
-            )
+            response = self._client.http_request(verb, path, **rest)
         except GitlabHttpError as error:
             raise self._refused(error.response_code or 0, error) from None
         except GitlabError as error:
