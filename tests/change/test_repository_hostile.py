@@ -195,8 +195,8 @@ def test_a_graft_moves_no_merge_base(trap: Trap) -> None:
         {"GIT_COMMON_DIR": "{other}/.git"},
         {"GIT_OBJECT_DIRECTORY": "{other}/.git/objects", "GIT_INDEX_FILE": "{program}"},
         {"GIT_SHALLOW_FILE": "{program}", "GIT_GRAFT_FILE": "{program}", "GIT_NAMESPACE": "other"},
-        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "diff.external", "GIT_CONFIG_VALUE_0": "{program}"},
-        {"GIT_CONFIG_PARAMETERS": "'diff.external={program}'"},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bigFileThreshold", "GIT_CONFIG_VALUE_0": "1"},
+        {"GIT_CONFIG_PARAMETERS": "'diff.external={program}' 'core.bigfilethreshold=1'"},
         {"GIT_CONFIG_GLOBAL": "{configuration}", "GIT_CONFIG_SYSTEM": "{configuration}", "GIT_CONFIG_NOSYSTEM": "0"},
         {"HOME": "{home}", "XDG_CONFIG_HOME": "{home}"},
         {"GIT_PAGER": "{program}", "PAGER": "{program}", "GIT_EDITOR": "{program}", "GIT_ASKPASS": "{program}"},
@@ -213,7 +213,7 @@ def test_nothing_in_the_environment_acts(
 ) -> None:
     other = Checkout(tmp_path / "other")
     other.commit({"z": b"z\n"})
-    settings = f"[diff]\n\texternal = {trap.program}\n\tnoprefix = true\n".encode()
+    settings = f"[diff]\n\texternal = {trap.program}\n\tnoprefix = true\n[core]\n\tbigFileThreshold = 1\n".encode()
     put(tmp_path, "configuration", settings)
     put(tmp_path, "home/.gitconfig", settings)
     put(tmp_path, "home/git/attributes", b"*.py -diff\n")

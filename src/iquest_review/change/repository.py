@@ -121,11 +121,9 @@ class Repository:
             if "\0" in path or posixpath.normpath(path) != path or path.split("/", 1)[0] in ("", ".", ".."):
                 return None
             entry = git.run("ls-tree", "--full-tree", "-z", _commit(commit), "--", path)
-            about, _, name = entry.removesuffix(b"\0").partition(b"\t")
-            # regular files only: a symbolic link leads anywhere
-            if not about.startswith(b"100") or name != os.fsencode(path):
+            if not entry.startswith(b"100"):  # regular files only: a symbolic link leads anywhere
                 return None
-            return git.run("cat-file", "blob", about.split()[2].decode("ascii"))
+            return git.run("cat-file", "blob", entry.split()[2].decode("ascii"))
 
     def _patch(self, git: "_GitDirectory", commits: Sequence[str]) -> bytes:
         file = git.own / "patch"  # not a pipe: so its size is known before it is in memory
