@@ -195,7 +195,8 @@ def test_a_folder_that_cannot_be_read_says_so(checkout: Checkout, edit: tuple[st
         (checkout.path / ".git").chmod(0o755)
 
 
-def test_without_git_the_program_starts_and_says_so(checkout: Checkout, edit: tuple[str, str]) -> None:
+@pytest.mark.parametrize("refresh", ["raise", "quiet"])
+def test_without_git_the_program_starts_and_says_so(checkout: Checkout, edit: tuple[str, str], refresh: str) -> None:
     code = (
         "import pathlib, sys\nfrom iquest_review.change.repository import Repository\n"
         "try: Repository(pathlib.Path(sys.argv[1])).diff(*sys.argv[2:])\n"
@@ -204,7 +205,7 @@ def test_without_git_the_program_starts_and_says_so(checkout: Checkout, edit: tu
     source = str(Path(patch.__file__).parents[2])
     ran = subprocess.run(
         [sys.executable, "-c", code, str(checkout.path), *edit],
-        env={"PATH": "/nonexistent", "PYTHONPATH": source}, capture_output=True, text=True,
+        env={"PATH": "/nonexistent", "PYTHONPATH": source, "GIT_PYTHON_REFRESH": refresh}, capture_output=True, text=True,
     )  # fmt: skip
     assert (ran.stdout, ran.stderr) == ("GitError git is not installed\n", "")
 

@@ -16,11 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # else the import fails without git; a saved diff needs none
-
-from git.cmd import Git
-from git.exc import GitCommandNotFound
-
 from iquest_review.change import patch
 from iquest_review.change.characters import one_line
 from iquest_review.change.diff import Diff
@@ -204,6 +199,11 @@ class _GitDirectory:
 
     def ask(self, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[bytes, str]:
         """What a git command prints, and what it warns of. Raises GitError, with git's own complaint."""
+        try:  # importing GitPython takes time, and fails where git is missing: a saved diff needs neither
+            from git.cmd import Git  # noqa: PLC0415
+            from git.exc import GitCommandNotFound  # noqa: PLC0415
+        except ImportError:
+            raise GitError("git is not installed") from None
         where = {
             "GIT_DIR": str(self.own),
             "GIT_COMMON_DIR": str(self.common),
@@ -223,7 +223,7 @@ class _GitDirectory:
                 strip_newline_in_stdout=False,
                 kill_after_timeout=self.timeout,
             )
-        except GitCommandNotFound:
+        except GitCommandNotFound:  # gone since, or GIT_PYTHON_REFRESH=quiet let it be missing
             raise GitError("git is not installed") from None
         if said.startswith("Timeout:"):
             raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
