@@ -203,10 +203,9 @@ def test_without_git_the_program_starts_and_says_so(checkout: Checkout, edit: tu
         "except Exception as error: print(type(error).__name__, error)"
     )
     source = str(Path(patch.__file__).parents[2])
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(checkout.path), *edit],
-        env={"PATH": "/nonexistent", "PYTHONPATH": source, "GIT_PYTHON_REFRESH": refresh}, capture_output=True, text=True,
-    )  # fmt: skip
+    environment = {"PATH": "/nonexistent", "PYTHONPATH": source, "GIT_PYTHON_REFRESH": refresh}
+    argv = [sys.executable, "-c", code, str(checkout.path), *edit]
+    ran = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert (ran.stdout, ran.stderr) == ("GitError git is not installed\n", "")
 
 
