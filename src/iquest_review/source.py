@@ -17,7 +17,7 @@ from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.review import Change
 from iquest_review.settings import Pipeline
 
-LARGEST_PATCH = 1024**3  # bytes
+LARGEST_PATCH = 256 * 1024**2  # bytes
 
 
 def change(job: Job, gitlab: GitLab | None) -> tuple[Change, Surroundings, Job]:
@@ -41,7 +41,11 @@ def change(job: Job, gitlab: GitLab | None) -> tuple[Change, Surroundings, Job]:
 
 def _saved_diff(name: str) -> Change:
     try:
-        text = sys.stdin.buffer.read(LARGEST_PATCH + 1) if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            text = sys.stdin.buffer.read(LARGEST_PATCH + 1)
+        else:
+            with Path(name).open("rb") as file:
+                text = file.read(LARGEST_PATCH + 1)
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     if len(text) > LARGEST_PATCH:
@@ -96,7 +100,7 @@ def _remote(here: Pipeline) -> Remote | None:
     parts = urlsplit(here.repository_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
-    host = parts.hostname + (f":{parts.port}" if parts.port else "")
+    host = parts.netloc.rpartition("@")[2]
     password = here.job_token.reveal() or parts.password or ""
     url = urlunsplit((parts.scheme, host, parts.path, "", ""))
     return Remote(url, parts.username or "gitlab-ci-token", password, here.ca_file or None)
