@@ -20,6 +20,7 @@ ADAPTERS = {
     "model/stand_in.py",
     "merge_request/connection.py",
     "merge_request/gitlab.py",
+    "reports/review_file.py",
     "source.py",
     "wiring.py",
     "cli.py",

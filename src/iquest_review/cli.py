@@ -85,7 +85,9 @@ def _stand_in(port: int) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"iquest-review: {' '.join(message.split())}", file=sys.stderr)
+    from iquest_review.change.characters import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
+
+    print(f"iquest-review: {one_line(message, 2_000)}", file=sys.stderr)
     return code
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from iquest_review import settings
+from iquest_review.change.characters import one_line
 from iquest_review.errors import UsageError
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.progress import Progress
@@ -80,15 +81,21 @@ def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, 
 
 
 def _parsed(content: bytes) -> Mapping[str, Any]:
+    """The file's names and values, all of them text: nothing in it is built, dated or computed."""
     import yaml  # noqa: PLC0415 - only who has the file pays for it
 
     if len(content) > LARGEST_FILE:
         raise UsageError(f"{settings.FILE} is larger than {LARGEST_FILE // 1024} KiB")
     try:
-        value = yaml.safe_load(content)
+        value = yaml.load(content, Loader=yaml.BaseLoader)  # noqa: S506 - it knows texts, lists and maps only
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
-    if value is not None and not isinstance(value, dict):
+    value = value or {}
+    if not isinstance(value, dict):
         raise UsageError(f"{settings.FILE} should hold `name: value` lines")
-    return value or {}
+    for key, entry in value.items():
+        if not isinstance(key, str) or not isinstance(entry, str):
+            name = one_line(key, 40) if isinstance(key, str) else "a name"
+            raise UsageError(f"{name} in {settings.FILE} is no single value; the file holds `name: value` lines")
+    return value

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
-from iquest_review.errors import ContextExceeded, ModelError
+from iquest_review.errors import ContextExceeded, ModelError, ReviewError
 from iquest_review.merge_request import note
 from iquest_review.merge_request.fingerprint import fingerprint
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, PromptUsed, Status, Usage
@@ -100,12 +100,21 @@ def review(
 
 
 def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> None:
-    """Keeps an outcome with its note, and then publishes the note: a review is never lost to a failing GitLab."""
+    """Keeps an outcome with its note, and then publishes the note: a review is never lost to a failing GitLab.
+
+    Nor to a folder that cannot be written, which the author of a merge request may have seen to.
+    """
     body = note.compose(outcome, around)
-    keep(outcome, body)
+    idle = outcome.status is Status.REVIEWED and outcome.reason is not None and not outcome.omissions
+    wanted = Wanted(body, failure=outcome.status is Status.NOT_REVIEWED, idle=idle)
+    try:
+        keep(outcome, body)
+    except ReviewError:
+        if publish is not None:
+            publish(wanted)
+        raise
     if publish is not None:
-        idle = outcome.status is Status.REVIEWED and outcome.reason is not None
-        publish(Wanted(body, failure=outcome.status is Status.NOT_REVIEWED, idle=idle))
+        publish(wanted)
 
 
 def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:

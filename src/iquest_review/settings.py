@@ -157,7 +157,7 @@ def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
     known = {variable for setting in SETTINGS for variable in setting.variables}
     for name in environ:
         if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN):
-            raise UsageError(f"{name} is no setting{_nearest(name, known)}")
+            raise UsageError(f"{name[:60]} is no setting{_nearest(name[:60], known)}")
     allowed = {setting.name for setting in SETTINGS if setting.in_file}
     for key in file:
         if key in allowed:
@@ -166,7 +166,7 @@ def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"{FILE} may not set {key}; it belongs in a CI/CD variable, out of a merge request's reach"
             )
-        raise UsageError(f"{key} in {FILE} is no setting{_nearest(str(key), allowed)}")
+        raise UsageError(f"{key[:60]} in {FILE} is no setting{_nearest(key[:60], allowed)}")
 
 
 FOREIGN = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # what jobs and tests may use for themselves

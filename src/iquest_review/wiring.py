@@ -61,9 +61,7 @@ def run_publish(job: Job) -> str:
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
     outcome = stored_review.load(Path(job.arguments.review_file))
-    merge_request = outcome.merge_request or job.merge_request()
-    if merge_request is None:
-        raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
+    merge_request = _addressee(job, outcome)
     token = job.settings.gitlab_token
     if token is None and not job.arguments.dry_run:
         raise UsageError(_CANNOT_POST)
@@ -78,6 +76,24 @@ def run_publish(job: Job) -> str:
     around = note.Surroundings(project_url, job.pipeline.job_url)
     review.deliver(outcome, around, lambda _, body: notes.append(body), _publisher(job, gitlab))
     return notes[-1]
+
+
+def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
+    """The merge request a stored review is for. The file comes out of a job that read hostile text: it cannot send the
+    note anywhere but where the command line or the pipeline says."""
+    asked, stored = job.merge_request(), outcome.merge_request
+    if asked is None:
+        if stored is None:
+            raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
+        return stored
+    if stored is None:
+        return asked
+    numbers = asked.project.isdecimal() and stored.project.isdecimal()
+    if asked.iid != stored.iid or (numbers and asked.project != stored.project):
+        raise UsageError(
+            f"{job.arguments.review_file} is a review of !{stored.iid}, not of !{asked.iid}; post it from there"
+        )
+    return asked
 
 
 def _gitlab(job: Job) -> GitLab | None:

@@ -16,7 +16,8 @@ _NUMBER = rb"(\d{1,10})"  # longer ones count no lines
 _COUNTED = _NUMBER + rb"(?:," + _NUMBER + rb")?"
 _HUNK = re.compile(rb"@@ -" + _COUNTED + rb" \+" + _COUNTED + rb" @@ ?(.*)")
 _SUBMODULE = re.compile(rb"Submodule (.+) ([0-9a-f]{7,64})\.{2,3}([0-9a-f]{7,64})(?: \(.*\))?:?\r?$")
-_BINARY = re.compile(rb"Binary files (.+) and (.+) differ\r?$")
+_BINARY = re.compile(rb"Binary files (.+?) and (.+) differ\r?$")
+_LONGEST_NAMES = 10_000  # bytes of a line with two names; a longer one would be looked through for long
 _INDEX = re.compile(rb"([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})\b")
 _COMMIT = re.compile(rb"(From|commit) [0-9a-f]{7,64}\b")  # a patch of a series starts: by mail, or in `git log -p`
 _EMPTY_FILE = (
@@ -115,7 +116,7 @@ class _Reader:
             path, (old, new) = names.text(match[1]), match.groups()[1:]
             status = Status.DELETED if not new.strip(b"0") else Status.MODIFIED if old.strip(b"0") else Status.ADDED
             self._keep(FileDiff(path, path, status, (), SUBMODULE_MODE, SUBMODULE_MODE), self.at, (old, new))
-        elif match := _BINARY.match(line):  # of plain `diff -u`
+        elif len(line) < _LONGEST_NAMES and (match := _BINARY.match(line)):  # of plain `diff -u`
             header = _Header(self.at, old=names.named(match[1]), new=names.named(match[2]), binary=True)
             self._keep(header.file_diff(), header.at, None)
 

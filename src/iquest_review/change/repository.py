@@ -31,7 +31,20 @@ _DIFF = (
 )
 _HARMLESS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null"),
-    *("-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.followRedirects=false", "-c", "gc.auto=0"),
+    *(
+        "-c",
+        "credential.helper=",
+        "-c",
+        "core.askPass=",
+        "-c",
+        "http.followRedirects=false",
+        "-c",
+        "gc.auto=0",
+        "-c",
+        "core.commitGraph=false",
+        "-c",
+        "core.multiPackIndex=false",
+    ),
     *("-c", "core.quotePath=true", "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false"),
     *("-c", "core.warnAmbiguousRefs=true", "-c", "core.alternateRefsCommand=:"),
 )

@@ -27,6 +27,7 @@ ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
 DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
 PAGE = 100  # the most GitLab gives
+MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
 
 _Answer = TypeVar("_Answer")
 
@@ -141,8 +142,11 @@ class GitLab:
 
     def _notes(self) -> Iterator[Note]:
         """All notes, page by page. The Link header is not followed: it names GitLab's configured host, not this one."""
-        page = "1"
+        page, pages = "1", 0
         while page:
+            pages += 1
+            if pages > MOST_PAGES:
+                raise GitLabError(f"GitLab does not come to an end of the notes of {self._name}")
             response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc")
             for note in self._answer(answers.NOTES, response):
                 yield Note(note.id, note.author.id, note.body)
@@ -168,6 +172,8 @@ class GitLab:
             raise self._refused(error.response_code or 0, error) from None
         except GitlabError as error:
             raise self._refused(getattr(error, "response_code", None) or 0, error) from None
+        except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made
+            raise GitLabError(f"GitLab answered for {self._name} what cannot be read") from None
         if "text/html" in response.headers.get("content-type", ""):
             raise GitLabError(
                 f"{urlsplit(response.url).netloc} answered with a web page: GitLab's API, or a sign-in page?"

@@ -79,6 +79,8 @@ _VENDORED = re.compile(
     # between it may be the module that deals with vendors.
     r"|^vendor/|(^|/)(assets|public|static|wwwroot|dist)/([^/]+/)?vendors?/|(^|/)vendor/[^/]+\.(com|org|net|in|io|dev)/"
 )
+LONGEST_PATH = 4_096  # bytes
+
 _MINIFIED = re.compile(r"\.min\.(js|mjs|cjs|css)$|\.(js|mjs|cjs|css)\.map$|\.bundle\.js$")
 _GENERATED_NAME = re.compile(
     r"(^|/)(__generated__|generated-sources)/|(^|/)dist/(.+/)?[^/]+\.(js|mjs|cjs|css|html|map|d\.ts|d\.mts|d\.cts)$"
@@ -113,7 +115,7 @@ def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
 
 def reason_against(file: FileDiff) -> Reason | None:
     """Why a file diff is left out; None when it is not."""
-    path = file.path
+    path = file.path[-LONGEST_PATH:]  # file systems end there; a patch text need not
     if file.binary:
         return Reason.BINARY
     if file.is_submodule:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
@@ -28,13 +29,17 @@ def dump(outcome: Outcome) -> bytes:
 def write(folder: Path, outcome: Outcome, note: str) -> None:
     """Writes review.json and note.md into the folder, each whole or not at all.
 
+    In a job the folder lies in the checkout, where a merge request's author can have put links: none is followed.
     Raises UsageError when the folder cannot be written.
     """
+    if folder.is_symlink():
+        raise UsageError(f"{folder} is a symbolic link: nothing is written through it (--output names another folder)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in ((REVIEW, dump(outcome)), (NOTE, note.encode("utf-8", "replace"))):
-            unfinished = folder / f".{name}.part"
-            unfinished.write_bytes(content)
-            unfinished.replace(folder / name)
+            with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}.", delete=False) as unfinished:
+                unfinished.write(content)
+            Path(unfinished.name).chmod(0o644)
+            Path(unfinished.name).replace(folder / name)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror} (--output names another folder)") from None
