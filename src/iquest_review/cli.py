@@ -43,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # nobody wants a traceback in a merge request; -v shows it
+    except Exception as error:  # noqa: BLE001 - nobody wants a traceback in a merge request; -v shows it
         if arguments.verbose:
-            raise
+            sys.excepthook(type(error), error, error.__traceback__)
         code = _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
     raise SystemExit(code)
 
@@ -78,7 +78,12 @@ def _run(arguments: argparse.Namespace) -> int:
 def _stand_in(port: int) -> int:
     from iquest_review.model.stand_in import StandIn  # noqa: PLC0415
 
-    server = StandIn(port=port)
+    try:
+        server = StandIn(port=port)
+    except (OSError, OverflowError) as error:
+        return _fail(
+            f"port {port} cannot be used ({getattr(error, 'strerror', None) or error}); --port names another", 2
+        )
     print(f"the built-in rules answer at {server.url} (Ctrl-C ends it)", file=sys.stderr)
     server.serve_forever()
     return 0
@@ -103,6 +108,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         description="Reviews GitLab merge requests with your own model.",
         epilog=_EPILOG,
         formatter_class=_formatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"iquest-review {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -151,6 +157,7 @@ def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
         description=summary[0].upper() + summary[1:] + ".",
         epilog=_EXAMPLES[name],
         formatter_class=_formatter,
+        allow_abbrev=False,
     )
     command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     command.add_argument("-q", "--quiet", action="store_true", help="say nothing on stderr but errors")

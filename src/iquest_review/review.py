@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import ContextExceeded, ModelError, ReviewError
@@ -89,7 +90,8 @@ def review(
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
     shown, screened = screen(change.diff)
-    say.say(f"{len(change.diff.files)} changed files, {change.diff.changed_lines} changed lines from {change.origin}")
+    files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
+    say.say(f"{files}, {lines} from {change.origin}")
     if shown:
         outcome = _ask(base, change, shown, screened, model, options, say)
     else:
@@ -193,14 +195,11 @@ def _answered(
 def _reviewed(base: Outcome, result: Review, diff: Diff, excerpt: Excerpt, say: Progress) -> Outcome:
     findings = tuple(_placed(verify(finding, diff), diff) for finding in result.findings)
     problems = [
-        *(["its answer breaks off"] if result.partial else []),
-        *([f"{result.dropped} of its findings could not be read"] if result.dropped else []),
+        *(["the answer breaks off"] if result.partial else []),
+        *([f"{result.dropped} of the model's findings could not be read"] if result.dropped else []),
         *(["not everything fitted into the prompt"] if excerpt.over_budget else []),
     ]
-    say.say(
-        ("1 finding" if len(findings) == 1 else f"{len(findings)} findings")
-        + "".join(f"; {problem}" for problem in problems)
-    )
+    say.say("; ".join([counted(len(findings), "finding"), *problems]))
     return replace(
         base,
         status=Status.PARTIAL if problems else Status.REVIEWED,

@@ -215,7 +215,10 @@ def _project(text: str) -> str:
 def _language(text: str) -> str:
     if not re.fullmatch(r"[\w -]{1,40}", text):
         raise ValueError("a language: en, zh, or a name the model knows")
-    return text
+    return _LANGUAGES.get(text.lower(), text)
+
+
+_LANGUAGES = {**dict.fromkeys(("中文", "简体中文", "汉语", "chinese", "zh-cn", "zh_cn"), "zh"), "english": "en"}
 
 
 SETTINGS: tuple[Setting, ...] = (

@@ -41,13 +41,18 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     if gitlab is None and job.pipeline.is_fork and not job.is_local and not job.settings.api_url:
         return _unconfigured_fork(job)
     model_url = _model_url(job)
+    if job.is_local:
+        review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
     change, around, job = source.change(job, gitlab)
     notes: list[str] = []
     with _model(job, model_url) as model:
         keep = partial(_keep, job, notes)
         outcome = review.review(change, model, _options(job, around), keep, _publisher(job, gitlab), job.progress)
     threshold = None if job.settings.fail_on == "never" else Severity(job.settings.fail_on)
-    return outcome, notes[-1], review.exit_code(outcome, threshold)
+    code = review.exit_code(outcome, threshold)
+    if code == 1:
+        job.progress.say(f"a finding is {threshold} or worse (IQUEST_FAIL_ON): exit code 1")
+    return outcome, notes[-1], code
 
 
 def run_preview(job: Job) -> tuple[Prompt | None, Excerpt]:
@@ -71,7 +76,8 @@ def run_publish(job: Job) -> str:
         facts = gitlab.facts()
         project_url = facts.project_url
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
-            job.progress.say("the merge request has moved on since; the note names the commit that was reviewed")
+            now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
+            job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
     notes: list[str] = []
     around = note.Surroundings(project_url, job.pipeline.job_url)
     review.deliver(outcome, around, lambda _, body: notes.append(body), _publisher(job, gitlab))
@@ -87,6 +93,10 @@ def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
             raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
         return stored
     if stored is None:
+        if job.settings.merge_request is None:
+            raise UsageError(
+                f"{job.arguments.review_file} is a review of no merge request; --merge-request names one to post it on"
+            )
         return asked
     numbers = asked.project.isdecimal() and stored.project.isdecimal()
     if asked.iid != stored.iid or (numbers and asked.project != stored.project):
@@ -103,9 +113,11 @@ def _gitlab(job: Job) -> GitLab | None:
     """
     merge_request = job.merge_request()
     if merge_request is None:
+        if job.settings.project:
+            raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
         raise UsageError(
-            "nothing to review: this is no merge-request pipeline; give --project and --merge-request, or --diff FILE, "
-            "or --base BRANCH"
+            "no change to review: this is no merge-request pipeline; give --project and --merge-request, or --diff "
+            "FILE, or --base BRANCH"
         )
     if job.settings.gitlab_token is not None:
         return _connect(job, merge_request, job.settings.gitlab_token)
@@ -194,6 +206,8 @@ def _keep(job: Job, notes: list[str], outcome: Outcome, body: str) -> None:
 
 
 def _publisher(job: Job, gitlab: GitLab | None) -> review.Publish | None:
+    if gitlab is not None and job.arguments.dry_run:
+        job.progress.say("a dry run: nothing is posted")
     return None if gitlab is None or job.arguments.dry_run else partial(_publish, job.progress, gitlab)
 
 

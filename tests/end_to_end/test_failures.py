@@ -127,7 +127,7 @@ def test_a_model_that_refuses_says_why(run: Run, job: dict[str, str], variables:
         ({}, ["--diff", "x.diff", "--base", "main"], "--diff and --base name different changes"),
         ({}, ["--diff", "nowhere.diff"], "nowhere.diff cannot be read: No such file or directory"),
         ({}, ["--repo", "."], "--repo needs --base"),
-        ({"CI_MERGE_REQUEST_IID": ""}, [], "nothing to review: this is no merge-request pipeline"),
+        ({"CI_MERGE_REQUEST_IID": ""}, [], "no change to review: this is no merge-request pipeline"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_says_what_is_right(

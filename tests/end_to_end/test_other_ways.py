@@ -116,7 +116,7 @@ def test_publish_of_an_older_state_says_so(
 
     finished = run("publish", environ=job)
 
-    assert "has moved on" in finished.err
+    assert f"the merge request is at {head[:12]}" in finished.err
     assert project.head[:12] in bodies(gitlab)[0]
 
 

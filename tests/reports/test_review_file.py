@@ -249,13 +249,14 @@ def test_a_second_review_replaces_the_first(tmp_path: Path) -> None:
 
 def test_a_write_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
     review_file.write(tmp_path, full(), "first")
-    (tmp_path / ".review.json.part").mkdir()  # nothing can be written there
+    (tmp_path / "note.md").unlink()
+    (tmp_path / "note.md").mkdir()  # no file can take its place
 
     with pytest.raises(UsageError, match=r"cannot be written: Is a directory \(--output names another folder\)"):
         review_file.write(tmp_path, outcome(), "second")
 
-    assert stored_review.load(tmp_path / "review.json") == full()
-    assert (tmp_path / "note.md").read_text() == "first"
+    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["note.md", "review.json"]
 
 
 def test_a_review_outlives_a_note_that_cannot_be_written(tmp_path: Path) -> None:

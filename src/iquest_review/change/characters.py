@@ -24,3 +24,8 @@ def one_line(text: str, limit: int) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in English: "1 file", "2,000 files"."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -97,13 +97,15 @@ class _Reader:
                 raise self._error(
                     "a combined diff of a merge; use `git diff BASE...HEAD` or `git show -m --first-parent`"
                 )
+            elif line.startswith(b"\x1b["):
+                raise self._error("the text is coloured; save it with `git diff --no-color`")
             elif _HUNK.match(line):
                 raise self._error("a hunk without the --- and +++ lines before it")
             else:
                 self._between(line)
                 self.at += 1
         if not self.steps and any(line.strip() for line in self.lines):
-            raise PatchError(1, _no_diff(self.lines))
+            raise PatchError(1, "there is no diff in this text; `git diff --output=FILE` writes one")
         if len(self.patches) > 1:
             return Diff(series.net(self.steps, newest_first=self.patches[0] == b"commit"))
         return Diff(tuple(step.file for step in self.steps))
@@ -268,9 +270,3 @@ def _index(value: bytes, header: _Header) -> None:
         header.ids = (match[1], match[2])
     if b" " in value:
         header.old_mode = header.new_mode = value.rsplit(b" ", 1)[1].decode("ascii", "replace")
-
-
-def _no_diff(lines: list[bytes]) -> str:
-    if any(line.startswith(b"\x1b[") for line in lines):
-        return "the text is coloured; save it with `git diff --no-color`"
-    return "there is no diff in this text; `git diff --output=FILE` writes one"

@@ -150,8 +150,7 @@ class Repository:
             found, warnings = self._clone().ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
         except _Refused as refused:
             raise UsageError(
-                f"{ref!r} names no commit in {self.directory} ({refused.complaint}); `git branch --all` lists what "
-                "there is"
+                f"{ref!r} names no commit in {self.directory}{_why(refused)}; `git branch --all` lists what there is"
             ) from None
         if "is ambiguous" in warnings:  # git would take the tag
             raise UsageError(f"{ref!r} is the name of several refs; give it in full: refs/heads/{ref}")
@@ -308,3 +307,8 @@ def _commit(name: str) -> str:
 def _complaint(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return one_line(next((line for line in lines if line.startswith(("fatal:", "error:"))), "".join(lines[:1])), 300)
+
+
+def _why(refused: _Refused) -> str:
+    """git's complaint about a ref, unless it says no more than that there is none."""
+    return "" if "Needed a single revision" in refused.complaint else f" ({refused.complaint})"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pydantic_core import to_json
 
+from iquest_review.change.characters import counted
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.rows import shown_path
@@ -29,18 +30,14 @@ def _rows(prompt: Prompt | None, excerpt: Excerpt) -> Iterator[str]:
     for message in prompt.messages if prompt else []:
         yield from (f"──── {message['role']} ────", message["content"], "")
     tokens = f", about {prompt.tokens:,} tokens" if prompt else ""
-    yield f"──── shown: {_counted(len(excerpt.parts), 'file')}, {_counted(excerpt.lines, 'line')}{tokens} ────"
+    yield f"──── shown: {counted(len(excerpt.parts), 'file')}, {counted(excerpt.lines, 'line')}{tokens} ────"
     for entry in excerpt.coverage():
         yield f"{shown_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
     if excerpt.omissions:
         paths = {omission.path for omission in excerpt.omissions}
-        yield f"──── left out, whole or in part: {_counted(len(paths), 'file')} ────"
+        yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
-        yield f"{shown_path(omission.path)}: {omission.reason}, {_counted(omission.changed_lines, 'changed line')}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+        yield f"{shown_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
 
 
 def _printable(character: str) -> str:

@@ -32,14 +32,36 @@ def write(folder: Path, outcome: Outcome, note: str) -> None:
     In a job the folder lies in the checkout, where a merge request's author can have put links: none is followed.
     Raises UsageError when the folder cannot be written.
     """
+    prepare(folder)
+    try:
+        for name, content in ((REVIEW, dump(outcome)), (NOTE, note.encode("utf-8", "replace"))):
+            _replace(folder / name, content)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder. Raises UsageError when that cannot be."""
     if folder.is_symlink():
         raise UsageError(f"{folder} is a symbolic link: nothing is written through it (--output names another folder)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((REVIEW, dump(outcome)), (NOTE, note.encode("utf-8", "replace"))):
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}.", delete=False) as unfinished:
-                unfinished.write(content)
-            Path(unfinished.name).chmod(0o644)
-            Path(unfinished.name).replace(folder / name)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror} (--output names another folder)") from None
+        raise _unwritable(folder, error) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Puts the content where the path is, whatever is there, in one step."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(content)
+            unfinished.chmod(0o644)
+            unfinished.replace(path)
+        except OSError:
+            unfinished.unlink()
+            raise
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(f"{folder} cannot be written: {error.strerror} (--output names another folder)")
