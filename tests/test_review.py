@@ -268,3 +268,11 @@ def test_a_model_is_not_asked_about_nothing(reviewed: Callable[..., Outcome]) ->
     assert model.asked == []
     assert outcome.status is Status.NOT_REVIEWED
     assert exit_code(outcome, None) == 3
+
+
+def test_what_nobody_saw_is_listed_as_not_shown(reviewed: Callable[..., Outcome]) -> None:
+    outcome = reviewed(FakeModel([ModelUnreachable("model:8000 cannot be reached")]))
+
+    assert [(entry.path, entry.changed_lines, entry.shown_changed_lines) for entry in outcome.coverage] == [
+        ("a.py", 1, 0)
+    ]

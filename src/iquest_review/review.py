@@ -26,7 +26,7 @@ from iquest_review.model.reply import Review
 from iquest_review.model.verify import Verified, verify
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting
-from iquest_review.prompt.budget import Excerpt, Limits
+from iquest_review.prompt.budget import Coverage, Excerpt, Limits
 from iquest_review.prompt.fitting import Material, Prompt
 from iquest_review.prompt.render import Message, Templates, shown_text
 from iquest_review.prompt.screen import Omission, screen
@@ -152,7 +152,9 @@ def _ask(
         prompt, answer = _answered(material, served, model, options, say)
     except ModelError as error:
         say.say(f"not reviewed: {error}")
-        return replace(base, status=Status.NOT_REVIEWED, reason=str(error), omissions=tuple(screened))
+        unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in shown)
+        reason = str(error)
+        return replace(base, status=Status.NOT_REVIEWED, reason=reason, coverage=unseen, omissions=tuple(screened))
     excerpt = prompt.excerpt
     base = replace(base, coverage=excerpt.coverage(), omissions=excerpt.omissions, usage=_usage(answer))
     if isinstance(answer.result, Review):
