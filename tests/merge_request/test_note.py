@@ -90,6 +90,12 @@ def test_files_stand_in_the_order_of_their_worst_finding() -> None:
     assert re.findall(r"\*\*(\w+)\*\*", body)[:3] == ["high", "medium", "low"]
 
 
+def test_findings_of_one_severity_stand_in_the_order_of_their_lines() -> None:
+    body = compose(findings=tuple(finding(line=line) for line in (30, 4, 100)))
+
+    assert re.findall(r"\[line (\d+)\]", body) == ["4", "30", "100"]
+
+
 def test_a_finding_links_to_its_line_as_it_was_reviewed() -> None:
     [link, _] = quick_actions.links(compose(findings=(finding(),)))
     assert link == f"https://gitlab.example.com/shop/app/-/blob/{REFS.head_sha}/app/total.py#L3"

@@ -101,6 +101,7 @@ HUGE: dict[str, dict[str, Any]] = {
     "paths": {"findings": tuple(finding(line=n, path="&" * 4000 + str(n)) for n in range(1, 500))},
     "summary": {"summary": "<@" * 2_500_000},
     "raw": {"status": Status.RAW, "reason": "&" * 5_000_000, "raw": "```\n/close\n" * 500_000},
+    "escapes": {"status": Status.RAW, "reason": "x", "raw": "\U000e0001" * 200_000, "summary": "\U000e0001" * 200_000},
     "omissions": {"omissions": tuple(Omission(f"{n}/" + "\0" * 4000, Reason.LOCK, 1) for n in range(20_000))},
     "suggestions": {"suggestions": ("\u202e" * 20_000,) * 20},
     "names": {"model": "`" * 1_000_000, "prompt": PromptUsed("@" * 1_000_000, "x" * 1_000_000)},

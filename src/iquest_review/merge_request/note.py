@@ -46,7 +46,7 @@ def with_previous(body: str, earlier: str) -> str:
     _, _, review = earlier.partition(PREVIOUS if PREVIOUS in earlier else MARKER)
     if not review.strip():
         return body
-    text = CHINESE if CHINESE.failed in body.partition(PREVIOUS)[0] else ENGLISH
+    text = CHINESE if CHINESE.failed in body else ENGLISH
     failure = body.partition(PREVIOUS)[0].rstrip()
     inert = re.sub(r"^(?=/)", " ", review.strip(), flags=re.MULTILINE)  # whoever edited the note meanwhile
     return f"{failure}\n\n---\n\n**{text.previous}**\n\n{PREVIOUS}\n\n{inert}\n"
@@ -214,7 +214,7 @@ def _within(rows: Iterable[str], count: int, most: int, text: Words) -> Iterator
     """The rows until they take `most` characters, and how many are left."""
     for shown, row in enumerate(rows):
         most -= len(row)
-        if most < 0 < shown:
+        if most < 0:
             yield f"- {text.more.format(count=_number(count - shown))}"
             return
         yield row
