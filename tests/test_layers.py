@@ -15,6 +15,7 @@ FLOORS = (
 )
 WORLD = {"requests", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
+    "change/git_directory.py",
     "change/repository.py",
     "model/endpoint.py",
     "model/stand_in.py",

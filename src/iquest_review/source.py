@@ -7,8 +7,9 @@ from urllib.parse import urlsplit, urlunsplit
 from iquest_review import settings
 from iquest_review.change import patch
 from iquest_review.change.diff import Diff
+from iquest_review.change.git_directory import Remote
 from iquest_review.change.intent import Intent
-from iquest_review.change.repository import Remote, Repository
+from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError, UsageError
 from iquest_review.job import Job
 from iquest_review.merge_request.gitlab import Facts, GitLab

@@ -9,7 +9,8 @@ import pytest
 
 from iquest_review.change import patch
 from iquest_review.change.diff import Diff, Status
-from iquest_review.change.repository import Remote, Repository
+from iquest_review.change.git_directory import Remote
+from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError, UsageError
 from tests.change.checkout import Checkout, Executable, Link, Tree, git, only, put
 
@@ -85,7 +86,7 @@ def test_a_git_that_does_not_end_is_ended(
 ) -> None:
     put(tmp_path, "bin/git", Executable(b"#!/bin/sh\nexec sleep 30\n"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    with pytest.raises(GitError, match=r"`git cat-file` was not done in 0\.05 seconds"):
+    with pytest.raises(GitError, match=r"`git diff` was not done in 0\.05 seconds"):
         Repository(checkout.path, timeout=0.05).diff(*edit)
 
 

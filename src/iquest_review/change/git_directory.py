@@ -1,0 +1,157 @@
+"""git running in one git directory, through GitPython's command runner, whatever environment and configuration say."""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from iquest_review.change.characters import one_line
+from iquest_review.errors import GitError
+
+_HARMLESS = (
+    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null"),
+    *("-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.followRedirects=false", "-c", "gc.auto=0"),
+    *("-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"),
+    *("-c", "core.quotePath=true", "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false"),
+    *("-c", "core.warnAmbiguousRefs=true", "-c", "core.alternateRefsCommand=:"),
+)
+# GitPython hands the whole environment on, so what must not act is given a value here. An empty GIT_ALLOW_PROTOCOL
+# allows none, whatever the clone says: `protocol.ext.allow` there outranks `-c protocol.allow=never`, and looking up
+# a commit that a partial clone lacks would run its remote.
+_ENVIRONMENT = {
+    **dict.fromkeys(("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL"), os.devnull),
+    **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_ATTR_NOSYSTEM", "GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH"), "1"),
+    **dict.fromkeys(("GIT_CONFIG_PARAMETERS", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF", "GIT_NAMESPACE"), ""),
+    **dict.fromkeys(("GIT_ALLOW_PROTOCOL", "GIT_PROXY_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS"), ""),
+    **dict.fromkeys(("GIT_CONFIG_COUNT", "GIT_TERMINAL_PROMPT", "GIT_TRACE", "GIT_TRACE_SETUP"), "0"),
+    **dict.fromkeys(("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"), "0"),
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_TRACE_REDACT": "1",
+    "LC_ALL": "C",
+}
+_EMPTY_TREE = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where commits that the clone lacks are fetched from."""
+
+    url: str  # http or https, without credentials
+    user: str
+    password: str  # travels in a header, never in the URL or on a command line
+    ca_file: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Remote({self.url!r})"
+
+
+class Refused(GitError):
+    """git ended with another status than 0; `complaint` is its reason, or empty."""
+
+    def __init__(self, status: int, complaint: str) -> None:
+        super().__init__(complaint or f"git ended with status {status}")
+        self.status = status
+        self.complaint = complaint
+
+
+@dataclass(frozen=True, slots=True)
+class GitDirectory:
+    """A git directory, and git running in it and in no other, whatever the environment says."""
+
+    own: Path
+    common: Path  # what linked work trees share
+    timeout: float
+    id_length: int = 40
+
+    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
+        """What a git command prints."""
+        return self.ask(*arguments, environment=environment)[0]
+
+    def ask(self, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+        """What a git command prints, and what it warns of. Raises GitError, with git's own complaint."""
+        try:  # importing GitPython takes time, and fails where git is missing: a saved diff needs neither
+            from git.cmd import Git  # noqa: PLC0415
+            from git.exc import GitCommandNotFound  # noqa: PLC0415
+        except ImportError:
+            raise GitError("git is not installed") from None
+        where = {
+            "GIT_DIR": str(self.own),
+            "GIT_COMMON_DIR": str(self.common),
+            "GIT_WORK_TREE": str(self.common / "refs"),
+            "GIT_INDEX_FILE": str(self.own / "index"),
+            "GIT_OBJECT_DIRECTORY": str(self.common / "objects"),
+            "GIT_SHALLOW_FILE": str(self.common / "shallow"),
+            "GIT_ATTR_SOURCE": _EMPTY_TREE[self.id_length],
+        }
+        try:
+            status, printed, said = Git(str(self.own)).execute(
+                ["git", *_HARMLESS, *arguments],
+                env={**_ENVIRONMENT, **where, **(environment or {})},
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=self.timeout,
+            )
+        except GitCommandNotFound:  # gone since, or GIT_PYTHON_REFRESH=quiet let it be missing
+            raise GitError("git is not installed") from None
+        if said.startswith("Timeout:"):
+            raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
+        if status:
+            raise Refused(status, _complaint(said))
+        return bytes(printed), said
+
+    def missing(self, commits: Sequence[str]) -> list[str]:
+        """Those of the commits whose tree is not here."""
+        lacking = []
+        for commit in commits:
+            try:
+                self.run("cat-file", "-e", f"{commit}^{{tree}}")
+            except Refused:
+                lacking.append(commit)
+        return lacking
+
+    def fetch(self, remote: Remote, commits: Sequence[str], present: Sequence[str]) -> None:
+        """Fetches exactly these commits, without history. GitLab serves any commit by its id."""
+        for number, commit in enumerate(present):  # what the server need not send again
+            (self.own / f"refs/heads/present-{number}").write_text(commit + "\n")
+        login = base64.b64encode(f"{remote.user}:{remote.password}".encode()).decode("ascii")
+        settings = {f"http.{remote.url}.extraHeader": f"Authorization: Basic {login}"}
+        if remote.ca_file:
+            settings["http.sslCAInfo"] = remote.ca_file
+        environment = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_ALLOW_PROTOCOL": "http:https"}
+        for number, (key, value) in enumerate(settings.items()):
+            environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        try:
+            self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--end-of-options",
+                     remote.url, *commits, environment=environment)  # fmt: skip
+        except Refused as refused:
+            why = "user or password is refused" if "could not read Username" in refused.complaint else refused
+            host = urlsplit(remote.url).hostname
+            raise GitError(f"{host} does not give commit {' and '.join(commits)}: {why}") from None
+
+
+def git_directory(folder: Path) -> Path | None:
+    """The git directory that stands in a folder, or that the folder is."""
+    marked = folder / ".git"
+    if marked.is_file():  # of a linked work tree or a submodule
+        return folder / path_in(marked.read_bytes().removeprefix(b"gitdir:"))
+    return next(
+        (found for found in (marked, folder) if (found / "objects").is_dir() and (found / "HEAD").exists()), None
+    )
+
+
+def path_in(content: bytes) -> Path:
+    return Path(os.fsdecode(content.strip()))
+
+
+def _complaint(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return one_line(next((line for line in lines if line.startswith(("fatal:", "error:"))), "".join(lines[:1])), 300)
