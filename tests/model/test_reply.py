@@ -574,6 +574,21 @@ HOSTILE = {
     "many findings": '{"issues": [' + '{"description": "x", "line": 3},' * 5_000,
     "single quotes": "{'issues': [" + "{'description': 'x', 'line': 3}," * 2_000,
     "null bytes": "\x00" * 250_000,
+    "a line of blanks": json.dumps({"issues": [{"description": "x", "line": " " * 4_000}], "summary": "s"}),
+    "a long line": json.dumps({"issues": [{"description": "x", "line": "1" + " " * 100_000 + "x"}], "summary": "s"}),
+    "openings with comments behind": "{" + "\n#{" * 83_000,
+    "lists with comments behind": "[" + "\n#[" * 83_000,
+    "thinkings before the end of one": "x" + "<think>" * 30_000 + "</think>",
+    "many thinkings": "x" + "<think>" * 100_000 + "</think>",
+    "many mebibytes of thinkings": "x" + "<think>" * 1_100_000 + "</think>",
+    "broken and long": '{"issues": [{description: ' + "`" * 240_000,
+    "broken with colons": '{"issues": [{description: ' + "a:," * 80_000 + "}]}",
+    "broken with backslashes": '{"issues": [{description: ' + "\\" * 240_000 + "}]}",
+    "broken and deep": '{"issues": [{description: ' + "{" * 500 + '"' * 20_000,
+    "broken with quotes in a list": '{"issues": [{"description": "[' + '{"a"}' * 6_000,
+    "broken with a long last word": '{"a": x' + "a" * 240_000 + "!",
+    "broken many times": ("</think>" + '{"issues": [{description: {{{{{{{{' + '"' * 27_000) * 9,
+    "lists that come twice": '{"issues": [' + '{"a": 1},' * 12_000 + '{}], "issues": [' + '{"a": 2},' * 12_000 + "{}]}",
     "escaped escapes": '{"issues": "' + '\\\\\\"' * 50_000,
 }
 
@@ -585,6 +600,14 @@ def test_a_hostile_text_is_done_with_quickly(name: str) -> None:
 
     assert time.process_time() - started < 2
     assert isinstance(result, Unparsed) or result.findings
+
+
+def test_what_is_broken_and_too_long_to_be_mended_says_so() -> None:
+    assert why(HOSTILE["broken and long"]) == "its JSON is broken, and too long to be mended"
+
+
+def test_a_reply_is_not_read_beyond_its_bound_nor_is_its_thinking_shown() -> None:
+    assert parse("<think>" + "x" * 2_000_000) == Unparsed("", "it has 2000007 characters")
 
 
 def test_an_answer_that_is_too_large_is_named_by_its_size() -> None:

@@ -14,9 +14,10 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import Side
 from iquest_review.model.finding import Category, Finding, Severity
-from iquest_review.model.salvage import Found, found, is_review
+from iquest_review.model.salvage import Found, TooBroken, found, is_review
 
 LARGEST = 256 * 1024  # characters of an answer that is read at all
+LONGEST_REPLY = 4 * LARGEST  # with the thinking around it
 LAST_LINE = 10_000_000
 MOST_FINDINGS, MOST_SUGGESTIONS = 100, 10
 LONGEST_TEXT, TITLE = 4_000, 100  # characters of one text, of a title
@@ -86,6 +87,8 @@ def schema() -> dict[str, Any]:
 
 def parse(text: str, finish_reason: str = "stop") -> Review | Unparsed:
     """The review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
+    if len(text) > LONGEST_REPLY:
+        return Unparsed("", f"it has {len(text)} characters")
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be written nowhere
     answers = _answers(text)
     if not answers:
@@ -117,21 +120,24 @@ def _answers(text: str) -> list[str]:
 
 
 _THINK = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THINK_BEGIN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 
 
 def _before_thinking(text: str) -> str:
     """The text up to a thinking that never ends, unless its tag stands inside of an answer."""
-    for tag in re.finditer(r"<(?:think|thinking|thought|reasoning)>", text, re.IGNORECASE):
-        if "{" not in text[: tag.start()] and not _THINK_END.search(text, tag.end()):
-            return text[: tag.start()].strip()
-    return text
+    ended = max((tag.start() for tag in _THINK_END.finditer(text)), default=0)
+    tag = _THINK_BEGIN.search(text, ended)
+    return text[: tag.start()].strip() if tag and "{" not in text[: tag.start()] else text
 
 
 def _parsed(answer: str, finish_reason: str) -> Review | Unparsed:
     if len(answer) > LARGEST:
         return Unparsed(answer[:LARGEST], f"it has {len(answer)} characters")
-    values = found(answer)
+    try:
+        values = found(answer)
+    except TooBroken:
+        return Unparsed(answer, "its JSON is broken, and too long to be mended")
     reviews = [value for value in values if is_review(value.value)]
     if not reviews and values:
         # One object a line: no bracket behind them says that there are no more.
@@ -213,8 +219,10 @@ _CATEGORIES = {
     **dict.fromkeys(("refactoring", "refactor", "simplify", "简化"), Category.SIMPLIFICATION),
 }
 _NUMBERS = re.compile(
-    r"\s*[A-Za-z]{0,5}\s*[+~-]?\s*(\d{1,8})(?:\s*(?:[-–—,]|to|\.\.+|至|到)\s*L?(\d{1,8}))?\s*(?:[|:].*)?$", re.DOTALL
+    r"[A-Za-z]{0,5}+\s*+[+~-]?\s*+(\d{1,8}+)(?:\s*+(?:[-–—,]|to|\.\.++|至|到)\s*+L?(\d{1,8}+))?\s*+(?:[|:].*+)?$",
+    re.DOTALL,
 )
+LONGEST_NUMBER = 60  # characters of a text that says a line
 
 
 def _line_range(value: object) -> tuple[int | None, int | None]:
@@ -227,7 +235,7 @@ def _line_range(value: object) -> tuple[int | None, int | None]:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return (value, None) if 1 <= value <= LAST_LINE else (None, None)
-    match = _NUMBERS.match(value) if isinstance(value, str) else None
+    match = _NUMBERS.match(value.strip()[:LONGEST_NUMBER]) if isinstance(value, str) else None
     if not match or not 1 <= int(match[1]) <= LAST_LINE:
         return None, None
     first, last = int(match[1]), int(match[2] or 0)

@@ -14,9 +14,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from iquest_review.model.decoder import DECODER, MERGED
+
 _TRIES = 200  # openings looked at
-_GAP = r"(?:\s|//[^\n]{0,300}\n|#[^\n]{0,300}\n|/\*[^*]{0,300}\*/)*"
-_OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]+["'”]?\s*:""")
+_MENDED = 32 * 1024  # characters given to json-repair, whose time grows with their square,
+_DEEPEST, _MOST_QUOTES = 12, 2_000  # with each bracket that stays open, and with the quotes' square
+# Possessive and few: each opening is looked behind once, and not as far as the text goes.
+_GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
+_OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]++["'”]?\s*+:""")
+
+
+class TooBroken(ValueError):
+    """A text is no JSON, and mending it would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,10 @@ class Found:
 
 
 def found(text: str) -> list[Found]:
-    """The answers a text holds, in its order; of a text whose line breaks and quotes are escaped once more, too."""
+    """The answers a text holds, in its order; of a text whose line breaks and quotes are escaped once more, too.
+
+    Raises TooBroken.
+    """
     for variant in _unescaped(text) if _ESCAPED.match(text) else ():
         answers = _found(variant)
         if answers and not any(answer.cut or answer.lost for answer in answers):
@@ -75,7 +87,7 @@ def _found(text: str) -> list[Found]:
             break
         start = opening.start()
         try:
-            value, at = _DECODER.raw_decode(text, start)
+            value, at = DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
             broken, at = start if broken is None else broken, start + 1
             continue
@@ -131,18 +143,25 @@ def _cut(text: str, start: int) -> Found:
 def _breaks_off(text: str, start: int) -> bool:
     """Whether what begins here is JSON up to the end of the text, and not broken before."""
     try:
-        _DECODER.raw_decode(text, start)
+        DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         if error.msg.startswith("Unterminated string"):
             return True
-        last = _LAST_WORD.search(text)
-        return last is not None and error.pos >= last.start()
+        return error.pos >= _last_word(text)
     except (ValueError, RecursionError):
         return False
     return False
 
 
-_LAST_WORD = re.compile(r"[\\\w.+-]*\s*\Z")  # half a literal, half a number, half an escape
+def _last_word(text: str) -> int:
+    """Where the last word begins: half a literal, half a number, half an escape. Read from its end, for it is long in
+    texts that are none."""
+    text = text.rstrip()
+    word = _WORD.match(text[::-1])
+    return len(text) - (word.end() if word else 0)
+
+
+_WORD = re.compile(r"[\\\w.+-]*+")
 
 
 def _whole(text: str, at: int) -> Any:
@@ -153,8 +172,8 @@ def _whole(text: str, at: int) -> Any:
     at += 1
     while key := _MEMBER.match(text, at):
         try:
-            name = str(_DECODER.raw_decode(key[1])[0])
-            members[name], at = _DECODER.raw_decode(text, key.end())
+            name = str(DECODER.raw_decode(key[1])[0])
+            members[name], at = DECODER.raw_decode(text, key.end())
         except (ValueError, RecursionError):
             if text[key.end() : key.end() + 1] in ("[", "{"):
                 members[name] = _whole(text, key.end())
@@ -165,13 +184,17 @@ def _whole(text: str, at: int) -> Any:
 _MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 
 
+_BETWEEN = re.compile(r"[ \t\r\n,]*+")
+
+
 def _items(text: str, at: int) -> Iterator[Any]:
     while True:
-        at = len(text) - len(text[at:].lstrip(" \t\r\n,"))
+        gap = _BETWEEN.match(text, at)
+        at = gap.end() if gap else at
         if text[at : at + 1] not in ("{", '"'):  # of anything else one cannot see whether it is whole
             return
         try:
-            value, at = _DECODER.raw_decode(text, at)
+            value, at = DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             return
         yield value
@@ -181,12 +204,14 @@ def _items(text: str, at: int) -> Iterator[Any]:
 
 
 def _repaired(text: str) -> Found | None:
-    """What json-repair makes of a text that begins with the first bracket."""
+    """What json-repair makes of a text that begins with the first bracket. Raises TooBroken."""
     broken = text.split("\n```", maxsplit=1)[0].split("\n~~~", maxsplit=1)[0].rstrip()
     closing = max(broken.rfind("}"), broken.rfind("]"))
     tail = broken[closing + 1 :]
     if "\n" in tail and not re.search(r'["\']', tail):
         broken = broken[: closing + 1]  # a last word behind it
+    if len(broken) > _MENDED or _depth(broken) > _DEEPEST or broken.count('"') > _MOST_QUOTES:
+        raise TooBroken
     try:
         # Loaded here: sound answers, which most are, should not pay for it.
         value = _unwrapped(import_module("json_repair").loads(broken, skip_json_loads=True))
@@ -203,12 +228,24 @@ def _repaired(text: str) -> Found | None:
     return Found(value, cut, max(0, len(_KEY.findall(broken)) - len(entries) - cut), len(broken))
 
 
+def _depth(text: str) -> int:
+    """The most brackets that are open at once, those in strings too: which quotes are quotes is not known here."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(text):
+        depth = depth + 1 if bracket in "{[(" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+_BRACKET = re.compile(r"[][{}()]")
+
+
 def _closes(value: Any, text: str) -> bool:
     """Whether the text ends as a text of this value does."""
     if isinstance(value, list):
         return text.endswith("]" if text.startswith("[") else "}")
     if isinstance(value, dict) and value and next(reversed(value)) == "issues":
-        return re.search(r"\]\s*,?\s*\}$", text) is not None
+        return re.search(r"\]\s*+(?:,\s*+)?\}$", text) is not None
     return text.endswith("}")
 
 
@@ -234,38 +271,9 @@ def _unwrapped(value: Any) -> Any:
 _KEY = re.compile(r"""["']description["']?\s*[:=]""")  # there is one in each entry
 
 
-# -- the decoder
-
-_MERGED = "\0merged"  # marks an object that was two: a bracket between them is missing
-
-
 def _merged(value: Any) -> int:
     """Entries that have swallowed another one."""
     entries = value["issues"] if isinstance(value, dict) and is_review(value) else value
     return sum(
-        isinstance(entry, dict) and _MERGED in entry for entry in (entries if isinstance(entries, list) else [value])
+        isinstance(entry, dict) and MERGED in entry for entry in (entries if isinstance(entries, list) else [value])
     )
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. Of a key that comes twice nothing is lost: lists are joined, and what is empty does not win."""
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        old = members.get(key)
-        if isinstance(old, list) and isinstance(value, list):
-            members[key] = old + [entry for entry in value if entry not in old]
-        elif key not in members or value not in (None, "", [], {}):
-            members |= {_MERGED: True} if key == "description" and old not in (None, value) else {}
-            members[key] = value
-    return members
-
-
-def _int(digits: str) -> int | None:
-    return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
-
-
-def _constant(_: str) -> None:
-    """NaN and Infinity, which are no JSON."""
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_int, parse_constant=_constant, strict=False)

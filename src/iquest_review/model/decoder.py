@@ -1,0 +1,34 @@
+"""A JSON decoder for what models write: control characters in strings, keys that come twice, numbers of any length."""
+
+import json
+from typing import Any
+
+MERGED = "\0merged"  # marks an object that was two: a bracket between them is missing
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of a key that comes twice nothing is lost: lists are joined, and what is empty does not win."""
+    members: dict[str, Any] = {}
+    joined: dict[str, set[str]] = {}  # the entries of lists that came twice, as texts: some have no hash
+    for key, value in pairs:
+        old = members.get(key)
+        if isinstance(old, list) and isinstance(value, list):
+            if key not in joined:
+                joined[key], members[key] = {repr(entry) for entry in old}, [*old]
+            members[key] += [entry for entry in value if repr(entry) not in joined[key]]
+            joined[key].update(map(repr, value))
+        elif key not in members or value not in (None, "", [], {}):
+            members |= {MERGED: True} if key == "description" and old not in (None, value) else {}
+            members[key] = value
+    return members
+
+
+def _int(digits: str) -> int | None:
+    return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
+
+
+def _constant(_: str) -> None:
+    """NaN and Infinity, which are no JSON."""
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_int, parse_constant=_constant, strict=False)
