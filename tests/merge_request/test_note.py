@@ -216,7 +216,7 @@ def test_a_failure_keeps_the_last_review_below_it(language: str) -> None:
     good = note.compose(full(), AROUND)
     body = note.with_previous(failed(language), good)
 
-    sentence = {"en": "The last review, of an earlier state:", "zh": "上一次评审，针对较早的状态："}[language]
+    sentence = {"en": "The last review that was done:", "zh": "上一次完成的评审："}[language]
     assert body.startswith(failed(language).partition(PREVIOUS)[0].rstrip())
     assert body.endswith(f"**{sentence}**\n\n{PREVIOUS}\n\n{good.removeprefix(MARKER).strip()}\n")
 

@@ -54,7 +54,7 @@ def with_previous(body: str, earlier: str) -> str:
 
 def _sections(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
     yield "## " + text.title.format(verdict=_verdict(outcome, text))
-    reason = markdown.line(_cut(outcome.reason or "", LONGEST_LINE, text))
+    reason = markdown.line(_cut(text.reason(outcome.reason or ""), LONGEST_LINE, text))
     match outcome.status:
         case Status.PARTIAL:
             yield text.partial.format(reason=reason)
@@ -163,7 +163,7 @@ def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
 
 
 def _omissions(outcome: Outcome, text: Words) -> str:
-    if not outcome.omissions:
+    if not outcome.omissions or outcome.status is Status.NOT_REVIEWED:
         return ""
     omitted = {omission.path for omission in outcome.omissions}
     files = len(omitted | {entry.path for entry in outcome.coverage})
@@ -171,13 +171,19 @@ def _omissions(outcome: Outcome, text: Words) -> str:
     title = _plural(text.omitted_lines if lines else text.omitted_files, files).format(
         files=_number(len(omitted)), all=_number(files), lines=_changed(lines, text)
     )
-    rows = _within((_omission(one, text) for one in outcome.omissions), len(outcome.omissions), MOST_OMISSIONS, text)
+    partly = {entry.path: entry.changed_lines for entry in outcome.coverage if entry.shown_changed_lines}
+    written = (_omission(one, partly.get(one.path), text) for one in outcome.omissions)
+    rows = _within(written, len(outcome.omissions), MOST_OMISSIONS, text)
     return "\n\n".join([f"<details>\n<summary>{title}</summary>", "\n".join(rows), "</details>"])
 
 
-def _omission(omission: Omission, text: Words) -> str:
-    changed = f", {_changed(omission.changed_lines, text)}" if omission.changed_lines else ""
-    return f"- {_path(omission.path, text)}: {text.reasons[omission.reason]}{changed}"
+def _omission(omission: Omission, partly_of: int | None, text: Words) -> str:
+    """One row; `partly_of` are the changed lines of a file of which others were shown."""
+    changed = _changed(omission.changed_lines, text)
+    if partly_of:
+        changed = text.some_lines.format(count=_number(omission.changed_lines), all=_number(partly_of))
+    reason = text.reasons[omission.reason]
+    return f"- {_path(omission.path, text)}: {reason}{text.comma + changed if omission.changed_lines else ''}"
 
 
 def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:

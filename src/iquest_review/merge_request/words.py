@@ -32,6 +32,7 @@ class Words:
     omitted_files: str
     omitted_lines: str
     changed_lines: str
+    some_lines: str
     more: str
     more_characters: str
     footer_model: str
@@ -47,6 +48,18 @@ class Words:
     categories: dict[Category, str]
     reasons: dict[Reason, str]
     problems: dict[str, str]
+    phrases: dict[str, str]  # of a status's reason; a reason is such phrases and what a server said, parted by "; "
+    comma: str
+
+    def reason(self, text: str) -> str:
+        """A status's reason in this language, as far as it is ours."""
+        return "; ".join(self._phrase(part) for part in text.split("; "))
+
+    def _phrase(self, part: str) -> str:
+        for phrase, translated in self.phrases.items():
+            if phrase in part:
+                return part.replace(phrase, translated)
+        return part
 
 
 ENGLISH = Words(
@@ -62,7 +75,7 @@ ENGLISH = Words(
     raw="The model answered, but not in a form that can be checked ({reason}). Its words stand below as they came: "
     "a person should look at the change.",
     partial="⚠️ Partly reviewed: {reason}",
-    previous="The last review, of an earlier state:",
+    previous="The last review that was done:",
     elsewhere="Not on a line of the change",
     line="line {line}",
     old_line="removed line {line}",
@@ -72,6 +85,7 @@ ENGLISH = Words(
     omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
     omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",
     changed_lines="{count} changed line|{count} changed lines",
+    some_lines="{count} of {all} changed lines",
     more="and {count} more, in review.json",
     more_characters="… and {count} more characters, in review.json",
     footer_model="Reviewed by {model}",
@@ -87,6 +101,8 @@ ENGLISH = Words(
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
     problems={},
+    phrases={},
+    comma=", ",
 )
 
 CHINESE = Words(
@@ -101,7 +117,7 @@ CHINESE = Words(
     unchecked="⚠️ 未核对",
     raw="模型给出了回答，但格式无法核对（{reason}）。原文如下：请人工查看这次变更。",
     partial="⚠️ 只评审了一部分：{reason}",
-    previous="上一次评审，针对较早的状态：",
+    previous="上一次完成的评审：",
     elsewhere="不在变更的某一行上",
     line="第 {line} 行",
     old_line="已删除的第 {line} 行",
@@ -111,6 +127,7 @@ CHINESE = Words(
     omitted_files="未评审：{all} 个文件中的 {files} 个",
     omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",
     changed_lines="{count} 行变更",
+    some_lines="{all} 行变更中的 {count} 行",
     more="另有 {count} 个，见 review.json",
     more_characters="… 另有 {count} 个字符，见 review.json",
     footer_model="由 {model} 评审",
@@ -148,6 +165,23 @@ CHINESE = Words(
         verify.NO_QUOTE: "所引用的代码不在 diff 中",
         verify.NO_ANCHOR: "没有指明行号",
     },
+    phrases={
+        "the answer breaks off": "回答没有写完",
+        " of the model's findings could not be read": " 条模型的意见无法读取",
+        "not everything fitted into the prompt": "提示词放不下全部变更",
+        "the model's answer could not be used: it ends inside its reasoning": "模型的回答无法使用：停在了思考过程中",
+        "the model's answer could not be used: it is empty": "模型的回答无法使用：内容为空",
+        "the model's answer could not be used": "模型的回答无法使用",
+        "it holds no JSON": "其中没有 JSON",
+        "its JSON is not a review": "其中的 JSON 不是评审",
+        "it holds more than one review": "其中有不止一份评审",
+        "cannot be reached": "无法连接",
+        "refuses the key": "拒绝了密钥",
+        "does not serve the model": "没有这个模型：",
+        "it serves": "现有模型",
+        "no part of the change fits": "变更的任何部分都放不下",
+    },
+    comma="，",
 )
 
 
