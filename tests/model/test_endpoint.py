@@ -723,3 +723,38 @@ def test_a_file_of_authorities_that_is_none_is_a_wrong_setting(tmp_path: Path) -
     for name in ("wrong.pem", "missing.pem"):
         with pytest.raises(UsageError, match="CI_SERVER_TLS_CA_FILE"):
             endpoint("https://host/v1", ca_file=str(tmp_path / name))
+
+
+# -- servers that are never done
+
+DRIPS = {
+    "a header": ([b"HTTP/1.1 200 OK\r\nX: "], b"a"),
+    "provisional answers": ([], b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "trailers": ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"], b"a: b\r\n"),
+    "a body without a length": ([b"HTTP/1.0 200 OK\r\n\r\n{}"], b" "),
+    "the body of a redirect": (
+        [b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nTransfer-Encoding: chunked\r\n\r\n"],
+        b"1\r\na\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("dripped", sorted(DRIPS))
+def test_a_server_that_drips_what_is_no_body_is_given_up_as_well(dripped: str) -> None:
+    first, endless = DRIPS[dripped]
+    started = time.monotonic()
+    with (
+        raw_server([*first, *[endless] * 200], pause=0.02) as url,
+        pytest.raises(ModelUnreachable, match="gave no answer within"),
+    ):
+        endpoint(url, timeout=0.3, deadline=0).complete(MESSAGES, None)
+
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
+    with (
+        ModelDouble(replies=[Fault(200, gzip.compress(bytes(64 << 20)), {"Content-Encoding": "gzip"})]) as double,
+        pytest.raises(ModelRefused, match="more than 8 MiB"),
+    ):
+        endpoint(double.url).complete(MESSAGES, None)

@@ -8,7 +8,6 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,7 +23,9 @@ from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, Mode
 from iquest_review.model import envelope
 from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
+from iquest_review.model.limit import Limit, watched
 from iquest_review.model.refusal import Asked, NoRoute, Passes, cause, failure, loaded, masked
+from iquest_review.model.sampling import Sampling
 from iquest_review.patience import Purse, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
@@ -41,15 +42,6 @@ SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How the answer is drawn."""
-
-    temperature: float
-    top_p: float
-    max_tokens: int
-
-
 class _Bearer(requests.auth.AuthBase):
     """The key in its header. It also keeps requests from looking for a password in ~/.netrc."""
 
@@ -62,7 +54,25 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class _AlsoTrusting(HTTPAdapter):
+class _Session(requests.Session):
+    """No redirects: requests reads the whole body of one before it asks whether it is to be followed."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
+        return None
+
+
+class _Limited(HTTPAdapter):
+    """Its connections end with the Limit they are used in."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        watched(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        return watched(super().proxy_manager_for(*args, **kwargs))
+
+
+class _AlsoTrusting(_Limited):
     """Trusts the authorities of a file beside the usual ones. GitLab Runner sets CI_SERVER_TLS_CA_FILE to GitLab's own
     chain, which need not be that of the model server."""
 
@@ -110,9 +120,16 @@ class Endpoint:
         self._window: int | None = None
         self._counts = True
         self._key = key
-        self._session = requests.Session()
+        self._session = _Session()
+        self._session.mount("http://", _Limited())
+        self._session.mount("https://", _Limited())
         self._session.auth = _Bearer(key)
-        if ca_file and address.base.startswith("https:") and _holds_something(ca_file):
+        # A file that is missing is an error; an empty one says nothing.
+        if (
+            ca_file
+            and address.base.startswith("https:")
+            and (not Path(ca_file).is_file() or Path(ca_file).stat().st_size)
+        ):
             self._session.mount("https://", _AlsoTrusting(ca_file))
         self._purse = Purse(deadline)
         self._sleep = sleep
@@ -238,25 +255,15 @@ class Endpoint:
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
-        ends = time.monotonic() + timeout
-        try:
-            with self._session.request(
-                method,
-                url,
-                json=body,
-                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                content = self._read(response, ends, timeout)
-        except requests.exceptions.SSLError as error:
-            raise ModelRefused(f"{self.host}: the certificate is not accepted: {cause(error)}") from None
-        except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-            raise Passes(f"{self.host} gave no answer within {timeout:.0f} s (IQUEST_TIMEOUT)") from None
-        except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise Passes(f"{self.host} cannot be reached: {cause(error)}") from None
-        except requests.exceptions.RequestException as error:
-            raise ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}") from None
+        request: dict[str, Any] = {"json": body, "timeout": (min(CONNECT_TIMEOUT, timeout), timeout), "stream": True}
+        with Limit(timeout) as limit:
+            try:
+                with self._session.request(method, url, allow_redirects=False, **request) as response:
+                    content = self._read(response, limit)
+            except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._unanswered(error, limit, timeout) from None
+            if limit.over:  # a body without a length ends where its connection does
+                raise self._unanswered(TimeoutError(), limit, timeout)
         if response.status_code != 200:
             raise self._failure(url, body, response.status_code, response.headers, content)
         return content
@@ -270,28 +277,27 @@ class Endpoint:
         asked = Asked(self.host, urlsplit(url).path, body.get("model"), form["type"] if form else None)
         return failure(asked, status, headers, masked(content, self._key))
 
-    def _read(self, response: requests.Response, ends: float, timeout: float) -> bytes:
-        """The body, piece by piece as it comes: a timeout of the socket alone never ends a server that drips."""
-        content, connection = bytearray(), response.raw.connection
-        while True:
-            if connection is not None and connection.sock is not None:
-                connection.sock.settimeout(max(ends - time.monotonic(), 0.01))
-            piece = response.raw.read1(65536, decode_content=True)
-            if not piece:
-                return bytes(content)
+    def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
+        """What it means that no answer came."""
+        if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
+            return Passes(f"{self.host} gave no answer within {timeout:.0f} s (IQUEST_TIMEOUT)")
+        if isinstance(error, requests.exceptions.SSLError):
+            return ModelRefused(f"{self.host}: the certificate is not accepted: {cause(error)}")
+        if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
+            return Passes(f"{self.host} cannot be reached: {cause(error)}")
+        return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}")
+
+    def _read(self, response: requests.Response, limit: Limit) -> bytes:
+        """The body, unpacked piece by piece: a small one may be huge."""
+        content = bytearray()
+        while (piece := response.raw.read1(65536, decode_content=True)) and not limit.over:
             content += piece
             if len(content) > LARGEST_ANSWER:
                 raise ModelRefused(f"{self.host} answered more than {LARGEST_ANSWER // 2**20} MiB")
-            if time.monotonic() > ends:
-                raise Passes(f"{self.host} had not finished its answer after {timeout:.0f} s (IQUEST_TIMEOUT)")
+        return bytes(content)
 
     def _json(self, content: bytes) -> Any:
         value = loaded(content)
         if value is None:
             raise Passes(f"{self.host} answered {'something that is not JSON' if content else 'nothing'}", status=200)
         return value
-
-
-def _holds_something(ca_file: str) -> bool:
-    path = Path(ca_file)
-    return not path.is_file() or path.stat().st_size > 0  # a missing one is an error, an empty one says nothing
