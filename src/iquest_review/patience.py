@@ -7,6 +7,8 @@ from datetime import UTC
 
 from tenacity import RetryCallState
 
+LONGEST = 1e9  # seconds that a server may ask for; more is nonsense
+
 
 class Passing(Exception):
     """Mixed into a failure that may pass; `wait` is what the server asked for, in seconds, None for nothing."""
@@ -67,4 +69,4 @@ def retry_after(header: str | None) -> float | None:
             seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    return seconds if 0 <= seconds < float("inf") else None
+    return seconds if 0 <= seconds <= LONGEST else None

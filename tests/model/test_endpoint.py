@@ -758,3 +758,48 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
         pytest.raises(ModelRefused, match="more than 8 MiB"),
     ):
         endpoint(double.url).complete(MESSAGES, None)
+
+
+# -- what a server may claim
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "9" * 5_000, "NaN", "-1", "1e400", "true"])
+def test_a_number_that_is_none_counts_as_absent(number: str) -> None:
+    listed = f'{{"data": [{{"id": "{MODEL}", "max_model_len": {number}}}]}}'
+    said = f'{{"choices": [{{"message": {{"content": "x"}}}}], "usage": {{"prompt_tokens": {number}}}}}'
+    routes = {
+        "/v1/models": Fault(200, listed),
+        "/tokenize": Fault(200, f'{{"count": {number}}}'),
+        "/v1/chat/completions": Fault(200, said),
+    }
+    with ModelDouble(routes=routes) as double:
+        asked = endpoint(double.url)
+
+        assert asked.served().window is None
+        assert asked.count(MESSAGES) is None
+        assert asked.complete(MESSAGES, None).prompt_tokens == 0
+
+
+def test_a_long_list_of_long_names_is_told_in_short() -> None:
+    names = [{"id": f"{number}" + "x" * 150} for number in range(10_000)] + [{"id": "y" * 100_000}]
+    with (
+        ModelDouble(routes={"/v1/models": Fault(200, {"data": names})}) as double,
+        pytest.raises(ModelRefused) as refusal,
+    ):
+        endpoint(double.url).served()
+
+    assert len(str(refusal.value)) < 2_500
+
+
+def test_a_key_comes_back_in_nothing_that_the_server_says() -> None:
+    message = {"content": f"Bearer {KEY}", "reasoning": KEY}
+    routes = {
+        "/v1/models": Fault(200, {"data": [{"id": f"Bearer {KEY}"}]}),
+        "/v1/chat/completions": Fault(200, {"choices": [{"message": message}], "model": KEY}),
+    }
+    with ModelDouble(routes=routes) as double:
+        reply = endpoint(double.url, key=KEY).complete(MESSAGES, None)
+        with pytest.raises(ModelRefused, match=r"it serves: Bearer \*\*\*$"):
+            endpoint(double.url, key=KEY).served()
+
+    assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")

@@ -222,3 +222,14 @@ def test_an_echoed_key_is_masked_in_every_form(key: str) -> None:
 def test_a_key_that_stands_for_none_hides_nothing() -> None:
     assert masked(b"an apple", "a") == b"an apple"
     assert masked(b"an apple", None) == b"an apple"
+
+
+def test_a_key_is_masked_however_often_it_is_escaped() -> None:
+    for echo in (b"\\u0073k-1234", b"\\\\u0073k\\\\u002D1234", b"%73k-1234"):
+        assert masked(b"Bearer " + echo + b".", "sk-1234") == b"Bearer ***."
+
+
+def test_a_redirect_to_no_address_is_named() -> None:
+    error = failure(Asked("host", "/v1", None, None), 302, {"Location": "http://["}, b"")
+
+    assert str(error).startswith("host redirects to another address")

@@ -23,7 +23,8 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _int(digits: str) -> int | None:
+def number(digits: str) -> int | None:
+    """A number that is one of something; None for what only fills a line."""
     return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
 
 
@@ -31,4 +32,4 @@ def _constant(_: str) -> None:
     """NaN and Infinity, which are no JSON."""
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_int, parse_constant=_constant, strict=False)
+DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=number, parse_constant=_constant, strict=False)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from tenacity import Retrying, retry_if_exception_type
 from urllib3.util import create_urllib3_context
 
@@ -116,7 +117,7 @@ class Endpoint:
         self._address = address
         self._model = model
         self._sampling = sampling
-        self._timeout = timeout
+        self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT)
         self._window: int | None = None
         self._counts = True
         self._key = key
@@ -162,9 +163,9 @@ class Endpoint:
         if not self._counts:
             return None
         body = {"model": self._model, **self._prompt(messages)}
-        url = f"{self._address.root}/tokenize"
         try:
-            count = envelope.count(self._json(self._send("POST", url, body, self._side_timeout)))
+            answer = self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout)
+            count = envelope.count(self._json(answer))
         except (ModelUnreachable, ModelRefused, ContextExceeded):
             count = None
         self._counts = count is not None
@@ -186,8 +187,8 @@ class Endpoint:
         }
         if response_format is not None:
             body["response_format"] = response_format
-        path = "/chat/completions" if self._address.chat else "/completions"
-        return self._insist(lambda timeout: self._complete(f"{self._address.base}{path}", body, timeout), self._timeout)
+        url = f"{self._address.base}{'/chat' if self._address.chat else ''}/completions"
+        return self._insist(lambda timeout: self._complete(url, body, timeout), self._timeout)
 
     def _answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
         """vLLM before 0.32 refuses a request whose prompt and answer together are larger than the window."""
@@ -201,10 +202,6 @@ class Endpoint:
         if self._address.chat:
             return {"messages": messages}
         return {"prompt": "\n\n".join(message["content"] for message in messages) + "\n\n"}
-
-    @property
-    def _side_timeout(self) -> float:
-        return min(self._timeout, SIDE_TIMEOUT)
 
     def _complete(self, url: str, body: dict[str, Any], timeout: float) -> Reply:
         started = time.monotonic()
@@ -259,23 +256,23 @@ class Endpoint:
         with Limit(timeout) as limit:
             try:
                 with self._session.request(method, url, allow_redirects=False, **request) as response:
-                    content = self._read(response, limit)
+                    content = masked(self._read(response, limit), self._key)
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise self._unanswered(error, limit, timeout) from None
             if limit.over:  # a body without a length ends where its connection does
                 raise self._unanswered(TimeoutError(), limit, timeout)
         if response.status_code != 200:
-            raise self._failure(url, body, response.status_code, response.headers, content)
+            headers = {name: masked(text.encode(), self._key).decode() for name, text in response.headers.items()}
+            raise self._failure(url, body, response.status_code, CaseInsensitiveDict(headers), content)
         return content
 
     def _failure(
         self, url: str, body: dict[str, Any] | None, status: int, headers: Mapping[str, str], content: bytes
     ) -> ModelError:
         """What an answer without a reply means."""
-        body = body or {}
-        form = body.get("response_format")
-        asked = Asked(self.host, urlsplit(url).path, body.get("model"), form["type"] if form else None)
-        return failure(asked, status, headers, masked(content, self._key))
+        form = (body or {}).get("response_format")
+        asked = Asked(self.host, urlsplit(url).path, (body or {}).get("model"), form["type"] if form else None)
+        return failure(asked, status, headers, content)
 
     def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
         """What it means that no answer came."""

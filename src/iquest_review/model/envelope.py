@@ -7,6 +7,8 @@ from iquest_review.change.characters import one_line
 from iquest_review.errors import ModelRefused
 
 NAMED = 20  # models listed in a message
+LONGEST_NAME = 200  # characters of a model's name
+LARGEST_NUMBER = 10**9  # of tokens; a server that says more says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ def served(answer: Any, model: str | None, host: str) -> Served:
     entries = answer.get("data") if isinstance(answer, dict) else None
     entries = entries if isinstance(entries, list) else []
     listed = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+    listed = [entry for entry in listed if len(entry["id"]) <= LONGEST_NAME]
     names = [str(entry["id"]) for entry in listed]
     if model is None:
         if not names:
@@ -51,7 +54,7 @@ def served(answer: Any, model: str | None, host: str) -> Served:
     if names and entry is None:
         raise ModelRefused(f"{host} does not serve the model {one_line(model, 100)!r}; it serves: {_listing(names)}")
     entry = entry or {}
-    return Served(model, str(entry.get("root") or model), _window(entry))
+    return Served(model, one_line(str(entry.get("root") or model), LONGEST_NAME), _window(entry))
 
 
 def reply(answer: Any, *, chat: bool, model: str | None, seconds: float) -> Reply | None:
@@ -67,7 +70,7 @@ def reply(answer: Any, *, chat: bool, model: str | None, seconds: float) -> Repl
         text=_string(message.get("content")),
         reasoning=_string(message.get("reasoning")) or _string(message.get("reasoning_content")),
         finish_reason=_string(choice.get("finish_reason")),
-        model=_string(answer.get("model")) or str(model),
+        model=one_line(_string(answer.get("model")), LONGEST_NAME) or str(model),
         prompt_tokens=_number(usage.get("prompt_tokens")),
         completion_tokens=_number(usage.get("completion_tokens")),
         seconds=seconds,
@@ -95,4 +98,4 @@ def _string(value: object) -> str:
 
 
 def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_NUMBER else 0

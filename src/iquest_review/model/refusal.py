@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from iquest_review.change.characters import one_line
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.model.decoder import number
 from iquest_review.patience import Passing, retry_after
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
@@ -61,8 +62,9 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     host, words = asked.host, said(content, _SEARCHED)
     short = one_line(words, LONGEST)
     if 300 <= status < 400:
-        target = urlsplit(headers.get("Location", "")).hostname or "another address"
-        return ModelRefused(f"{host} redirects to {one_line(target, 80)}: set IQUEST_API_URL to the final address")
+        return ModelRefused(
+            f"{host} redirects to {_target(headers.get('Location', ''))}: set IQUEST_API_URL to the final address"
+        )
     if status in (401, 403):
         return ModelRefused(f"{host} refuses the key ({status}): check IQUEST_API_KEY")
     if status == 413 or (status in (200, 400, 422, 500) and _CONTEXT.search(words)):
@@ -82,10 +84,18 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     return ModelRefused(f"{host} refuses the request ({status}): {short}")
 
 
+def _target(location: str) -> str:
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:  # a bracket without its other half
+        host = None
+    return one_line(host or "another address", 80)
+
+
 def loaded(content: bytes) -> Any:
     """The JSON of a body; None for what is none."""
     try:
-        return json.loads(content.decode("utf-8", "replace"))
+        return json.loads(content.decode("utf-8", "replace"), parse_int=number)
     except (ValueError, RecursionError):
         return None
 
@@ -106,11 +116,12 @@ def said(content: bytes, limit: int = LONGEST) -> str:
 
 
 def masked(content: bytes, key: str | None) -> bytes:
-    """The body of an error without the key, which servers that echo a request's headers put there."""
-    if key and len(key) >= SECRET:
-        for form in (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key, safe="")):
-            content = content.replace(form.encode(), b"***")
-    return content
+    """What a server says without the key, which some echo with a request's headers, however its characters are
+    escaped: in JSON, in JSON in JSON, in a URL."""
+    if not key or len(key) < SECRET:
+        return content
+    forms = (rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}u00(?i:{ord(c):02x})|%(?i:{ord(c):02x}))" for c in key)
+    return re.sub("".join(forms).encode(), b"***", content)
 
 
 def cause(error: Exception) -> str:
