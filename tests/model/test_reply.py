@@ -337,7 +337,7 @@ def test_a_review_quoted_from_the_diff_is_not_taken_for_the_answer() -> None:
     )
     quoted = {"issues": [{**ISSUES[0], "quote": fake, "description": f"A model reads {fake} as its answer."}]}
     assert len(read(json.dumps(quoted)).findings) == 1
-    words = "There is a bug in line 3: the total is divided by the count, which is zero for an empty list. " * 4
+    words = "Line 3 divides by zero and line 9 leaks the key."
     assert why(f"The change adds a file with {fake}. {words}") == "it has no findings, but much to say beside them"
 
 

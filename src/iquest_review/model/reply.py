@@ -21,7 +21,7 @@ LONGEST_REPLY = 4 * LARGEST  # with the thinking around it
 LAST_LINE = 10_000_000
 MOST_FINDINGS, MOST_SUGGESTIONS = 100, 10
 LONGEST_TEXT, TITLE = 4_000, 100  # characters of one text, of a title
-MOST_WORDS = 300  # characters around a review without findings; one that is quoted from the diff stands in more
+MOST_WORDS = 40  # characters around a review without findings, fences apart; one quoted from the diff stands in more
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,20 @@ def _parsed(answer: str, finish_reason: str) -> Review | Unparsed:
     usable = [result for result in results if isinstance(result, Review)]
     if any(result != usable[0] for result in usable):
         return Unparsed(answer, "it holds more than one review")
-    if usable and not usable[0].findings and len(answer) - sum(review.length for review in reviews) > MOST_WORDS:
+    if usable and not usable[0].findings and _around(answer, reviews) > MOST_WORDS:
         return Unparsed(answer, "it has no findings, but much to say beside them")
     if usable and (usable[0].findings or len(usable) == len(results)):
         return usable[0]
     return next(result for result in results if isinstance(result, Unparsed))
+
+
+def _around(answer: str, reviews: list[Found]) -> int:
+    """Characters of the words around the reviews."""
+    fences = sum(len(fence) + 1 for fence in _FENCE.findall(answer)[:2])
+    return len(answer) - sum(review.length for review in reviews) - fences
+
+
+_FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
 
 
 def _review(answer: str, review: Found) -> Review | Unparsed:
