@@ -14,6 +14,7 @@ RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those
 MOST_ISSUES = 10  # what the prompts ask for; the summary counts the rest
 
+_DIFF = re.compile(r"<<<(\S+) diff")
 _FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
 _LINE = re.compile(r"([ +-])\s{0,8}(\d{1,9})\| ?(.*)$")
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -70,7 +71,7 @@ def review(prompt: str, instructions: str | None = None) -> Answer:
 
     The instructions are the system message where there is one; otherwise what stands before the first file.
     """
-    sections = _sections(prompt)
+    sections = _sections(_fenced(prompt))
     chinese = _is_chinese(prompt.partition("=== file: ")[0] if instructions is None else instructions)
     issues = [issue for section in sections for issue in _issues(section, chinese)]
     issues.sort(key=lambda issue: _RANK[issue["severity"]])
@@ -81,6 +82,18 @@ def review(prompt: str, instructions: str | None = None) -> Answer:
 def _is_chinese(instructions: str) -> bool:
     """Mostly Chinese: more Chinese characters than Latin words (names of keys are Latin in any language)."""
     return len(_CJK.findall(instructions)) > len(_WORD.findall(instructions))
+
+
+def _fenced(prompt: str) -> str:
+    """What stands in the prompt's fence of the diff, the last there is: a description may hold rows, and fences, of its
+    own. All of a prompt that has none."""
+    rows = prompt.split("\n")
+    for first in range(len(rows) - 1, -1, -1):
+        if opening := _DIFF.fullmatch(rows[first].removesuffix("\r")):
+            closing = f">>>{opening[1]}"
+            last = next((at for at in range(first, len(rows)) if rows[at].rstrip() == closing), len(rows))
+            return "\n".join(rows[first + 1 : last])
+    return prompt
 
 
 def _sections(prompt: str) -> list[_Section]:
