@@ -422,3 +422,20 @@ def test_any_finding_stands_on_a_line_of_the_diff_or_says_why_not(
     assert {shown.kind for shown in file.lines() if (shown.side, shown.number) == (Side.OLD, placed.line)} <= {
         Kind.REMOVED
     }
+
+
+def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
+    patches = [
+        f"--- a/m{number}.py\n+++ b/m{number}.py\n@@ -0,0 +1,60 @@\n"
+        + "".join(f"+value_{number}_{row} = compute({row})\n" for row in range(60))
+        for number in range(300)
+    ]
+    diff = patch.parse("".join(patches).encode())
+    nowhere = finding(path="", line=1, quote="this stands nowhere at all")
+    elsewhere = finding(path="gone/from.py", line=1, quote="this stands nowhere at all")
+    started = time.process_time()
+
+    assert {verify(nowhere, diff).problem for _ in range(100)} == {NO_PATH}
+    assert {verify(elsewhere, diff).problem for _ in range(100)} == {NO_FILE}
+    assert verify(finding(path="", line=None, quote="value_7_9 = compute(9)"), diff).finding.path == "m7.py"
+    assert time.process_time() - started < 4

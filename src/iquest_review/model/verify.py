@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from iquest_review.change.diff import Diff, FileDiff, Line, Side
 from iquest_review.model.finding import Finding
@@ -23,6 +23,9 @@ NO_ANCHOR = "it names no line"
 
 LEAST_PART = 6  # characters from which a part of a line is enough to know it by
 ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +59,68 @@ def verify(finding: Finding, diff: Diff) -> Verified:
 
 def _files(finding: Finding, diff: Diff) -> list[FileDiff]:
     """The file diffs a cited path means; a series of patches holds several of one path."""
-    if not finding.path:
-        paths = {file.path for file in diff.files}
-        if len(paths) > 1:  # the seed's form names no file: a quote that stands in one file alone does
-            paths = {file.path for file in diff.files if _quoted(_rows(finding.quote), finding.line, [file])}
-        return [file for file in diff.files if file.path in paths] if len(paths) == 1 else []
+    index = _index(_Same(diff))
+    if not finding.path:  # the seed's form names no file: a quote that stands in one file alone does
+        one = len({file.path for file in diff.files}) == 1
+        return list(diff.files) if one else _holding(finding, diff.files, index)
     for cited in _spellings(finding.path):
-        for named in (_is_new, _is_old):
-            if files := [file for file in diff.files if named(file, cited)]:
+        for named in (index.new, index.old):
+            if files := named.get(cited):
                 return files
-    return _by_tail(finding, diff)
+    return _by_tail(finding, diff, index)
 
 
-def _is_new(file: FileDiff, cited: str) -> bool:
-    return _key(file.new_path) == cited
+def _holding(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+    """Of these files those of the one path that holds the quote; none when several do."""
+    quote, held = _rows(finding.quote), set[str]()
+    probes = {
+        plain for row in quote[:6] for reading in (_bare, _unlabelled, _unmarked) if (plain := _unescaped(reading(row)))
+    }
+    heads = {plain[:end] for plain in (_unescaped(row) for row in quote[:1]) for end in range(1, len(plain) + 1)}
+    for file in files:
+        text, rows = index.texts[id(file)]
+        # Only where the quote can stand at all is it looked for in every reading, which takes much longer.
+        if (any(probe in text for probe in probes) or not heads.isdisjoint(rows)) and _quoted(
+            quote, finding.line, [file]
+        ):
+            held.add(file.path)
+            if len(held) > 1:
+                return []
+    return [file for file in files if file.path in held]
 
 
-def _is_old(file: FileDiff, cited: str) -> bool:
-    return _key(file.old_path) == cited
+class _Same(Generic[T]):
+    """A key of a cache that is its very value: to hash a diff is to read all of it."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+class _Index(NamedTuple):
+    """What of a whole diff is looked up for each finding: files by their path, and their lines by id."""
+
+    new: dict[str, list[FileDiff]]
+    old: dict[str, list[FileDiff]]
+    texts: dict[int, tuple[str, frozenset[str]]]
+    keys: dict[str, str]
+
+
+@lru_cache(maxsize=1)
+def _index(diff: _Same[Diff]) -> _Index:
+    index = _Index({}, {}, {}, {})
+    for file in diff.value.files:
+        for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
+            index.keys[name] = _key(name)
+            known.setdefault(index.keys[name], []).append(file)
+        rows = [_unescaped(shown_text(line)) for line in file.lines()]
+        index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
+    return index
 
 
 def _spellings(cited: str) -> Iterator[str]:
@@ -86,18 +133,15 @@ def _spellings(cited: str) -> Iterator[str]:
     yield from (path[2:] for prefix in ("a/", "b/") if path.startswith(prefix))
 
 
-def _by_tail(finding: Finding, diff: Diff) -> list[FileDiff]:
+def _by_tail(finding: Finding, diff: Diff, index: _Index) -> list[FileDiff]:
     """The files an absolute path ends in, or whose path ends in the cited one; where there are several, the longest
     match, or the one that holds the quote."""
     *_, path = _spellings(finding.path)
-    names = {name for file in diff.files for name in (file.path, file.old_path)}
-    inside = sorted((name for name in names if path.endswith("/" + _key(name))), key=len)
-    beyond = [name for name in names if _key(name).endswith("/" + path)]
+    inside = sorted((name for name, key in index.keys.items() if path.endswith("/" + key)), key=len)
+    beyond = [name for name, key in index.keys.items() if key.endswith("/" + path)]
     wanted = set(inside[-1:] or beyond)
     files = [file for file in diff.files if file.path in wanted or file.old_path in wanted]
-    if len({file.path for file in files}) > 1:
-        files = [file for file in files if _quoted(_rows(finding.quote), finding.line, [file])]
-    return files if len({file.path for file in files}) == 1 else []
+    return _holding(finding, files, index) if len({file.path for file in files}) > 1 else files
 
 
 def _key(path: str) -> str:
@@ -207,10 +251,14 @@ class _Rows(NamedTuple):
     places: Mapping[str, list[int]]
 
 
-@lru_cache(maxsize=64)
 def _sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
     """The file's lines: all in the diff's order, those of the new file, those of the old one."""
-    rows = tuple((plain(shown_text(line)), line) for line in file.lines())
+    return _sides_of(_Same(file), plain)
+
+
+@lru_cache(maxsize=2_048)
+def _sides_of(file: _Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    rows = tuple((plain(shown_text(line)), line) for line in file.value.lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
     return tuple(_Rows(side, _places(side)) for side in (rows, new, old))
