@@ -13,11 +13,13 @@ FLOORS = (
     *("errors", "patience", "change", "prompt", "model", "merge_request", "reports"),
     *("progress", "settings", "review", "job", "source", "wiring", "cli"),
 )
-WORLD = {"requests", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
+WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
     "change/git_directory.py",
     "change/repository.py",
     "model/endpoint.py",
+    "model/limit.py",
+    "model/session.py",
     "model/stand_in.py",
     "merge_request/connection.py",
     "merge_request/gitlab.py",

@@ -56,6 +56,16 @@ def waiting(first: float, longest: float, *, obey: bool = False) -> Callable[[Re
     return seconds
 
 
+def telling(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]:
+    """For tenacity, before it sleeps: says what failed, and when it is tried again."""
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        tell(f"{error}; trying again in {state.upcoming_sleep:.0f} s")
+
+    return before_sleep
+
+
 def retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header, given as a number or a date; None for none or nonsense."""
     if not header:

@@ -139,7 +139,7 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret) -> G
     parts = urlsplit(job.pipeline.api_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise UsageError("CI_API_V4_URL should look like https://HOST/api/v4")
-    return GitLab(job.pipeline.api_url, value, merge_request, ca_file=job.ca_file)
+    return GitLab(job.pipeline.api_url, value, merge_request, ca_file=job.ca_file, tell=job.progress.say)
 
 
 def _model_url(job: Job) -> str:
@@ -174,6 +174,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None) -> Endpoin
         timeout=wanted.timeout,
         deadline=DEADLINES * wanted.timeout,
         ca_file=job.ca_file,
+        tell=job.progress.say,
     )
 
 

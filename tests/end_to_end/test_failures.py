@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.model import Fault, ModelDouble
+from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
 from tests.end_to_end.conftest import IID, JOB_TOKEN, PROJECT, Run, bodies
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -197,3 +197,19 @@ def test_the_number_of_notes_stays_one_when_gitlab_answers_an_error_to_what_it_s
 
     assert run("review", environ=job).code == 0
     assert len(bodies(gitlab)) == 1
+
+
+def test_waiting_for_a_server_is_told(run: Run, job: dict[str, str]) -> None:
+    with ModelDouble(replies=[Fault(status=503), EMPTY_REVIEW]) as model:
+        finished = run("review", environ={**job, "IQUEST_API_URL": model.url})
+
+    assert finished.code == 0
+    assert "answered 503" in finished.err
+    assert "; trying again in 1 s" in finished.err
+
+
+def test_https_to_a_server_without_tls_is_told_as_such(run: Run, job: dict[str, str], model: ModelDouble) -> None:
+    finished = run("review", environ={**job, "IQUEST_API_URL": model.url.replace("http:", "https:")})
+
+    assert finished.code == 3
+    assert "does not speak TLS: should IQUEST_API_URL begin with http://?" in finished.review["reason"]

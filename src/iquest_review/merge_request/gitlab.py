@@ -21,7 +21,7 @@ from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
 from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan, same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.patience import waiting
+from iquest_review.patience import telling, waiting
 
 ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
@@ -55,10 +55,12 @@ class GitLab:
         *,
         ca_file: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._merge_request = merge_request
         self._token = token
         self._sleep = sleep
+        self._tell = tell
         self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, ca_file)
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
@@ -116,7 +118,9 @@ class GitLab:
                 self._write(action)
             except PassingGitLabError as error:
                 failure, written = error, action
-                self._sleep(error.wait if error.wait is not None else 2.0 ** (attempt + 1))
+                wait = error.wait if error.wait is not None else 2.0 ** (attempt + 1)
+                self._tell(f"{error}; looking again in {wait:.0f} s")
+                self._sleep(wait)
             except GitLabError as error:
                 if error.status != 404 or not isinstance(action, Update):  # somebody deleted the note meanwhile
                     raise
@@ -161,6 +165,7 @@ class GitLab:
             stop=stop_before_delay(DEADLINE) | stop_after_attempt(ATTEMPTS),
             wait=waiting(1, LONGEST_WAIT),
             sleep=self._sleep,
+            before_sleep=telling(self._tell),
             reraise=True,
         )
         return retrying(self._request, "get", path, query_data=query)

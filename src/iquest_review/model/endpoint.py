@@ -5,29 +5,25 @@ pass is asked again while patience lasts; nothing else is. What an answer means 
 """
 
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from tenacity import Retrying, retry_if_exception_type
-from urllib3.util import create_urllib3_context
 
-from iquest_review.change.characters import one_line
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
 from iquest_review.model import envelope
 from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
-from iquest_review.model.limit import Limit, watched
-from iquest_review.model.refusal import Asked, NoRoute, Passes, cause, failure, loaded, masked
+from iquest_review.model.limit import Limit
+from iquest_review.model.refusal import Asked, NoRoute, Passes, cause, failure, loaded, masked, untrusted
 from iquest_review.model.sampling import Sampling
-from iquest_review.patience import Purse, waiting
+from iquest_review.model.session import session
+from iquest_review.patience import Purse, telling, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
 
@@ -41,55 +37,6 @@ CONNECT_TIMEOUT = 10.0  # seconds
 SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a count of tokens
 
 T = TypeVar("T")
-
-
-class _Bearer(requests.auth.AuthBase):
-    """The key in its header. It also keeps requests from looking for a password in ~/.netrc."""
-
-    def __init__(self, key: str | None) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
-class _Session(requests.Session):
-    """No redirects: requests reads the whole body of one before it asks whether it is to be followed."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
-        return None
-
-
-class _Limited(HTTPAdapter):
-    """Its connections end with the Limit they are used in."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        watched(self.poolmanager)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return watched(super().proxy_manager_for(*args, **kwargs))
-
-
-class _AlsoTrusting(_Limited):
-    """Trusts the authorities of a file beside the usual ones. GitLab Runner sets CI_SERVER_TLS_CA_FILE to GitLab's own
-    chain, which need not be that of the model server."""
-
-    def __init__(self, ca_file: str) -> None:
-        self._context = create_urllib3_context()
-        try:
-            self._context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(f"CI_SERVER_TLS_CA_FILE {one_line(ca_file, 200)} cannot be used: {error}") from None
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, **kwargs, ssl_context=self._context)
 
 
 class Endpoint:
@@ -111,6 +58,7 @@ class Endpoint:
         deadline: float,
         ca_file: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], object] = lambda _: None,
     ) -> None:
         if key and not re.fullmatch(r"[!-~]+", key):
             raise UsageError("IQUEST_API_KEY holds blanks or characters that no header carries")
@@ -121,19 +69,10 @@ class Endpoint:
         self._window: int | None = None
         self._counts = True
         self._key = key
-        self._session = _Session()
-        self._session.mount("http://", _Limited())
-        self._session.mount("https://", _Limited())
-        self._session.auth = _Bearer(key)
-        # A file that is missing is an error; an empty one says nothing.
-        if (
-            ca_file
-            and address.base.startswith("https:")
-            and (not Path(ca_file).is_file() or Path(ca_file).stat().st_size)
-        ):
-            self._session.mount("https://", _AlsoTrusting(ca_file))
+        self._session = session(key, ca_file if address.base.startswith("https:") else None)
         self._purse = Purse(deadline)
         self._sleep = sleep
+        self._tell = tell
 
     @property
     def host(self) -> str:
@@ -238,6 +177,7 @@ class Endpoint:
             stop=lambda state: state.attempt_number >= ATTEMPTS or self._purse.spent(state),
             wait=waiting(1, LONGEST_WAIT, obey=True),
             sleep=self._sleep,
+            before_sleep=telling(self._tell),
             reraise=True,
         ):
             with turn:
@@ -279,7 +219,7 @@ class Endpoint:
         if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
             return Passes(f"{self.host} gave no answer within {timeout:.0f} s (IQUEST_TIMEOUT)")
         if isinstance(error, requests.exceptions.SSLError):
-            return ModelRefused(f"{self.host}: the certificate is not accepted: {cause(error)}")
+            return untrusted(self.host, error)
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
             return Passes(f"{self.host} cannot be reached: {cause(error)}")
         return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}")

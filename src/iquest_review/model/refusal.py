@@ -133,3 +133,11 @@ def cause(error: Exception) -> str:
         str(error),
     )
     return one_line(reason[0], 120) if reason else type(error).__name__
+
+
+def untrusted(host: str, error: Exception) -> ModelRefused:
+    """What a failed TLS handshake means, and what helps."""
+    if re.search("wrong.version.number|record.layer.failure|unexpected.message", str(error), re.IGNORECASE):
+        return ModelRefused(f"{host} does not speak TLS: should IQUEST_API_URL begin with http://?")
+    cure = "CI_SERVER_TLS_CA_FILE or REQUESTS_CA_BUNDLE names the file of your own authority"
+    return ModelRefused(f"{host}: the certificate is not accepted: {cause(error)} ({cure})")
