@@ -94,8 +94,19 @@ def _target(location: str) -> str:
 
 def loaded(content: bytes) -> Any:
     """The JSON of a body; None for what is none."""
+    text = content.decode("utf-8", "replace")
     try:
-        return json.loads(content.decode("utf-8", "replace"), parse_int=number)
+        return json.loads(text)
+    except RecursionError:
+        return None
+    except ValueError:
+        return _with_endless_numbers(text)
+
+
+def _with_endless_numbers(text: str) -> Any:
+    """JSON with numbers of thousands of digits, which Python refuses; to look at each takes time with sound answers."""
+    try:
+        return json.loads(text, parse_int=number)
     except (ValueError, RecursionError):
         return None
 

@@ -6,6 +6,7 @@ what cannot be seen is escaped, what a server would take for a token of its own 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import FileDiff, Hunk, Line, Status
@@ -63,8 +64,13 @@ def _text(raw: bytes) -> tuple[str, bool]:
     beginning = (
         raw[: LONGEST * _LARGEST_ESCAPE + 1] if len(raw) > LONGEST * _LARGEST_ESCAPE else raw.removesuffix(b"\r")
     )
-    text = inert(visible(beginning.decode("utf-8", "backslashreplace")))
+    text = _decoded(beginning)
     return (text, False) if len(text) <= LONGEST else (text[:CUT], True)
+
+
+@lru_cache(4096)  # a line is written once to see whether it fits and again to be shown
+def _decoded(raw: bytes) -> str:
+    return inert(visible(raw.decode("utf-8", "backslashreplace")))
 
 
 def _status(file: FileDiff) -> str:
