@@ -1,6 +1,6 @@
 """Our own overhead, as ratios of whole processes measured in one run: CPU of a full review in a CI job, GitLab and the
 model answering at once, to the CPU of what no such tool can do without: `git diff` of the range, and importing the five
-packages this one is built on.
+packages this one is built on; and CPU of parsing a diff to that of `git diff`.
 
     python -m benchmarks.overhead [--runs 7]
 
@@ -13,10 +13,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from iquest_review.change import patch
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.model import EMPTY_REVIEW, ModelDouble
 
@@ -39,6 +42,10 @@ CASES = (
     Case("60 files, 3,600 lines", 60, 30, 1.8),
     Case("1,000 files, 290,000 lines", 1000, 145, 3.0),
 )
+
+
+PARSING_MOST = 2.0  # times the CPU git takes to produce the diff
+PARSING_MEMORY = 5.0  # times the diff's own size
 
 
 class Cost(NamedTuple):
@@ -138,6 +145,27 @@ def review_case(case: Case, runs: int, folder: Path) -> tuple[Cost, Cost, int]:
     return Cost(diffed.cpu + imported.cpu, imported.memory), reviewed, max(seen)
 
 
+def parsing(case: Case, runs: int, folder: Path) -> tuple[Cost, Cost]:
+    """Cost of `git diff` of the case, and of parsing what it prints; the memory is in times of the diff's size."""
+    base, head = repository(folder, case)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    command = ["git", "diff", "--find-renames", base, head]
+    printed = subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+
+    def parse() -> Cost:
+        started = time.process_time()
+        patch.parse(printed)
+        return Cost(1000 * (time.process_time() - started), 0)
+
+    diffed, parsed = alternately(runs, lambda: measure(command, environment, folder), parse)
+    tracemalloc.start()
+    held = patch.parse(printed)
+    peak = tracemalloc.get_traced_memory()[1] + len(printed)
+    tracemalloc.stop()
+    assert held.changed_lines
+    return diffed, Cost(parsed.cpu, peak / len(printed))
+
+
 def main() -> int:
     """Prints a table; returns 1 when a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -159,6 +187,11 @@ def main() -> int:
             broken += report(f"review, {case.name}", floor, ours, case.most, requests)
             broken += requests > 8
             broken += ours.memory > 200
+    with tempfile.TemporaryDirectory() as folder:
+        floor, ours = parsing(CASES[-1], runs, Path(folder))
+        broken += report("parsing, 290,000 lines", floor, Cost(ours.cpu, 0), PARSING_MOST)
+        print(f"memory of parsing: {ours.memory:.1f} times the diff's size, at most {PARSING_MEMORY:.1f}")
+        broken += ours.memory > PARSING_MEMORY
     return int(broken > 0)
 
 
