@@ -331,7 +331,7 @@ def test_our_own_merge_requests_are_reviewed_by_the_package_just_built() -> None
 
     assert job["needs"] == ["package"]
     [command] = job["script"]
-    assert command == 'if [ -n "$GITLAB_API_TOKEN" ]; then iquest-review review; else iquest-review review --dry-run; fi'
+    assert "then iquest-review review; else iquest-review review --dry-run; fi" in command
     assert "dist/*.whl" in " ".join(job["before_script"])
     assert jobs(PIPELINE)["package"]["artifacts"]["paths"] == ["dist/"]
 
