@@ -58,7 +58,7 @@ class Terminal(Lines):
         from rich.progress import Progress as Bar  # noqa: PLC0415
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
         with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
             bar.add_task(visible(text).replace("\n", " "), total=None)
             yield

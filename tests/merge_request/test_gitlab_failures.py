@@ -144,7 +144,7 @@ def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, 
 
 
 def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
-    with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:9 cannot be reached \(ConnectionError\)"):
+    with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:9 cannot be reached \(Connection refused\)"):
         GitLab("http://127.0.0.1:9/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
     assert len(waits) == ATTEMPTS - 1
 
@@ -156,7 +156,7 @@ def test_a_server_that_does_not_answer_is_told_apart(
     gitlab = connect(server, waits)
     server.fail("GET", "", delay=0.1, times=99)
 
-    with pytest.raises(GitLabError, match=r"cannot be reached \(ReadTimeout\)"):
+    with pytest.raises(GitLabError, match=r"cannot be reached \(timed out\)"):
         gitlab.facts()
 
 

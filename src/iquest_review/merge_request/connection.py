@@ -9,6 +9,7 @@ from gitlab._backends import DefaultBackend
 
 from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
+from iquest_review.model.refusal import cause
 from iquest_review.patience import Passing, retry_after
 
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
@@ -42,7 +43,7 @@ class _Session(requests.Session):
                 f"{host}: the certificate is not accepted; CI_SERVER_TLS_CA_FILE names the file of your own authority"
             ) from None
         except requests.exceptions.RequestException as error:
-            raise PassingGitLabError(f"GitLab at {host} cannot be reached ({type(error).__name__})") from None
+            raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (CI_SERVER_TLS_CA_FILE)") from None
         status = response.status_code
