@@ -28,7 +28,8 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import fitting
 from iquest_review.prompt.budget import Coverage, Excerpt, Limits
 from iquest_review.prompt.fitting import Material, Prompt
-from iquest_review.prompt.render import Message, Templates, shown_text
+from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.rows import shown_text
 from iquest_review.prompt.screen import Omission, screen
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
@@ -101,10 +102,11 @@ def review(
     return outcome
 
 
-def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> None:
-    """Keeps an outcome with its note, and then publishes the note: a review is never lost to a failing GitLab.
+def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> str:
+    """Keeps an outcome with its note, then publishes the note; returns it.
 
-    Nor to a folder that cannot be written, which the author of a merge request may have seen to.
+    A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
+    may have seen to that.
     """
     body = note.compose(outcome, around)
     idle = outcome.status is Status.REVIEWED and outcome.reason is not None and not outcome.omissions
@@ -117,6 +119,7 @@ def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Pu
         raise
     if publish is not None:
         publish(wanted)
+    return body
 
 
 def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:

@@ -80,11 +80,9 @@ class Pipeline(NamedTuple):
     job_token: Secret
     job_url: str
     ca_file: str
-    source: str  # CI_PIPELINE_SOURCE
     commit_sha: str
     merge_request_iid: str
     merge_request_project: str  # the target project, also in a fork's pipeline
-    merge_request_source_project: str
     merge_request_base_sha: str
     merge_request_head_sha: str  # in merged-results pipelines only; there CI_COMMIT_SHA is a merge commit
     merge_request_title: str
@@ -125,11 +123,9 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
         job_token=Secret(value("CI_JOB_TOKEN")),
         job_url=value("CI_JOB_URL"),
         ca_file=value("CI_SERVER_TLS_CA_FILE"),
-        source=value("CI_PIPELINE_SOURCE"),
         commit_sha=value("CI_COMMIT_SHA"),
         merge_request_iid=value("CI_MERGE_REQUEST_IID"),
         merge_request_project=value("CI_MERGE_REQUEST_PROJECT_ID"),
-        merge_request_source_project=value("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"),
         merge_request_base_sha=value("CI_MERGE_REQUEST_DIFF_BASE_SHA"),
         merge_request_head_sha=value("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
         merge_request_title=value("CI_MERGE_REQUEST_TITLE"),

@@ -45,8 +45,12 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
         review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
     change, around, job = source.change(job, gitlab)
     notes: list[str] = []
+
+    def keep(outcome: Outcome, body: str) -> None:
+        notes.append(body)
+        _keep(job, outcome, body)
+
     with _model(job, model_url) as model:
-        keep = partial(_keep, job, notes)
         outcome = review.review(change, model, _options(job, around), keep, _publisher(job, gitlab), job.progress)
     threshold = None if job.settings.fail_on == "never" else Severity(job.settings.fail_on)
     code = review.exit_code(outcome, threshold)
@@ -78,10 +82,8 @@ def run_publish(job: Job) -> str:
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
-    notes: list[str] = []
     around = note.Surroundings(project_url, job.pipeline.job_url)
-    review.deliver(outcome, around, lambda _, body: notes.append(body), _publisher(job, gitlab))
-    return notes[-1]
+    return review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab))
 
 
 def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
@@ -200,16 +202,18 @@ def _shipped_prompts() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "prompts"
 
 
-def _keep(job: Job, notes: list[str], outcome: Outcome, body: str) -> None:
-    notes.append(body)
+def _keep(job: Job, outcome: Outcome, body: str) -> None:
     review_file.write(Path(job.arguments.output), outcome, body)
     job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW}")
 
 
 def _publisher(job: Job, gitlab: GitLab | None) -> review.Publish | None:
-    if gitlab is not None and job.arguments.dry_run:
+    if gitlab is None:
+        return None
+    if job.arguments.dry_run:
         job.progress.say("a dry run: nothing is posted")
-    return None if gitlab is None or job.arguments.dry_run else partial(_publish, job.progress, gitlab)
+        return None
+    return partial(_publish, job.progress, gitlab)
 
 
 def _publish(progress: Progress, gitlab: GitLab, wanted: Wanted) -> None:
@@ -227,7 +231,6 @@ def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
         merge_request=job.merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
-    notes: list[str] = []
-    review.deliver(outcome, options.surroundings, partial(_keep, job, notes), None)
+    body = review.deliver(outcome, options.surroundings, partial(_keep, job), None)
     job.progress.say(f"not reviewed: {_FORK}")
-    return outcome, notes[-1], 0
+    return outcome, body, 0

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gitlab as python_gitlab
@@ -30,17 +29,6 @@ class Caller:
 
     def note(self, **more: Any) -> requests.Response:
         return self(f"{MR}/notes", method="POST", body={"body": "remark"}, **more)
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path / "repository")
-
-
-@pytest.fixture
-def refs(checkout: Checkout) -> DiffRefs:
-    base = checkout.commit({"src/a.txt": "a\nb\n"})
-    return DiffRefs(base, base, checkout.commit({"src/a.txt": "a\nc\n"}, "Change b\n\nBecause."))
 
 
 @pytest.fixture

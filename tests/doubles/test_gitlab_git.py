@@ -11,17 +11,6 @@ from tests.doubles.gitlab_checkout import Checkout
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path / "repository")
-
-
-@pytest.fixture
-def refs(checkout: Checkout) -> DiffRefs:
-    base = checkout.commit({"src/a.txt": "a\nb\n"})
-    return DiffRefs(base, base, checkout.commit({"src/a.txt": "a\nc\n"}, "Change b\n\nBecause."))
-
-
-@pytest.fixture
 def gitlab(checkout: Checkout) -> Iterator[GitLabDouble]:
     with GitLabDouble() as double:
         double.add_user("reviewer", token="secret", job_token="job")

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,6 @@ Lines = tuple[int | None, int | None]
 def numbered(count: int, **changed: str) -> str:
     """line 1 .. line n; l5="" drops the fifth, l5="x\\n" replaces it."""
     return "".join(changed.get(f"l{number}", f"line {number} of the file\n") for number in range(1, count + 1))
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path / "repository")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from gitlab._backends import DefaultBackend
 from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.model.refusal import cause
+from iquest_review.model.session import Straight
 from iquest_review.patience import Passing, retry_after
 
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
@@ -27,12 +28,9 @@ class PassingGitLabError(Passing, GitLabError):
         self.wait = wait
 
 
-class _Session(requests.Session):
+class _Session(Straight):
     """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
     where the headers still are, and where python-gitlab's own retries never see it: they post a note again."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
-        return None
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = urlsplit(str(request.url)).netloc

@@ -18,7 +18,7 @@ def session(key: str | None, ca_file: str | None) -> requests.Session:
 
     Raises UsageError for a file that cannot be used; an empty one says nothing.
     """
-    made = _Session()
+    made = Straight()
     made.auth = _Bearer(key)
     made.mount("http://", _Limited())
     trusting = ca_file and (not Path(ca_file).is_file() or Path(ca_file).stat().st_size)
@@ -38,8 +38,8 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class _Session(requests.Session):
-    """No redirects: requests reads the whole body of one before it asks whether it is to be followed."""
+class Straight(requests.Session):
+    """No redirects. Turned off here, not for a request: requests would read the whole body of one all the same."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
         return None

@@ -19,10 +19,10 @@ from iquest_review.change.characters import one_line, visible
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
-from iquest_review.prompt.rows import file_row, hunk_row, inert, line_rows, shown_path, shown_text
+from iquest_review.prompt.rows import file_row, hunk_row, inert, line_rows, shown_path
 from iquest_review.prompt.screen import Omission, Reason
 
-__all__ = ["Message", "Templates", "aside", "omitted_rows", "rows", "shown_text"]
+__all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
 
