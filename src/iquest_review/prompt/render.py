@@ -19,6 +19,7 @@ from iquest_review.change.characters import one_line, visible
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
+from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.prompt.rows import file_row, hunk_row, inert, line_rows, shown_path
 from iquest_review.prompt.screen import Omission, Reason
 
@@ -26,12 +27,14 @@ __all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
 
-SYSTEM, USER, AGAIN = "system.j2", "user.j2", "again.j2"
+SYSTEM, USER, AGAIN, FIXED = "system.j2", "user.j2", "again.j2", "fixed.j2"
 VARIABLES = {  # what a template may use
     SYSTEM: frozenset({"language"}),
     USER: frozenset({"language", "nonce", "title", "description", "labels", "draft", "diff", "omitted"}),
     AGAIN: frozenset({"language", "problem"}),
+    FIXED: frozenset({"language", "nonce", "remarks", "diff"}),
 }
+OPTIONAL = frozenset({FIXED})  # what a folder of one's own may do without
 LONGEST_TITLE, LONGEST_LABEL, MOST_LABELS = 300, 100, 20
 ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
 LONGEST_OMITTED = 200  # characters of a path in the list of omissions
@@ -51,6 +54,7 @@ class Templates:
     digest: str  # of the templates' text and the language: 12 hexadecimal digits
     _folder: Path = field(repr=False)
     _environment: ImmutableSandboxedEnvironment = field(repr=False)
+    _names: frozenset[str] = field(repr=False)  # of the templates there are
 
     @classmethod
     def load(cls, folder: Path, language: str) -> "Templates":
@@ -70,9 +74,10 @@ class Templates:
             lstrip_blocks=True,
             autoescape=False,
         )
-        sources = [_source(home / name, environment, variables) for name, variables in VARIABLES.items()]
+        names = [name for name in VARIABLES if name not in OPTIONAL or (home / name).is_file()]
+        sources = [_source(home / name, environment, VARIABLES[name]) for name in names]
         digest = hashlib.sha256(b"\0".join([*sources, language.encode()])).hexdigest()[:12]
-        return cls(language, digest, home, environment)
+        return cls(language, digest, home, environment, frozenset(names))
 
     def messages(self, intent: Intent, excerpt: Excerpt, nonce: str, tokens: int = 32_000) -> list[Message]:
         """What the model is sent, for a prompt of about so many tokens.
@@ -95,6 +100,17 @@ class Templates:
         """The same messages, with a last word on why the answer to them could not be used."""
         *first, last = messages
         return [*first, {**last, "content": last["content"] + "\n\n" + self._render(AGAIN, problem=problem)}]
+
+    def remarks(self, remarks: Sequence[Remark], excerpt: Excerpt, nonce: str) -> list[Message] | None:
+        """The question which of these remarks are fixed, one message; None where there is no template to ask with.
+
+        Raises UsageError when the template fails.
+        """
+        if FIXED not in self._names:
+            return None
+        shown = "\n".join(remark_rows(remarks))
+        asked = self._render(FIXED, nonce=nonce, remarks=shown, diff="\n".join(rows(excerpt)))
+        return [{"role": "user", "content": asked}]
 
     def _render(self, name: str, **values: object) -> str:
         tag = self.language.lower().replace("_", "-")

@@ -1,0 +1,223 @@
+"""Which earlier remarks are fixed: one question about all of them, and only a plain yes counts.
+
+A thread that stays open costs its author a click; one that is closed wrongly costs them the mistake. So nothing is
+mended here, unlike in a review: what is not JSON as asked for, cites no row that was shown, or contradicts itself,
+leaves the remark open. So does a model that cannot be asked: the review does not depend on this.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
+from iquest_review.change.diff import FileDiff
+from iquest_review.errors import ModelError
+from iquest_review.model.asking import Model
+from iquest_review.model.decoder import number
+from iquest_review.model.endpoint import Reply
+from iquest_review.model.reply import LARGEST, LONGEST_REPLY, _answers
+from iquest_review.model.salvage import _breaks_off
+from iquest_review.prompt.budget import Excerpt, Limits, estimate, fit
+from iquest_review.prompt.fitting import MESSAGE_TOKENS
+from iquest_review.prompt.remarks import Remark, remark_rows
+from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.rows import shown_text
+
+NEAR = 10  # lines: a remark farther than that from every row shown is not asked about
+LEAST_PART = 6  # characters from which a part of a row is evidence
+MOST_ROWS = 20  # of evidence; one is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The remarks the model says are fixed, as indexes from 0; what it answered, nothing when it was not heard."""
+
+    numbers: frozenset[int] = frozenset()
+    replies: tuple[Reply, ...] = ()
+
+
+def ask_fixed(
+    model: Model,
+    templates: Templates,
+    remarks: Sequence[Remark],
+    files: Sequence[FileDiff],
+    limits: Limits,
+    nonce: str,
+) -> Fixed:
+    """Which of the remarks are fixed, by what the model is shown: as much as the limits allow of the files they are in.
+
+    `limits.tokens` holds for the whole prompt: the last remarks are left out where it is too small. One request at
+    most; none when nothing can be asked. A ModelError fixes nothing. Raises UsageError when the template fails.
+    """
+    question = _question(templates, remarks, files, limits, nonce)
+    if question is None:
+        return Fixed()
+    try:
+        reply = model.complete(question.messages, None)
+    except ModelError:
+        return Fixed()  # the threads stay open, as they were; the review says itself when the model is down
+    said = _fixed(reply, len(question.asked), question.excerpt)
+    return Fixed(frozenset(question.asked[number - 1] for number in said), (reply,))
+
+
+# -- the question
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    messages: list[Message]
+    excerpt: Excerpt
+    asked: tuple[int, ...]  # the remarks it is about, by index, in the order of their numbers
+
+
+def _question(
+    templates: Templates, remarks: Sequence[Remark], files: Sequence[FileDiff], limits: Limits, nonce: str
+) -> _Question | None:
+    """The question about as many of the remarks as fit, the first ones first; None when that is none."""
+
+    def written(asked: Sequence[int], excerpt: Excerpt) -> list[Message]:
+        return templates.remarks([remarks[index] for index in asked], excerpt, nonce) or []
+
+    known = {file.path for file in files}
+    asked = [index for index, remark in enumerate(remarks) if remark.path in known]
+    bare = written([], Excerpt((), ()))
+    if not asked or not bare:
+        return None
+    room = limits.tokens - _tokens(bare)
+    sizes = accumulate(estimate("\n".join(remark_rows([remarks[index]])) + "\n") for index in asked)
+    asked = [index for index, size in zip(asked, sizes, strict=True) if 2 * size <= room]  # half of it is the code's
+    paths = {remarks[index].path for index in asked}
+    left = max(limits.tokens - _tokens(written(asked, Excerpt((), ()))), 0)
+    excerpt = fit([file for file in files if file.path in paths], Limits(limits.lines, left))
+    asked = [index for index in asked if _is_shown(remarks[index], excerpt)]
+    messages = written(asked, excerpt)
+    while asked and _tokens(messages) > limits.tokens:
+        asked.pop()
+        messages = written(asked, excerpt)
+    return _Question(messages, excerpt, tuple(asked)) if asked else None
+
+
+def _tokens(messages: Sequence[Message]) -> int:
+    return sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages)
+
+
+def _is_shown(remark: Remark, excerpt: Excerpt) -> bool:
+    """Whether the place of a remark is shown, not only its file: what is not seen looks as if it were gone."""
+    hunks = [hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks]
+    if remark.line is None:
+        return bool(hunks)
+    lengths = [len(hunk.rows) - hunk.removed for hunk in hunks]
+    return any(
+        hunk.new_start - NEAR <= remark.line < hunk.new_start + length + NEAR
+        for hunk, length in zip(hunks, lengths, strict=True)
+    )
+
+
+# -- the answer
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; nothing of one that says something twice, as two entries do that lost the bracket between them."""
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else {}
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=number, strict=False)
+_OPENING = re.compile(r'\{\s*+"remarks"\s*+:\s*+\[')
+_FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
+_BETWEEN = re.compile(r"[\s,]*+")
+_PRINTED = re.compile(r"^\s*(?:[-+]?\s*\d+\||[-+])")  # marker and number, which are no part of a row's text
+
+
+def _border() -> SchemaValidator:
+    """What an entry of the answer must be."""
+    schemas = {
+        "number": core_schema.int_schema(),
+        "evidence": core_schema.str_schema(min_length=1),
+        "fixed": core_schema.bool_schema(),
+    }
+    fields = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in schemas.items()}
+    return SchemaValidator(core_schema.typed_dict_schema(fields, strict=True))
+
+
+_ENTRY = _border()
+
+
+def _fixed(reply: Reply, most: int, excerpt: Excerpt) -> frozenset[int]:
+    """The numbers, from 1 to `most`, to which the reply says yes every time it names them, and shows why."""
+    shown, verdicts = _texts(excerpt), dict[int, bool]()
+    for entry in _entries(reply):
+        named = entry.get("number") if isinstance(entry, dict) else None
+        if type(named) is int and 1 <= named <= most:  # not True, which is 1
+            verdicts[named] = verdicts.get(named, True) and _is_yes(entry, shown)
+    return frozenset(named for named, yes in verdicts.items() if yes)
+
+
+def _is_yes(entry: object, shown: str) -> bool:
+    try:
+        checked = _ENTRY.validate_python(entry)
+    except ValidationError:
+        return False
+    rows = [row for row in checked["evidence"].split("\n") if row.strip()]
+    return checked["fixed"] and 0 < len(rows) <= MOST_ROWS and all(_stands(row, shown) for row in rows)
+
+
+def _texts(excerpt: Excerpt) -> str:
+    """The rows shown, white space aside, each between line feeds."""
+    lines = (line for part in excerpt.parts for hunk in part.hunks for line in hunk.lines())
+    return "\n" + "\n".join(_bare(shown_text(line)) for line in lines) + "\n"
+
+
+def _stands(row: str, shown: str) -> bool:
+    """Whether it is a row that is shown, or enough of one."""
+    readings = {_bare(row), _bare(_PRINTED.sub("", row, count=1))} - {""}
+    return any(f"\n{text}\n" in shown or (len(text) >= LEAST_PART and text in shown) for text in readings)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _entries(reply: Reply) -> list[Any]:
+    """The entries of a reply; none when it is not one object, as asked for. A server whose reasoning parser took the
+    whole answer for reasoning has put it there, as in asking."""
+    text, broke_off = reply.text, reply.finish_reason == "length"
+    if not text.strip() and not broke_off and reply.reasoning.lstrip().startswith(("{", "```")):
+        text = reply.reasoning
+    answers = _answers(text) if len(text) <= LONGEST_REPLY else []
+    found = (_read(answer, broke_off) for answer in answers if len(answer) <= LARGEST)
+    return next((entries for entries in found if entries), [])
+
+
+def _read(answer: str, broke_off: bool) -> list[Any]:
+    """The entries of the one object an answer holds: at its beginning or its end, for in the midst of words it may be
+    a quote. Of one that breaks off those that are whole."""
+    opening = _OPENING.search(answer)
+    if opening is None:
+        return []
+    before = _FENCE.sub("", answer[: opening.start()]).strip()
+    if before and broke_off:
+        return []  # it may be thinking whose tags the server's template has taken, and a draft in it
+    try:
+        value, end = _DECODER.raw_decode(answer, opening.start())
+    except (ValueError, RecursionError):
+        return [] if before or not _breaks_off(answer, opening.start()) else list(_whole(answer, opening.end()))
+    after = _FENCE.sub("", answer[end:]).strip()
+    if (before and after) or _OPENING.search(after) or "</think" in after.lower():
+        return []
+    entries = value.get("remarks")
+    return entries if isinstance(entries, list) else []
+
+
+def _whole(text: str, at: int) -> Iterator[Any]:
+    """The entries of a list, up to the first that is not whole."""
+    while (gap := _BETWEEN.match(text, at)) and text[gap.end() : gap.end() + 1] == "{":
+        try:
+            value, at = _DECODER.raw_decode(text, gap.end())
+        except (ValueError, RecursionError):
+            return
+        yield value
