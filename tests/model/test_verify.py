@@ -95,7 +95,8 @@ def problem(diff: Diff = DIFF, **fields: Any) -> str | None:
 def test_a_right_finding_is_left_as_it_is() -> None:
     right = finding(line=12, quote="    if not rows:")
 
-    assert verify(right, DIFF) == Verified(right)
+    line = Line(Kind.ADDED, None, 12, b"    if not rows:")
+    assert verify(right, DIFF) == Verified(right, None, DIFF.files[0], (line,))
 
 
 @pytest.mark.parametrize("number", [None, 1, 11, 13, 999])

@@ -2,6 +2,7 @@
 the rest is demoted with a reason, never dropped.
 
 Models miscount lines and copy them well: the quote decides, the number breaks ties between lines of the same text.
+A quote that stands nowhere in the hunks may stand between them: GitLab takes any unchanged line of a changed file.
 """
 
 import re
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from iquest_review.change.diff import Diff, FileDiff, Line, Side
+from iquest_review.change.unfold import unfolded
 from iquest_review.model.finding import Finding
 from iquest_review.prompt.rows import shown_path, shown_text
 
@@ -30,28 +32,42 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A finding whose path, line and side are the diff's; `problem` says why it has no line there."""
+    """A finding whose path, line and side are the diff's; `problem` says why it has no line there.
+
+    `file` is the file diff it is in: the unfolded one, when its line stands outside the hunks. `lines` are those from
+    the finding's line to its end line, of its side.
+    """
 
     finding: Finding
     problem: str | None = None
+    file: FileDiff | None = None
+    lines: tuple[Line, ...] = ()
 
 
-def verify(finding: Finding, diff: Diff) -> Verified:
-    """The finding with its place corrected."""
+def no_text(_: str) -> bytes | None:
+    """The text of no file: there is no repository to read it from."""
+    return None
+
+
+def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = no_text) -> Verified:
+    """The finding with its place corrected. `text` gives a file of the change as it stands at the head, None when it
+    is not to be had; it is asked once at most, and only when the quote stands nowhere in the diff."""
     files = _files(finding, diff)
     if not files:
         return Verified(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
-    path, lines = files[0].path, [line for file in files for _, line in _sides(file, _bare)[0].rows]
     quote = _rows(finding.quote)
-    place = _quoted(quote, finding.line, files) if quote else _numbered(finding.line, lines)
-    if place is None:
-        place = _misquoted(quote, finding.line, lines)
+    place = _quoted(quote, finding.line, files) if quote else _numbered(finding.line, files)
+    if place is None and quote:
+        place = _outside(quote, finding.line, files, text) or _misquoted(quote, finding.line, files)
     if place is None:
         problem = NO_QUOTE if quote else NO_ANCHOR if finding.line is None else NO_LINE
-        return Verified(replace(finding, path=path, line=None, end_line=None), problem)
-    first, last = place
+        return Verified(replace(finding, path=files[0].path, line=None, end_line=None), problem, files[0])
+    file, first, last = place
+    rows = (_sides if any(file is known for known in files) else _sides_made)(file, _bare)[0].rows
+    lines = [line for _, line in rows if line.side is first.side and line.number >= first.number]
     last = _end(finding, first, lines) if last is None else last
-    return Verified(replace(finding, path=path, line=first.number, end_line=last, side=first.side))
+    placed = replace(finding, path=file.path, line=first.number, end_line=last, side=first.side)
+    return Verified(placed, None, file, tuple(line for line in lines if line.number <= (last or first.number)))
 
 
 # -- the file
@@ -151,7 +167,7 @@ def _key(path: str) -> str:
 
 # -- the line
 
-_Place = tuple[Line, int | None]  # the first line, and the number of the last one where it is another
+_Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last one where it is another
 _ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")
 _MARKER = re.compile(r"^[-+]")
 
@@ -180,32 +196,56 @@ def _unmarked(text: str) -> str:
     return _bare(_MARKER.sub("", text.lstrip()))
 
 
+_READINGS = ((_bare, _bare), (_unlabelled, _bare), (_unmarked, _bare), (_unescaped, _unescaped))
+
+
 def _quoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """Where the quote stands: its rows one after another, on lines of the same text but for white space."""
     if not quote:
         return None
-    for reading, plain in ((_bare, _bare), (_unlabelled, _bare), (_unmarked, _bare), (_unescaped, _unescaped)):
+    for reading, plain in _READINGS:
         wanted = [text for row in quote if (text := reading(row))]
+        sides = [(file, side) for file in files for side in _sides(file, plain)]
         for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
-            if place := _run(wanted[skipped:], number, files, plain):
+            if place := _run(wanted[skipped:], number, sides):
                 return place
     return _part(_bare(quote[0]), number, files)
 
 
-def _run(wanted: Sequence[str], number: int | None, files: Sequence[FileDiff], plain: Callable[[str], str]) -> (
-    _Place | None
-):  # fmt: skip
+def _outside(
+    quote: Sequence[str], number: int | None, files: Sequence[FileDiff], text: Callable[[str], bytes | None]
+) -> _Place | None:
+    """Where the quote stands in the file but not in its hunks: all of it, or one row that is part of a single line.
+
+    What the model was not shown it quotes from memory, so nothing less will do.
+    """
+    whole = "".join(map(_bare, quote))
+    head = text(files[0].path) if len(files) == 1 and len(whole) >= LEAST_PART else None
+    longest = max(re.findall(r"\w+", " ".join(quote)), key=len, default="")
+    if head is None or longest.encode() not in head or (file := unfolded(files[0], head)) is files[0]:
+        return None
+    sides = {plain: _sides_made(file, plain)[1] for plain in (_bare, _unescaped)}
+    for reading, plain in _READINGS:
+        wanted = [row for quoted in quote if (row := reading(quoted))]
+        place = _run(wanted, number, [(file, sides[plain])]) if wanted else None
+        if place and (len(wanted) == 1 or place[2] is not None):
+            return place
+    parts = [line for row, line in sides[_bare].rows if whole in row]
+    return (file, parts[0], None) if len(parts) == 1 else None
+
+
+def _run(wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]]) -> _Place | None:
     """The best place whose first line has the text wanted first: most rows matched, then the likeliest by number."""
-    best: tuple[tuple[int, bool, bool, int], Line, int | None] | None = None
-    for side in (side for file in files for side in _sides(file, plain)):
+    best: tuple[tuple[int, bool, bool, int], _Place] | None = None
+    for file, side in sides:
         for index in side.places.get(wanted[0], ()):
             line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
             rank = (-len(matched), *_distance(line, number))
             if best is None or rank < best[0]:
                 last = matched[-1]
                 whole = len(matched) == len(wanted) and last.side is line.side and last.number > line.number
-                best = (rank, line, last.number if whole else None)
-    return best[1:] if best else None
+                best = (rank, (file, line, last.number if whole else None))
+    return best[1] if best else None
 
 
 def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
@@ -226,15 +266,15 @@ def _part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place 
     """The line that the quote is a part of, or that is the beginning of the quote: the only one, or the nearest."""
     if len(wanted) < LEAST_PART:
         return None
-    lines = [
-        line
+    places = [
+        (file, line, None)
         for file in files
         for text, line in _sides(file, _bare)[0].rows
         if wanted in text or (len(text) >= LEAST_PART and wanted.startswith(text))
     ]
-    if not lines or (number is None and len(lines) > 1):
+    if not places or (number is None and len(places) > 1):
         return None
-    return min(lines, key=lambda line: _distance(line, number)), None
+    return min(places, key=lambda place: _distance(place[1], number))
 
 
 def _distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
@@ -258,7 +298,11 @@ def _sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
 
 @lru_cache(maxsize=2_048)
 def _sides_of(file: _Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
-    rows = tuple((plain(shown_text(line)), line) for line in file.value.lines())
+    return _sides_made(file.value, plain)
+
+
+def _sides_made(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    rows = tuple((plain(shown_text(line)), line) for line in file.lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
     return tuple(_Rows(side, _places(side)) for side in (rows, new, old))
@@ -271,28 +315,33 @@ def _places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
     return places
 
 
-def _numbered(number: int | None, lines: Sequence[Line]) -> _Place | None:
+def _numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line with the cited number: the new file's, or a removed line's where the new file shows none."""
     for side in (Side.NEW, Side.OLD):
-        if first := next((line for line in lines if line.side is side and line.number == number), None):
-            return first, None
+        if place := next((place for place in _at(number, files) if place[1].side is side), None):
+            return place
     return None
 
 
-def _misquoted(quote: Sequence[str], number: int | None, lines: Sequence[Line]) -> _Place | None:
+def _misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line with the cited number, when the quote is nearly its text."""
-    for line in lines if quote else ():
+    for file, line, _ in _at(number, files):
         text = _bare(shown_text(line))[:1_000]
-        if line.number == number and SequenceMatcher(None, text, _bare(quote[0])[:1_000]).ratio() >= ALIKE:
-            return line, None
+        if SequenceMatcher(None, text, _bare(quote[0])[:1_000]).ratio() >= ALIKE:
+            return file, line, None
     return None
+
+
+def _at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:
+    """The lines with the number, of both sides."""
+    return ((file, line, None) for file in files for _, line in _sides(file, _bare)[0].rows if line.number == number)
 
 
 def _end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
     """The end of a range as long as the cited one, as far as the diff shows every line of it."""
     if finding.line is None or finding.end_line is None:
         return None
-    shown, end = {line.number for line in lines if line.side is first.side}, first.number
+    shown, end = {line.number for line in lines}, first.number
     while end - first.number < finding.end_line - finding.line and end + 1 in shown:
         end += 1
     return end if end != first.number else None

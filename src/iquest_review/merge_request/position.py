@@ -1,0 +1,133 @@
+"""Where on a merge request a finding goes, as GitLab demands it: lib/gitlab/diff/position.rb, file.rb, line.rb."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from iquest_review.change.diff import FileDiff, Kind, Line
+from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.model.verify import NO_ANCHOR, Verified
+
+LONG_PATH = "its file's name is too long for GitLab"
+UNREADABLE_PATH = "its file's name is not UTF-8"
+NO_PLACE = "it has no place in the change"
+
+LONGEST_PATH = 1_000  # characters: app/validators/json_schemas/position.json
+
+# Bytes that are no UTF-8 are held as \xNN (change/names.py), and those are 0x80 and above. A name that really has such
+# a text in it is taken for one of them.
+_UNREADABLE = re.compile(r"\\x[89a-f][0-9a-f]|[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class RangeEnd:
+    """The first or the last line of a range; `type` is "new" for an added line, else "old"."""
+
+    line_code: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A line of the change, a range that ends in it, or, without a line, the whole file.
+
+    An added line has a new number only, a removed line an old one only, an unchanged line both.
+    """
+
+    old_path: str
+    new_path: str
+    old_line: int | None
+    new_line: int | None
+    line_range: tuple[RangeEnd, RangeEnd] | None = None
+
+    def payload(self, refs: DiffRefs) -> dict[str, Any]:
+        """The `position` that POST discussions and POST draft_notes take. Files as a whole need GitLab 16.4."""
+        whole_file = self.old_line is None and self.new_line is None
+        lines = {"old_line": self.old_line, "new_line": self.new_line}
+        payload: dict[str, Any] = {
+            "base_sha": refs.base_sha,
+            "start_sha": refs.start_sha,
+            "head_sha": refs.head_sha,
+            "position_type": "file" if whole_file else "text",
+            "old_path": self.old_path,
+            "new_path": self.new_path,
+            **{name: number for name, number in lines.items() if number is not None},
+        }
+        if self.line_range:
+            # No line numbers: POST discussions (lib/api/discussions.rb) makes texts of them, which GitLab's own schema
+            # of a position refuses; drafts did, too (gitlab-org/gitlab#571619).
+            ends = zip(("start", "end"), self.line_range, strict=True)
+            payload["line_range"] = {name: {"line_code": end.line_code, "type": end.type} for name, end in ends}
+        return payload
+
+    def single(self) -> "Position":
+        """The position without its range."""
+        return replace(self, line_range=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A finding that has no position; the reason is one of this module's or of verify's."""
+
+    reason: str
+
+
+def locate(verified: Verified) -> Position | Unplaced:
+    """The position of a verified finding: its lines, its file when it has none, or the reason why there is neither."""
+    file, problem = verified.file, verified.problem
+    if file is None:
+        return Unplaced(problem or NO_PLACE)
+    for path in (file.old_path, file.new_path):
+        if len(path) > LONGEST_PATH:
+            return Unplaced(LONG_PATH)
+        if _UNREADABLE.search(path):
+            return Unplaced(UNREADABLE_PATH)
+    if problem == NO_ANCHOR or not file.hunks or file.is_submodule:
+        return Position(file.old_path, file.new_path, None, None)
+    if problem is not None or not verified.lines:
+        return Unplaced(problem or NO_PLACE)
+    first, last = verified.lines[0], verified.lines[-1]
+    if first == last or not contiguous(verified.lines):
+        return Position(file.old_path, file.new_path, first.old_line, first.new_line)
+    # A range hangs on its last line (app/models/concerns/diff_positionable_note.rb).
+    return Position(file.old_path, file.new_path, last.old_line, last.new_line, (_end(file, first), _end(file, last)))
+
+
+def contiguous(lines: tuple[Line, ...]) -> bool:
+    """Whether the lines follow each other on one side."""
+    return all(
+        line.side is lines[0].side and line.number == lines[0].number + index for index, line in enumerate(lines)
+    )
+
+
+def line_code(file: FileDiff, line: Line) -> str:
+    """GitLab's name of a line: the file's hash and how far both sides are there (lib/gitlab/git.rb, diff_line_code).
+
+    Raises ValueError when the file diff does not have the line.
+    """
+    digest = hashlib.sha1(file.new_path.encode(), usedforsecurity=False).hexdigest()
+    old, new = _counters(file, line)
+    return f"{digest}_{old}_{new}"
+
+
+def _end(file: FileDiff, line: Line) -> RangeEnd:
+    return RangeEnd(line_code(file, line), "new" if line.kind is Kind.ADDED else "old")
+
+
+def _counters(file: FileDiff, line: Line) -> tuple[int, int]:
+    """The numbers that the next old and the next new line would have; 0 on a side that has no lines at all."""
+    for hunk in file.hunks:
+        before, after = (line.old_line or 0) - hunk.old_start, (line.new_line or 0) - hunk.new_start
+        if max(before, after) < 0 or max(before, after) >= len(hunk.rows):
+            continue  # not in this hunk, and not worth a walk
+        old, new = hunk.old_start, hunk.new_start
+        shown = list(hunk.lines())
+        # The hunk of an empty side starts at 0 in git's header, at 1 in ours.
+        no_old = old == 1 and all(other.old_line is None for other in shown)
+        no_new = new == 1 and all(other.new_line is None for other in shown)
+        for other in shown:
+            if other == line:
+                return (0 if no_old else old), (0 if no_new else new)
+            old, new = old + (other.old_line is not None), new + (other.new_line is not None)
+    raise ValueError("the line is not in the file diff")
