@@ -11,30 +11,28 @@ it answers with 404. Its rules stand in the gitlab_*.py modules next to it, each
 
 import json
 import re
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.doubles import gitlab_drafts, gitlab_git, gitlab_routes  # the drafts bring in every endpoint
-from tests.doubles.gitlab_discussions import discussion_json
-from tests.doubles.gitlab_http import Fault, Request, Response, Server
-from tests.doubles.gitlab_note_model import create_note, note_json
-from tests.doubles.gitlab_state import DiffRefs, Executed, Instance, Json, Limits, MergeRequest, Note, Token
+from tests.doubles import gitlab_drafts, gitlab_git, gitlab_people_api, gitlab_routes  # these bring in every endpoint
+from tests.doubles.gitlab_faults import Fault, Interlude
+from tests.doubles.gitlab_http import Request, Response, Server
+from tests.doubles.gitlab_people import People, refs_of
+from tests.doubles.gitlab_state import DiffRefs, Executed, Limits, MergeRequest, Notification, Token
 
-__all__ = ["DiffRefs", "Executed", "GitLabDouble", "Limits", "Request"]
+__all__ = ["DiffRefs", "Executed", "GitLabDouble", "Limits", "Notification", "Request"]
 
 NO_COMMITS = DiffRefs("0" * 40, "0" * 40, "0" * 40)
-ENDPOINTS = (gitlab_drafts,)
+ENDPOINTS = (gitlab_drafts, gitlab_people_api)
 
 
-class GitLabDouble:
+class GitLabDouble(People):
     """GitLab in a thread; its whole state is at hand."""
 
     def __init__(self) -> None:
-        self.instance = Instance()
-        self.lock = threading.RLock()
+        super().__init__()
         self.server = Server(self._answer)
 
     def __enter__(self) -> Self:
@@ -70,6 +68,13 @@ class GitLabDouble:
     def requests(self) -> list[Request]:
         """Every request in the order it came, those that failed too."""
         return self.server.requests
+
+    def mark(self) -> int:
+        """Here and now, for `requests_since`."""
+        return len(self.server.requests)
+
+    def requests_since(self, mark: int) -> list[Request]:
+        return self.server.requests[mark:]
 
     @property
     def executed(self) -> list[Executed]:
@@ -160,50 +165,11 @@ class GitLabDouble:
             source_branch,
             target_branch,
             source_project if source_project is not None else project,
-            [_refs(diff_refs)],
+            [refs_of(diff_refs)],
             diff_refs_after,
             raw_diff,
             locked,
         )
-
-    def merge_request(self, project: int, iid: int) -> MergeRequest:
-        return self.instance.projects[project].merge_requests[iid]
-
-    def push(self, project: int, iid: int, diff_refs: Any) -> None:
-        """A new version of the diff; GitLab tells of it in a system note."""
-        self.merge_request(project, iid).versions.insert(0, _refs(diff_refs))
-        self.add_note(project, iid, "added 1 commit", author="author", system=True)
-
-    def add_note(
-        self,
-        project: int,
-        iid: int,
-        body: str,
-        *,
-        author: str = "author",
-        system: bool = False,
-        thread: bool = False,
-        readable: bool = True,
-    ) -> int:
-        """Someone else's note, straight into the state. readable=False is counted by the pages and shown to nobody."""
-        merge_request = self.merge_request(project, iid)
-        kind = "DiscussionNote" if thread else None
-        note = create_note(self.instance, merge_request, self.instance.user(author), body, type=kind)
-        note.system = system
-        merge_request.discussions[-1].readable = readable
-        return note.id
-
-    def notes(self, project: int, iid: int) -> list[Json]:
-        """The stored notes as the API shows them, oldest first."""
-        merge_request = self.merge_request(project, iid)
-        return [note_json(merge_request, note) for note in merge_request.notes]
-
-    def discussions(self, project: int, iid: int) -> list[Json]:
-        merge_request = self.merge_request(project, iid)
-        return [discussion_json(merge_request, discussion) for discussion in merge_request.discussions]
-
-    def stored_note(self, project: int, iid: int, number: int) -> Note:
-        return next(note for note in self.merge_request(project, iid).notes if note.id == number)
 
     # --- what goes wrong ---
 
@@ -213,7 +179,7 @@ class GitLabDouble:
         path_regex: str,
         *,
         status: int | None = None,
-        body: str | bytes | Json = b"",
+        body: str | bytes | dict[str, Any] = b"",
         headers: Mapping[str, str] | None = None,
         times: int = 1,
         after_store: bool = False,
@@ -230,9 +196,21 @@ class GitLabDouble:
         kind = "application/json" if isinstance(body, dict) else "text/html"
         sent = {"Content-Type": kind, **(headers or {})}
         fault = Fault(method, re.compile(path_regex), status, content, sent, times, after_store, drop, delay)
-        self.server.faults.append(fault)
+        self.server.troubles.faults.append(fault)
         return fault
 
+    def die_after(self, requests: int) -> None:
+        """Handle so many more requests; every later one is recorded, but its connection breaks off unhandled."""
+        self.server.troubles.lives = requests
 
-def _refs(given: Any) -> DiffRefs:
-    return DiffRefs(str(given.base), str(given.start), str(given.head))
+    def revive(self) -> None:
+        self.server.troubles.lives = None
+
+    def before(self, method: str, path_regex: str, action: Callable[[], None]) -> Interlude:
+        """Run the action once, just before the next matching request is handled ("*" is any method).
+
+        It may push, comment, or send requests of its own. What it raises fails the test when the double closes.
+        """
+        interlude = Interlude(method, re.compile(path_regex), action)
+        self.server.troubles.interludes.append(interlude)
+        return interlude

@@ -6,9 +6,10 @@ Sources: GitLab's lib/api/discussions.rb, app/models/concerns/resolvable_discuss
 from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_note_model import answered, create_note, note_json, reply_to, resolve
 from tests.doubles.gitlab_notes import find_note, remove, update, writable
-from tests.doubles.gitlab_positions import place, position_params
+from tests.doubles.gitlab_positions import position_params
 from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, bad_request, invalid, message, paginate, route
 from tests.doubles.gitlab_state import Discussion, Json, MergeRequest
+from tests.doubles.gitlab_tracer import place
 
 DISCUSSION = MERGE_REQUEST + "/discussions/:discussion_id"
 
@@ -59,7 +60,7 @@ def _discussion_params(call: Call) -> tuple[str, Json | None]:
     """Grape names everything that is missing in one answer."""
     faults: list[str] = []
     # Here the lines within line_range are declared as text, in draft notes as numbers.
-    position = position_params(call.params.get("position"), faults, range_lines=str)
+    position = position_params(call.instance, call.params.get("position"), faults, range_lines=str)
     if call.params.get("body") is None:
         faults.append("body is missing")
     if faults:
@@ -72,7 +73,7 @@ def reply(call: Call) -> Response:
     body = call.required_text("body")
     merge_request = writable(call)
     discussion = find_discussion(call, merge_request)
-    if any(note.system for note in discussion.notes):
+    if discussion.notes[0].system:  # one further down tells that the line changed, and stops nobody
         raise Refused(bad_request("Discussion can not be replied to."))
 
     def create() -> Response:

@@ -5,13 +5,13 @@ Sources: GitLab's lib/api/draft_notes.rb, app/models/draft_note.rb, app/services
 
 import json
 
-from tests.doubles.gitlab_discussions import find_discussion
 from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_note_model import CommandsOnly, NotSaved, create_note, reply_to, resolve
 from tests.doubles.gitlab_notes import writable
-from tests.doubles.gitlab_positions import complete, place, position_params
+from tests.doubles.gitlab_positions import complete, position_params
 from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, bad_request, invalid, message, paginate, route
-from tests.doubles.gitlab_state import DraftNote, Json, MergeRequest
+from tests.doubles.gitlab_state import DraftNote, Json, MergeRequest, Note
+from tests.doubles.gitlab_tracer import place
 
 DRAFTS = MERGE_REQUEST + "/draft_notes"
 MOST_POSITION_BYTES = 100 * 1024
@@ -46,7 +46,7 @@ def _find(call: Call, merge_request: MergeRequest) -> DraftNote:
 
 def _position(call: Call) -> Json | None:
     faults: list[str] = []
-    position = position_params(call.params.get("position"), faults)
+    position = position_params(call.instance, call.params.get("position"), faults)
     if faults:
         raise Refused(invalid(", ".join(faults)))
     if position and len(json.dumps(position)) > MOST_POSITION_BYTES:
@@ -95,12 +95,16 @@ def _line_code(call: Call, merge_request: MergeRequest, position: Json | None) -
 
 
 def _attach(call: Call, merge_request: MergeRequest, draft: DraftNote, thread: str) -> None:
-    call.arguments["discussion_id"] = thread
-    find_discussion(call, merge_request)
-    if any(other.discussion_id == thread for other in _own(call, merge_request)):
-        raise Refused(message({"discussion_id": ["has already been taken"]}, 400))
+    """GitLab: app/services/draft_notes/create_service.rb; one draft an author and thread."""
+    found = next((d for d in merge_request.discussions if d.id == thread and d.readable), None)
+    if found is None:
+        raise Refused(message({"base": ["Thread to reply to cannot be found"]}, 400))
+    if found.notes[0].system:
+        raise Refused(message({"base": ["Replies to system notes are not allowed"]}, 400))
     if draft.resolve_discussion and not (merge_request.author is call.user or call.may("developer", merge_request)):
         raise Refused(message({"base": ["User is not allowed to resolve thread"]}, 400))
+    if any(other.discussion_id == thread for other in _own(call, merge_request)):
+        raise Refused(message({"author_id": ["has already been taken"]}, 400))
     draft.discussion_id = thread
 
 
@@ -125,11 +129,10 @@ def delete_draft(call: Call) -> Response:
 
 @route("POST", DRAFTS + "/bulk_publish")
 def bulk_publish(call: Call) -> Response:
-    """204, also when notes were lost on the way: gitlab-org/gitlab#579609."""
+    """204, also when notes were lost on the way: gitlab-org/gitlab#579609. One notification tells of them all."""
     merge_request = writable(call)
     drafts = _own(call, merge_request)
-    for draft in drafts:
-        _publish(call, merge_request, draft)
+    call.instance.notify(call.user, [note for draft in drafts if (note := _publish(call, merge_request, draft))])
     for draft in drafts:
         merge_request.draft_notes.remove(draft)
     return Response(204)
@@ -139,27 +142,31 @@ def bulk_publish(call: Call) -> Response:
 def publish_one(call: Call) -> Response:
     merge_request = writable(call)
     draft = _find(call, merge_request)
-    _publish(call, merge_request, draft)
+    call.instance.notify(call.user, filter(None, [_publish(call, merge_request, draft)]))
     merge_request.draft_notes.remove(draft)
     return Response(204)
 
 
-def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> Note | None:
     """A note that fails its validation is not saved, and nobody is told."""
     try:
         if draft.discussion_id:
-            _publish_reply(call, merge_request, draft)
-            return
+            return _publish_reply(call, merge_request, draft)
         anchor = place(call.instance, merge_request, draft.position) if draft.position else None
         kind = "DiffNote" if anchor else "DiscussionNote"
-        create_note(call.instance, merge_request, draft.author, draft.note, type=kind, anchor=anchor)
+        return create_note(
+            call.instance, merge_request, draft.author, draft.note, type=kind, anchor=anchor, notify=False
+        )
     except (NotSaved, CommandsOnly):
-        return
+        return None
 
 
-def _publish_reply(call: Call, merge_request: MergeRequest, draft: DraftNote) -> None:
+def _publish_reply(call: Call, merge_request: MergeRequest, draft: DraftNote) -> Note | None:
     """Without resolve_discussion a reply opens a resolved thread again."""
-    thread = next(thread for thread in merge_request.discussions if thread.id == draft.discussion_id)
-    reply_to(call.instance, merge_request, thread, draft.author, draft.note)
+    thread = next((thread for thread in merge_request.discussions if thread.id == draft.discussion_id), None)
+    if thread is None:  # deleted in the meantime
+        return None
+    reply = reply_to(call.instance, merge_request, thread, draft.author, draft.note, notify=False)
     for note in thread.notes:
         resolve(call.instance, note, draft.author, draft.resolve_discussion)
+    return reply

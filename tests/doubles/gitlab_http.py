@@ -1,7 +1,6 @@
 """HTTP for the double: requests are recorded, faults injected, replies sent over a real socket."""
 
 import json
-import re
 import socket
 import threading
 import traceback
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.doubles.gitlab_faults import Troubles
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,6 @@ class Refused(Exception):
         self.response = response
 
 
-@dataclass
-class Fault:
-    """Something that goes wrong with a matching request, `times` times."""
-
-    method: str
-    path: re.Pattern[str]
-    status: int | None
-    body: bytes
-    headers: Mapping[str, str]
-    times: int
-    after_store: bool
-    drop: bool
-    delay: float
-
-    def matches(self, request: Request) -> bool:
-        target = f"{request.path}?{request.query_string}" if request.query_string else request.path
-        return self.times > 0 and self.method in ("*", request.method) and bool(self.path.search(target))
-
-
 class Server(ThreadingHTTPServer):
     """Answers every request through one function, on a free port of the loopback interface."""
 
@@ -80,7 +62,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, answer: Callable[[Request], Response]) -> None:
         self.answer = answer
         self.requests: list[Request] = []
-        self.faults: list[Fault] = []
+        self.troubles = Troubles()
         self.crashes: list[str] = []
         self.closing = threading.Event()
         self.lock = threading.Lock()
@@ -102,17 +84,13 @@ class Server(ThreadingHTTPServer):
         if "ConnectionResetError" not in trace and "BrokenPipeError" not in trace:
             self.crashes.append(trace)
 
-    def take_fault(self, request: Request) -> Fault | None:
-        with self.lock:
-            self.requests.append(request)
-            fault = next((fault for fault in self.faults if fault.matches(request)), None)
-            if fault:
-                fault.times -= 1
-            return fault
-
     def reply(self, request: Request) -> Response | None:
         """None stands for a connection that breaks off without an answer."""
-        fault = self.take_fault(request)
+        with self.lock:
+            self.requests.append(request)
+        if not self.troubles.alive():
+            return None
+        fault = self.troubles.take_fault(request)
         if fault is None:
             return self.checked_answer(request)
         self.closing.wait(fault.delay)
@@ -125,10 +103,11 @@ class Server(ThreadingHTTPServer):
 
     def checked_answer(self, request: Request) -> Response:
         try:
+            self.troubles.interrupt(request)
             return self.answer(request)
         except Refused as refused:
             return refused.response
-        except Exception:  # noqa: BLE001 - a bug of the double must fail the test, whatever it is
+        except Exception:  # noqa: BLE001 - a bug, here or in an interlude, must fail the test
             self.crashes.append(traceback.format_exc())
             return Response.of({"message": "500 Internal Server Error"}, 500)
 

@@ -7,9 +7,7 @@ doc/administration/diff_limits.md.
 from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_repository import ChangedFile, split_patch
 from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, integer, message, paginate, route
-from tests.doubles.gitlab_state import EXTERNAL_URL, Instance, Json, MergeRequest
-
-CREATED = "2026-01-01T00:00:00.000Z"
+from tests.doubles.gitlab_state import CREATED, EXTERNAL_URL, Instance, Json, MergeRequest
 
 
 @route("GET", "/user", scopes=frozenset({"read_user"}))
@@ -113,14 +111,15 @@ def _versions(shown: MergeRequest) -> list[int]:
 
 def _version(call: Call, shown: MergeRequest, number: int) -> Json:
     refs, overflow = shown.versions[number], len(changed_files(shown, number)) > call.instance.limits.files
+    state = "empty" if refs.base == refs.head else "overflow" if overflow else "collected"
     return {
         "id": len(shown.versions) - number,
         "merge_request_id": shown.id,
-        "created_at": CREATED,
+        "created_at": shown.version_times[number],
         "head_commit_sha": refs.head,
         "base_commit_sha": refs.base,
         "start_commit_sha": refs.start,
-        "state": "overflow" if overflow else "collected",
+        "state": state,
         "real_size": _changes_count(call.instance, shown, number),
         "patch_id_sha": None,
     }

@@ -10,7 +10,7 @@ from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_positions import Anchor
 from tests.doubles.gitlab_routes import Call, bad_request, ruby_hash
 from tests.doubles.gitlab_state import Discussion, Executed, Instance, Json, MergeRequest, Note, User
-from tests.doubles.gitlab_suggestions import suggestions
+from tests.doubles.gitlab_suggestions import suggestion_json, suggestions
 
 
 class CommandsOnly(Exception):
@@ -38,8 +38,12 @@ def create_note(
     type: str | None = None,  # noqa: A002 - GitLab's name for it
     anchor: Anchor | None = None,
     discussion: Discussion | None = None,
+    notify: bool = True,
 ) -> Note:
-    """Run the quick actions, validate what is left, store it. GitLab: app/services/notes/create_service.rb."""
+    """Validate, run the quick actions, store what is left, tell the others (a whole review does that itself).
+
+    GitLab: app/services/notes/create_service.rb, post_process_service.rb.
+    """
     count = sum(not note.system for note in merge_request.notes)
     if count >= instance.limits.notes_per_merge_request:
         raise NotSaved({"base": ["Maximum number of comments exceeded"]})
@@ -53,6 +57,22 @@ def create_note(
     if discussion is None:
         merge_request.discussions.append(Discussion(instance.discussion_id(), [note]))
     else:
+        discussion.notes.append(note)
+    if notify:
+        instance.notify(author, [note])
+    return note
+
+
+def create_system_note(
+    instance: Instance, merge_request: MergeRequest, author: User, body: str, discussion: Discussion | None = None
+) -> Note:
+    """What GitLab itself writes, in somebody's name: it runs nothing, counts for no limit, and tells nobody."""
+    now, first = instance.now(), discussion.notes[0] if discussion else None
+    note = Note(instance.next_id(), author, body, first.type if first else None, now, now, system=True)
+    if discussion is None or first is None:
+        merge_request.discussions.append(Discussion(instance.discussion_id(), [note]))
+    else:
+        note.position, note.line_code = first.position, first.line_code
         discussion.notes.append(note)
     return note
 
@@ -109,7 +129,7 @@ def note_json(merge_request: MergeRequest, note: Note) -> Json:
         "confidential": note.internal,
         "internal": note.internal,
         "commands_changes": note.commands_changes,
-        "suggestions": note.suggestions,
+        "suggestions": [suggestion_json(merge_request, note, suggestion) for suggestion in note.suggestions],
     }
     if note.type == "DiffNote":
         shown |= {"commit_id": None, "position": note.position}
@@ -119,12 +139,21 @@ def note_json(merge_request: MergeRequest, note: Note) -> Json:
     return shown
 
 
-def reply_to(instance: Instance, merge_request: MergeRequest, discussion: Discussion, author: User, body: str) -> Note:
+def reply_to(
+    instance: Instance,
+    merge_request: MergeRequest,
+    discussion: Discussion,
+    author: User,
+    body: str,
+    notify: bool = True,
+) -> Note:
     """A reply makes a thread of an individual note, and is resolved when its thread is."""
     first, resolved = discussion.notes[0], discussion.resolved
     kind = "DiffNote" if first.type == "DiffNote" else "DiscussionNote"
-    anchor = Anchor(first.position, first.line_code) if first.type == "DiffNote" else None
-    note = create_note(instance, merge_request, author, body, type=kind, anchor=anchor, discussion=discussion)
+    anchor = Anchor(first.position, first.line_code, outdated=first.outdated) if first.type == "DiffNote" else None
+    note = create_note(
+        instance, merge_request, author, body, type=kind, anchor=anchor, discussion=discussion, notify=notify
+    )
     first.type = kind
     if resolved:
         resolve(instance, note, author, True)
@@ -132,7 +161,8 @@ def reply_to(instance: Instance, merge_request: MergeRequest, discussion: Discus
 
 
 def resolve(instance: Instance, note: Note, user: User, resolved: bool) -> None:
-    if note.resolvable:
+    """Resolving twice keeps who did it first. GitLab: app/models/concerns/resolvable_note.rb."""
+    if note.resolvable and note.resolved != resolved:
         note.resolved, note.resolved_by = resolved, user if resolved else None
         note.resolved_at = instance.now() if resolved else None
 

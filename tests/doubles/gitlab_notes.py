@@ -4,12 +4,11 @@ Sources: GitLab's lib/api/notes.rb, award_emoji.rb, app/services/notes/update_se
 """
 
 import time
-from typing import Any
 
 from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_note_model import CommandsOnly, answered, check, create_note, delete, execute, note_json
 from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, message, paginate, route, ruby_hash
-from tests.doubles.gitlab_state import MergeRequest, Note
+from tests.doubles.gitlab_state import Instance, Json, MergeRequest, Note, User
 from tests.doubles.gitlab_suggestions import suggestions
 
 TOO_MANY_NOTES = {"error": "This endpoint has been requested too many times. Try again later."}
@@ -138,22 +137,28 @@ def post_award(call: Call) -> Response:
     name = call.required_text("name")
     note = find_note(call, call.merge_request().notes)
     fault = "is not a valid emoji name" if name not in EMOJI else ""
-    if any(award["name"] == name and award["user"]["id"] == call.user.id for award in note.awards):
+    if any(one["name"] == name and one["user"]["id"] == call.user.id for one in note.awards):
         fault = "has already been taken"
     if fault:
         raise Refused(message(f"404 Award Emoji {ruby_hash({'name': [fault]}, call.instance.ruby)} Not Found", 404))
-    award: dict[str, Any] = {"id": call.instance.next_id(), "name": name, "user": call.user.json()}
-    note.awards.append({**award, "awardable_id": note.id, "awardable_type": "Note"})
-    return Response.of(note.awards[-1], 201)
+    return Response.of(award(call.instance, note, call.user, name), 201)
+
+
+def award(instance: Instance, note: Note, user: User, name: str) -> Json:
+    now, given = instance.now(), {"id": instance.next_id(), "name": name, "user": user.json()}
+    note.awards.append(
+        {**given, "created_at": now, "updated_at": now, "awardable_id": note.id, "awardable_type": "Note"}
+    )
+    return note.awards[-1]
 
 
 @route("DELETE", AWARDS + "/:award_id")
 def delete_award(call: Call) -> Response:
     note, number = find_note(call, call.merge_request().notes), call.number("award_id")
-    award = next((award for award in note.awards if award["id"] == number), None)
-    if award is None:
+    found = next((one for one in note.awards if one["id"] == number), None)
+    if found is None:
         raise Refused(message("404 Not found", 404))
-    if award["user"]["id"] != call.user.id:
+    if found["user"]["id"] != call.user.id:
         raise Refused(message("403 Forbidden", 403))
-    note.awards.remove(award)
+    note.awards.remove(found)
     return Response(204)

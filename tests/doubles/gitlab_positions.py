@@ -1,40 +1,19 @@
 """Where a diff note may stand: GitLab's rules for positions, judged by diffs that git computes.
 
-Sources: GitLab's lib/gitlab/diff/position.rb, file.rb, line.rb, parser.rb, lines_unfolder.rb, app/models/diff_note.rb,
+Sources: GitLab's lib/gitlab/diff/position.rb, formatters/*.rb, app/models/diff_note.rb,
 app/models/concerns/diff_positionable_note.rb, app/validators/json_schemas/position.json.
 """
 
-import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.doubles.gitlab_http import Refused
-from tests.doubles.gitlab_merge_requests import changed_files
-from tests.doubles.gitlab_repository import ChangedFile
-from tests.doubles.gitlab_routes import integer, message
-from tests.doubles.gitlab_state import DiffRefs, Instance, Json, MergeRequest
+from tests.doubles.gitlab_lines import diff_file, find_line, line_code
+from tests.doubles.gitlab_routes import integer
+from tests.doubles.gitlab_state import Instance, Json, MergeRequest
 
-HUNK = re.compile(rb"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 NO_LINE_CODE = {"line_code": ["can't be blank", "must be a valid line code"]}
 SHAS = ("base_sha", "start_sha", "head_sha")
-
-
-@dataclass(frozen=True)
-class DiffLine:
-    """A row of a diff with both running counters; which of them count depends on what kind of row it is."""
-
-    kind: str  # "new", "old", "" for context, "match" for a hunk's header
-    old_pos: int
-    new_pos: int
-
-    @property
-    def old_line(self) -> int | None:
-        return None if self.kind == "new" else self.old_pos
-
-    @property
-    def new_line(self) -> int | None:
-        return None if self.kind == "old" else self.new_pos
 
 
 @dataclass
@@ -50,7 +29,7 @@ class Anchor:
 # --- parameters -----------------------------------------------------------------------------------------------------
 
 
-def position_params(value: Any, faults: list[str], *, range_lines: type = int) -> Json | None:
+def position_params(instance: Instance, value: Any, faults: list[str], *, range_lines: type = int) -> Json | None:
     """What Grape makes of the position parameter; adds what it would complain about to the faults."""
     if value is None:
         return None
@@ -59,7 +38,7 @@ def position_params(value: Any, faults: list[str], *, range_lines: type = int) -
         return None
     position = dict(value)
     faults += [f"position[{name}] is missing" for name in (*SHAS, "position_type") if position.get(name) is None]
-    if position.get("position_type") not in (None, "text", "image", "file"):
+    if position.get("position_type") not in (None, *instance.position_types):
         faults.append("position[position_type] does not have a valid value")
     for name in ("old_line", "new_line", "width", "height"):
         _coerce(position, name, f"position[{name}]", int, faults)
@@ -93,29 +72,13 @@ def _coerce(values: Json, name: str, label: str, kind: type, faults: list[str]) 
 # --- the judgement --------------------------------------------------------------------------------------------------
 
 
-def place(instance: Instance, merge_request: MergeRequest, position: Json) -> Anchor:
-    """Judge a position as the models do when a diff note is created."""
-    number = _version(merge_request, position)
-    anchor = judge(instance, merge_request, position, number)
-    if number and not anchor.errors:
-        return _traced(instance, merge_request, anchor, number)
-    return anchor
-
-
-def _version(merge_request: MergeRequest, position: Json) -> int:
-    """Which version of the diff the SHAs name. None: the position tracer meets nil, and GitLab answers 500."""
-    named = DiffRefs(position["base_sha"], position["start_sha"], position["head_sha"])
-    if named not in merge_request.versions:
-        raise Refused(message("500 Internal Server Error", 500))  # gitlab-org/gitlab#585340, #281143
-    return merge_request.versions.index(named)
-
-
 def judge(instance: Instance, merge_request: MergeRequest, position: Json, number: int) -> Anchor:
+    """What the models make of a position in one version of the diff."""
     anchor = Anchor(_stored(position))
     text = position["position_type"] == "text"
     if text:
-        file = _diff_file(merge_request, position, number)
-        line = _line(instance, merge_request, file, position, number) if file else None
+        file = diff_file(merge_request, position, number)
+        line = find_line(instance, merge_request, file, position, number) if file else None
         if file and line:
             anchor.line_code = line_code(file.new_path, line.old_pos, line.new_pos)
         else:
@@ -165,113 +128,3 @@ def _stored(position: Json) -> Json:
     if position["position_type"] == "image":
         stored |= {name: position.get(name) for name in ("x", "y", "width", "height")}
     return {**stored, "line_range": position.get("line_range")}
-
-
-# --- lines ----------------------------------------------------------------------------------------------------------
-
-
-def line_code(path: str, old_pos: int, new_pos: int) -> str:
-    """GitLab: lib/gitlab/git.rb, diff_line_code."""
-    return f"{hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()}_{old_pos}_{new_pos}"
-
-
-def _diff_file(merge_request: MergeRequest, position: Json, number: int) -> ChangedFile | None:
-    """The first file of the diff from start to head, restricted to the paths of the position."""
-    paths = [path for path in (position.get("old_path"), position.get("new_path")) if path]
-    if not paths:
-        return None
-    repository, refs = merge_request.project.repository, merge_request.versions[number]
-    if repository is None:
-        found = [
-            file for file in changed_files(merge_request) if [file.old_path, file.new_path] == [paths[0], paths[-1]]
-        ]
-    else:
-        straight = refs.base == refs.start
-        base = refs.start if straight else repository.merge_base(refs.start, refs.head)
-        found = repository.changed_files(base, refs.head, *paths)
-    return found[0] if found else None
-
-
-def diff_lines(file: ChangedFile) -> list[DiffLine]:
-    """GitLab: lib/gitlab/diff/parser.rb. Headers stay in as "match"; what git says of missing newlines is no line."""
-    lines, old, new = [], 0, 0
-    for row in file.hunks.split(b"\n")[:-1]:
-        if header := HUNK.match(row):
-            old, new = int(header[1]), int(header[2])
-            lines.append(DiffLine("match", old, new))
-            continue
-        kind = {b"+": "new", b"-": "old", b"\\": "nonewline"}.get(row[:1], "")
-        if kind != "nonewline":
-            lines.append(DiffLine(kind, old, new))
-            old, new = old + (kind != "new"), new + (kind != "old")
-    return lines
-
-
-def _line(
-    instance: Instance, merge_request: MergeRequest, file: ChangedFile, position: Json, number: int
-) -> DiffLine | None:
-    if len(file.hunks) > instance.limits.patch_bytes:  # too large: an empty diff
-        return None
-    lines, pair = diff_lines(file), (position.get("old_line"), position.get("new_line"))
-    for line in lines:
-        if line.kind != "match" and (line.old_line, line.new_line) == pair:
-            return line
-    if not lines or file.status in "AD" or None in pair:
-        return None
-    return _unfolded(merge_request, file, lines, pair, number)
-
-
-def _unfolded(
-    merge_request: MergeRequest, file: ChangedFile, lines: list[DiffLine], pair: tuple[Any, Any], number: int
-) -> DiffLine | None:
-    """An unchanged line outside the hunks, when both numbers agree with the gap it lies in."""
-    old_line, new_line = pair
-    repository = merge_request.project.repository
-    if repository:
-        blob = repository.blob(merge_request.versions[number].base, file.old_path) or b""
-        if old_line > blob.count(b"\n") + (blob[-1:] not in (b"", b"\n")):
-            return None
-    gap = next((line for line in lines if line.kind == "match" and line.old_pos > old_line), None)
-    inside = any(line.kind in ("", "old") and line.old_pos == old_line for line in lines)
-    if inside or old_line < 1:
-        return None
-    nearest = gap or lines[-1]
-    offset = nearest.new_pos - nearest.old_pos
-    return DiffLine("", old_line, new_line) if new_line == old_line + offset else None
-
-
-# --- older versions -------------------------------------------------------------------------------------------------
-
-
-def _traced(instance: Instance, merge_request: MergeRequest, anchor: Anchor, number: int) -> Anchor:
-    """Carry a position of an older version to the current diff; one that is lost there is kept and outdated."""
-    position = anchor.position or {}
-    for pair in _candidates(merge_request, position, number):
-        moved = {**position, **merge_request.diff_refs.json(), "old_line": pair[0], "new_line": pair[1]}
-        traced = judge(instance, merge_request, moved, 0)
-        if not traced.errors:
-            return traced
-    anchor.outdated = True
-    return anchor
-
-
-def _candidates(merge_request: MergeRequest, position: Json, number: int) -> list[tuple[int | None, int | None]]:
-    old_line, new_line = position["old_line"], position["new_line"]
-    repository = merge_request.project.repository
-    if repository is None or position["position_type"] != "text" or new_line is None:
-        return [(old_line, new_line)]
-    old_head, head = merge_request.versions[number].head, merge_request.diff_refs.head
-    files = repository.changed_files(old_head, head, position["new_path"] or position["old_path"])
-    moved = _moved(diff_lines(files[0]), new_line) if files else new_line
-    return [] if moved is None else [(old_line, moved)]
-
-
-def _moved(lines: list[DiffLine], number: int) -> int | None:
-    """The new number of a line after an edit, None when the edit took it."""
-    offset = 0
-    for line in lines:
-        if line.kind == "old" and line.old_pos == number:
-            return None
-        if line.old_pos < number + (line.kind == "new") and line.kind in ("new", "old"):
-            offset += 1 if line.kind == "new" else -1
-    return number + offset

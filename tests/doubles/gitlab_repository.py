@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +40,10 @@ class Repository:
 
     path: Path
 
-    def git(self, *arguments: str) -> bytes:
+    def git(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         argv = ["git", "--literal-pathspecs", "-c", "safe.directory=*", *arguments]
-        ran = subprocess.run(argv, cwd=self.path, env={**os.environ, **SETTINGS}, capture_output=True, check=True)
-        return ran.stdout
+        env = {**os.environ, **SETTINGS, **(environment or {})}
+        return subprocess.run(argv, cwd=self.path, env=env, input=stdin, capture_output=True, check=True).stdout
 
     def directory(self) -> Path:
         return Path(os.fsdecode(self.git("rev-parse", "--absolute-git-dir")).rstrip("\n"))
@@ -84,6 +86,19 @@ class Repository:
         """Newest first: sha, parents, author, mail, date, message."""
         log = self.git("log", "-z", "--format=%H%x01%P%x01%an%x01%ae%x01%cI%x01%B", f"{base}..{head}")
         return [row.split("\x01") for row in log.decode(errors="replace").split("\0") if row]
+
+    def commit_file(self, parent: str, path: str, content: bytes, message: str, author: str) -> str:
+        """A commit that changes one file; no branch and no working tree is touched. Returns its SHA."""
+        who = {f"GIT_{role}_NAME": author for role in ("AUTHOR", "COMMITTER")}
+        who |= {f"GIT_{role}_EMAIL": f"{author}@example.org" for role in ("AUTHOR", "COMMITTER")}
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            self.git("read-tree", parent, environment=index)
+            mode = self.git("ls-files", "--stage", "--", path, environment=index).split(b" ")[0].decode()
+            blob = self.git("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+            self.git("update-index", "--cacheinfo", f"{mode},{blob},{path}", environment=index)
+            tree = self.git("write-tree", environment=index).decode().strip()
+        return self.git("commit-tree", tree, "-p", parent, "-m", message, environment=who).decode().strip()
 
 
 def split_patch(patch: bytes) -> list[bytes]:

@@ -111,7 +111,7 @@ def dispatch(instance: Instance, request: Request) -> Response:
     """Find the route, let the caller in, read the parameters, run the endpoint."""
     path = request.path.removeprefix("/api/v4")
     found = [(r, match) for r in ROUTES if (match := r.pattern.fullmatch(path)) and r.method == request.method]
-    if not found:
+    if not found or ("/draft_notes" in path and not instance.draft_notes):
         raise Refused(Response.of({"error": "404 Not Found"}, 404))
     chosen, match = found[0]
     token = authenticate(instance, request, chosen)

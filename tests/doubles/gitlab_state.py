@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.doubles.gitlab_repository import Repository
 Json = dict[str, Any]
 ROLES = {"none": 0, "guest": 10, "reporter": 20, "developer": 30, "maintainer": 40, "owner": 50}
 EXTERNAL_URL = "https://gitlab.example.com"
+CREATED = "2026-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Project:
     repository: Repository | None
     public: bool = False
     old_paths: list[str] = field(default_factory=list)
+    resolve_outdated: bool = False  # "Automatically resolve merge request diff threads when they become outdated"
     merge_requests: dict[int, "MergeRequest"] = field(default_factory=dict)
 
     def json(self) -> Json:
@@ -75,6 +78,18 @@ class Project:
             "web_url": f"{EXTERNAL_URL}/{self.path}",
             "http_url_to_repo": f"{EXTERNAL_URL}/{self.path}.git",
         }
+
+
+@dataclass(eq=False)
+class Suggestion:
+    """Lines of the new file that a note offers to replace; the numbers follow the note's line."""
+
+    id: int
+    above: int
+    below: int
+    from_content: str
+    to_content: str
+    applied: bool = False
 
 
 @dataclass(eq=False)
@@ -93,7 +108,7 @@ class Note:
     resolved: bool = False
     resolved_by: User | None = None
     resolved_at: str | None = None
-    suggestions: list[Json] = field(default_factory=list)
+    suggestions: list[Suggestion] = field(default_factory=list)
     commands_changes: Json = field(default_factory=dict)
     awards: list[Json] = field(default_factory=list)
 
@@ -153,14 +168,28 @@ class MergeRequest:
     locked: bool = False
     discussions: list[Discussion] = field(default_factory=list)
     draft_notes: list[DraftNote] = field(default_factory=list)
+    version_times: list[str] = field(default_factory=lambda: [CREATED])  # of the versions, newest first
 
     @property
     def diff_refs(self) -> DiffRefs:
         return self.versions[0]
 
+    def is_current(self, position: Json | None) -> bool:
+        """Whether a position names the newest version; one that does not is outdated."""
+        return position is not None and _named(position) == self.diff_refs
+
+    def version_of(self, position: Json) -> int | None:
+        """The version a position names, 0 the newest; None: none of them."""
+        named = _named(position)
+        return self.versions.index(named) if named in self.versions else None
+
     @property
     def notes(self) -> list[Note]:
         return sorted((note for d in self.discussions for note in d.notes), key=lambda note: note.id)
+
+
+def _named(position: Json) -> DiffRefs:
+    return DiffRefs(position["base_sha"], position["start_sha"], position["head_sha"])
 
 
 @dataclass(frozen=True)
@@ -171,6 +200,14 @@ class Executed:
     project_id: int
     iid: int
     command: str
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One mail to those who follow the merge request: who wrote, and the notes it tells of."""
+
+    author: str
+    note_ids: tuple[int, ...]
 
 
 @dataclass
@@ -194,13 +231,17 @@ class Instance:
 
     ruby: str = "3.3"
     version: str = "18.6.0"
-    raw_diffs: bool = True
+    raw_diffs: bool = True  # GET .../raw_diffs, from 17.9
+    draft_notes: bool = True  # the endpoints of draft notes, from 15.9
+    file_positions: bool = True  # position_type "file", from 16.4
+    traces_renames: bool = False  # whether a thread follows a file that a later push renames: see gitlab_tracer
     commands_fail_in_discussions: bool = False
     limits: Limits = field(default_factory=Limits)
     users: dict[str, User] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     projects: dict[int, Project] = field(default_factory=dict)
     executed: list[Executed] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
     note_times: dict[int, list[float]] = field(default_factory=dict)
     request_counts: dict[int, int] = field(default_factory=dict)
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1001))
@@ -212,6 +253,15 @@ class Instance:
         """A clock that moves a second with each look, so that orders by time are orders of arrival."""
         moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.next_id())
         return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+    @property
+    def position_types(self) -> tuple[str, ...]:
+        return ("text", "image", "file") if self.file_positions else ("text", "image")
+
+    def notify(self, author: User, notes: Iterable[Note]) -> None:
+        ids = tuple(note.id for note in notes)
+        if ids:
+            self.notifications.append(Notification(author.name, ids))
 
     def discussion_id(self) -> str:
         return hashlib.sha1(str(self.next_id()).encode(), usedforsecurity=False).hexdigest()
