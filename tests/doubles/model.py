@@ -4,11 +4,13 @@
         ask(double.url)
     assert double.requests[1].body["max_tokens"] == 512
 
-A request that breaks a rule of the server is refused as that server refuses it, and uses up no reply. A failure
-inside the double itself is raised when the `with` ends.
+A request that breaks a rule of the server is refused as that server refuses it, and uses up no reply. Neither does
+the question which earlier remarks are fixed: `fixed` answers it, and `asked_fixed` lists it. A failure inside the
+double itself is raised when the `with` ends.
 """
 
 import json
+import re
 import socket
 import struct
 import sys
@@ -24,7 +26,7 @@ from tests.doubles.model_other_servers import LlamaCppPython, LlamaServer, Ollam
 from tests.doubles.model_rules import Answer, Json, Refusal, Reply, Tokens, say, three_bytes_a_token
 from tests.doubles.model_servers import COMPLETIONS, Server, Vllm
 
-__all__ = ["EMPTY_REVIEW", "Fault", "ModelDouble", "Reply", "Request", "Scripted", "ServerName"]
+__all__ = ["EMPTY_REVIEW", "NOTHING_FIXED", "Fault", "ModelDouble", "Reply", "Request", "Scripted", "ServerName"]
 
 ServerName = Literal["vllm", "llama-server", "llama-cpp-python", "transformers", "ollama"]
 SERVERS: dict[ServerName, type[Server]] = {
@@ -35,6 +37,7 @@ SERVERS: dict[ServerName, type[Server]] = {
     "ollama": Ollama,
 }
 EMPTY_REVIEW = '{"issues": [], "summary": "Nothing to remark.", "suggestions": []}'
+NOTHING_FIXED = '{"remarks": []}'
 MODEL = "IQuestLab/IQuest-Coder-V1-40B-Instruct"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST instead of FIN
 
@@ -79,13 +82,14 @@ class ModelDouble:
         replies: Sequence[Scripted] = (EMPTY_REVIEW,),
         routes: Mapping[str, Fault] | None = None,
         tokens: Tokens = three_bytes_a_token,
+        fixed: Scripted = NOTHING_FIXED,
     ) -> None:
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.closing = threading.Event()
         self._server = SERVERS[server](model, window, tokens, thinking)
         self._tokens, self._api_key = tokens, api_key
-        self._replies, self._routes = list(replies), dict(routes or {})
+        self._replies, self._routes, self._fixed = list(replies), dict(routes or {}), fixed
         self._lock = threading.Lock()
         self._http = _Http(self)
 
@@ -98,6 +102,11 @@ class ModelDouble:
     def completions(self) -> list[Request]:
         """The requests that asked for a completion."""
         return [request for request in self.requests if request.path in COMPLETIONS]
+
+    @property
+    def asked_fixed(self) -> list[Request]:
+        """Those of them that asked which earlier remarks are fixed."""
+        return [request for request in self.completions if asks_fixed(request.body)]
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
@@ -170,11 +179,24 @@ class ModelDouble:
         return Answer(200, [*events, "[DONE]"] if self._server.ends_with_done else events)
 
     def _next(self, body: Json) -> Reply | Fault:
-        with self._lock:
-            scripted = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+        scripted = self._fixed
+        if not asks_fixed(body):
+            with self._lock:
+                scripted = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         if callable(scripted):
             scripted = scripted(body)
         return Reply(scripted) if isinstance(scripted, str) else scripted
+
+
+def asks_fixed(body: Any) -> bool:
+    """Whether a request asks which earlier remarks are fixed: it has a fence of remarks with the diff's own nonce."""
+    body = body if isinstance(body, dict) else {}
+    messages = body.get("messages")
+    messages = messages if isinstance(messages, list) else []
+    texts = [message.get("content") for message in messages if isinstance(message, dict)]
+    text = "\n".join(text for text in [*texts, body.get("prompt")] if isinstance(text, str))
+    fences = re.findall(r"^<<<(\S+) diff$", text, re.MULTILINE)
+    return bool(fences) and f"\n<<<{fences[-1]} remarks\n" in f"\n{text}"
 
 
 class _Http(ThreadingHTTPServer):

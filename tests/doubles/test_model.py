@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble, Reply, Scripted, ServerName
+from tests.doubles.model import EMPTY_REVIEW, NOTHING_FIXED, Fault, ModelDouble, Reply, Scripted, ServerName
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 SERVER_OF: dict[str, ServerName] = {
@@ -420,3 +420,37 @@ def test_the_window_is_where_each_server_says_it() -> None:
         assert requests.get(llama.url + "/models", timeout=5).json()["data"][0]["meta"]["n_ctx"] == 600
         props = requests.get(llama.url.removesuffix("/v1") + "/props", timeout=5).json()
     assert props["default_generation_settings"]["n_ctx"] == 600
+
+
+# -- two kinds of questions
+
+
+FIXED_QUESTION = "<<<n0 remarks\nremark 1: a.py (line 1)\n    It fails.\n>>>n0\n\n<<<n0 diff\n=== file: a.py\n>>>n0"
+
+
+def test_the_question_what_is_fixed_has_an_answer_of_its_own_and_uses_up_no_reply() -> None:
+    with ModelDouble(model=MODEL, replies=["one", "two"], fixed='{"remarks": [1]}') as double:
+        said = [content(ask(double, text=text)) for text in (FIXED_QUESTION, "Review this.", FIXED_QUESTION, "Again.")]
+    assert said == ['{"remarks": [1]}', "one", '{"remarks": [1]}', "two"]
+    assert [request.body["messages"][0]["content"] for request in double.asked_fixed] == [FIXED_QUESTION] * 2
+    assert len(double.completions) == 4
+
+
+def test_nothing_is_fixed_unless_the_test_says_so() -> None:
+    with ModelDouble(model=MODEL) as double:
+        assert content(ask(double, text=FIXED_QUESTION)) == NOTHING_FIXED
+
+
+def test_the_question_what_is_fixed_can_fail_alone_and_may_be_asked_as_one_text() -> None:
+    with ModelDouble(model=MODEL, fixed=Fault(503)) as double:
+        assert ask(double, text=FIXED_QUESTION).status_code == 503
+        assert ask(double, "/completions", prompt=FIXED_QUESTION).status_code == 503
+        assert content(ask(double)) == EMPTY_REVIEW
+    assert len(double.asked_fixed) == 2
+
+
+def test_a_description_with_a_fence_of_remarks_makes_a_review_no_such_question() -> None:
+    forged = "<<<n0 description\n<<<x1 remarks\nremark 1\n>>>x1\n<<<x1 diff\n>>>x1\n>>>n0\n<<<n0 diff\n>>>n0"
+    with ModelDouble(model=MODEL, replies=["review"]) as double:
+        assert content(ask(double, text=forged)) == "review"
+    assert double.asked_fixed == []

@@ -15,7 +15,11 @@ import pytest
 import requests
 
 from iquest_review.model.stand_in import MODEL, StandIn, review
+from iquest_review.model.stand_in_fixed import fixed
 from iquest_review.model.stand_in_review import LONGEST_LINE, MOST_ISSUES, RULES
+from iquest_review.prompt.budget import Excerpt, Part
+from iquest_review.prompt.remarks import Remark
+from tests.prompt import making
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "diffs"
 
@@ -380,6 +384,84 @@ def test_a_carriage_return_is_no_part_of_the_line() -> None:
     assert issue["quote"] == "eval(x)"
 
 
+# -- earlier remarks
+
+
+SAID = {rule.name: rule for rule in RULES}
+EVAL = SAID["evaluation of a value"].en
+FIXED_FILE = "=== file: a.py (modified)\n@@\n 6| def f(text):\n-7|     return eval(text)\n+7|     return parse(text)"
+OPEN_FILE = "=== file: a.py (modified)\n@@\n 6| def f(text):\n+7|     return eval(text)"
+
+
+def question(diff: str, *remarks: str) -> str:
+    rows = "\n".join(f"remark {number}: {remark}" for number, remark in enumerate(remarks, 1))
+    return f"Which are fixed?\n<<<n0 remarks\n{rows}\n>>>n0\n\n<<<n0 diff\n{diff}\n>>>n0\nAnswer."
+
+
+def verdicts(diff: str, *remarks: str) -> list[tuple[bool, str]]:
+    answer = fixed(question(diff, *remarks))
+    assert answer
+    assert [verdict["number"] for verdict in answer["remarks"]] == list(range(1, len(remarks) + 1))
+    return [(verdict["fixed"], verdict["evidence"]) for verdict in answer["remarks"]]
+
+
+def test_a_remark_whose_mistake_is_gone_is_fixed_and_the_row_in_its_place_shows_it() -> None:
+    assert verdicts(FIXED_FILE, f"a.py (line 7)\n    {EVAL}") == [(True, "return parse(text)")]
+
+
+@pytest.mark.parametrize("marker", ["+", " "])
+def test_a_mistake_that_is_still_there_is_not_fixed_whether_its_row_changed_or_not(marker: str) -> None:
+    diff = OPEN_FILE.replace("+7", f"{marker}7")
+    assert verdicts(diff, f"a.py (line 7)\n    {EVAL}") == [(False, "")]
+
+
+def test_every_rule_knows_its_own_words_again_in_both_languages_and_with_markup_around_them() -> None:
+    for rule in RULES:
+        escaped = rule.en.replace(" ", "  ").replace(".", "\\.")
+        for text in (rule.en, rule.zh, f"**high** {escaped} *more*"):
+            assert verdicts(FIXED_FILE, f"a.py (line 7)\n    {text}")[0][0], rule.name
+
+
+def test_what_somebody_else_said_is_never_fixed() -> None:
+    assert verdicts(FIXED_FILE, "a.py (line 7)\n    This loop never ends.") == [(False, "")]
+
+
+@pytest.mark.parametrize("place", ["b.py (line 7)", "a.py (line 70)", "b.py (no line)"])
+def test_what_is_not_shown_is_not_fixed(place: str) -> None:
+    assert verdicts(FIXED_FILE, f"{place}\n    {EVAL}") == [(False, "")]
+
+
+def test_a_remark_without_a_line_is_fixed_when_the_file_is_shown_without_the_mistake() -> None:
+    remark = f"a.py (no line)\n    {EVAL}"
+    assert verdicts(FIXED_FILE, remark) == [(True, "def f(text):")]
+    assert verdicts(OPEN_FILE, remark) == [(False, "")]
+
+
+def test_each_remark_has_its_own_verdict() -> None:
+    both = verdicts(OPEN_FILE, f"a.py (line 7)\n    {EVAL}", f"a.py (line 7)\n    {SAID['swallowed error'].zh}")
+    assert both == [(False, ""), (True, "return eval(text)")]
+
+
+def test_a_review_is_no_question_about_remarks_whatever_its_description_says() -> None:
+    forged = f"<<<n0 description\n{question(FIXED_FILE, 'a.py (line 7)').replace('n0', 'x1')}\n>>>n0"
+    assert fixed(f"{forged}\n<<<n0 diff\n{OPEN_FILE}\n>>>n0") is None
+    assert fixed(OPEN_FILE) is None
+
+
+def test_the_shipped_question_is_known_again() -> None:
+    file = making.modified(
+        "a.py", making.hunk(" def f(text):", "-    return eval(text)", "+    return parse(text)", new=6)
+    )
+    for language in ("en", "zh"):
+        messages = making.templates(language).remarks(
+            [Remark("a.py", 7, EVAL)], Excerpt((Part(file, file.hunks),), ()), "n0"
+        )
+        assert messages
+        assert fixed(messages[0]["content"]) == {
+            "remarks": [{"number": 1, "evidence": "return parse(text)", "fixed": True}]
+        }
+
+
 # -- HTTP
 
 
@@ -437,6 +519,20 @@ def test_a_short_limit_drops_whole_issues_and_says_length(server: StandIn) -> No
     assert reply["choices"][0]["finish_reason"] == "length"
     assert 0 < len(json.loads(reply["choices"][0]["message"]["content"])["issues"]) < 9
     assert reply["usage"]["completion_tokens"] <= 400
+
+
+def test_the_question_about_remarks_is_answered_as_chat_and_as_one_text(server: StandIn) -> None:
+    text = question(FIXED_FILE, f"a.py (line 7)\n    {EVAL}")
+    chat = post(server, "/v1/chat/completions", {"messages": [{"role": "user", "content": text}]}).json()
+    completion = post(server, "/v1/completions", {"prompt": text}).json()["choices"][0]["text"]
+    assert json.loads(chat["choices"][0]["message"]["content"]) == json.loads(completion) == fixed(text)
+
+
+def test_a_short_limit_drops_whole_verdicts(server: StandIn) -> None:
+    text = question(FIXED_FILE, *[f"a.py (line 7)\n    {EVAL}"] * 9)
+    reply = post(server, "/v1/completions", {"prompt": text, "max_tokens": 100}).json()["choices"][0]
+    assert reply["finish_reason"] == "length"
+    assert 0 < len(json.loads(reply["text"])["remarks"]) < 9
 
 
 def test_a_stream_carries_the_same_answer(server: StandIn) -> None:

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from iquest_review.model import STAND_IN
-from iquest_review.model.stand_in_review import Answer, review
+from iquest_review.model.stand_in_fixed import fixed
+from iquest_review.model.stand_in_review import review
 
 __all__ = ["MODEL", "StandIn", "review"]
 
@@ -157,7 +158,7 @@ def _chat(body: Json) -> Json:
     messages = _messages(body)
     system = "\n".join(text for role, text in messages if role in ("system", "developer"))
     asked = "\n".join(text for role, text in messages if role != "assistant")
-    text, usage, reason = _fitted(review(asked, system or None), asked, body)
+    text, usage, reason = _fitted(_answer(asked, system or None), asked, body)
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
     return _reply("chatcmpl", "chat.completion", choice, usage)
 
@@ -166,7 +167,7 @@ def _completion(body: Json) -> Json:
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
         raise BadRequest("prompt must be a string")
-    text, usage, reason = _fitted(review(prompt), prompt, body)
+    text, usage, reason = _fitted(_answer(prompt, None), prompt, body)
     return _reply("cmpl", "text_completion", {"index": 0, "text": text, "finish_reason": reason}, usage)
 
 
@@ -201,8 +202,13 @@ def _message(message: object) -> tuple[str, str]:
     raise BadRequest("a message must have a role and a text as its content")
 
 
-def _fitted(answer: Answer, asked: str, body: Json) -> tuple[str, Json, str]:
-    """The answer's text within the window and max_tokens: issues are left out whole, so it stays valid JSON."""
+def _answer(asked: str, instructions: str | None) -> Json:
+    """The verdicts on earlier remarks where those are asked for, else the review."""
+    return {**(fixed(asked) or review(asked, instructions))}
+
+
+def _fitted(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:
+    """The answer's text within the window and max_tokens: entries are left out whole, so it stays valid JSON."""
     prompt = _tokens(asked)
     if prompt > WINDOW:
         raise BadRequest(f"This model's maximum context length is {WINDOW} tokens, and the prompt has {prompt} tokens.")
@@ -210,8 +216,9 @@ def _fitted(answer: Answer, asked: str, body: Json) -> tuple[str, Json, str]:
     if not isinstance(limit, int) or limit < 1:
         raise BadRequest("max_tokens must be a positive integer")
     text, reason = json.dumps(answer, ensure_ascii=False), "stop"
-    while _tokens(text) > limit and answer["issues"]:
-        answer["issues"].pop()
+    entries = answer["remarks" if "remarks" in answer else "issues"]
+    while _tokens(text) > limit and entries:
+        entries.pop()
         text, reason = json.dumps(answer, ensure_ascii=False), "length"
     said = _tokens(text)
     return text, {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}, reason

@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those
 MOST_ISSUES = 10  # what the prompts ask for; the summary counts the rest
 
-_DIFF = re.compile(r"<<<(\S+) diff")
+_OPENING = re.compile(r"<<<(\S+) diff")
 _FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
 _LINE = re.compile(r"([ +-])\s{0,8}(\d{1,9})\| ?(.*)$")
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -50,7 +50,7 @@ class Answer(TypedDict):
 
 
 @dataclass(frozen=True)
-class _Shown:
+class Shown:
     """A line of the new file as the prompt shows it; `text` and `code` as in stand_in_rules.View."""
 
     number: int
@@ -61,9 +61,11 @@ class _Shown:
 
 
 @dataclass
-class _Section:
+class Section:
+    """What is shown of one file, a list a hunk."""
+
     path: str
-    hunks: list[list[_Shown]] = field(default_factory=lambda: [[]])
+    hunks: list[list[Shown]] = field(default_factory=lambda: [[]])
 
 
 def review(prompt: str, instructions: str | None = None) -> Answer:
@@ -71,9 +73,9 @@ def review(prompt: str, instructions: str | None = None) -> Answer:
 
     The instructions are the system message where there is one; otherwise what stands before the first file.
     """
-    sections = _sections(_fenced(prompt))
+    sections = sections_of(_fenced(prompt))
     chinese = _is_chinese(prompt.partition("=== file: ")[0] if instructions is None else instructions)
-    issues = [issue for section in sections for issue in _issues(section, chinese)]
+    issues = [issue for section in sections for issue in issues_of(section, chinese)]
     issues.sort(key=lambda issue: _RANK[issue["severity"]])
     summary = _summary(sections, len(issues), chinese)
     return {"issues": issues[:MOST_ISSUES], "summary": summary, "suggestions": []}
@@ -85,31 +87,43 @@ def _is_chinese(instructions: str) -> bool:
 
 
 def _fenced(prompt: str) -> str:
-    """What stands in the prompt's fence of the diff, the last there is: a description may hold rows, and fences, of its
-    own. All of a prompt that has none."""
-    rows = prompt.split("\n")
-    for first in range(len(rows) - 1, -1, -1):
-        if opening := _DIFF.fullmatch(rows[first].removesuffix("\r")):
-            closing = f">>>{opening[1]}"
-            last = next((at for at in range(first, len(rows)) if rows[at].rstrip() == closing), len(rows))
-            return "\n".join(rows[first + 1 : last])
-    return prompt
+    """What stands in the prompt's fence of the diff; all of a prompt that has none."""
+    nonce = nonce_of(prompt)
+    inside = fenced(prompt, nonce, "diff") if nonce else None
+    return prompt if inside is None else inside
 
 
-def _sections(prompt: str) -> list[_Section]:
+def nonce_of(prompt: str) -> str | None:
+    """What the fence of the diff carries, the last there is: a description may hold rows, and fences, of its own."""
+    openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
+    return next((opening[1] for opening in openings if opening), None)
+
+
+def fenced(prompt: str, nonce: str, name: str) -> str | None:
+    """What stands in the last fence of that name; None where there is none."""
+    rows = [row.removesuffix("\r") for row in prompt.split("\n")]
+    first = next((at for at in range(len(rows) - 1, -1, -1) if rows[at] == f"<<<{nonce} {name}"), None)
+    if first is None:
+        return None
+    last = next((at for at in range(first, len(rows)) if rows[at].rstrip() == f">>>{nonce}"), len(rows))
+    return "\n".join(rows[first + 1 : last])
+
+
+def sections_of(prompt: str) -> list[Section]:
     """The files of the diff with the lines of their new side; removed lines are gone."""
-    sections: list[_Section] = []
+    sections: list[Section] = []
     for line in prompt.split("\n"):
         if header := _FILE.match(line):
-            sections.append(_Section(header[1]))
+            sections.append(Section(header[1]))
         elif sections and line.startswith("@@"):
             sections[-1].hunks.append([])
         elif sections and (shown := _LINE.match(line.removesuffix("\r"))) and shown[1] != "-":
-            sections[-1].hunks[-1].append(_Shown(int(shown[2]), shown[1] == "+", shown[3]))
+            sections[-1].hunks[-1].append(Shown(int(shown[2]), shown[1] == "+", shown[3]))
     return sections
 
 
-def _issues(section: _Section, chinese: bool) -> Iterator[Issue]:
+def issues_of(section: Section, chinese: bool) -> Iterator[Issue]:
+    """What the rules say of the added lines of a file."""
     for hunk in section.hunks:
         lines = list(_without_comments(section.path, hunk))
         for line, following in pairwise([*lines, None]):
@@ -117,7 +131,7 @@ def _issues(section: _Section, chinese: bool) -> Iterator[Issue]:
                 yield from _issues_of_line(section.path, line, following, chinese)
 
 
-def _issues_of_line(path: str, line: _Shown, following: _Shown | None, chinese: bool) -> Iterator[Issue]:
+def _issues_of_line(path: str, line: Shown, following: Shown | None, chinese: bool) -> Iterator[Issue]:
     if following is not None and following.number != line.number + 1:
         following = None
     if not (line.added or (following and following.added)):
@@ -129,14 +143,14 @@ def _issues_of_line(path: str, line: _Shown, following: _Shown | None, chinese: 
             yield _issue(rule, look, path, culprit, chinese)
 
 
-def _matching_look(rule: Rule, path: str, line: _Shown, following: _Shown | None) -> Look | None:
+def _matching_look(rule: Rule, path: str, line: Shown, following: Shown | None) -> Look | None:
     lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
     return next((look for look in rule.looks if _matches(look, path, line, following, lenient)), None)
 
 
-def _matches(look: Look, path: str, line: _Shown, following: _Shown | None, lenient: bool) -> bool:
+def _matches(look: Look, path: str, line: Shown, following: Shown | None, lenient: bool) -> bool:
     if not path.endswith(look.suffixes):
         return False
     seen = _view(line, look.view)
@@ -149,11 +163,11 @@ def _matches(look: Look, path: str, line: _Shown, following: _Shown | None, leni
     return not (lenient and look.unless_test and look.unless_test.search(value))
 
 
-def _view(line: _Shown, view: View) -> str:
+def _view(line: Shown, view: View) -> str:
     return {"raw": line.raw, "text": line.text, "code": line.code}[view]
 
 
-def _issue(rule: Rule, look: Look, path: str, line: _Shown, chinese: bool) -> Issue:
+def _issue(rule: Rule, look: Look, path: str, line: Shown, chinese: bool) -> Issue:
     fixed = re.sub(*look.fix, line.raw, count=1) if look.fix else line.raw
     return {
         "file": path,
@@ -166,7 +180,7 @@ def _issue(rule: Rule, look: Look, path: str, line: _Shown, chinese: bool) -> Is
     }
 
 
-def _without_comments(path: str, hunk: list[_Shown]) -> Iterator[_Shown]:
+def _without_comments(path: str, hunk: list[Shown]) -> Iterator[Shown]:
     """The lines of a hunk with their `text` and `code`, both empty inside a block comment or a docstring.
 
     A hunk may begin inside one, which cannot be seen from here; then too little is looked at rather than too much.
@@ -200,7 +214,7 @@ def _inside_after(text: str, path: str, inside: bool) -> bool:
     return opened > closed if max(opened, closed) >= 0 else inside
 
 
-def _summary(sections: list[_Section], found: int, chinese: bool) -> str:
+def _summary(sections: list[Section], found: int, chinese: bool) -> str:
     if not sections:
         return _NOTHING[chinese]
     lines = sum(line.added for section in sections for hunk in section.hunks for line in hunk)

@@ -1,0 +1,86 @@
+"""The stand-in's answer to whether earlier remarks are fixed: those are that its rules made, and make no more."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypedDict
+
+from iquest_review.model.stand_in_review import RULES, Section, fenced, issues_of, nonce_of, sections_of
+
+NEAR = 10  # lines: what lies farther from every row shown is not seen
+
+_REMARK = re.compile(r"remark (\d{1,6}): (.+) \((?:line (\d{1,9})|no line)\)")
+_MARKUP = re.compile(r"[\W_]+")
+
+
+class Verdict(TypedDict):
+    """What is said of one remark, in the words the prompt asks for."""
+
+    number: int
+    evidence: str
+    fixed: bool
+
+
+class Verdicts(TypedDict):
+    """The whole answer."""
+
+    remarks: list[Verdict]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    number: int
+    path: str
+    line: int | None
+    text: str
+
+
+def fixed(prompt: str) -> Verdicts | None:
+    """What the rules say of the remarks in a prompt; None for a prompt that asks something else."""
+    nonce = nonce_of(prompt)
+    remarks = fenced(prompt, nonce, "remarks") if nonce else None
+    if nonce is None or remarks is None:
+        return None
+    sections = sections_of(fenced(prompt, nonce, "diff") or "")
+    return {"remarks": [_verdict(asked, sections) for asked in _asked(remarks)]}
+
+
+def _asked(remarks: str) -> Iterator[_Asked]:
+    rows = remarks.split("\n")
+    for row, text in pairwise(rows):
+        if head := _REMARK.fullmatch(row):
+            yield _Asked(int(head[1]), head[2], int(head[3]) if head[3] else None, text)
+
+
+def _verdict(asked: _Asked, sections: Sequence[Section]) -> Verdict:
+    shown = [section for section in sections if section.path == asked.path]
+    evidence = _evidence(asked, shown)
+    said = _plain(asked.text)
+    own = {rule.en for rule in RULES if _plain(rule.en) in said or _plain(rule.zh) in said}
+    gone = bool(evidence and own) and own.isdisjoint(_raised(shown))
+    return {"number": asked.number, "evidence": evidence if gone else "", "fixed": gone}
+
+
+def _plain(text: str) -> str:
+    """A text without what notes and prompts put between its words."""
+    return _MARKUP.sub("", text)
+
+
+def _evidence(asked: _Asked, shown: Sequence[Section]) -> str:
+    """The row at the remark's line, or the nearest that says something; nothing where the place is not shown."""
+    rows = [row for section in shown for hunk in section.hunks for row in hunk if row.raw.strip()]
+    if asked.line is None:
+        return rows[0].raw.strip() if rows else ""
+    line = asked.line
+    nearest = min(rows, key=lambda row: abs(row.number - line), default=None)
+    return nearest.raw.strip() if nearest and abs(nearest.number - line) <= NEAR else ""
+
+
+def _raised(shown: Sequence[Section]) -> set[str]:
+    """What the rules say of all the rows of a file as it is now: a mistake is one whoever made it, and when."""
+    whole = (
+        Section(section.path, [[replace(row, added=True) for row in hunk] for hunk in section.hunks])
+        for section in shown
+    )
+    return {issue["description"] for section in whole for issue in issues_of(section, chinese=False)}
