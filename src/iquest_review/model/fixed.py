@@ -134,11 +134,11 @@ _PRINTED = re.compile(r"^\s*(?:[-+]?\s*\d+\||[-+])")  # marker and number, which
 
 
 def _border() -> SchemaValidator:
-    """What an entry of the answer must be."""
+    """What an entry of the answer must be. Each is strict by itself: a strict object alone lets "yes" be true."""
     schemas = {
-        "number": core_schema.int_schema(),
-        "evidence": core_schema.str_schema(min_length=1),
-        "fixed": core_schema.bool_schema(),
+        "number": core_schema.int_schema(strict=True),
+        "evidence": core_schema.str_schema(strict=True),
+        "fixed": core_schema.bool_schema(strict=True),
     }
     fields = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in schemas.items()}
     return SchemaValidator(core_schema.typed_dict_schema(fields, strict=True))

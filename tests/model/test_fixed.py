@@ -1,0 +1,394 @@
+"""Whether earlier remarks are fixed: only a plain yes counts that cites a row which was shown."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import FileDiff
+from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.model import reply as replies
+from iquest_review.model.endpoint import Address, Endpoint, Sampling
+from iquest_review.model.fixed import NEAR, Fixed, ask_fixed
+from iquest_review.model.stand_in import StandIn
+from iquest_review.model.stand_in_review import RULES
+from iquest_review.prompt.budget import Limits, estimate
+from iquest_review.prompt.fitting import MESSAGE_TOKENS
+from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
+from iquest_review.prompt.render import Templates
+from tests.doubles.model import Fault, ModelDouble, Scripted
+from tests.model.test_asking import FakeModel, model, reply
+from tests.prompt.making import NONCE, added, hunk, lines, modified, renamed, templates
+
+ROW = "return parse(text)"
+FILE = modified("a.py", hunk(" def f(text):", "-    return eval(text)", f"+    {ROW}", "+    # done", old=6, new=6))
+OTHER = modified("b.py", hunk(" }", "+x = 1", new=20))
+REMARKS = [Remark("a.py", 7, "It runs what it reads."), Remark("a.py", 8, "Two."), Remark("b.py", 21, "Three.")]
+PLENTY = Limits(2_000, 30_000)
+
+
+def entry(number: Any = 1, evidence: Any = ROW, fixed: Any = True) -> dict[str, Any]:
+    return {"number": number, "evidence": evidence, "fixed": fixed}
+
+
+def answer(*entries: object) -> str:
+    return json.dumps({"remarks": entries})
+
+
+def asked(
+    fake: FakeModel,
+    remarks: list[Remark] = REMARKS,
+    files: tuple[FileDiff, ...] = (FILE, OTHER),
+    limits: Limits = PLENTY,
+) -> Fixed:
+    return ask_fixed(fake, templates(), remarks, files, limits, NONCE)
+
+
+def fixed(text: str, finish_reason: str = "stop", reasoning: str = "") -> set[int]:
+    """The indexes that a reply fixes."""
+    return set(asked(model(reply(text, finish_reason, reasoning))).numbers)
+
+
+def prompt(fake: FakeModel) -> str:
+    (question,) = fake.asked
+    (message,) = question.messages
+    return message["content"]
+
+
+# -- the question
+
+
+def test_all_remarks_are_asked_about_in_one_message_in_words() -> None:
+    fake = model(answer(entry(1), entry(3, "x = 1")))
+    result = asked(fake)
+
+    assert result.numbers == {0, 2}
+    assert [said.text for said in result.replies] == [answer(entry(1), entry(3, "x = 1"))]
+    assert [(question.form, question.max_tokens) for question in fake.asked] == [(None, None)]
+    assert [row for row in prompt(fake).split("\n") if row.startswith("remark ")] == [
+        "remark 1: a.py (line 7)",
+        "remark 2: a.py (line 8)",
+        "remark 3: b.py (line 21)",
+    ]
+    assert "+7|     return parse(text)" in prompt(fake)
+
+
+def test_an_answer_that_cannot_be_used_is_not_asked_for_again() -> None:
+    fake = model("I had rather not say.", answer(entry()))
+    result = asked(fake)
+
+    assert (result.numbers, len(result.replies), len(fake.asked)) == (frozenset(), 1, 1)
+
+
+@pytest.mark.parametrize("error", [ModelUnreachable, ModelRefused, ContextExceeded, FormatRefused])
+def test_a_model_that_cannot_be_asked_fixes_nothing_and_fails_nothing(error: type[ModelError]) -> None:
+    assert asked(model(error("down"))) == Fixed()
+
+
+def test_a_remark_whose_file_is_not_shown_is_not_asked_about_and_numbers_still_lead_to_the_right_one() -> None:
+    gone = [Remark("gone.py", 1, "t"), *REMARKS, Remark("new.py", 1, "t")]
+    fake = model(answer(entry(1), entry(4)))
+    result = asked(fake, gone, (FILE, OTHER, renamed("old.py", "new.py")))
+
+    assert result.numbers == {1}
+    assert "gone.py" not in prompt(fake)
+    assert "new.py (line" not in prompt(fake)
+
+
+def test_files_nobody_remarked_on_are_not_shown() -> None:
+    fake = model(answer())
+    asked(fake, [REMARKS[2]])
+
+    assert "=== file: b.py" in prompt(fake)
+    assert "=== file: a.py" not in prompt(fake)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_asked"), [(1, True), (None, True), (52, True), (51 + NEAR, True), (52 + NEAR, False), (900, False)]
+)
+def test_a_place_that_is_not_shown_is_not_asked_about(line: int | None, is_asked: bool) -> None:
+    file = modified("a.py", hunk(*[f"+{row}" for row in lines(50)], new=2))
+    fake = model(answer())
+    asked(fake, [Remark("a.py", line, "t")], (file,))
+
+    assert bool(fake.asked) == is_asked
+
+
+@pytest.mark.parametrize("remarks", [[], [Remark("c.py", 1, "t")]])
+def test_nothing_is_asked_when_there_is_nothing_to_ask(remarks: list[Remark]) -> None:
+    fake = model()
+
+    assert asked(fake, remarks) == Fixed()
+    assert fake.asked == []
+
+
+def test_nothing_is_asked_without_a_template(tmp_path: Path) -> None:
+    for name in ("system", "user", "again"):
+        (tmp_path / f"{name}.j2").write_text("mine", "utf-8")
+    fake = model()
+
+    assert ask_fixed(fake, Templates.load(tmp_path, "en"), REMARKS, (FILE, OTHER), PLENTY, NONCE) == Fixed()
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("tokens", [700, 1_000, 1_500, 2_500, 5_000, 10_000])
+def test_the_whole_prompt_stays_within_its_tokens_and_the_last_remarks_go_first(language: str, tokens: int) -> None:
+    files = [modified(f"f{number}.py", hunk(*[f"+{row}" for row in lines(40)])) for number in range(30)]
+    remarks = [Remark(f"f{number}.py", 3, "错" * 2 * LONGEST_TEXT if number % 2 else "t") for number in range(30)]
+    fake = model(answer(*(entry(number, "value = 3") for number in range(1, 31))))
+    result = ask_fixed(fake, templates(language), remarks, files, Limits(2_000, tokens), NONCE)
+
+    if fake.asked:
+        assert estimate(prompt(fake)) + MESSAGE_TOKENS <= tokens
+    assert sorted(result.numbers) == list(range(len(result.numbers)))
+    assert len(result.numbers) == (prompt(fake).count("\nremark ") if fake.asked else 0)
+    assert bool(result.numbers) or tokens <= 1_000
+    assert not result.numbers or tokens > 700
+    assert len(result.numbers) < 30
+
+
+def test_the_limit_of_lines_holds_too() -> None:
+    fake = model(answer())
+    asked(fake, REMARKS, (added("a.py", *lines(150)), OTHER), Limits(10, 30_000))
+
+    assert "remark 1: b.py" in prompt(fake)
+    assert "a.py" not in prompt(fake)
+
+
+# -- a plain yes
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        ROW,
+        f"    {ROW}  ",
+        "return  parse( text )",
+        f"+7|     {ROW}",
+        f"+    {ROW}",
+        "return eval(text)",
+        "def f(text):",
+        "parse(text)",
+        f"def f(text):\n    {ROW}",
+    ],
+)
+def test_a_yes_with_a_row_that_is_shown_counts(evidence: str) -> None:
+    assert fixed(answer(entry(evidence=evidence))) == {0}
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        *("", " \n", "return parse(data)", "text", "a.py", "=== file: a.py (modified)", "+7|", "+", None, [ROW], 7),
+        *(f"{ROW}\nno", f"{ROW}\n" * 21, "def f(text): return parse(text)"),
+    ],
+)
+def test_a_yes_without_one_does_not(evidence: object) -> None:
+    assert fixed(answer(entry(evidence=evidence))) == set()
+
+
+def test_a_short_row_is_evidence_only_as_a_whole() -> None:
+    assert fixed(answer(entry(3, "}"))) == {2}
+    assert fixed(answer(entry(3, "x ="))) == set()
+
+
+@pytest.mark.parametrize("value", [False, None, 1, "true", "yes", [True], {}])
+def test_only_true_is_a_yes(value: object) -> None:
+    assert fixed(answer(entry(fixed=value), entry(2))) == {1}
+
+
+@pytest.mark.parametrize("number", [0, -1, 4, 10**30, "1", 1.0, True, None, [1]])
+def test_only_the_number_of_a_remark_is_one(number: object) -> None:
+    assert fixed(answer(entry(number), entry(2))) == {1}
+
+
+@pytest.mark.parametrize("other", [entry(fixed=False), entry(fixed="no"), entry(evidence="made up"), {"number": 1}])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_number_with_two_verdicts_is_not_fixed(other: dict[str, Any], first: bool) -> None:
+    said = [other, entry()] if first else [entry(), other]
+
+    assert fixed(answer(*said, entry(2))) == {1}
+    assert fixed(answer(entry(), entry())) == {0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"number": 1, "evidence": "ROW", "fixed": false, "fixed": true}',
+        '{"number": 2, "evidence": "ROW", "fixed": false, "number": 1, "fixed": true}',
+        '{"number": 1, "evidence": "ROW"}',
+        '{"evidence": "ROW", "fixed": true}',
+        '[1, "ROW", true]',
+        "null",
+    ],
+)
+def test_an_entry_that_says_something_twice_or_not_at_all_does_not_count(text: str) -> None:
+    good = json.dumps(entry(2))
+
+    assert fixed(f'{{"remarks": [{text.replace("ROW", ROW)}, {good}]}}') == {1}
+
+
+def test_more_keys_do_no_harm() -> None:
+    assert fixed(json.dumps({"remarks": [{**entry(), "why": "It parses."}], "summary": "s"})) == {0}
+
+
+# -- around it
+
+
+YES = answer(entry())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```json\n{YES}\n```",
+        f"\n {YES} \n",
+        f"Here you are:\n```json\n{YES}\n```",
+        f"{YES}\n\nRemark 1 is gone.",
+        f"<think>Is it {{fixed}}?</think>\n{YES}",
+        f"It may be.\n</think>\n{YES}",
+        f"<think>{answer(entry(2))}</think>{YES}",
+        json.dumps(json.loads(YES), indent=2),
+    ],
+)
+def test_words_a_fence_or_thinking_around_the_object_do_no_harm(text: str) -> None:
+    assert fixed(text) == {0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yes",
+        "{}",
+        "[]",
+        json.dumps([entry()]),
+        json.dumps(entry()),
+        json.dumps({"issues": [entry()]}),
+        json.dumps({"remarks": entry()}),
+        json.dumps({"remarks": {"1": True}}),
+        json.dumps({"answer": {"remarks": [entry()]}}),
+        json.dumps(YES),
+        YES.replace('"', "'"),
+        YES.replace("true", "True"),
+        YES.replace("}]", "}}]"),
+        f"The diff holds {YES}, which I do not follow.",
+        f"{YES}\n{answer(entry(fixed=False))}",
+        f"{YES} and {YES}",
+        f"<think>{YES}",
+        f"<think>{YES}</think>",
+        f"<think>{YES}</think>I am not sure.",
+        f"{YES}</think>I am not sure.",
+        f'{{"remarks": [{json.dumps(entry())}], "remarks": []}}',
+        f'{{"remarks": [{json.dumps(entry())}, {{"number": 2, "evidence": "print("x")", "fixed": true}}]}}',
+        '{"remarks": [' * 50_000,
+        YES + "x" * replies.LARGEST,
+        " " * replies.LONGEST_REPLY + YES,
+    ],
+)
+def test_anything_else_is_no_yes(text: str) -> None:
+    assert fixed(text) == set()
+
+
+def test_what_is_quoted_in_an_entry_is_no_entry() -> None:
+    assert fixed(answer(entry(evidence=YES, fixed=False))) == set()
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "stop"])
+def test_of_an_answer_that_breaks_off_the_whole_entries_count(finish_reason: str) -> None:
+    text = answer(entry(1), entry(2), entry(3, "x = 1"))
+
+    assert fixed(text[: text.index('"x = 1"') + 3], finish_reason) == {0, 1}
+    assert fixed(text[: text.index('"number": 2')], finish_reason) == {0}
+    assert fixed(text[: text.index("true") + 4], finish_reason) == set()
+    assert fixed(text[:-2], finish_reason) == {0, 1, 2}
+    assert fixed(text.replace("}, ", "}; ")[:-20], finish_reason) == set()
+
+
+def test_what_breaks_off_may_be_thinking_without_its_tags() -> None:
+    assert fixed(f"I could say {YES[:-2]}", "length") == set()
+    assert fixed(f"I could say {YES}", "length") == set()
+    assert fixed(f"```json\n{YES[:-2]}", "length") == {0}
+
+
+def test_an_answer_that_the_server_took_for_reasoning_counts_as_in_a_review() -> None:
+    assert fixed("", "stop", YES) == {0}
+    assert fixed("", "length", YES) == set()
+    assert fixed("", "stop", f"Perhaps {YES}") == set()
+    assert fixed("I cannot say.", "stop", YES) == set()
+
+
+PIECES = [*'{}[],:"\\\n ', "]}", "no", "<think>", "</think>", "```", '{"remarks": [', '"number": 1', '"fixed": true']
+PIECES += [f'"evidence": "{ROW}"', json.dumps(entry()), json.dumps(entry(fixed=False))]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.sampled_from(["stop", "length"]))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_no_text_breaks_it_and_a_no_beside_a_yes_is_no_yes(text: str, finish_reason: str) -> None:
+    assert fixed(text, finish_reason) <= {0}
+    assert fixed(text + answer(entry(fixed=False)), finish_reason) == set()
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=6), st.data())
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_cut_never_adds_a_yes_that_no_whole_entry_holds(
+    verdicts: list[tuple[int, bool]], data: st.DataObject
+) -> None:
+    entries = [entry(number, ROW, value) for number, value in verdicts]
+    text = answer(*entries)
+    at = data.draw(st.integers(0, len(text)))
+    whole = {number - 1 for number, value in verdicts if value}
+    cut = fixed(text[:at], "length")
+
+    assert cut <= whole
+    assert fixed(text) == whole - {number - 1 for number, value in verdicts if not value}
+
+
+# -- over HTTP
+
+
+def endpoint(url: str, name: str | None = None) -> Endpoint:
+    return Endpoint(
+        Address.parse(url),
+        model=name,
+        key=None,
+        sampling=Sampling(0.2, 0.95, 500),
+        timeout=5,
+        deadline=0.1,
+        sleep=lambda _: None,
+    )
+
+
+def over_http(url: str, remarks: list[Remark] = REMARKS) -> Fixed:
+    server = endpoint(url)
+    server.served()
+    return ask_fixed(server, templates(), remarks, (FILE, OTHER), PLENTY, NONCE)
+
+
+def test_a_server_is_asked_once_and_tokens_are_told() -> None:
+    with ModelDouble(fixed=answer(entry(2, ROW))) as double:
+        result = over_http(double.url)
+        assert len(double.completions) == len(double.asked_fixed) == 1
+
+    assert result.numbers == {1}
+    assert result.replies[0].prompt_tokens > 300
+    assert "response_format" not in double.asked_fixed[0].body
+
+
+@pytest.mark.parametrize("said", [Fault(500), Fault(400), Fault(200, "<html>"), Fault(body="x" * 90, drop=True)])
+def test_a_server_that_fails_fixes_nothing(said: Scripted) -> None:
+    with ModelDouble(fixed=said) as double:
+        assert over_http(double.url) == Fixed()
+
+
+def test_the_stand_in_knows_its_own_remarks_and_no_others() -> None:
+    said = next(rule.en for rule in RULES if rule.name == "evaluation of a value")
+    with StandIn() as server:
+        result = over_http(server.url, [replace(REMARKS[0], text=f"**high** {said}"), *REMARKS])
+
+    assert result.numbers == {0}
