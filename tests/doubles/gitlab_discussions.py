@@ -41,6 +41,19 @@ def get_discussion(call: Call) -> Response:
     return Response.of(discussion_json(merge_request, find_discussion(call, merge_request)))
 
 
+@route("GET", DISCUSSION + "/notes")
+def list_discussion_notes(call: Call) -> Response:
+    """All at once: this list has no pages."""
+    merge_request = call.merge_request()
+    return Response.of(discussion_json(merge_request, find_discussion(call, merge_request))["notes"])
+
+
+@route("GET", DISCUSSION + "/notes/:note_id")
+def get_discussion_note(call: Call) -> Response:
+    merge_request = call.merge_request()
+    return Response.of(note_json(merge_request, find_note(call, find_discussion(call, merge_request).notes)))
+
+
 @route("POST", MERGE_REQUEST + "/discussions")
 def post_discussion(call: Call) -> Response:
     """With a position a DiffNote, without one a DiscussionNote: either way a thread that can be resolved."""

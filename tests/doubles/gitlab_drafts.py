@@ -8,13 +8,19 @@ import json
 from tests.doubles.gitlab_http import Refused, Response
 from tests.doubles.gitlab_note_model import CommandsOnly, NotSaved, create_note, reply_to, resolve
 from tests.doubles.gitlab_notes import writable
-from tests.doubles.gitlab_positions import complete, position_params
-from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, bad_request, invalid, message, paginate, route
+from tests.doubles.gitlab_positions import complete, position_params, stored
+from tests.doubles.gitlab_routes import MERGE_REQUEST, Call, bad_request, invalid, message, route
 from tests.doubles.gitlab_state import DraftNote, Json, MergeRequest, Note
 from tests.doubles.gitlab_tracer import place
 
 DRAFTS = MERGE_REQUEST + "/draft_notes"
 MOST_POSITION_BYTES = 100 * 1024
+# What a draft on no line shows: doc/api/draft_notes.md.
+NO_POSITION = {
+    **dict.fromkeys(("base_sha", "start_sha", "head_sha", "old_path", "new_path")),
+    "position_type": "text",
+    **dict.fromkeys(("old_line", "new_line", "line_range")),
+}
 
 
 def _draft_json(merge_request: MergeRequest, draft: DraftNote) -> Json:
@@ -27,7 +33,7 @@ def _draft_json(merge_request: MergeRequest, draft: DraftNote) -> Json:
         "discussion_id": draft.discussion_id,
         "commit_id": draft.commit_id,
         "line_code": draft.line_code,
-        "position": draft.position,
+        "position": draft.position or NO_POSITION,
     }
 
 
@@ -51,13 +57,14 @@ def _position(call: Call) -> Json | None:
         raise Refused(invalid(", ".join(faults)))
     if position and len(json.dumps(position)) > MOST_POSITION_BYTES:
         raise Refused(message({"position": ["is too large"]}, 400))
-    return position
+    return stored(position) if position else None
 
 
 @route("GET", DRAFTS)
 def list_drafts(call: Call) -> Response:
+    """All at once: this list has no pages."""
     merge_request = call.merge_request()
-    return paginate(call, [_draft_json(merge_request, draft) for draft in _own(call, merge_request)])
+    return Response.of([_draft_json(merge_request, draft) for draft in _own(call, merge_request)])
 
 
 @route("GET", DRAFTS + "/:draft_note_id")
@@ -68,12 +75,10 @@ def get_draft(call: Call) -> Response:
 
 @route("POST", DRAFTS)
 def post_draft(call: Call) -> Response:
-    """The parameter is `note`. No line is checked here: a wrong one is found, and lost, when it is published."""
+    """The parameter is `note`. Neither it nor a line is checked: a bad one is found, and lost, when published."""
     text, position = call.required_text("note"), _position(call)
     merge_request = writable(call)
-    if not text.strip():
-        raise Refused(message({"note": ["can't be blank"]}, 400))
-    draft = DraftNote(call.instance.next_id(), call.user, text, _kept(position))
+    draft = DraftNote(call.instance.next_id(), call.user, text, position)
     draft.resolve_discussion = bool(call.flag("resolve_discussion"))
     if thread := call.params.get("in_reply_to_discussion_id"):
         _attach(call, merge_request, draft, str(thread))
@@ -82,14 +87,9 @@ def post_draft(call: Call) -> Response:
     return Response.of(_draft_json(merge_request, draft), 201)
 
 
-def _kept(position: Json | None) -> Json | None:
-    """An incomplete position silently makes a note without one."""
-    return position if position and complete(position) else None
-
-
 def _line_code(call: Call, merge_request: MergeRequest, position: Json | None) -> str | None:
     try:
-        return place(call.instance, merge_request, position).line_code if position else None
+        return place(call.instance, merge_request, position).line_code if position and complete(position) else None
     except Refused:
         return None  # unknown SHAs trouble nobody before the publishing
 
@@ -112,10 +112,12 @@ def _attach(call: Call, merge_request: MergeRequest, draft: DraftNote, thread: s
 def put_draft(call: Call) -> Response:
     """A change that does not repeat the position wipes it."""
     merge_request = call.merge_request()
-    if not str(call.params.get("note") or "").strip():
+    if "note" not in call.params:
         raise Refused(bad_request("Missing params to modify"))
-    draft, draft_position = _find(call, merge_request), _kept(_position(call))
-    draft.note, draft.position = str(call.params["note"]), draft_position
+    if not str(call.params["note"] or "").strip():
+        raise Refused(invalid("note is empty"))
+    draft, position = _find(call, merge_request), _position(call)
+    draft.note, draft.position = str(call.params["note"]), position
     draft.line_code = _line_code(call, merge_request, draft.position)
     return Response.of(_draft_json(merge_request, draft))
 
@@ -152,7 +154,9 @@ def _publish(call: Call, merge_request: MergeRequest, draft: DraftNote) -> Note 
     try:
         if draft.discussion_id:
             return _publish_reply(call, merge_request, draft)
-        anchor = place(call.instance, merge_request, draft.position) if draft.position else None
+        # An incomplete position silently makes a note without one.
+        on_diff = draft.position if draft.position and complete(draft.position) else None
+        anchor = place(call.instance, merge_request, on_diff) if on_diff else None
         kind = "DiffNote" if anchor else "DiscussionNote"
         return create_note(
             call.instance, merge_request, draft.author, draft.note, type=kind, anchor=anchor, notify=False

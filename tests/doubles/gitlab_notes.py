@@ -159,6 +159,6 @@ def delete_award(call: Call) -> Response:
     if found is None:
         raise Refused(message("404 Not found", 404))
     if found["user"]["id"] != call.user.id:
-        raise Refused(message("403 Forbidden", 403))
+        raise Refused(message("401 Unauthorized", 401))
     note.awards.remove(found)
     return Response(204)

@@ -74,7 +74,7 @@ def _coerce(values: Json, name: str, label: str, kind: type, faults: list[str]) 
 
 def judge(instance: Instance, merge_request: MergeRequest, position: Json, number: int) -> Anchor:
     """What the models make of a position in one version of the diff."""
-    anchor = Anchor(_stored(position))
+    anchor = Anchor(stored(position))
     text = position["position_type"] == "text"
     if text:
         file = diff_file(merge_request, position, number)
@@ -122,9 +122,10 @@ def _end_fits(end: Json) -> bool:
     )
 
 
-def _stored(position: Json) -> Json:
+def stored(position: Json) -> Json:
+    """With every key the API shows."""
     names = ("base_sha", "start_sha", "head_sha", "old_path", "new_path", "position_type", "old_line", "new_line")
-    stored = {name: position.get(name) for name in names}
+    kept = {name: position.get(name) for name in names}
     if position["position_type"] == "image":
-        stored |= {name: position.get(name) for name in ("x", "y", "width", "height")}
-    return {**stored, "line_range": position.get("line_range")}
+        kept |= {name: position.get(name) for name in ("x", "y", "width", "height")}
+    return {**kept, "line_range": position.get("line_range")}

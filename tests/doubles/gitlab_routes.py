@@ -251,7 +251,9 @@ def paginate(call: Call, rows: Sequence[Json | None], maximum: int = 100) -> Res
     The Link header names the host the administrator configured, not the one that was called.
     """
     page = max(1, integer(call.params.get("page", 1), "page"))
-    per_page = min(maximum, max(1, integer(call.params.get("per_page", 20), "per_page")))
+    per_page = min(maximum, max(0, integer(call.params.get("per_page", 20), "per_page")))
+    if per_page == 0:
+        raise Refused(invalid("per_page has a value not allowed"))
     last = max(1, -(-len(rows) // per_page))
     shown = [row for row in rows[(page - 1) * per_page : page * per_page] if row is not None]
     pages = {

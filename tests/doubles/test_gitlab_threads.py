@@ -1,76 +1,19 @@
 """What later pushes and other people do to a thread, as the double keeps it."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-import requests
 
-from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
+from tests.doubles.gitlab_story import Lines, Story, text
 
-MR = "projects/7/merge_requests/1"
-Files = Mapping[str, str | bytes | None]
-
-
-def text(*lines: str, count: int = 20) -> str:
-    """line 1 .. line 20; "7=x" puts x in the place of the seventh, "7-" drops it, "7+x" puts x after it."""
-    rows = {number: [f"line {number}"] for number in range(count + 1)} | {0: []}
-    for edit in lines:
-        number = int(edit.rstrip("xyz").rstrip("=+-"))
-        kind = edit[len(str(number))]
-        rows[number] = [] if kind == "-" else [*(rows[number] if kind == "+" else []), edit[len(str(number)) + 1 :]]
-    return "".join(f"{row}\n" for number in sorted(rows) for row in rows[number])
-
-
-class Story:
-    """A merge request over several pushes, and a reviewer with threads on it."""
-
-    def __init__(self, gitlab: GitLabDouble, checkout: Checkout, session: requests.Session) -> None:
-        self.gitlab, self.checkout, self.session = gitlab, checkout, session
-        self.refs = DiffRefs("", "", "")
-
-    def opens(self, before: Files, after: Files) -> None:
-        base = self.checkout.commit(before)
-        self.refs = DiffRefs(base, base, self.checkout.commit(after))
-        self.gitlab.add_merge_request(7, 1, diff_refs=self.refs, author="author")
-
-    def pushes(self, files: Files) -> None:
-        self.refs = DiffRefs(self.refs.base, self.refs.start, self.checkout.commit(files))
-        self.gitlab.push(7, 1, self.refs)
-
-    def __call__(self, method: str, path: str, body: Any = None, user: str = "reviewer") -> requests.Response:
-        headers = {"PRIVATE-TOKEN": f"of-{user}"}
-        return self.session.request(method, f"{self.gitlab.api_url}/{path}", json=body, headers=headers, timeout=10)
-
-    def thread(self, lines: tuple[int | None, int | None], path: str = "a.txt", **more: Any) -> str:
-        paths = {"old_path": path, "new_path": path}
-        numbers = {name: n for name, n in zip(("old_line", "new_line"), lines, strict=True) if n is not None}
-        position = {**self.refs.json(), "position_type": "text", **paths, **numbers, **more.pop("position", {})}
-        answer = self("POST", f"{MR}/discussions", {"body": more.get("body", "remark"), "position": position})
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def shown(self, thread: str) -> Any:
-        return self("GET", f"{MR}/discussions/{thread}").json()
-
-    def first(self, thread: str) -> Any:
-        return self.shown(thread)["notes"][0]
-
-    def stands(self, thread: str) -> tuple[str | None, int | None, int | None]:
-        """Path and lines of a thread that follows the newest version; the path is None when it does not."""
-        position = self.first(thread)["position"]
-        current = all(position[name] == sha for name, sha in self.refs.json().items())
-        return (position["new_path"] if current else None, position["old_line"], position["new_line"])
+TEN_LINES = "".join(f"another text {number}\n" for number in range(10))
 
 
 @pytest.fixture
 def story(checkout: Checkout) -> Iterator[Story]:
-    with GitLabDouble() as gitlab, requests.Session() as session:
-        for name, role in {"reviewer": "reporter", "developer": "developer", "author": "reporter"}.items():
-            gitlab.add_user(name, token=f"of-{name}", role=role)
-        gitlab.add_project(7, "group/app", checkout.path)
-        yield Story(gitlab, checkout, session)
+    with Story(checkout) as story:
+        yield story
 
 
 # --- a push moves the threads ---
@@ -79,20 +22,268 @@ def story(checkout: Checkout) -> Iterator[Story]:
 def test_an_added_line_keeps_its_thread_under_its_new_number(story: Story) -> None:
     story.opens({"a.txt": text()}, {"a.txt": text("7+x")})
     thread = story.thread((None, 8))
+    before = story.shown(thread)[0]["updated_at"]
     story.pushes({"a.txt": text("2+y", "3+y", "7+x")})
     assert story.stands(thread) == ("a.txt", None, 10)
     story.pushes({"b.txt": "elsewhere\n"})
     assert story.stands(thread) == ("a.txt", None, 10)
+    (note,) = story.shown(thread)
+    assert (note["updated_at"], note["resolved"]) == (before, False)
+
+
+@pytest.mark.parametrize(("lines", "there"), [((2, 2), (2, 3)), ((5, 5), (5, 6)), ((18, 19), (18, 20))], ids=str)
+def test_a_context_line_keeps_its_thread_inside_and_outside_the_hunks(story: Story, lines: Lines, there: Lines) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7+x")})
+    thread = story.thread(lines)
+    story.pushes({"a.txt": text("0+y", "7+x")})
+    assert story.stands(thread) == ("a.txt", *there)
+
+
+def test_a_removed_line_is_traced_on_the_old_side(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7-", "9-")})
+    gone, back = story.thread((7, None)), story.thread((9, None))
+    story.pushes({"a.txt": text("2+y", "7-")})
+    assert story.stands(gone) == ("a.txt", 7, None)
+    assert story.stands(back) == (None, 9, None)
+
+
+def test_a_rebase_moves_the_old_side_too(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7+x", "12-")})
+    added, context, removed = story.thread((None, 8)), story.thread((5, 5)), story.thread((12, None))
+    story.checkout.git("checkout", "--quiet", "--detach", story.refs.base)
+    base = story.checkout.commit({"a.txt": text("1+on the target")})
+    story.pushes({"a.txt": text("1+on the target", "7+x", "12-")}, base=base)
+    assert story.stands(added) == ("a.txt", None, 9)
+    assert story.stands(context) == ("a.txt", 6, 6)
+    assert story.stands(removed) == ("a.txt", 13, None)
+
+
+def test_an_added_line_that_came_to_the_target_is_context_now(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7+x", "9+y")})
+    thread = story.thread((None, 8))
+    story.checkout.git("checkout", "--quiet", "--detach", story.refs.base)
+    base = story.checkout.commit({"a.txt": text("7+x")})
+    story.pushes({"a.txt": text("7+x", "9+y")}, base=base)
+    assert story.stands(thread) == ("a.txt", 8, 8)
 
 
 def test_a_line_that_is_gone_leaves_its_thread_behind_outdated(story: Story) -> None:
     story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
     thread, old = story.thread((None, 7)), story.refs
     story.pushes({"a.txt": text("2+y", "7=z")})
-    position = story.first(thread)["position"]
-    assert (position["head_sha"], position["new_line"]) == (old.head, 7)
-    assert [note["system"] for note in story.shown(thread)["notes"]] == [False, True]
-    assert story.shown(thread)["notes"][1]["body"] == "changed this line in version 2 of the diff"
+    remark, told = story.shown(thread)
+    assert (remark["position"]["head_sha"], remark["position"]["new_line"]) == (old.head, 7)
+    assert (told["system"], told["resolvable"], told["author"]["username"]) == (True, False, "author")
+    assert told["body"] == "changed this line in version 2 of the diff"
     story.pushes({"a.txt": text("7=x")})
     assert story.stands(thread) == (None, None, 7)
-    assert len(story.shown(thread)["notes"]) == 2
+    assert len(story.shown(thread)) == 2
+
+
+def test_a_change_taken_back_leaves_its_threads_outdated(story: Story) -> None:
+    story.opens({"a.txt": text(), "b.txt": "b\n"}, {"a.txt": text("7+x")})
+    added, context = story.thread((None, 8)), story.thread((5, 5))
+    story.pushes({"a.txt": text(), "b.txt": "c\n"})
+    assert [story.stands(thread)[0] for thread in (added, context)] == [None, None]
+
+
+@pytest.mark.parametrize(("traced", "there"), [(False, (None, None, 8)), (True, ("b.txt", None, 9))])
+def test_a_file_renamed_by_the_push_takes_no_thread_along(
+    story: Story, traced: bool, there: tuple[str | None, int | None, int | None]
+) -> None:
+    """GitLab compares the old names alone, and git sees no rename where it may not look at the new one."""
+    story.gitlab.instance.traces_renames = traced
+    story.opens({"a.txt": text()}, {"a.txt": text("7+x")})
+    thread = story.thread((None, 8))
+    story.pushes({"a.txt": None, "b.txt": text("0+y", "7+x")})
+    assert story.stands(thread) == there
+
+
+def test_a_file_renamed_from_the_start_keeps_its_threads(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": None, "b.txt": text("7+x")})
+    thread = story.thread((None, 8), "b.txt", old_path="a.txt")
+    context = story.thread((5, 5), "b.txt", old_path="a.txt")
+    story.pushes({"b.txt": text("0+y", "7+x")})
+    assert story.stands(thread) == ("b.txt", None, 9)
+    assert story.stands(context) == ("b.txt", 5, 6)
+
+
+def test_new_and_deleted_files_keep_their_threads(story: Story) -> None:
+    story.opens({"gone.txt": TEN_LINES}, {"gone.txt": None, "new.txt": text()})
+    new, gone = story.thread((None, 4), "new.txt"), story.thread((4, None), "gone.txt")
+    story.pushes({"new.txt": text("0+y")})
+    assert story.stands(new) == ("new.txt", None, 5)
+    assert story.stands(gone) == ("gone.txt", 4, None)
+
+
+def test_a_note_on_a_file_is_outdated_by_whatever_touches_the_file(story: Story) -> None:
+    story.opens({"a.txt": text(), "b.txt": "b\n"}, {"a.txt": text("7+x"), "b.txt": "c\n"})
+    touched = story.thread((None, None), position_type="file")
+    quiet = story.thread((None, None), "b.txt", position_type="file")
+    story.pushes({"a.txt": text("7+x", "9+y")})
+    assert [story.stands(thread)[0] for thread in (touched, quiet)] == [None, "b.txt"]
+    assert story.shown(touched)[1]["body"] == "changed this file in version 2 of the diff"
+
+
+def test_replies_move_with_their_thread_and_line_codes_follow(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7+x")})
+    thread = story.thread((None, 8))
+    reply = story.gitlab.reply(7, 1, thread, "why?")
+    story.pushes({"a.txt": text("0+y", "7+x")})
+    assert [note["position"]["new_line"] for note in story.shown(thread)] == [9, 9]
+    assert str(story.gitlab.stored_note(7, 1, reply).line_code).endswith("_8_9")
+
+
+def test_a_project_may_resolve_outdated_threads_by_itself(story: Story) -> None:
+    story.gitlab.instance.projects[7].resolve_outdated = True
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x", "15=x")})
+    gone, kept = story.thread((None, 7)), story.thread((None, 15))
+    story.pushes({"a.txt": text("7=z", "15=x")})
+    assert [story.shown(thread)[0]["resolved"] for thread in (gone, kept)] == [True, False]
+    assert story.shown(gone)[0]["resolved_by"]["username"] == "author"
+
+
+def test_versions_tell_when_they_came_newest_first(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    first = story.refs
+    story.pushes({"a.txt": text("7=y")})
+    newer, older = story("GET", "versions").json()
+    assert (newer["id"], older["id"]) == (2, 1)
+    assert newer["created_at"] > older["created_at"]
+    shas = {name: newer[f"{name}_commit_sha"] for name in ("base", "start", "head")}
+    assert shas == {"base": story.refs.base, "start": story.refs.start, "head": story.refs.head}
+    assert (older["head_commit_sha"], older["state"]) == (first.head, "collected")
+    story.gitlab.add_merge_request(7, 2, diff_refs=type(first)(first.head, first.head, first.head))
+    assert story("GET", "/projects/7/merge_requests/2/versions").json()[0]["state"] == "empty"
+
+
+# --- people ---
+
+
+def test_people_reply_resolve_and_delete(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7))
+    reply = story.gitlab.reply(7, 1, thread, "no", author="developer")
+    assert [(n["id"] == reply, n["author"]["username"]) for n in story.shown(thread)] == [
+        (False, "reviewer"),
+        (True, "developer"),
+    ]
+    story.gitlab.resolve(7, 1, thread, author="developer")
+    story.gitlab.resolve(7, 1, thread, author="author")
+    assert [note["resolved_by"]["username"] for note in story.shown(thread)] == ["developer", "developer"]
+    story.gitlab.resolve(7, 1, thread, resolved=False)
+    assert [(note["resolved"], note["resolved_by"]) for note in story.shown(thread)] == [(False, None)] * 2
+    story.gitlab.delete_note(7, 1, reply)
+    assert len(story.shown(thread)) == 1
+    plain = story.gitlab.add_note(7, 1, "not to be resolved")
+    with pytest.raises(ValueError, match="can not be resolved"):
+        story.gitlab.resolve(7, 1, story.gitlab.discussions(7, 1)[-1]["id"])
+    assert story.gitlab.stored_note(7, 1, plain).type is None
+
+
+def test_an_outdated_thread_can_still_be_answered(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7))
+    story.pushes({"a.txt": text()})
+    answer = story("POST", f"discussions/{thread}/notes", {"body": "was it this?"})
+    assert (answer.status_code, answer.json()["position"]["new_line"]) == (201, 7)
+    assert story("PUT", f"discussions/{thread}", {"resolved": True}, user="author").status_code == 200
+    assert [note["resolved"] for note in story.shown(thread) if not note["system"]] == [True, True]
+
+
+def test_a_thread_lists_its_notes_and_each_note_alone(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7))
+    reply = story.gitlab.reply(7, 1, thread, "why?")
+    assert [note["body"] for note in story("GET", f"discussions/{thread}/notes").json()] == ["remark", "why?"]
+    assert story("GET", f"discussions/{thread}/notes/{reply}").json()["body"] == "why?"
+    assert story("GET", f"discussions/{thread}/notes/1").status_code == 404
+
+
+def test_an_emoji_is_listed_with_who_gave_it(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    note = story.shown(story.thread((None, 7)))[0]["id"]
+    given = story.gitlab.award(7, 1, note, "thumbsdown", author="developer")
+    (award,) = story("GET", f"notes/{note}/award_emoji").json()
+    assert (award["id"], award["name"], award["user"]["username"]) == (given, "thumbsdown", "developer")
+    assert (award["awardable_id"], award["awardable_type"]) == (note, "Note")
+
+
+def test_members_tell_their_access_level(story: Story) -> None:
+    story.gitlab.add_user("reader", token="of-reader", role="reporter", scopes={"read_api"})
+    ids = {name: user.id for name, user in story.gitlab.instance.users.items()}
+    path = "/projects/group%2Fapp/members/all"
+    for user in ("reviewer", "reader"):
+        member = story("GET", f"{path}/{ids['developer']}", user=user).json()
+        facts = (member["id"], member["username"], member["access_level"])
+        assert facts == (ids["developer"], "developer", 30)
+    for number in (ids["stranger"], 1):
+        answer = story("GET", f"{path}/{number}")
+        assert (answer.status_code, answer.json()) == (404, {"message": "404 Not found"})
+    assert story("GET", f"{path}/{ids['developer']}", user="stranger").json() == {"message": "404 Project Not Found"}
+    listed = {member["username"]: member["access_level"] for member in story("GET", path).json()}
+    assert listed == {"reviewer": 20, "developer": 30, "author": 20, "reader": 20}
+
+
+# --- suggestions ---
+
+
+SUGGESTION = "better:\n\n```suggestion:-0+1\nnew text\n```\n"
+
+
+def test_an_applied_suggestion_is_a_push_and_the_page_resolves_the_thread(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7), body=SUGGESTION)
+    (note,) = story.shown(thread)
+    story.gitlab.apply_suggestion(7, 1, note["id"], author="developer")
+    head = story("GET", "/projects/7/merge_requests/1").json()["sha"]
+    file = story("GET", f"/projects/7/repository/files/a.txt/raw?ref={head}").text
+    assert file == text("7=new text", "8-")
+    remark, told = story.shown(thread)
+    assert (remark["resolved"], remark["resolved_by"]["username"]) == (True, "developer")
+    assert (remark["suggestions"][0]["applied"], remark["suggestions"][0]["appliable"]) == (True, False)
+    assert told["body"] == "changed this line in version 2 of the diff"
+    with pytest.raises(ValueError, match="Can't apply this suggestion"):
+        story.gitlab.apply_suggestion(7, 1, note["id"])
+
+
+def test_applying_by_the_api_leaves_the_thread_open(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7), body=SUGGESTION)
+    number = story.shown(thread)[0]["suggestions"][0]["id"]
+    path = f"/suggestions/{number}/apply"
+    assert story("PUT", path).json() == {"message": "403 Forbidden"}
+    assert story("PUT", "/suggestions/1/apply").json() == {"message": "404 Not found"}
+    assert story("PUT", path, user="author").json()["applied"] is True
+    assert story.shown(thread)[0]["resolved"] is False
+    answer = story("PUT", path, user="author")
+    assert (answer.status_code, answer.json()) == (400, {"message": "Can't apply this suggestion."})
+
+
+def test_a_suggestion_follows_its_line_until_the_line_changes(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7), body=SUGGESTION)
+    story.pushes({"a.txt": text("0+y", "7=x")})
+    (suggestion,) = story.shown(thread)[0]["suggestions"]
+    assert (suggestion["from_line"], suggestion["to_line"], suggestion["appliable"]) == (8, 9, True)
+    story.pushes({"a.txt": text("0+y", "7=x", "8=changed")})
+    assert story.stands(thread) == ("a.txt", None, 8)
+    assert story.shown(thread)[0]["suggestions"][0]["appliable"] is False
+    answer = story("PUT", f"/suggestions/{suggestion['id']}/apply", user="developer")
+    assert answer.json() == {"message": "Can't apply as these lines were changed in a more recent version."}
+
+
+@pytest.mark.parametrize(("state", "why"), [("merged", "was merged"), ("closed", "is closed")])
+def test_nothing_is_applied_to_a_merge_request_that_is_over(story: Story, state: str, why: str) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    (note,) = story.shown(story.thread((None, 7), body=SUGGESTION))
+    story.gitlab.merge_request(7, 1).state = state
+    with pytest.raises(ValueError, match=why):
+        story.gitlab.apply_suggestion(7, 1, note["id"])
+
+
+def test_a_suggestion_of_what_is_there_already_is_not_appliable(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    (note,) = story.shown(story.thread((None, 7), body="```suggestion\nx\n```"))
+    with pytest.raises(ValueError, match="already matches its content"):
+        story.gitlab.apply_suggestion(7, 1, note["id"])
