@@ -152,6 +152,29 @@ def test_the_whole_prompt_stays_within_its_tokens_and_the_last_remarks_go_first(
     assert len(result.numbers) < 30
 
 
+def test_long_remarks_leave_half_of_the_room_to_the_code() -> None:
+    files = [modified(f"f{number}.py", hunk(*[f"+{row}" for row in lines(150)])) for number in range(9)]
+    fake = model(answer(entry(1, "value = 3"), entry(2, "value = 3")))
+    result = asked(
+        fake, [Remark(f"f{number}.py", 3, "错" * 999) for number in range(9)], tuple(files), Limits(999, 5_000)
+    )
+
+    assert result.numbers == {0}
+    assert prompt(fake).count("\nremark ") == 1
+
+
+def test_a_template_that_writes_more_than_was_counted_asks_nothing(tmp_path: Path) -> None:
+    for name in ("system", "user", "again", "fixed"):
+        (tmp_path / f"{name}.j2").write_text("{{ remarks }}{{ diff }}" * 2 if name == "fixed" else "mine", "utf-8")
+    loaded, file, remark = Templates.load(tmp_path, "en"), added("a.py", *lines(150)), Remark("a.py", 3, "t")
+    fake = model(answer(), answer())
+
+    ask_fixed(fake, loaded, [remark], [file], Limits(999, 1_500), NONCE)
+    assert fake.asked == []
+    ask_fixed(fake, loaded, [remark], [file], Limits(999, 4_000), NONCE)
+    assert len(fake.asked) == 1
+
+
 def test_the_limit_of_lines_holds_too() -> None:
     fake = model(answer())
     asked(fake, REMARKS, (added("a.py", *lines(150)), OTHER), Limits(10, 30_000))
@@ -312,6 +335,7 @@ def test_of_an_answer_that_breaks_off_the_whole_entries_count(finish_reason: str
 
 def test_what_breaks_off_may_be_thinking_without_its_tags() -> None:
     assert fixed(f"I could say {YES[:-2]}", "length") == set()
+    assert fixed(f"I could say {YES[:-2]}", "stop") == set()
     assert fixed(f"I could say {YES}", "length") == set()
     assert fixed(f"```json\n{YES[:-2]}", "length") == {0}
 

@@ -95,10 +95,8 @@ def _question(
     excerpt = fit([file for file in files if file.path in paths], Limits(limits.lines, left))
     asked = [index for index in asked if _is_shown(remarks[index], excerpt)]
     messages = written(asked, excerpt)
-    while asked and _tokens(messages) > limits.tokens:
-        asked.pop()
-        messages = written(asked, excerpt)
-    return _Question(messages, excerpt, tuple(asked)) if asked else None
+    fits = _tokens(messages) <= limits.tokens  # unless a template of one's own writes the diff twice
+    return _Question(messages, excerpt, tuple(asked)) if asked and fits else None
 
 
 def _tokens(messages: Sequence[Message]) -> int:
@@ -152,7 +150,7 @@ def _fixed(reply: Reply, most: int, excerpt: Excerpt) -> frozenset[int]:
     shown, verdicts = _texts(excerpt), dict[int, bool]()
     for entry in _entries(reply):
         named = entry.get("number") if isinstance(entry, dict) else None
-        if type(named) is int and 1 <= named <= most:  # not True, which is 1
+        if isinstance(named, int) and 1 <= named <= most:
             verdicts[named] = verdicts.get(named, True) and _is_yes(entry, shown)
     return frozenset(named for named, yes in verdicts.items() if yes)
 
