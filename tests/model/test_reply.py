@@ -498,20 +498,37 @@ def test_no_suggestion_is_no_fix(none: object) -> None:
     assert only(suggestion=none).fix is None
 
 
-def test_a_fix_keeps_its_indentation_and_loses_its_fence() -> None:
-    assert only(suggestion="    if x:\r\n        y()\n").fix == "    if x:\n        y()"
-    assert only(suggestion="```python\n    y()\n```").fix == "    y()"
-    assert only(suggestion=["    if x:", "        y()"]).fix == "    if x:\n        y()"
+@pytest.mark.parametrize(("key", "field"), [("suggestion", "fix"), ("quote", "quote")])
+def test_code_keeps_its_white_space_and_loses_its_fence(key: str, field: str) -> None:
+    for written, code in (
+        ("    if x:\r\n        y()\n", "    if x:\n        y()\n"),
+        ("\n\ty()\n\n", "\n\ty()\n\n"),
+        ("```python\n    y()\n```", "    y()"),
+        (["    if x:", "        y()"], "    if x:\n        y()"),
+    ):
+        assert getattr(only(**{key: written}), field) == code
+
+
+@pytest.mark.parametrize("none", [None, "", "null", "None", "N/A", " \n ", [], {}])
+def test_no_quote_is_an_empty_one(none: object) -> None:
+    assert only(quote=none).quote == ""
 
 
 def test_long_texts_are_cut() -> None:
-    finding = only(description="word " * 5_000, quote="q" * 10_000, suggestion="s" * 10_000, file="f" * 10_000)
+    finding = only(description="word " * 5_000, quote="q" * 10_000, file="f" * 10_000)
 
     assert len(finding.title) == 100
     assert len(finding.description) <= LONGEST_TEXT
     assert len(finding.quote) == LONGEST_TEXT
-    assert finding.fix == "s" * LONGEST_TEXT
     assert len(finding.path) == 1_000
+
+
+def test_a_fix_that_would_have_to_be_cut_is_none() -> None:
+    """Cut, it would look whole, and could replace what it is only a part of."""
+    finding = only(suggestion="s" * (LONGEST_TEXT + 1))
+
+    assert (finding.fix, finding.description) == (None, "It fails.")
+    assert only(suggestion="s" * LONGEST_TEXT).fix == "s" * LONGEST_TEXT
 
 
 def test_a_description_may_be_a_list_of_rows() -> None:

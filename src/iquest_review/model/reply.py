@@ -196,6 +196,7 @@ def _finding(entry: object) -> Finding | None:
     if last is None and first is not None:
         last = _line_range(entry.get("end_line"))[0]
         last = last if last is not None and last > first else None
+    fix = _code(entry.get("suggestion"))
     issue = {
         "path": one_line(_text(entry.get("file")), 1_000),
         "line": first,
@@ -203,8 +204,8 @@ def _finding(entry: object) -> Finding | None:
         "severity": _SEVERITIES.get(_first_word(entry.get("severity")), Severity.MEDIUM),
         "category": _CATEGORIES.get(_first_word(entry.get("type")), Category.OTHER),
         "description": _text(entry.get("description")),
-        "quote": _text(entry.get("quote")),
-        "fix": _code(entry.get("suggestion")),
+        "quote": (_code(entry.get("quote")) or "")[:LONGEST_TEXT],
+        "fix": fix if fix is None or len(fix) <= LONGEST_TEXT else None,  # cut, it would look whole
     }
     try:
         checked = _ISSUE.validate_python(issue)
@@ -267,15 +268,15 @@ def _first_word(value: object) -> str:
 
 
 def _code(value: object) -> str | None:
-    """Replacement code, its indentation kept; None for the ways models say that there is none."""
+    """Code as it was written, but for a fence around it; None for the ways models say that there is none."""
     if isinstance(value, list):
         value = "\n".join(line for line in value if isinstance(line, str))
     if not isinstance(value, str) or value.strip().lower() in ("", "null", "none", "n/a"):
         return None
-    code = value.replace("\r\n", "\n").strip("\n")
+    code = value.replace("\r\n", "\n")
     if fenced := _FENCED.fullmatch(code):
         code = fenced[1]
-    return visible(code)[:LONGEST_TEXT] or None
+    return visible(code) or None
 
 
 _FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)
