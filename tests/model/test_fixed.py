@@ -163,6 +163,14 @@ def test_long_remarks_leave_half_of_the_room_to_the_code() -> None:
     assert prompt(fake).count("\nremark ") == 1
 
 
+@pytest.mark.parametrize("words", [1, 180])
+def test_code_that_does_not_fit_is_shown_as_far_as_it_does(words: int) -> None:
+    fake = model(answer())
+    asked(fake, [Remark("a.py", 3, "word " * words)], (added("a.py", *lines(1_000)),), Limits(2_000, 2_500))
+
+    assert 2_000 < estimate(prompt(fake)) + MESSAGE_TOKENS <= 2_500
+
+
 def test_a_template_that_writes_more_than_was_counted_asks_nothing(tmp_path: Path) -> None:
     for name in ("system", "user", "again", "fixed"):
         (tmp_path / f"{name}.j2").write_text("{{ remarks }}{{ diff }}" * 2 if name == "fixed" else "mine", "utf-8")
