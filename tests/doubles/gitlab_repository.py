@@ -1,15 +1,18 @@
 """git as the double's Gitaly: every diff, blob and commit it serves comes from a real repository."""
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 # No configuration of the machine may change what a diff looks like.
 SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
 DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index", "--find-renames=30%")
+SHA = re.compile(r"[0-9a-f]{40}")
 PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
 
 
@@ -58,8 +61,9 @@ class Repository:
             return None
 
     def blob(self, revision: str, path: str) -> bytes | None:
+        read = _blob if SHA.fullmatch(revision) else _blob.__wrapped__
         try:
-            return self.git("cat-file", "blob", f"{revision}:{path}")
+            return read(self, revision, path)
         except subprocess.CalledProcessError:
             return None
 
@@ -70,17 +74,8 @@ class Repository:
         return self.git(*DIFF, *PREFIXES, base, head, "--", *paths)
 
     def changed_files(self, base: str, head: str, *paths: str) -> list[ChangedFile]:
-        rows = self.git(*DIFF, "--raw", "-z", base, head, "--", *paths).split(b"\0")[:-1]
-        patches = split_patch(self.patch(base, head, *paths))
-        files = []
-        while rows:
-            old_mode, new_mode, _, _, status = rows.pop(0).decode().removeprefix(":").split(" ")
-            old_path = os.fsdecode(rows.pop(0))
-            new_path = os.fsdecode(rows.pop(0)) if status[0] in "RC" else old_path
-            # git shows a change of type, a file turned into a link, as a deletion and an addition.
-            patch = patches.pop(0) + (patches.pop(0) if status == "T" else b"")
-            files.append(ChangedFile(old_path, new_path, old_mode, new_mode, status[0], patch))
-        return files
+        """Of two commits by their full SHAs."""
+        return list(_changed_files(self, base, head, paths))
 
     def commits(self, base: str, head: str) -> list[list[str]]:
         """Newest first: sha, parents, author, mail, date, message."""
@@ -99,6 +94,29 @@ class Repository:
             self.git("update-index", "--cacheinfo", f"{mode},{blob},{path}", environment=index)
             tree = self.git("write-tree", environment=index).decode().strip()
         return self.git("commit-tree", tree, "-p", parent, "-m", message, environment=who).decode().strip()
+
+
+# Commits never change: what was read of one by its SHA stays true, and a list of threads asks for it once a thread.
+
+
+@lru_cache(maxsize=512)
+def _blob(repository: Repository, revision: str, path: str) -> bytes:
+    return repository.git("cat-file", "blob", f"{revision}:{path}")
+
+
+@lru_cache(maxsize=512)
+def _changed_files(repository: Repository, base: str, head: str, paths: tuple[str, ...]) -> list[ChangedFile]:
+    rows = repository.git(*DIFF, "--raw", "-z", base, head, "--", *paths).split(b"\0")[:-1]
+    patches = split_patch(repository.patch(base, head, *paths))
+    files = []
+    while rows:
+        old_mode, new_mode, _, _, status = rows.pop(0).decode().removeprefix(":").split(" ")
+        old_path = os.fsdecode(rows.pop(0))
+        new_path = os.fsdecode(rows.pop(0)) if status[0] in "RC" else old_path
+        # git shows a change of type, a file turned into a link, as a deletion and an addition.
+        patch = patches.pop(0) + (patches.pop(0) if status == "T" else b"")
+        files.append(ChangedFile(old_path, new_path, old_mode, new_mode, status[0], patch))
+    return files
 
 
 def split_patch(patch: bytes) -> list[bytes]:

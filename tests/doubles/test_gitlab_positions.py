@@ -288,32 +288,3 @@ def test_without_a_repository_the_raw_diff_gives_the_lines(gitlab: GitLabDouble)
     for lines, status in (({"new_line": 2}, 201), ({"old_line": 1, "new_line": 1}, 201), ({"new_line": 1}, 400)):
         sent = {"body": "remark", "position": {**position, **lines}}
         assert requests.post(url, json=sent, headers={"PRIVATE-TOKEN": "secret"}, timeout=10).status_code == status
-
-
-# --- suggestions ---
-
-
-@pytest.mark.parametrize(
-    ("fence", "first", "last"),
-    [
-        ("```suggestion", 30, 30),
-        ("```suggestion:-2+1", 28, 31),
-        ("```suggestion:-99+0", 1, 30),
-        ("````suggestion:+3", 30, 33),
-    ],
-)
-def test_a_suggestion_names_the_lines_it_replaces(two_hunks: Change, fence: str, first: int, last: int) -> None:
-    body = f"better:\n\n{fence}\nnew text\n{fence[: fence.index('s')]}\n"
-    answer = two_hunks.post("discussions", {"body": body, "position": two_hunks.position((None, 30))})
-    (suggestion,) = answer.json()["notes"][0]["suggestions"]
-    assert (suggestion["from_line"], suggestion["to_line"]) == (first, last)
-    assert suggestion["to_content"] == "new text\n"
-    assert suggestion["from_content"].count("\n") == last - first + 1
-    assert suggestion["appliable"]
-
-
-def test_a_removed_line_and_a_plain_note_suggest_nothing(two_hunks: Change) -> None:
-    body = "```suggestion\nx\n```"
-    removed = two_hunks.post("discussions", {"body": body, "position": two_hunks.position((10, None))})
-    assert removed.json()["notes"][0]["suggestions"] == []
-    assert two_hunks.post("notes", {"body": body}).json()["suggestions"] == []
