@@ -122,6 +122,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def _fill_review(command: argparse.ArgumentParser) -> None:
     _add_sources(command)
     _add_settings(command, except_for=())
+    command.add_argument("--full", action="store_true", help="review all lines again, not only what is new")
     command.add_argument("--dry-run", action="store_true", help="do all but write to GitLab")
     command.add_argument("--output", metavar="DIR", help="where review.json goes (default: iquest-review/)")
 

@@ -21,6 +21,7 @@ class Arguments(NamedTuple):
     base: str | None = None
     head: str = "HEAD"
     dry_run: bool = False
+    full: bool = False
     output: str = "iquest-review"
     review_file: str = "iquest-review/review.json"
 

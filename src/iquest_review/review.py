@@ -1,51 +1,56 @@
-"""THE MAIN PATH: one review, from a change to a note. Eight steps, as the README tells them.
+"""THE MAIN PATH: one review, from a change to what stands on the merge request. Eight steps, as the README tells them.
 
-What touches the world is handed in: a source of the change, a model, a place to keep the review, and somebody who
-publishes it.
+What touches the world is handed in: a source of the change, a model, a place to keep the review, and the merge request
+it goes to.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff, FileDiff
+from iquest_review.change.identity import ids
 from iquest_review.change.intent import Intent
-from iquest_review.errors import ContextExceeded, ModelError, ReviewError
-from iquest_review.merge_request import note
-from iquest_review.merge_request.fingerprint import fingerprint
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, PromptUsed, Status, Usage
-from iquest_review.merge_request.plan import Wanted
+from iquest_review.errors import ModelError, ReviewError
+from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, usage
+from iquest_review.merge_request import earlier, note, plan
+from iquest_review.merge_request.alike import merged
+from iquest_review.merge_request.earlier import Open
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Reviewed, Status, Why
+from iquest_review.merge_request.placing import limited, placed
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.model import asking
-from iquest_review.model.asking import Answer, StructuredOutput
-from iquest_review.model.endpoint import Served
-from iquest_review.model.finding import Finding, Severity
+from iquest_review.merge_request.standing import Standing, Thread
+from iquest_review.model.endpoint import Reply
+from iquest_review.model.finding import Severity
+from iquest_review.model.fixed import ask_fixed
 from iquest_review.model.reply import Review
-from iquest_review.model.verify import Verified, verify
+from iquest_review.model.verify import no_text, verify
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting
-from iquest_review.prompt.budget import Coverage, Excerpt, Limits
+from iquest_review.prompt.budget import Coverage, Excerpt
 from iquest_review.prompt.fitting import Material, Prompt
-from iquest_review.prompt.render import Message, Templates
-from iquest_review.prompt.rows import shown_text
+from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission, screen
+from iquest_review.prompt.seen import known_after, shown_ids, unseen
 
-DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
-SHRINK = 0.5  # of the tokens, when a server says that the prompt was too long
-SHRINKS = 2
+UNCHANGED = "nothing has changed since the last review"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is reviewed, and where it was taken from."""
+    """What is reviewed, where it was taken from, and what stands on its merge request already."""
 
     diff: Diff
     intent: Intent
     origin: str  # in words, for the log
     merge_request: MergeRequest | None = None
     refs: DiffRefs | None = None
+    standing: Standing = field(default_factory=Standing)
+    known: Ledger | None = None  # what the note remembers
+    text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,157 +58,180 @@ class Options:
     """How to review."""
 
     templates: Templates
-    max_lines: int
-    max_tokens: int | None  # None: from the server's context window
-    max_requests: int
-    structured_output: StructuredOutput
+    terms: Terms
+    max_findings: int  # on lines
     nonce: str
     surroundings: note.Surroundings
+    settings: str = ""  # digest of those that another answer could come from
+    full: bool = False  # whether what was reviewed before is reviewed again
+    fail_on: Severity | None = None
 
 
-class Model(asking.Model, Protocol):
-    """What answers."""
+class Board(Protocol):
+    """The merge request, as far as a review asks it anything."""
 
-    @property
-    def host(self) -> str: ...
-
-    def served(self) -> Served: ...
-
-    def count(self, messages: list[Message]) -> int | None: ...
+    def waived(self, thread: Thread) -> bool: ...
 
 
 Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
-Publish = Callable[[Wanted], None]
+Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no note where a newer run has spoken
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A change, and what of it is to be asked about now."""
+
+    change: Change
+    options: Options
+    known: Ledger | None  # what earlier reviews may be believed for
+    files: tuple[FileDiff, ...]  # worth a model's attention
+    fresh: tuple[FileDiff, ...]  # of these what no model has seen
+    omissions: tuple[Omission, ...]  # what is not fresh
+
+    @classmethod
+    def of(cls, change: Change, options: Options) -> "_Task":
+        files, screened = screen(change.diff)
+        known = change.known if change.known and change.known.settings == options.settings else None
+        known = None if options.full else known
+        fresh, seen = unseen(files, known.hunks if known else ())
+        return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
+
+    def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
+        """What counts as reviewed once the hunks with these identities are."""
+        hunks = known_after(self.files, self.known.hunks if self.known else (), shown)
+        whole = len(hunks) == sum(1 for file in self.files for _ in ids(file))
+        return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
+
+    def material(self) -> Material:
+        options = self.options
+        return Material(self.fresh, self.omissions, self.change.intent, options.templates, options.nonce)
 
 
 def review(
-    change: Change, model: Model, options: Options, keep: Keep, publish: Publish | None, say: Progress
-) -> Outcome:
-    """Reviews the change, keeps the outcome, and publishes its note. Model failures are an outcome, not an error.
+    change: Change,
+    model: Model,
+    options: Options,
+    board: Board | None,
+    keep: Keep,
+    publish: Publish | None,
+    say: Progress,
+) -> tuple[Outcome, str]:
+    """Reviews the change, keeps the outcome and publishes it; returns it with its note. Model failures are an outcome,
+    not an error.
 
-    Raises GitLabError when the note cannot be published; the outcome is kept all the same.
+    Raises GitLabError when it cannot be published; the outcome is kept all the same.
     """
     started = time.monotonic()
-    base = Outcome(
-        status=Status.REVIEWED,
-        merge_request=change.merge_request,
-        diff_refs=change.refs,
-        prompt=PromptUsed(options.templates.language, options.templates.digest),
-    )
-    shown, screened = screen(change.diff)
     files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
     say.say(f"{files}, {lines} from {change.origin}")
-    if shown:
-        outcome = _ask(base, change, shown, screened, model, options, say)
+    task = _Task.of(change, options)
+    if task.fresh:
+        inquiry = inquire(task.material(), model, options.terms, say)
+        outcome = _answered(task, inquiry, say)
     else:
-        outcome = replace(base, omissions=screened, reason="there is nothing to review")
+        inquiry, outcome = Inquiry(), _unasked(task, say)
+    if outcome.status in (Status.REVIEWED, Status.PARTIAL):
+        outcome = _with_earlier(outcome, task, inquiry, model, board, say)
     outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
-    deliver(outcome, options.surroundings, keep, publish)
-    return outcome
+    if _nothing_new(outcome, change):
+        body = change.standing.notes[0].body
+        keep(outcome, body)
+        return outcome, body
+    return deliver(outcome, options.surroundings, keep, publish)
 
 
-def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> str:
-    """Keeps an outcome with its note, then publishes the note; returns it.
+def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
+    """Keeps an outcome with its note, publishes it, and keeps what came of that; returns it with its note.
 
     A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
     may have seen to that.
     """
     body = note.compose(outcome, around)
-    idle = outcome.status is Status.REVIEWED and outcome.reason is not None and not outcome.omissions
-    wanted = Wanted(body, failure=outcome.status is Status.NOT_REVIEWED, idle=idle)
     try:
         keep(outcome, body)
     except ReviewError:
         if publish is not None:
-            publish(wanted)
+            publish(outcome)
         raise
-    if publish is not None:
-        publish(wanted)
-    return body
+    if publish is None:
+        return outcome, body
+    outcome, posted = publish(outcome)
+    if posted is None:
+        return outcome, body
+    keep(outcome, posted)
+    return outcome, posted
 
 
 def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
-    shown, screened = screen(change.diff)
-    if not shown:
-        return None, Excerpt((), screened)
-    prompt = fitting.fill(_material(shown, screened, change, options), _limits(options, None, 0), lambda _: None)
+    task = _Task.of(change, options)
+    if not task.fresh:
+        return None, Excerpt((), task.omissions)
+    prompt = fitting.fill(task.material(), limits(options.terms, None, 0), lambda _: None)
     return prompt, prompt.excerpt
 
 
 def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
-    """0 reviewed, 1 a finding as bad as `fail_on`, 3 no usable review."""
+    """0 reviewed, 1 a finding as bad as `fail_on` stands, 3 no usable review."""
     if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
         return ModelError.exit_code
-    return int(fail_on is not None and any(finding.severity.reaches(fail_on) for finding in outcome.findings))
+    return int(fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities))
 
 
-def _ask(
-    base: Outcome,
-    change: Change,
-    shown: Sequence[FileDiff],
-    screened: Sequence[Omission],
-    model: Model,
-    options: Options,
-    say: Progress,
-) -> Outcome:
-    """Shows the model what fits, and turns what it answers into an outcome."""
-    material = _material(shown, screened, change, options)
-    try:
-        served = model.served()
-        base = replace(base, model=_name(served))
-        prompt, answer = _answered(material, served, model, options, say)
-    except ModelError as error:
-        say.say(f"not reviewed: {error}")
-        unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in shown)
-        reason = str(error)
-        return replace(base, status=Status.NOT_REVIEWED, reason=reason, coverage=unseen, omissions=tuple(screened))
-    excerpt = prompt.excerpt
-    base = replace(base, coverage=excerpt.coverage(), omissions=excerpt.omissions, usage=_usage(answer))
-    if isinstance(answer.result, Review):
-        return _reviewed(base, answer.result, change.diff, excerpt, say)
-    why = f"the model's answer could not be used: {answer.result.why}"
+def _outcome(task: _Task, status: Status = Status.REVIEWED, reason: str | None = None) -> Outcome:
+    change, templates = task.change, task.options.templates
+    return Outcome(
+        status=status,
+        reason=reason,
+        merge_request=change.merge_request,
+        diff_refs=change.refs,
+        prompt=PromptUsed(templates.language, templates.digest),
+        reviewed=task.reviewed(),
+        omissions=task.omissions,
+    )
+
+
+def _unasked(task: _Task, say: Progress) -> Outcome:
+    """Nothing is new, or nothing is there to be reviewed."""
+    if not task.files or not task.known:
+        return _outcome(task, reason=note.NOTHING)
+    say.say(UNCHANGED)
+    known = task.known
+    outcome = _outcome(task, reason=UNCHANGED)
+    return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
+
+
+def _answered(task: _Task, inquiry: Inquiry, say: Progress) -> Outcome:
+    """What the model's answer comes to."""
+    base = replace(_outcome(task), model=inquiry.model)
+    if inquiry.prompt is None or inquiry.answer is None:
+        unseen_files = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
+        return replace(base, status=Status.NOT_REVIEWED, reason=inquiry.failure, coverage=unseen_files)
+    excerpt, result = inquiry.prompt.excerpt, inquiry.answer.result
+    base = replace(
+        base,
+        coverage=_coverage(task, excerpt),
+        omissions=excerpt.omissions,
+        usage=usage(inquiry.answer.replies),
+    )
+    if isinstance(result, Review):
+        return _with_findings(base, task, result, excerpt, say)
+    why = f"the model's answer could not be used: {result.why}"
     say.say(why)
-    if answer.result.text:
-        return replace(base, status=Status.RAW, reason=answer.result.why, raw=answer.result.text)
+    if result.text:
+        return replace(base, status=Status.RAW, reason=result.why, raw=result.text)
     return replace(base, status=Status.NOT_REVIEWED, reason=why)
 
 
-def _answered(
-    material: Material, served: Served, model: Model, options: Options, say: Progress
-) -> tuple[Prompt, Answer]:
-    """The prompt and its answer; a prompt that turns out too long for the server is halved, twice at the most."""
-    limits = _limits(options, served.window, model.max_tokens)
-    for left in range(SHRINKS, -1, -1):
-        prompt = fitting.fill(material, limits, model.count)
-        if not prompt.excerpt.parts:
-            raise ContextExceeded(f"no part of the change fits into {limits.tokens} prompt tokens (IQUEST_MAX_TOKENS)")
-        try:
-            with say.waiting(
-                f"asking {served.model} on {model.host}: {prompt.excerpt.lines} lines, {prompt.tokens:,} tokens"
-            ):
-                answer = asking.ask(
-                    model, options.templates, prompt.messages, options.structured_output, options.max_requests
-                )
-        except ContextExceeded as error:
-            if not left:
-                raise
-            say.say(f"showing less: {error}")
-            limits = replace(limits, tokens=int(min(limits.tokens, prompt.tokens) * SHRINK))
-        else:
-            for refusal in answer.refused:
-                say.detail(refusal)
-            return prompt, answer
-    raise AssertionError("the last round returns or raises")
-
-
-def _reviewed(base: Outcome, result: Review, diff: Diff, excerpt: Excerpt, say: Progress) -> Outcome:
-    findings = tuple(_placed(verify(finding, diff), diff) for finding in result.findings)
-    problems = [
+def _with_findings(base: Outcome, task: _Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
+    change = task.change
+    found = [placed(verify(finding, change.diff, change.text)) for finding in result.findings]
+    findings = merged(found)
+    lost = [
         *(["the answer breaks off"] if result.partial else []),
         *([f"{result.dropped} of the model's findings could not be read"] if result.dropped else []),
-        *(["not everything fitted into the prompt"] if excerpt.over_budget else []),
     ]
+    problems = [*lost, *(["not everything fitted into the prompt"] if excerpt.over_budget else [])]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
     return replace(
         base,
@@ -211,47 +239,83 @@ def _reviewed(base: Outcome, result: Review, diff: Diff, excerpt: Excerpt, say: 
         reason="; ".join(problems) or None,
         summary=result.summary,
         suggestions=result.suggestions,
-        findings=findings,
+        findings=tuple(limited(findings, task.options.max_findings)),
+        merged=len(found) - len(findings),
+        reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
     )
 
 
-def _placed(verified: Verified, diff: Diff) -> PlacedFinding:
-    finding = verified.finding
-    fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
-    return PlacedFinding(
-        **fields,
-        fingerprint=fingerprint(finding, _anchor(finding, diff)),
-        placement=Placement.SUMMARY,
-        placement_reason=verified.problem,
+def _with_earlier(
+    outcome: Outcome, task: _Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
+) -> Outcome:
+    """The outcome in the light of what stands already: what is not raised again, what stays, what is settled."""
+    change, options = task.change, task.options
+
+    def waived(thread: Thread) -> bool:
+        return board is not None and board.waived(thread)
+
+    findings, taken = earlier.raised(outcome.findings, change.standing, change.known, waived)
+    told = task.known.findings if task.known else ()
+    before = earlier.look(change.standing, told, change.diff, change.text)
+    again = {finding.fingerprint for finding in findings}
+    still = [
+        one
+        for one in before.open
+        if not (one.thread and one.thread.id in taken) and not (one.finding and one.finding.fingerprint in again)
+    ]
+    fixed, replies = _fixed(still, task, inquiry, model, say)
+    still = [one for one in still if one not in fixed]
+    severities = [one.thread.mark.severity for one in still if one.thread and not _spared(one.thread, options, waived)]
+    settled = (*before.gone, *(one.settled(Why.FIXED) for one in fixed))
+    if settled:
+        say.say(f"{counted(len(settled), 'earlier finding')} settled")
+    return replace(
+        outcome,
+        findings=tuple(findings),
+        waived=len(outcome.findings) - len(findings),
+        kept=tuple(one.finding for one in still if one.finding),
+        standing=tuple(severities),
+        settled=settled,
+        usage=usage([*(inquiry.answer.replies if inquiry.answer else ()), *replies]),
     )
 
 
-def _anchor(finding: Finding, diff: Diff) -> str:
-    """The text of the line a finding stands on."""
-    lines = (line for file in diff.files if file.path == finding.path for line in file.lines())
-    return next((shown_text(line) for line in lines if (line.side, line.number) == (finding.side, finding.line)), "")
+def _spared(thread: Thread, options: Options, waived: Callable[[Thread], bool]) -> bool:
+    """Whether an open thread is waived; asked only where the exit code hangs on it."""
+    return bool(options.fail_on and thread.mark.severity.reaches(options.fail_on) and waived(thread))
 
 
-def _material(shown: Sequence[FileDiff], screened: Sequence[Omission], change: Change, options: Options) -> Material:
-    return Material(shown, screened, change.intent, options.templates, options.nonce)
+def _fixed(
+    still: Sequence[Open], task: _Task, inquiry: Inquiry, model: Model, say: Progress
+) -> tuple[list[Open], tuple[Reply, ...]]:
+    """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
+    candidates = list(earlier.askable(still, {file.path for file in task.fresh}))
+    requests = len(inquiry.answer.replies) if inquiry.answer else 0
+    if not candidates or inquiry.limits is None or requests >= task.options.terms.max_requests:
+        return [], ()
+    paths = {one.here.path for one in candidates}
+    files = [file for file in task.change.diff.files if file.path in paths]
+    with say.waiting(f"asking whether {counted(len(candidates), 'earlier finding')} may be fixed"):
+        remarks = [one.remark for one in candidates]
+        answer = ask_fixed(model, task.options.templates, remarks, files, inquiry.limits, task.options.nonce)
+    return [candidates[number] for number in sorted(answer.numbers)], answer.replies
 
 
-def _limits(options: Options, window: int | None, answer_tokens: int) -> Limits:
-    """What a prompt may take: the setting, but never more than the window leaves beside the answer."""
-    room = max(window - answer_tokens, window // 2) if window else None
-    wanted = options.max_tokens or room or DEFAULT_PROMPT_TOKENS
-    return Limits(options.max_lines, min(wanted, room) if room else wanted)
-
-
-def _name(served: Served) -> str:
-    """What answered: the name it is served by, or that of its weights where the first hides an IQuest-Coder."""
-    weights = served.root.rstrip("/").rsplit("/", 1)[-1]  # not the path: it is the server's own business
-    return weights if "iquest-coder" in weights.lower() and "iquest" not in served.model.lower() else served.model
-
-
-def _usage(answer: Answer) -> Usage:
-    return Usage(
-        requests=len(answer.replies),
-        prompt_tokens=sum(reply.prompt_tokens for reply in answer.replies),
-        completion_tokens=sum(reply.completion_tokens for reply in answer.replies),
+def _nothing_new(outcome: Outcome, change: Change) -> bool:
+    """Whether all that would be posted is there."""
+    known, standing, head = change.known, change.standing, change.refs.head_sha if change.refs else ""
+    return (
+        outcome.reason == UNCHANGED
+        and known is not None
+        and (known.head, known.reviewed) == (head, head)
+        and not outcome.settled
+        and len(standing.notes) == 1
+        and note.PREVIOUS not in standing.notes[0].body
+        and not any(plan.duplicates(standing))
     )
+
+
+def _coverage(task: _Task, excerpt: Excerpt) -> tuple[Coverage, ...]:
+    """The ledger of what is shown; lines that were reviewed before count as the file's as well."""
+    changed = {file.path: file.changed_lines for file in task.files}
+    return tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.coverage())

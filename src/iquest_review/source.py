@@ -1,6 +1,7 @@
 """Where the change comes from: a saved diff, a local branch, the merge request, or what a pipeline says of it."""
 
 import sys
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,6 +13,7 @@ from iquest_review.change.intent import Intent
 from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError, UsageError
 from iquest_review.job import Job
+from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import Facts, GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
@@ -31,12 +33,21 @@ def change(job: Job, gitlab: GitLab | None) -> tuple[Change, Surroundings, Job]:
         return found, around, job.with_file(file)
     if gitlab is None:
         return _pipeline(job), around, job
-    facts = gitlab.facts()
+    facts, stands = gitlab.facts(), gitlab.standing()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}")
     job = job.with_file(gitlab.file(settings.FILE, facts.refs.start_sha))
     diff, origin = _merge_request(job, gitlab, facts)
-    found = Change(diff, facts.intent, origin, facts.merge_request, facts.refs)
+    found = Change(
+        diff,
+        facts.intent,
+        origin,
+        facts.merge_request,
+        facts.refs,
+        stands,
+        publishing.remembered(stands),
+        cache(partial(gitlab.file, ref=facts.refs.head_sha)),
+    )
     return found, Surroundings(facts.project_url, job.pipeline.job_url), job
 
 

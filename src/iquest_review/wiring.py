@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from iquest_review import review, settings, source
 from iquest_review.errors import UsageError
+from iquest_review.inquiry import Terms
 from iquest_review.job import Job
-from iquest_review.merge_request import note
+from iquest_review.merge_request import note, publishing
+from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
-from iquest_review.merge_request.plan import Create, Leave, Wanted
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
@@ -44,19 +46,13 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     if job.is_local:
         review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
     change, around, job = source.change(job, gitlab)
-    notes: list[str] = []
-
-    def keep(outcome: Outcome, body: str) -> None:
-        notes.append(body)
-        _keep(job, outcome, body)
-
+    options, publisher = _options(job, around), _publisher(job, gitlab, around, change.known)
     with _model(job, model_url) as model:
-        outcome = review.review(change, model, _options(job, around), keep, _publisher(job, gitlab), job.progress)
-    threshold = None if job.settings.fail_on == "never" else Severity(job.settings.fail_on)
-    code = review.exit_code(outcome, threshold)
+        outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
+    code = review.exit_code(outcome, options.fail_on)
     if code == 1:
-        job.progress.say(f"a finding is {threshold} or worse (IQUEST_FAIL_ON): exit code 1")
-    return outcome, notes[-1], code
+        job.progress.say(f"a finding is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
+    return outcome, body, code
 
 
 def run_preview(job: Job) -> tuple[Prompt | None, Excerpt]:
@@ -83,7 +79,8 @@ def run_publish(job: Job) -> str:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
     around = note.Surroundings(project_url, job.pipeline.job_url)
-    return review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab))
+    _, body = review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab, around, None))
+    return body
 
 
 def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
@@ -182,16 +179,18 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None) -> Endpoin
 
 def _options(job: Job, around: note.Surroundings) -> Options:
     wanted = job.settings
+    templates = Templates.load(Path(wanted.prompts_dir) if wanted.prompts_dir else _shipped_prompts(), wanted.language)
     return Options(
-        templates=Templates.load(
-            Path(wanted.prompts_dir) if wanted.prompts_dir else _shipped_prompts(), wanted.language
+        templates=templates,
+        terms=Terms(
+            wanted.max_lines, wanted.max_tokens, wanted.max_requests, StructuredOutput(wanted.structured_output)
         ),
-        max_lines=wanted.max_lines,
-        max_tokens=wanted.max_tokens,
-        max_requests=wanted.max_requests,
-        structured_output=StructuredOutput(wanted.structured_output),
+        max_findings=wanted.max_findings,
         nonce=secrets.token_hex(8),
         surroundings=around,
+        settings=digest("\0".join((templates.digest, wanted.language, wanted.model or "")))[:12],
+        full=job.arguments.full,
+        fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
     )
 
 
@@ -207,19 +206,24 @@ def _keep(job: Job, outcome: Outcome, body: str) -> None:
     job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW}")
 
 
-def _publisher(job: Job, gitlab: GitLab | None) -> review.Publish | None:
+def _publisher(
+    job: Job, gitlab: GitLab | None, around: note.Surroundings, known: Ledger | None
+) -> review.Publish | None:
     if gitlab is None:
         return None
     if job.arguments.dry_run:
         job.progress.say("a dry run: nothing is posted")
         return None
-    return partial(_publish, job.progress, gitlab)
+    return partial(_publish, job.progress, gitlab, around, known)
 
 
-def _publish(progress: Progress, gitlab: GitLab, wanted: Wanted) -> None:
-    action = gitlab.publish(wanted)
-    done = "posted" if isinstance(action, Create) else "left as it is" if isinstance(action, Leave) else "updated"
-    progress.say(f"the note is {done}")
+def _publish(
+    progress: Progress, gitlab: GitLab, around: note.Surroundings, known: Ledger | None, outcome: Outcome
+) -> tuple[Outcome, str | None]:
+    published = publishing.publish(gitlab, outcome, around, known, progress.say)
+    if published.body is not None:
+        progress.say("the merge request is up to date" if published.wrote else "the note is left as it is")
+    return published.outcome, published.body
 
 
 def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
@@ -231,6 +235,6 @@ def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
         merge_request=job.merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
-    body = review.deliver(outcome, options.surroundings, partial(_keep, job), None)
+    _, body = review.deliver(outcome, options.surroundings, partial(_keep, job), None)
     job.progress.say(f"not reviewed: {_FORK}")
     return outcome, body, 0

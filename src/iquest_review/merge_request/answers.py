@@ -21,12 +21,58 @@ class User:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a note stands; GitLab carries it along with the lines from push to push."""
+
+    old_path: str | None
+    new_path: str | None
+    old_line: int | None
+    new_line: int | None
+    head_sha: str | None
+
+
+@dataclass(frozen=True)
 class Note:
-    """A note of a merge request."""
+    """A note of a discussion. `resolved` is there where a note can be."""
 
     id: int
     author: User
     body: str
+    system: bool
+    resolved: bool
+    position: Place | None
+
+
+@dataclass(frozen=True)
+class Discussion:
+    """A thread, or a single note."""
+
+    id: str
+    notes: list[Note]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A draft note of the token's own user. GitLab computes a line code only for a line it finds."""
+
+    id: int
+    note: str | None
+    line_code: str | None
+
+
+@dataclass(frozen=True)
+class Award:
+    """An emoji on a note, and whose it is."""
+
+    name: str
+    user: User
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the merge request's diff."""
+
+    head_commit_sha: str | None
 
 
 @dataclass(frozen=True)
@@ -87,14 +133,43 @@ def _or(default: Any, schema: CoreSchema) -> CoreSchema:
     return core_schema.with_default_schema(schema, default=default)
 
 
+def _list(schema: CoreSchema) -> CoreSchema:
+    return core_schema.list_schema(schema)
+
+
 _INT, _STR = core_schema.int_schema(), core_schema.str_schema()
 _MAYBE_INT = _or(None, core_schema.nullable_schema(_INT))
 _MAYBE_STR = _or(None, core_schema.nullable_schema(_STR))
 _USER = _record(User, id=_INT)
+_FALSE = _or(False, core_schema.nullable_schema(core_schema.bool_schema()))
+_PLACE = _record(
+    Place,
+    old_path=_MAYBE_STR,
+    new_path=_MAYBE_STR,
+    old_line=_MAYBE_INT,
+    new_line=_MAYBE_INT,
+    head_sha=_MAYBE_STR,
+)
+_NOTE = _record(
+    Note,
+    id=_INT,
+    author=_USER,
+    body=_STR,
+    system=_FALSE,
+    resolved=_FALSE,
+    position=_or(None, core_schema.nullable_schema(_PLACE)),
+)
+_DISCUSSION = _record(Discussion, id=_STR, notes=_list(_NOTE))
+_DRAFT = _record(Draft, id=_INT, note=_MAYBE_STR, line_code=_MAYBE_STR)
 _REFS = _record(Refs, base_sha=_MAYBE_STR, start_sha=_MAYBE_STR, head_sha=_MAYBE_STR)
 
 USER = Parser[User](_USER)
-NOTES = Parser[list[Note]](core_schema.list_schema(_record(Note, id=_INT, author=_USER, body=_STR)))
+DISCUSSION = Parser[Discussion](_DISCUSSION)
+DISCUSSIONS = Parser[list[Discussion]](_list(_DISCUSSION))
+DRAFT = Parser[Draft](_DRAFT)
+DRAFTS = Parser[list[Draft]](_list(_DRAFT))
+AWARDS = Parser[list[Award]](_list(_record(Award, name=_STR, user=_USER)))
+VERSIONS = Parser[list[Version]](_list(_record(Version, head_commit_sha=_MAYBE_STR)))
 STORED = Parser[Stored](_record(Stored, id=_MAYBE_INT, body=_MAYBE_STR))
 MERGE_REQUEST = Parser[MergeRequest](
     _record(
@@ -102,7 +177,7 @@ MERGE_REQUEST = Parser[MergeRequest](
         diff_refs=_or(None, core_schema.nullable_schema(_REFS)),
         title=_MAYBE_STR,
         description=_MAYBE_STR,
-        labels=_or([], core_schema.list_schema(_STR)),
+        labels=_or([], _list(_STR)),
         source_branch=_MAYBE_STR,
         target_branch=_MAYBE_STR,
         draft=_or(False, core_schema.bool_schema()),

@@ -1,4 +1,4 @@
-"""GitLab, through python-gitlab: the facts of one merge request, and its summary note.
+"""GitLab, through python-gitlab: the facts of one merge request, its threads and its note.
 
 Reads are asked again when that may help. A write never is without looking first: GitLab may answer 500, or nothing, to
 a note that it stored (gitlab-org/gitlab issue 27946).
@@ -19,8 +19,9 @@ from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
-from iquest_review.merge_request.plan import Action, Create, Leave, Note, Update, Wanted, plan, same
+from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.standing import Standing, Thread, standing
 from iquest_review.patience import telling, waiting
 
 ATTEMPTS = 5
@@ -28,6 +29,8 @@ DEADLINE = 120.0  # seconds for all attempts at one thing
 DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
 PAGE = 100  # the most GitLab gives
 MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
+
+_RAN = "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
 
 _Answer = TypeVar("_Answer")
 
@@ -65,6 +68,8 @@ class GitLab:
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
+        self._own: int | None = None
+        self._members: dict[int, bool] = {}
 
     def facts(self) -> Facts:
         """The merge request as it stands, once its diff is there.
@@ -100,60 +105,116 @@ class GitLab:
                 return None
             raise
 
-    def publish(self, wanted: Wanted) -> Action:
-        """Makes `wanted` the summary note, and returns what that took.
+    def standing(self) -> Standing:
+        """What of the bot's own is on the merge request."""
+        if self._own is None:
+            self._own = self._answer(answers.USER, self._read("/user")).id
+        return standing(self._pages(answers.DISCUSSIONS, f"{self._path}/discussions"), self._own)
 
-        Raises GitLabError when it is not there in the end.
+    def waived(self, thread: Thread) -> bool:
+        """Whether a member of the project does not want this finding raised: by a reply, or a thumbs-down."""
+        if any(self._is_member(user) for user in thread.waivers):
+            return True
+        awards = self._pages(answers.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji")
+        return any(award.name.startswith("thumbsdown") and self._is_member(award.user.id) for award in awards)
+
+    def is_newer(self, head: str, than: str) -> bool:
+        """Whether a version of the diff with this head came after the last one with the other head."""
+        versions = self._pages(answers.VERSIONS, f"{self._path}/versions")
+        order = [version.head_commit_sha for version in versions]  # the newest first
+        return head in order and (than not in order or order.index(head) < order.index(than))
+
+    def start_thread(self, body: str, position: dict[str, Any]) -> None:
+        """Starts a thread on a line or a file. Raises GitLabError with status 400 for a line GitLab does not know."""
+        response = self._request("post", f"{self._path}/discussions", post_data={"body": body, "position": position})
+        if response.status_code == 202:
+            raise GitLabError(_RAN)
+        for note in self._answer(answers.DISCUSSION, response).notes[:1]:
+            self._check(body, note.id, note.body)
+
+    def drafts(self) -> list[answers.Draft]:
+        """The draft notes of the token's own user. Raises GitLabError with status 404 where GitLab has none."""
+        return list(self._pages(answers.DRAFTS, f"{self._path}/draft_notes"))
+
+    def draft(self, body: str, position: dict[str, Any]) -> answers.Draft:
+        """Makes a draft of a thread. GitLab takes it whatever its line is, and loses it later: see its line code."""
+        sent = {"note": body, "position": position}
+        return self._answer(answers.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
+
+    def discard(self, draft: int) -> None:
+        """Deletes a draft note, if it is still there."""
+        self._if_there("delete", f"{self._path}/draft_notes/{draft}")
+
+    def publish_drafts(self) -> None:
+        """Publishes all draft notes of the token's user, with one notification."""
+        self._request("post", f"{self._path}/draft_notes/bulk_publish")
+
+    def resolve(self, thread: Thread, *, resolved: bool = True) -> None:
+        """Resolves a thread, or opens it again; one that was deleted meanwhile is let be.
+
+        As the thread's author where nobody else wrote in it: that takes no role. Else as a developer.
         """
-        own_id = self._answer(answers.USER, self._read("/user")).id
-        failure = GitLabError(f"the note of {self._name} does not stay: it is deleted while it is written")
-        written: Action | None = None
-        for attempt in range(ATTEMPTS + 1):
-            action = plan(list(self._notes()), own_id, wanted)
-            if isinstance(action, Leave):
-                return written or action  # it was stored, whatever was answered
-            if attempt == ATTEMPTS:
-                break
-            try:
-                self._write(action)
-            except PassingGitLabError as error:
-                failure, written = error, action
-                wait = error.wait if error.wait is not None else 2.0 ** (attempt + 1)
-                self._tell(f"{error}; looking again in {wait:.0f} s")
-                self._sleep(wait)
-            except GitLabError as error:
-                if error.status != 404 or not isinstance(action, Update):  # somebody deleted the note meanwhile
-                    raise
-            else:
-                return action
-        raise failure
+        path = f"{self._path}/discussions/{thread.id}" + ("" if thread.replies else f"/notes/{thread.note}")
+        self._if_there("put", path, post_data={"resolved": resolved})
+
+    def delete(self, note: int) -> None:
+        """Deletes a note, if it is still there."""
+        self._if_there("delete", f"{self._path}/notes/{note}")
+
+    def write_note(self, body: str, note: int | None = None) -> None:
+        """Posts the summary note, or puts another body into it.
+
+        Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent.
+        """
+        verb, path = ("post", "") if note is None else ("put", f"/{note}")
+        stored = self._answer(
+            answers.STORED, self._request(verb, f"{self._path}/notes{path}", post_data={"body": body})
+        )
+        self._check(body, stored.id, stored.body)
+
+    def pause(self, failure: PassingGitLabError, attempt: int) -> None:
+        """Waits before what failed is looked at again."""
+        wait = failure.wait if failure.wait is not None else 2.0 ** (attempt + 1)
+        self._tell(f"{failure}; looking again in {wait:.0f} s")
+        self._sleep(wait)
 
     @property
     def _name(self) -> str:
         return f"{self._merge_request.project}!{self._merge_request.iid}"
 
-    def _write(self, action: Create | Update) -> None:
-        """Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent."""
-        verb, path = ("put", f"/{action.note_id}") if isinstance(action, Update) else ("post", "")
-        response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": action.body})
-        stored = self._answer(answers.STORED, response)
-        if stored.id is None:
-            raise GitLabError(
-                "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
-            )
-        if stored.body is not None and not same(action.body, stored.body):
+    def _check(self, sent: str, stored: int | None, body: str | None) -> None:
+        if stored is None:
+            raise GitLabError(_RAN)
+        if body is not None and not same(sent, body):
             raise GitLabError("GitLab stored another text than was sent; please report this text as a security problem")
 
-    def _notes(self) -> Iterator[Note]:
-        """All notes, page by page. The Link header is not followed: it names GitLab's configured host, not this one."""
+    def _is_member(self, user: int) -> bool:
+        if user not in self._members:
+            try:
+                self._read(f"{self._project}/members/all/{user}")
+                self._members[user] = True
+            except GitLabError as error:
+                if error.status not in (403, 404):
+                    raise
+                self._members[user] = False
+        return self._members[user]
+
+    def _if_there(self, verb: str, path: str, **rest: Any) -> None:
+        try:
+            self._request(verb, path, **rest)
+        except GitLabError as error:
+            if error.status != 404:
+                raise
+
+    def _pages(self, parser: answers.Parser[list[_Answer]], path: str) -> Iterator[_Answer]:
+        """All entries, page by page. The Link header is not followed: it names the configured host, not this one."""
         page, pages = "1", 0
         while page:
             pages += 1
             if pages > MOST_PAGES:
                 raise GitLabError(f"GitLab does not come to an end of the notes of {self._name}")
-            response = self._read(f"{self._path}/notes", page=page, per_page=PAGE, sort="asc")
-            for note in self._answer(answers.NOTES, response):
-                yield Note(note.id, note.author.id, note.body)
+            response = self._read(path, page=page, per_page=PAGE)
+            yield from self._answer(parser, response)
             page = response.headers.get("x-next-page", "")
 
     def _answer(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:

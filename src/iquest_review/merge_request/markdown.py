@@ -14,6 +14,7 @@ from iquest_review.change.characters import visible
 
 JOINER = "\u2060"
 LONGEST_FENCE = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence
+FARTHEST = 100  # lines above or below a suggestion's: GitLab cuts it silently there
 LANGUAGES = frozenset(
     "bash c cc cpp cs csharp css diff go h hpp html ini java javascript js json jsx kotlin kt lua perl php py python "
     "rb rs ruby rust scala sh shell sql swift toml ts tsx typescript xml yaml yml".split()
@@ -68,6 +69,19 @@ def block(text: str, language: str = "") -> str:
     fence = "`" * max(3, 1 + _longest_run(text))
     known = language if language.lower() in LANGUAGES else ""
     whole = f"{fence}{known}\n{text}\n{fence}"
+    return indented(whole, 1) if "\n/" in whole else whole
+
+
+def suggestion(text: str, above: int, below: int = 0) -> str:
+    """A block that offers to replace the line of its note, and so many lines above and below it, by exactly this text;
+    nothing when GitLab would not read the very same text out of it.
+
+    The block is parsed as markdown (lib/gitlab/diff/suggestions_parser.rb), and guarded like any other.
+    """
+    if _shown(text) != text or _short_runs(text) != text or max(above, below) > FARTHEST:
+        return ""
+    fence = "`" * max(3, 1 + _longest_run(text))
+    whole = f"{fence}suggestion:-{above}+{below}\n{text}\n{fence}"
     return indented(whole, 1) if "\n/" in whole else whole
 
 

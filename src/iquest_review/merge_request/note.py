@@ -1,27 +1,27 @@
 """The summary note: an outcome -> the markdown that is posted. Every text that is not ours passes `markdown`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from textwrap import dedent
 from urllib.parse import quote
 
-from iquest_review.change.characters import visible
 from iquest_review.change.diff import Side
-from iquest_review.merge_request import markdown
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
+from iquest_review.merge_request import ledger, markdown, remark
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why
+from iquest_review.merge_request.remark import LONGEST_LINE, LONGEST_TEXT, cut
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
 from iquest_review.model import STAND_IN
-from iquest_review.prompt.screen import Omission
+from iquest_review.model.finding import Category, Severity
+from iquest_review.prompt.screen import Omission, Reason
 
 MARKER = "<!-- iquest-review:summary -->"
+NOTHING = "there is nothing to review"  # why an outcome is one without a review
 PREVIOUS = "<!-- iquest-review:previous -->"  # below it stands what was there before a review failed
 
 # Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less.
-LONGEST_LINE, LONGEST_TEXT, LONGEST_RAW = 2_000, 20_000, 100_000  # as they came
+LONGEST_RAW = 100_000  # as they came
 MOST_FINDINGS, MOST_SUGGESTIONS, MOST_OMISSIONS = 300_000, 40_000, 80_000  # as they are written
-_SYMBOLS = {"high": "🔴", "medium": "🟠", "low": "🔵"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,37 @@ class Surroundings:
     job_url: str = ""
 
 
-def compose(outcome: Outcome, around: Surroundings) -> str:
-    """The note's body, with the hidden marker on its first line. Never empty, never larger than GitLab takes."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A finding that has an open thread, as the note lists it."""
+
+    severity: Severity
+    category: Category
+    path: str
+    line: int | None
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the merge request holds beside the note, and what the note remembers."""
+
+    rows: Sequence[Row]
+    ledger: Ledger
+
+
+def compose(outcome: Outcome, around: Surroundings, posted: Posted | None = None) -> str:
+    """The note's body, with the hidden marker on its first line. Never empty, never larger than GitLab takes.
+
+    Findings that have a thread are listed in a row each, the others are told in full. Nothing is posted: all are.
+    """
     text = words(outcome.prompt.language)
-    sections = [MARKER, *_sections(outcome, around, text), _footer(outcome, around, text)]
-    if outcome.status is Status.NOT_REVIEWED:
+    memory = f"\n{ledger.marker(posted.ledger)}" if posted else ""
+    findings = posted.ledger.findings if posted else (*outcome.findings, *outcome.kept)
+    rows = posted.rows if posted else ()
+    sections = [MARKER + memory, *_sections(outcome, findings, rows, around, text), _footer(outcome, around, text)]
+    if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
         sections.append(PREVIOUS)
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -46,15 +72,18 @@ def with_previous(body: str, earlier: str) -> str:
     _, _, review = earlier.partition(PREVIOUS if PREVIOUS in earlier else MARKER)
     if not review.strip():
         return body
-    text = CHINESE if CHINESE.failed in body else ENGLISH
+    text = CHINESE if CHINESE.title.partition("{")[0] in body else ENGLISH
     failure = body.partition(PREVIOUS)[0].rstrip()
     inert = re.sub(r"^(?=/)", " ", review.strip(), flags=re.MULTILINE)  # whoever edited the note meanwhile
     return f"{failure}\n\n---\n\n**{text.previous}**\n\n{PREVIOUS}\n\n{inert}\n"
 
 
-def _sections(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
-    yield "## " + text.title.format(verdict=_verdict(outcome, text))
-    reason = markdown.line(_cut(text.reason(outcome.reason or ""), LONGEST_LINE, text))
+def _sections(
+    outcome: Outcome, findings: Sequence[PlacedFinding], rows: Sequence[Row], around: Surroundings, text: Words
+) -> Iterator[str]:
+    severities = [*(finding.severity for finding in findings), *(row.severity for row in rows)]
+    yield "## " + text.title.format(verdict=_verdict(outcome, severities, text))
+    reason = markdown.line(cut(text.reason(outcome.reason or ""), LONGEST_LINE, text))
     match outcome.status:
         case Status.PARTIAL:
             yield text.partial.format(reason=reason)
@@ -62,36 +91,65 @@ def _sections(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[s
             yield text.not_reviewed.format(reason=reason)
         case Status.RAW:
             yield text.raw.format(reason=reason)
-            yield markdown.block(_cut(outcome.raw or "", LONGEST_RAW, text))
-        case Status.REVIEWED if outcome.reason:
+            yield markdown.block(cut(outcome.raw or "", LONGEST_RAW, text))
+        case Status.REVIEWED if outcome.reason == NOTHING:
             yield text.nothing_left if outcome.omissions else text.nothing_changed
-    yield markdown.prose(_cut(outcome.summary, LONGEST_TEXT, text))
-    yield from _findings(outcome, around, text)
+    yield markdown.prose(cut(outcome.summary, LONGEST_TEXT, text))
+    yield from _rows(rows, text)
+    yield from _findings(findings, outcome, around, text)
     if outcome.suggestions:
-        rows = (f"- {markdown.line(_cut(suggestion, LONGEST_LINE, text))}" for suggestion in outcome.suggestions)
-        yield f"### {text.suggestions}\n\n" + "\n".join(_within(rows, len(outcome.suggestions), MOST_SUGGESTIONS, text))
+        said = (f"- {markdown.line(cut(suggestion, LONGEST_LINE, text))}" for suggestion in outcome.suggestions)
+        yield f"### {text.suggestions}\n\n" + "\n".join(_within(said, len(outcome.suggestions), MOST_SUGGESTIONS, text))
+    yield _since(outcome, text)
     yield _omissions(outcome, text)
 
 
-def _verdict(outcome: Outcome, text: Words) -> str:
+def _verdict(outcome: Outcome, severities: Sequence[Severity], text: Words) -> str:
     match outcome.status:
         case Status.NOT_REVIEWED:
             return text.failed
         case Status.RAW:
             return text.unchecked
-        case Status.REVIEWED if outcome.reason:
+        case Status.REVIEWED if outcome.reason == NOTHING and not severities:
             return text.nothing
-    counts = [
-        f"{_SYMBOLS[severity]} {_number(count)} {text.severities[severity]}"
-        for severity, count in outcome.counts.items()
-        if count
+    counts = {severity: severities.count(severity) for severity in Severity}
+    none = text.no_findings_partly if outcome.status is Status.PARTIAL else text.no_findings
+    return remark.counted(counts, text) or none
+
+
+def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
+    """A row for each open thread, worst first."""
+    ordered = sorted(rows, key=lambda row: (row.severity.rank, row.path, row.line or 0))
+    written = [
+        remark.line_row(row.severity, row.category, markdown.link(_place(row, text), row.url), row.title, text)
+        for row in ordered
     ]
-    return " · ".join(counts) or (text.no_findings_partly if outcome.status is Status.PARTIAL else text.no_findings)
+    if written:
+        yield f"### {text.threads}\n\n" + "\n".join(_within(written, len(written), MOST_FINDINGS, text))
 
 
-def _findings(outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
+def _place(row: Row, text: Words) -> str:
+    path = _path(row.path, text)
+    return f"{path} {text.line.format(line=row.line)}" if row.line else path
+
+
+def _since(outcome: Outcome, text: Words) -> str:
+    """What earlier reviews spared this one, and what it settled."""
+    seen = sum(omission.changed_lines for omission in outcome.omissions if omission.reason is Reason.SEEN)
+    counts = {
+        text.seen: seen,
+        text.gone: sum(entry.why is Why.GONE for entry in outcome.settled),
+        text.fixed: sum(entry.why is Why.FIXED for entry in outcome.settled),
+        text.waived: outcome.waived,
+        text.merged: outcome.merged,
+    }
+    said = [_plural(forms, count).format(count=_number(count)) for forms, count in counts.items() if count]
+    return f"{text.since} {' · '.join(said)}" if said else ""
+
+
+def _findings(findings: Sequence[PlacedFinding], outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
     """A heading a file, worst findings first; those without a line of the change come last."""
-    ordered = sorted(outcome.findings, key=lambda finding: (finding.severity.rank, finding.path, finding.line or 0))
+    ordered = sorted(findings, key=lambda finding: (finding.severity.rank, finding.path, finding.line or 0))
     files: dict[str, list[PlacedFinding]] = {}
     for finding in ordered:
         if finding.line is not None:
@@ -107,49 +165,21 @@ def _headed(
     """The findings, the first of each heading below it."""
     last = ""
     for heading, finding in rows:
-        written = _finding(finding, outcome, around, text)
+        written = remark.row(finding, _where(finding, outcome, around, text), text)
         yield written if heading == last else f"### {heading}\n\n{written}"
         last = heading
-
-
-def _finding(finding: PlacedFinding, outcome: Outcome, around: Surroundings, text: Words) -> str:
-    severity = f"{_SYMBOLS[finding.severity]} **{text.severities[finding.severity]}**"
-    heading = " · ".join([severity, text.categories[finding.category], _where(finding, outcome, around, text)])
-    parts = [markdown.prose(_cut(finding.description, LONGEST_TEXT, text)), *_code(finding, text)]
-    return f"- {heading}\n\n" + markdown.indented("\n\n".join(part for part in parts if part))
-
-
-def _code(finding: PlacedFinding, text: Words) -> Iterator[str]:
-    """The cited code and what should stand there: one diff where the code is cited in full, else a block each."""
-    language = PurePosixPath(finding.path).suffix.removeprefix(".")
-    old = _cut(finding.quote, LONGEST_TEXT, text).strip("\n")
-    new = _cut(finding.fix or "", LONGEST_TEXT, text).strip("\n")
-    cited = finding.end_line - finding.line + 1 if finding.end_line and finding.line else 1
-    if new and old and old.count("\n") + 1 == cited:
-        yield markdown.block(_diff(old, new), "diff")
-        return
-    if old:
-        yield markdown.block(dedent(old), language)
-    if new:
-        yield f"{text.fix}\n\n{markdown.block(dedent(new), language)}"
-
-
-def _diff(old: str, new: str) -> str:
-    """Both, without the indentation they share. Models quote the first line without its own."""
-    margin = "" if old[0] in " \t" else new[: len(new) - len(new.lstrip(" \t"))]
-    aligned = dedent(f"{margin}{old}\n{new}").split("\n")
-    first = old.count("\n") + 1
-    return "\n".join([*(f"-{row}" for row in aligned[:first]), *(f"+{row}" for row in aligned[first:])])
 
 
 def _where(finding: PlacedFinding, outcome: Outcome, around: Surroundings, text: Words) -> str:
     if finding.line is None:
         reason = text.problems.get(finding.placement_reason or "") or markdown.line(
-            _cut(finding.placement_reason or "", LONGEST_LINE, text)
+            cut(finding.placement_reason or "", LONGEST_LINE, text)
         )
         return ": ".join(part for part in (_path(finding.path, text), reason) if part)
     pattern = text.old_line if finding.side is Side.OLD else text.lines if finding.end_line else text.line
-    return markdown.link(pattern.format(line=finding.line, end_line=finding.end_line), _url(finding, outcome, around))
+    place = markdown.link(pattern.format(line=finding.line, end_line=finding.end_line), _url(finding, outcome, around))
+    why = text.problems.get(finding.placement_reason or "", "") if finding.placement is Placement.SUMMARY else ""
+    return f"{place} ({why})" if why else place
 
 
 def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
@@ -163,17 +193,18 @@ def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
 
 
 def _omissions(outcome: Outcome, text: Words) -> str:
-    if not outcome.omissions or outcome.status is Status.NOT_REVIEWED:
+    omissions = [omission for omission in outcome.omissions if omission.reason is not Reason.SEEN]
+    if not omissions or outcome.status is Status.NOT_REVIEWED:
         return ""
-    omitted = {omission.path for omission in outcome.omissions}
-    files = len(omitted | {entry.path for entry in outcome.coverage})
-    lines = sum(omission.changed_lines for omission in outcome.omissions)
+    omitted = {omission.path for omission in omissions}
+    files = len({omission.path for omission in outcome.omissions} | {entry.path for entry in outcome.coverage})
+    lines = sum(omission.changed_lines for omission in omissions)
     title = _plural(text.omitted_lines if lines else text.omitted_files, files).format(
         files=_number(len(omitted)), all=_number(files), lines=_changed(lines, text)
     )
     partly = {entry.path: entry.changed_lines for entry in outcome.coverage if entry.shown_changed_lines}
-    written = (_omission(one, partly.get(one.path), text) for one in outcome.omissions)
-    rows = _within(written, len(outcome.omissions), MOST_OMISSIONS, text)
+    written = (_omission(one, partly.get(one.path), text) for one in omissions)
+    rows = _within(written, len(omissions), MOST_OMISSIONS, text)
     return "\n\n".join([f"<details>\n<summary>{title}</summary>", "\n".join(rows), "</details>"])
 
 
@@ -197,8 +228,8 @@ def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:
         parts.append(
             text.seconds.format(seconds=f"{outcome.usage.seconds:.{0 if outcome.usage.seconds >= 10 else 1}f}")
         )
-    parts.append(text.language.format(language=markdown.line(_cut(outcome.prompt.language, LONGEST_LINE, text))))
-    parts.append(text.prompt.format(digest=markdown.code(_cut(outcome.prompt.digest, LONGEST_LINE, text))))
+    parts.append(text.language.format(language=markdown.line(cut(outcome.prompt.language, LONGEST_LINE, text))))
+    parts.append(text.prompt.format(digest=markdown.code(cut(outcome.prompt.digest, LONGEST_LINE, text))))
     if around.job_url:
         parts.append(markdown.link(text.job, around.job_url))
     return "---\n\n" + " · ".join(part for part in parts if part)
@@ -210,7 +241,7 @@ def _answered_by(outcome: Outcome, text: Words) -> str:
         return ""
     if outcome.model == STAND_IN:
         return text.footer_rules
-    name = markdown.code(_cut(outcome.model, LONGEST_LINE, text))
+    name = markdown.code(cut(outcome.model, LONGEST_LINE, text))
     iquest = "iquest" in outcome.model.lower() and "coder" in outcome.model.lower()
     pattern = text.footer_asked if outcome.status is Status.NOT_REVIEWED else text.footer_model
     return pattern.format(model=f"**IQuest-Coder** ({name})" if iquest else name)
@@ -226,16 +257,8 @@ def _within(rows: Iterable[str], count: int, most: int, text: Words) -> Iterator
         yield row
 
 
-def _cut(content: str, most: int, text: Words) -> str:
-    """The text up to so many characters, and how many are left."""
-    content = visible(content.replace("\r\n", "\n"))  # first: an escape takes more room than what it stands for
-    if len(content) <= most:
-        return content
-    return f"{content[:most]}\n{text.more_characters.format(count=_number(len(content) - most))}"
-
-
 def _path(path: str, text: Words) -> str:
-    return markdown.code(_cut(path, LONGEST_LINE, text))
+    return markdown.code(cut(path, LONGEST_LINE, text))
 
 
 def _plural(forms: str, count: int) -> str:

@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from iquest_review.merge_request.position import Position
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.prompt.budget import Coverage
 from iquest_review.prompt.screen import Omission
+
+OVER_LIMIT = "there are worse ones, and no more than IQUEST_MAX_FINDINGS go on lines"
+REFUSED = "GitLab takes no thread there"
 
 
 class Status(StrEnum):
@@ -27,11 +31,45 @@ class Placement(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedFinding(Finding):
-    """A finding with its identity and its place; `placement_reason` says why it is not on a line."""
+    """A finding with its identity and its place; `placement_reason` says why it is not on a line.
+
+    `anchor` is the digest of the text it stands on, of `anchored` lines; `twins` are the last lines of the other places
+    with that text; `replacement` is a fix that fits those lines letter by letter.
+    """
 
     fingerprint: str
     placement: Placement
     placement_reason: str | None = None
+    anchor: str = ""
+    anchored: int = 0
+    twins: tuple[int, ...] = ()
+    position: Position | None = None
+    replacement: str | None = None
+
+
+class Why(StrEnum):
+    """Why an earlier finding no longer stands."""
+
+    GONE = "gone"  # its lines are no longer there
+    FIXED = "fixed"  # the model, asked about exactly that, says so
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An earlier finding that no longer stands; `thread` is its discussion, empty for one of the note."""
+
+    thread: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a later run may take as reviewed. `settings` is the digest of those it was done with."""
+
+    settings: str
+    hunks: tuple[str, ...]  # the identities of all hunks of the change that a model has seen
+    whole: bool  # nothing of the change was left for want of room or of a usable answer
+    afresh: bool  # earlier reviews were not taken into account
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +103,18 @@ class Outcome:
     summary: str = ""
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
+    kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews
+    standing: tuple[Severity, ...] = ()  # of the threads from earlier reviews that stay open
+    settled: tuple[Settled, ...] = ()
+    waived: int = 0  # findings not raised, since somebody waived them
+    merged: int = 0  # findings that another one says as well
+    reviewed: Reviewed | None = None
     raw: str | None = None
     coverage: tuple[Coverage, ...] = ()
     omissions: tuple[Omission, ...] = ()
     usage: Usage = field(default_factory=Usage)
 
     @property
-    def counts(self) -> dict[Severity, int]:
-        """Findings by severity, worst first."""
-        return {severity: sum(f.severity is severity for f in self.findings) for severity in Severity}
+    def severities(self) -> tuple[Severity, ...]:
+        """Of everything that stands: found now, or earlier and not settled."""
+        return (*(finding.severity for finding in (*self.findings, *self.kept)), *self.standing)

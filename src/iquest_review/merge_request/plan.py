@@ -1,64 +1,130 @@
-"""What to do on the merge request: a wanted note - what is already there -> one action. Pure; gitlab.py applies it."""
+"""What to do on the merge request: what is wanted - what is there already -> actions. Pure; publishing applies them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from iquest_review.merge_request.note import MARKER, with_previous
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One note of a merge request, as GitLab holds it."""
-
-    id: int
-    author_id: int
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The note that should be there. A failure keeps the review that stands; an idle one is not worth a new note."""
-
-    body: str
-    failure: bool = False  # the review failed: say so, and keep what an earlier one found
-    idle: bool = False  # there was nothing to review
+from iquest_review.merge_request.alike import alike
+from iquest_review.merge_request.note import with_previous
+from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled
+from iquest_review.merge_request.standing import Note, Standing, Thread
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Post a new note."""
+    """Start a thread."""
 
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Put another body into a note."""
-
-    note_id: int
-    body: str
+    finding: PlacedFinding
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Nothing to do."""
+    """The finding has its thread."""
+
+    finding: PlacedFinding
+    thread: Thread
 
 
-Action = Create | Update | Leave
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The finding has a thread, which the bot itself had resolved: what was gone is back."""
+
+    finding: PlacedFinding
+    thread: Thread
 
 
-def plan(notes: Sequence[Note], own_id: int, wanted: Wanted) -> Action:
-    """The action that makes `wanted` the one summary note. A marker counts only in a note by the bot's own user:
-    anybody can copy a marker."""
-    own = sorted(
-        (note for note in notes if note.author_id == own_id and note.body.startswith(MARKER)), key=lambda n: n.id
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """What the thread is about no longer stands."""
+
+    thread: Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The thread says what an older one says: two runs met."""
+
+    thread: Thread
+
+
+Action = Create | Leave | Reopen | Resolve | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Post the summary note, or put another body into it."""
+
+    body: str
+    note: int | None = None
+
+
+def actions(
+    findings: Iterable[PlacedFinding], settled: Iterable[Settled], standing: Standing, resolved: Iterable[str] = ()
+) -> Iterator[Action]:
+    """What is to be done to the threads. `resolved` are those the bot has resolved itself; nobody else's word is
+    taken back."""
+    twins = list(duplicates(standing))
+    yield from map(Delete, twins)
+    threads, own = [thread for thread in standing.threads if thread not in twins], frozenset(resolved)
+    for finding in findings:
+        thread = match(finding, threads)
+        if thread is not None:
+            threads.remove(thread)
+            yield Reopen(finding, thread) if thread.resolved and thread.id in own else Leave(finding, thread)
+        elif finding.placement is Placement.INLINE:
+            yield Create(finding)
+    gone = {entry.thread for entry in settled}
+    yield from (
+        Resolve(thread) for thread in threads if thread.id in gone and not thread.resolved and not thread.disputed
     )
-    if not own:
-        return Leave() if wanted.idle else Create(wanted.body)
-    body = with_previous(wanted.body, own[0].body) if wanted.failure else wanted.body
-    return Leave() if same(body, own[0].body) else Update(own[0].id, body)
+
+
+def match(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | None:
+    """The thread a finding has already: by its identity, else by its place and words; the nearest of several."""
+    same = [thread for thread in threads if _is(finding, thread) or _says(finding, thread)]
+    line = finding.line or 0
+    return min(same, key=lambda thread: (thread.resolved, abs((thread.line or line) - line)), default=None)
+
+
+def duplicates(standing: Standing) -> Iterator[Thread]:
+    """Open threads that say what an older one says on the very same place, and that nobody replied to."""
+    seen = set[tuple[object, ...]]()
+    for thread in sorted(standing.threads, key=lambda thread: (not thread.replies, thread.note)):
+        key = (thread.mark.fingerprint, thread.mark.anchor, thread.path, thread.line, thread.head)
+        if thread.resolved:
+            continue
+        if key in seen and not thread.replies:
+            yield thread
+        seen.add(key)
+
+
+def write(notes: Sequence[Note], body: str, *, failure: bool = False, idle: bool = False) -> Write | None:
+    """What makes `body` the one summary note; None when it is that already. A failure keeps the review that stands; an
+    idle review is not worth a first note."""
+    if not notes:
+        return None if idle else Write(body)
+    body = with_previous(body, notes[0].body) if failure else body
+    return None if same(body, notes[0].body) else Write(body, notes[0].id)
 
 
 def same(sent: str, stored: str) -> bool:
     """Whether a stored body is the one that was sent: GitLab drops carriage returns, and what is blank at the end."""
     return sent.replace("\r", "").rstrip() == stored.rstrip()
+
+
+def _is(finding: PlacedFinding, thread: Thread) -> bool:
+    """The same identity, or what is left of it under the file's new name; not on a line of the same text elsewhere."""
+    mark = thread.mark
+    moved = (mark.anchor, mark.category, mark.lines) == (finding.anchor, finding.category, finding.anchored)
+    if mark.fingerprint != finding.fingerprint and not (moved and mark.lines and thread.path == finding.path):
+        return False
+    return thread.line not in finding.twins
+
+
+def _says(finding: PlacedFinding, thread: Thread) -> bool:
+    """The same remark on the same line, as another kind of mistake."""
+    if thread.resolved or thread.path != finding.path or thread.mark.side is not finding.side:
+        return False
+    if thread.line is None or finding.line is None or thread.line in finding.twins:
+        return False
+    inside = finding.line <= thread.line <= (finding.end_line or finding.line)
+    return inside and alike(thread.body, finding.description)

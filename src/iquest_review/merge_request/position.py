@@ -41,15 +41,19 @@ class Position:
     new_line: int | None
     line_range: tuple[RangeEnd, RangeEnd] | None = None
 
+    @property
+    def has_line(self) -> bool:
+        """Whether it is a line, not the whole file."""
+        return self.old_line is not None or self.new_line is not None
+
     def payload(self, refs: DiffRefs) -> dict[str, Any]:
         """The `position` that POST discussions and POST draft_notes take. Files as a whole need GitLab 16.4."""
-        whole_file = self.old_line is None and self.new_line is None
         lines = {"old_line": self.old_line, "new_line": self.new_line}
         payload: dict[str, Any] = {
             "base_sha": refs.base_sha,
             "start_sha": refs.start_sha,
             "head_sha": refs.head_sha,
-            "position_type": "file" if whole_file else "text",
+            "position_type": "text" if self.has_line else "file",
             "old_path": self.old_path,
             "new_path": self.new_path,
             **{name: number for name, number in lines.items() if number is not None},

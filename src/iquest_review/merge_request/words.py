@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 
+from iquest_review.merge_request import position
+from iquest_review.merge_request.outcome import OVER_LIMIT, REFUSED
 from iquest_review.model import verify
 from iquest_review.model.finding import Category, Severity
 from iquest_review.prompt.screen import Reason
+
+PROBLEMS = (
+    *(verify.NO_PATH, verify.NO_FILE, verify.NO_LINE, verify.NO_QUOTE, verify.NO_ANCHOR),
+    *(position.LONG_PATH, position.UNREADABLE_PATH, position.NO_PLACE, OVER_LIMIT, REFUSED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,13 @@ class Words:
     old_line: str
     lines: str
     fix: str
+    threads: str
+    since: str
+    seen: str
+    gone: str
+    fixed: str
+    waived: str
+    merged: str
     suggestions: str
     omitted_files: str
     omitted_lines: str
@@ -81,6 +95,13 @@ ENGLISH = Words(
     old_line="removed line {line}",
     lines="lines {line} to {end_line}",
     fix="Suggested instead:",
+    threads="In threads on the change",
+    since="Since earlier reviews:",
+    seen="{count} changed line reviewed before|{count} changed lines reviewed before",
+    gone="{count} finding resolved, its lines are gone|{count} findings resolved, their lines are gone",
+    fixed="{count} finding resolved as fixed|{count} findings resolved as fixed",
+    waived="{count} finding not raised, it was waived|{count} findings not raised, they were waived",
+    merged="{count} near-duplicate merged|{count} near-duplicates merged",
     suggestions="Suggestions",
     omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
     omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",
@@ -100,7 +121,7 @@ ENGLISH = Words(
     severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
-    problems={},
+    problems={problem: problem for problem in PROBLEMS},
     phrases={},
     comma=", ",
 )
@@ -123,6 +144,13 @@ CHINESE = Words(
     old_line="已删除的第 {line} 行",
     lines="第 {line} 至 {end_line} 行",
     fix="建议改为：",
+    threads="变更上的讨论",
+    since="与之前的评审相比：",
+    seen="{count} 行变更此前已评审",
+    gone="{count} 个问题已解决，所在的行已不存在",
+    fixed="{count} 个问题已修复并解决",
+    waived="{count} 个问题已被豁免，不再提出",
+    merged="合并了 {count} 个近似重复的问题",
     suggestions="建议",
     omitted_files="未评审：{all} 个文件中的 {files} 个",
     omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",
@@ -157,6 +185,7 @@ CHINESE = Words(
         Reason.SUBMODULE: "子模块",
         Reason.LINES: "超出行数预算",
         Reason.TOKENS: "超出 token 预算",
+        Reason.SEEN: "之前推送时已评审",
     },
     problems={
         verify.NO_PATH: "没有指明文件",
@@ -164,6 +193,11 @@ CHINESE = Words(
         verify.NO_LINE: "所指的行不在 diff 中",
         verify.NO_QUOTE: "所引用的代码不在 diff 中",
         verify.NO_ANCHOR: "没有指明行号",
+        position.LONG_PATH: "文件名对 GitLab 来说太长",
+        position.UNREADABLE_PATH: "文件名不是 UTF-8",
+        position.NO_PLACE: "在变更中没有位置",
+        OVER_LIMIT: "还有更严重的问题，放在行上的不超过 IQUEST_MAX_FINDINGS 个",
+        REFUSED: "GitLab 不接受在那里开讨论",
     },
     phrases={
         "the answer breaks off": "回答没有写完",

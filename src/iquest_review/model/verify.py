@@ -25,6 +25,7 @@ NO_ANCHOR = "it names no line"
 
 LEAST_PART = 6  # characters from which a part of a line is enough to know it by
 ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
+SAME = 0.95  # of a line's text is right: it is the line
 
 
 T = TypeVar("T")
@@ -207,7 +208,7 @@ def _quoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff])
         wanted = [text for row in quote if (text := reading(row))]
         sides = [(file, side) for file in files for side in _sides(file, plain)]
         for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
-            if place := _run(wanted[skipped:], number, sides):
+            if place := _run(wanted[skipped:], number, sides, quote[skipped]):
                 return place
     return _part(_bare(quote[0]), number, files)
 
@@ -227,20 +228,25 @@ def _outside(
     sides = {plain: _sides_made(file, plain)[1] for plain in (_bare, _unescaped)}
     for reading, plain in _READINGS:
         wanted = [row for quoted in quote if (row := reading(quoted))]
-        place = _run(wanted, number, [(file, sides[plain])]) if wanted else None
+        place = _run(wanted, number, [(file, sides[plain])], quote[0]) if wanted else None
         if place and (len(wanted) == 1 or place[2] is not None):
             return place
     parts = [line for row, line in sides[_bare].rows if whole in row]
     return (file, parts[0], None) if len(parts) == 1 else None
 
 
-def _run(wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]]) -> _Place | None:
-    """The best place whose first line has the text wanted first: most rows matched, then the likeliest by number."""
-    best: tuple[tuple[int, bool, bool, int], _Place] | None = None
+def _run(
+    wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]], written: str
+) -> _Place | None:
+    """The best place whose first line has the text wanted first: most rows matched, then the same indentation as
+    `written`, where it kept one, then the likeliest by number."""
+    best: tuple[tuple[int, bool, bool, bool, int], _Place] | None = None
+    indented = written.rstrip() if written[:1].isspace() else None
     for file, side in sides:
         for index in side.places.get(wanted[0], ()):
             line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
-            rank = (-len(matched), *_distance(line, number))
+            moved = indented is not None and shown_text(line).rstrip() != indented
+            rank = (-len(matched), line.number != number and moved, *_distance(line, number))
             if best is None or rank < best[0]:
                 last = matched[-1]
                 whole = len(matched) == len(wanted) and last.side is line.side and last.number > line.number
@@ -263,18 +269,25 @@ def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: in
 
 
 def _part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """The line that the quote is a part of, or that is the beginning of the quote: the only one, or the nearest."""
+    """The line that the quote is a part of, or that it begins with: the only one, or the nearest."""
     if len(wanted) < LEAST_PART:
         return None
     places = [
-        (file, line, None)
+        (file, rows[at][1], None)
         for file in files
-        for text, line in _sides(file, _bare)[0].rows
-        if wanted in text or (len(text) >= LEAST_PART and wanted.startswith(text))
+        for rows in [_sides(file, _bare)[0].rows]
+        for at, (text, _) in enumerate(rows)
+        if wanted in text or (wanted.startswith(text) and len(text) >= 2 * LEAST_PART and _goes_on(wanted, rows, at))
     ]
     if not places or (number is None and len(places) > 1):
         return None
     return min(places, key=lambda place: _distance(place[1], number))
+
+
+def _goes_on(wanted: str, rows: Sequence[tuple[str, Line]], at: int) -> bool:
+    """Whether a quote that begins with a line is mostly that line, or goes on with the next one."""
+    rest = wanted[len(rows[at][0]) :]
+    return len(rest) <= len(rows[at][0]) or any(text and rest.startswith(text) for text, _ in rows[at + 1 : at + 4])
 
 
 def _distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
@@ -324,12 +337,19 @@ def _numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
 
 
 def _misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """The line with the cited number, when the quote is nearly its text."""
-    for file, line, _ in _at(number, files):
-        text = _bare(shown_text(line))[:1_000]
-        if SequenceMatcher(None, text, _bare(quote[0])[:1_000]).ratio() >= ALIKE:
-            return file, line, None
-    return None
+    """The line whose text the quote nearly is; less nearly, when it has the cited number."""
+    wanted = _bare(quote[0])[:1_000]
+    third, best = max(len(wanted) // 3, 1), list[tuple[float, tuple[bool, bool, int], _Place]]()
+    matcher = SequenceMatcher(None, b=wanted)
+    for file, (text, line) in ((known, row) for known in files for row in _sides(known, _bare)[0].rows):
+        cited = line.number == number
+        # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
+        if cited or text[:third] == wanted[:third] or text[-third:] == wanted[-third:]:
+            matcher.set_seq1(text[:1_000])
+            alike = matcher.real_quick_ratio() >= ALIKE and matcher.ratio()
+            if alike >= (ALIKE if cited else SAME):
+                best.append((-alike, _distance(line, number), (file, line, None)))
+    return min(best, key=lambda found: found[:2])[2] if best else None
 
 
 def _at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:

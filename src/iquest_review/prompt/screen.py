@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SUBMODULE = "submodule"
     LINES = "over the line budget"
     TOKENS = "over the token budget"
+    SEEN = "reviewed at an earlier push"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,101 @@
+"""Earlier findings, seen from a new push: which of them still stand, which are gone, which the model should be asked
+about."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from iquest_review.change.diff import Diff
+from iquest_review.merge_request import plan
+from iquest_review.merge_request.evidence import Here, Text, find
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.markdown import JOINER
+from iquest_review.merge_request.outcome import PlacedFinding, Settled, Why
+from iquest_review.merge_request.remark import mark
+from iquest_review.merge_request.standing import Standing, Thread
+from iquest_review.model.verify import NO_FILE, NO_PATH
+from iquest_review.prompt.remarks import Remark
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An earlier finding whose lines are there. It has a thread, or stands in the note."""
+
+    here: Here
+    thread: Thread | None = None
+    finding: PlacedFinding | None = None
+
+    @property
+    def remark(self) -> Remark:
+        """What the model is shown of it."""
+        said = self.finding.description if self.finding else _said(self.thread.body if self.thread else "")
+        return Remark(self.here.path, self.here.line, said)
+
+    def settled(self, why: Why) -> Settled:
+        """It no longer stands."""
+        return Settled(self.thread.id if self.thread else "", why)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What there was before this review, but for threads that are resolved."""
+
+    open: tuple[Open, ...] = ()
+    gone: tuple[Settled, ...] = ()
+
+
+def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Text) -> Earlier:
+    """The earlier findings in threads and in the note, by whether their lines are there."""
+    still, gone = list[Open](), list[Settled]()
+    for thread in standing.threads:
+        if not thread.resolved:
+            here = find(thread.mark, thread.path, thread.line, diff, text)
+            if here is None and not thread.disputed:
+                gone.append(Settled(thread.id, Why.GONE))
+            else:
+                still.append(Open(here or Here(thread.path, thread.line), thread))
+    for finding in told:
+        # What never was in the change cannot be gone from it.
+        nowhere = finding.placement_reason in (NO_FILE, NO_PATH)
+        here = Here("", None) if nowhere else find(mark(finding), finding.path, finding.line, diff, text)
+        if here is None:
+            gone.append(Settled("", Why.GONE))
+        else:
+            still.append(Open(here, None, _moved(finding, here)))
+    return Earlier(tuple(still), tuple(gone))
+
+
+def raised(
+    findings: Sequence[PlacedFinding], standing: Standing, known: Ledger | None, waived: Callable[[Thread], bool]
+) -> tuple[list[PlacedFinding], set[str]]:
+    """The findings that are to be raised, and the threads some of them have already. A finding is not raised again
+    that somebody waived, or whose thread a person resolved."""
+    ours = frozenset(known.resolved if known else ())
+    kept, taken, threads = list[PlacedFinding](), set[str](), list(standing.threads)
+    for finding in findings:
+        thread = plan.match(finding, threads)
+        if thread is not None:
+            threads.remove(thread)
+            taken.add(thread.id)
+            if (thread.resolved and thread.id not in ours) or waived(thread):
+                continue
+        kept.append(finding)
+    return kept, taken
+
+
+def askable(earlier: Sequence[Open], paths: Collection[str]) -> Iterator[Open]:
+    """Those the model is to be asked about: their file is shown with something new in it, and nobody disagreed."""
+    return (one for one in earlier if one.here.path in paths and not (one.thread and one.thread.disputed))
+
+
+def _moved(finding: PlacedFinding, here: Here) -> PlacedFinding:
+    """A finding of the note at the lines where it is now."""
+    if finding.line is None or here.line is None:
+        return finding
+    end = finding.end_line and finding.end_line - finding.line + here.line
+    return replace(finding, path=here.path, line=here.line, end_line=end)
+
+
+def _said(body: str) -> str:
+    """A thread's text, without the marker, the heading and what was offered instead."""
+    parts = body.replace(JOINER, "").split("\n\n")
+    return "\n\n".join(part for part in parts[2:] if not part.lstrip().startswith("```"))

@@ -1,0 +1,65 @@
+"""Where the lines of an earlier finding are now. That a run does not repeat a finding proves nothing; that its lines
+are gone does."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from iquest_review.change.diff import Diff, FileDiff, Kind, Line, Side, Status
+from iquest_review.change.unfold import unfolded
+from iquest_review.merge_request.fingerprint import Mark, digest, normal
+from iquest_review.prompt.rows import shown_text
+
+Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """Where they are; `line` is the first of them."""
+
+    path: str
+    line: int | None
+
+
+def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Here | None:
+    """The marked lines: in their file, nearest to where they were last seen; where that is gone, in one that came new
+    or under a new name. None: they are gone.
+
+    What cannot be known, since the rest of the file is not to be had, counts as still there.
+    """
+    file = diff.find(path)
+    if not mark.lines:
+        return Here(file.path, None) if file else None
+    if file is None:
+        others = (other for other in diff.files if other.status in (Status.ADDED, Status.RENAMED))
+        return next((Here(other.path, number) for other in others for number in _found(mark, other)), None)
+    if numbers := list(_found(mark, file)):
+        return Here(file.path, _nearest(numbers, line))
+    if mark.side is Side.OLD or file.status is Status.DELETED:
+        return None
+    whole = text(file.path)
+    if whole is None:
+        return Here(file.path, line)
+    numbers = list(_found(mark, unfolded(file, whole)))
+    return Here(file.path, _nearest(numbers, line)) if numbers else None
+
+
+def places(anchor: str, count: int, side: Side, file: FileDiff) -> Iterator[int]:
+    """The first line of each place in the file where so many lines have the text of this digest."""
+    lines = [(line.number, shown_text(line)) for line in file.lines() if _on_side(line, side)]
+    for index in range(len(lines) - count + 1):
+        window = lines[index : index + count]
+        in_a_row = window[-1][0] - window[0][0] == count - 1
+        if in_a_row and digest(normal([text for _, text in window])) == anchor:
+            yield window[0][0]
+
+
+def _found(mark: Mark, file: FileDiff) -> Iterator[int]:
+    return places(mark.anchor, mark.lines, mark.side, file)
+
+
+def _on_side(line: Line, side: Side) -> bool:
+    return line.kind is Kind.REMOVED if side is Side.OLD else line.kind is not Kind.REMOVED
+
+
+def _nearest(numbers: list[int], line: int | None) -> int:
+    return min(numbers, key=lambda number: abs(number - line)) if line else numbers[0]

@@ -1,0 +1,132 @@
+"""What the note remembers from one run to the next, in a comment on its second line that nobody sees.
+
+The commit up to which everything was reviewed, the settings that was done with, the identity of every hunk a model has
+seen, and what the note says: so that the next run reviews what is new, and its note can still say the rest.
+"""
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request.outcome import PlacedFinding, Placement
+from iquest_review.model.finding import Category, Severity
+
+MOST_HUNKS = 5_000  # about 60 KB; a larger merge request is reviewed anew with each push
+LARGEST = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
+MOST_PACKED = 400_000  # characters; GitLab takes a million in a note
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """`head` is the commit the note speaks of; `reviewed` the last one up to which every line was reviewed."""
+
+    head: str
+    reviewed: str
+    settings: str  # digest
+    hunks: tuple[str, ...] = ()
+    model: str | None = None
+    summary: str = ""
+    suggestions: tuple[str, ...] = ()
+    findings: tuple[PlacedFinding, ...] = ()  # those that stand in the note
+    titles: tuple[tuple[str, str], ...] = ()  # of those in threads, by fingerprint
+    resolved: tuple[str, ...] = ()  # discussions the bot has resolved itself
+
+
+_MARKER = re.compile(
+    r"^<!-- iquest-review:reviewed (?P<reviewed>[0-9a-f]{0,64}) head=(?P<head>[0-9a-f]{0,64})"
+    r" settings=(?P<settings>[0-9a-f]*) data=(?P<data>[A-Za-z0-9+/=]*) -->$",
+    re.MULTILINE,
+)
+
+
+def marker(ledger: Ledger) -> str:
+    """The hidden line. Without the hunks where they are too many, and never longer than a note has room for."""
+    hunks = ledger.hunks if len(ledger.hunks) <= MOST_HUNKS else ()
+    for findings in (ledger.findings, ()):
+        value = {
+            "hunks": "".join(hunks),
+            "model": ledger.model,
+            "summary": ledger.summary,
+            "suggestions": ledger.suggestions,
+            "findings": [_kept(finding) for finding in findings],
+            "titles": ledger.titles,
+            "resolved": ledger.resolved,
+        }
+        data = base64.b64encode(zlib.compress(json.dumps(value).encode(), 9)).decode("ascii")
+        if len(data) <= MOST_PACKED:
+            break
+    return (
+        f"<!-- iquest-review:reviewed {ledger.reviewed} head={ledger.head} settings={ledger.settings} data={data} -->"
+    )
+
+
+def read(body: str) -> Ledger | None:
+    """What a note remembers; None where it remembers nothing that can be believed."""
+    found = _MARKER.search(body.replace("\r", ""))
+    if not found:
+        return None
+    try:
+        unpacked = zlib.decompressobj().decompress(base64.b64decode(found["data"], validate=True), LARGEST)
+        value = _validator().validate_python(json.loads(unpacked))
+    except (ValueError, zlib.error, ValidationError, RecursionError):
+        return None
+    hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
+    value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
+    return Ledger(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+
+
+_FIELDS = ("path", "line", "end_line", "side", "severity", "category", "title", "description", "quote", "fix")
+_OURS = ("fingerprint", "anchor", "anchored", "placement_reason")
+
+
+def _kept(finding: PlacedFinding) -> dict[str, Any]:
+    return {name: getattr(finding, name) for name in (*_FIELDS, *_OURS)}
+
+
+@cache
+def _validator() -> SchemaValidator:
+    text, number = core_schema.str_schema(), core_schema.int_schema(ge=0)
+    maybe = core_schema.nullable_schema
+    finding = {
+        "path": text,
+        "line": maybe(number),
+        "end_line": maybe(number),
+        "side": core_schema.enum_schema(Side, list(Side)),
+        "severity": core_schema.enum_schema(Severity, list(Severity)),
+        "category": core_schema.enum_schema(Category, list(Category)),
+        "title": text,
+        "description": text,
+        "quote": text,
+        "fix": maybe(text),
+        "fingerprint": core_schema.str_schema(pattern="^[0-9a-f]{16}$"),
+        "anchor": text,
+        "anchored": number,
+        "placement_reason": maybe(text),
+    }
+    value = {
+        "hunks": text,
+        "model": maybe(text),
+        "summary": text,
+        "suggestions": _texts(text),
+        "findings": core_schema.list_schema(_object(finding)),
+        "titles": _texts(core_schema.tuple_schema([text, text])),
+        "resolved": _texts(text),
+    }
+    return SchemaValidator(_object(value))
+
+
+def _texts(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
+    return core_schema.tuple_schema([schema], variadic_item_index=0)
+
+
+def _object(fields: Mapping[str, core_schema.CoreSchema]) -> core_schema.CoreSchema:
+    entries = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
+    return core_schema.typed_dict_schema(entries)

@@ -1,0 +1,52 @@
+"""Where each verified finding goes: on its line as long as there is room, else into the note, with the reason."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from iquest_review.change.diff import Line
+from iquest_review.merge_request import suggestion
+from iquest_review.merge_request.evidence import places
+from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
+from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.merge_request.position import Position, locate
+from iquest_review.model.finding import Finding
+from iquest_review.model.verify import Verified
+from iquest_review.prompt.rows import shown_text
+
+
+def placed(verified: Verified) -> PlacedFinding:
+    """The finding with its identity, its position and, where its fix fits, the replacement of its lines."""
+    finding, lines = verified.finding, verified.lines
+    position, text = locate(verified), normal([shown_text(line) for line in lines])
+    fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
+    inline = isinstance(position, Position)
+    return PlacedFinding(
+        **fields,
+        fingerprint=fingerprint(finding, text),
+        placement=Placement.INLINE if inline else Placement.SUMMARY,
+        placement_reason=None if isinstance(position, Position) else position.reason,
+        anchor=digest(text),
+        anchored=len(lines),
+        twins=_twins(verified, lines, digest(text)),
+        position=position if isinstance(position, Position) else None,
+        replacement=suggestion.replacement(verified),
+    )
+
+
+def limited(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
+    """The findings, of which only the worst so many go on lines."""
+    inline = [finding for finding in findings if finding.placement is Placement.INLINE]
+    over = sorted(inline, key=lambda finding: finding.severity.rank)[most:]
+    return [
+        replace(finding, placement=Placement.SUMMARY, placement_reason=OVER_LIMIT) if finding in over else finding
+        for finding in findings
+    ]
+
+
+def _twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
+    """The last lines of the other places in the file that have the same text."""
+    if verified.file is None or not lines:
+        return ()
+    first, more = lines[0], len(lines) - 1
+    starts = places(anchor, len(lines), first.side, verified.file)
+    return tuple(number + more for number in starts if number != first.number)

@@ -1,0 +1,103 @@
+"""What stands on the merge request already and is the bot's own: its threads, its note, what people said to them."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from iquest_review.merge_request import answers, fingerprint
+from iquest_review.merge_request.fingerprint import Mark
+from iquest_review.merge_request.note import MARKER
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A summary note of the bot's own user."""
+
+    id: int
+    discussion: str
+    body: str
+    replies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a person wrote below a finding. The bot itself never replies."""
+
+    author: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A finding of ours on the merge request. `path`, `line` and `head` are GitLab's: it carries a position along as
+    long as the line is there, and leaves it at an older head when it is gone."""
+
+    id: str  # of the discussion: 40 hexadecimal digits
+    note: int
+    mark: Mark
+    body: str
+    path: str
+    line: int | None
+    head: str
+    resolved: bool
+    replies: tuple[Reply, ...] = ()
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a person said anything that is no plain agreement."""
+        return any(not _AGREES.match(reply.body) or _BUT.search(reply.body) for reply in self.replies)
+
+    @property
+    def waivers(self) -> Iterator[int]:
+        """Users who said `ignore: reason`; whether they may is GitLab's to tell."""
+        return (reply.author for reply in self.replies if _IGNORE.match(reply.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All of it, oldest first. `own` is the number of the bot's user."""
+
+    own: int = 0
+    threads: tuple[Thread, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+_IGNORE = re.compile(r"\s*(?:@\S+\s+)?(?:ignore|忽略)\s*[:：]\s*\S", re.IGNORECASE)
+_AGREES = re.compile(
+    r"\s*(?:done|fixed|thanks|thank you|thx|good (?:catch|point|find)|agreed?\b|ok\b|okay|yes\b|right\b|applied"
+    r"|addressed|resolved|will (?:do|fix)|:?\+1|:?thumbsup|👍|✅|已|好的|谢谢|感谢|同意|收到|改了|修复)",
+    re.IGNORECASE,
+)
+_BUT = re.compile(
+    r"\b(?:not|no|never|but|however|wrong|false|disagree|why)\b|n['’]t\b|\?|不|没|未|但|错|？", re.IGNORECASE
+)
+
+
+def standing(discussions: Iterable[answers.Discussion], own: int) -> Standing:
+    """What of these discussions is the bot's own: a marker counts only in a note of its user."""
+    threads, notes = list[Thread](), list[Note]()
+    for discussion in discussions:
+        said = [note for note in discussion.notes if not note.system]
+        if not said or said[0].author.id != own:
+            continue
+        first, *rest = said
+        if first.body.startswith(MARKER):
+            notes.append(Note(first.id, discussion.id, first.body, len(rest)))
+        elif mark := fingerprint.read(first.body):
+            threads.append(_thread(discussion.id, first, mark, rest))
+    return Standing(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
+
+
+def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note]) -> Thread:
+    place = first.position or answers.Place(None, None, None, None, None)
+    return Thread(
+        id=number,
+        note=first.id,
+        mark=mark,
+        body=first.body,
+        path=place.new_path or place.old_path or "",
+        line=place.new_line if place.new_line is not None else place.old_line,
+        head=place.head_sha or "",
+        resolved=all(note.resolved for note in (first, *rest)),
+        replies=tuple(Reply(note.author.id, note.body) for note in rest if note.body.strip()),
+    )

@@ -1,0 +1,213 @@
+"""What a finding's fix can replace at one click.
+
+GitLab replaces whole lines of the new file by the text of the block, unread
+(lib/gitlab/diff/suggestions_parser.rb, lib/gitlab/suggestions/file_suggestion.rb). So a fix is offered only where the
+model saw those lines exactly as they are, quoted all of them, and wrote code that can stand in their place. Any other
+fix is shown as code, for a person to read.
+"""
+
+import re
+from collections.abc import Sequence
+
+from iquest_review.change.characters import visible
+from iquest_review.change.diff import FileDiff, Side
+from iquest_review.merge_request import markdown
+from iquest_review.merge_request.position import contiguous
+from iquest_review.model.verify import Verified
+from iquest_review.prompt.rows import NO_NEWLINE, shown_text
+
+MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
+NOT_APPLICABLE = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
+
+
+def replacement(verified: Verified) -> str | None:
+    """The text for exactly the finding's lines, rows parted by LF; None when its fix may only be shown as code."""
+    finding, file = verified.finding, verified.file
+    if verified.problem or file is None or finding.fix is None or not _replaceable(verified, file):
+        return None
+    old = [shown_text(line) for line in verified.lines]
+    quoted = [row for row in finding.quote.split("\n") if row.strip()]
+    replaced = [row for row in old if row.strip()]
+    if not quoted or [_bare(row) for row in quoted] != [_bare(row) for row in replaced]:
+        return None
+    if finding.quote.startswith("\n") or finding.quote.endswith("\n\n"):
+        return None  # it covers empty lines that the finding does not stand on
+    if finding.fix.endswith("\n") != finding.quote.endswith("\n"):
+        return None  # nobody knows whether the last LF ends the last row or stands for an empty one
+    rows = finding.fix.removesuffix("\n").split("\n")
+    if not _is_code(rows, old):
+        return None
+    indented = _indented(rows, quoted, replaced)
+    if indented is None or indented == old or not _alike_indented(indented, old, file):
+        return None
+    text = "\n".join(indented)
+    return text if markdown.suggestion(text, len(old) - 1) else None
+
+
+def _replaceable(verified: Verified, file: FileDiff) -> bool:
+    """Whether the lines stand in the new file and are, byte for byte, what the model was shown."""
+    lines = verified.lines
+    if file.is_symlink or file.is_submodule or file.path.endswith(NOT_APPLICABLE):
+        return False
+    if not 0 < len(lines) <= MOST_LINES or lines[0].side is not Side.NEW or not contiguous(lines):
+        return False
+    shown = [shown_text(line) for line in lines]
+    return bool(shown[0].strip() and shown[-1].strip()) and all(
+        line.raw == text.encode() for line, text in zip(lines, shown, strict=True)
+    )
+
+
+# -- whether the fix is code
+
+_LABEL = re.compile(r"\s*[-+ ]?\d+\|")
+_HEADER = re.compile(r"@@ |=== file: |\s*(?:```|~~~)")
+_COMMENT = r"(?:\#+|//+|/\*+|\{/\*|--|;+|<!--|%+|\*|\"|'|rem\b)\s*[\[({<]?\s*"
+_DOTS = r"(?:\.{3,}|…+)"
+_PLACEHOLDER = re.compile(
+    rf"""\s*(?:
+        [\[({{]?{_DOTS}[\])}}]?(?:\s|$)                             # ...   [...]   ... rest of the code ...
+      | {_COMMENT}{_DOTS}                                           # // ... existing code ...
+      | {_COMMENT}(?:the\ |your\ |all\ )?(?:rest|remain\w+|existing|other|previous|original|same\ as|keep)\b
+        .*\b(?:code|same|function|method|class|implementation|logic|body|here|before|above|lines?|file|imports)\b
+      | {_COMMENT}(?:unchanged|omitted|no\ changes?)\b              # # (unchanged)
+      | {_COMMENT}.*\b(?:unchanged|the\ same|goes\ here|code\ here|as\ before)\W*$
+      | {_COMMENT}.*(?:其余|省略|剩余|保持不变|现有代码|原有代码)
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_NOT_CODE = re.compile(rf"{re.escape(NO_NEWLINE)}| \[cut: [\d,]+ bytes\]$")  # words of ours in a prompt
+LONGEST_ROW = 2_500  # characters: more than the model is ever shown of one
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
+_STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`")
+
+
+def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
+    """Whether these rows can be what the lines are to become: all of it, and nothing but it."""
+    if not any(row.strip() for row in rows):
+        return False  # to delete lines is no suggestion: answers write "" for "there is none"
+    before = "\n".join(old)
+    known = {_bare(row) for row in old}
+    new = [row for row in rows if _bare(row) not in known]
+    odd = (_LABEL.match, _HEADER.match, _PLACEHOLDER.match, _NOT_CODE.search)
+    return (
+        not any(test(row[:LONGEST_ROW]) for row in new for test in odd)
+        and ("(...)" in before or "(...)" not in "".join(new).replace("catch (...)", ""))
+        and not _is_patch(rows, old)
+        and not _is_escaped("\n".join(rows), before)
+        and not any(row in new and _is_prose(row, before) for row in (rows[0], rows[-1]))
+    )
+
+
+def _is_patch(rows: Sequence[str], old: Sequence[str]) -> bool:
+    """Whether the rows have the markers of a diff, which the lines themselves do not begin with."""
+    full, marked = [row for row in rows if row.strip()], {row.lstrip()[:1] for row in old}
+    if any(row[0] in "+-" and row[1:].strip() and row[1:] in old for row in full):
+        return True  # a line of the file behind a marker
+    markers = {row[0] for row in full}
+    return markers <= {"+", "-"} and marked.isdisjoint(markers)
+
+
+def _is_escaped(fix: str, before: str) -> bool:
+    """Whether the text holds escapes that stand for characters: those that were made visible on the way, or those of
+    a JSON that was escaped twice."""
+    for match in _ESCAPE.finditer(fix):
+        code = int(match[1] or match[2] or match[3], 16)
+        if match[0] not in before and (code > 0x10FFFF or visible(chr(code)) != chr(code)):
+            return True
+    for mark in "\"'":
+        escaped = "\\" + mark
+        if escaped in fix and escaped not in before and mark not in fix.replace(escaped, ""):
+            return True
+    return re.search(r"\\[nt]", _STRING.sub("", fix)) is not None and re.search(r"\\[nt]", before) is None
+
+
+_SPAN = re.compile(r"`[^`]+`")
+_ADVICE = re.compile(
+    r"(?:use|replace|add|remove|consider|change|rename|ensure|make|move|avoid|check|wrap|call|handle|should|you|please|"
+    r"the|this|instead|here|it|we|fix|validate|try|prefer|note|either|do not|don't)\s+[\w`'\"]",
+    re.IGNORECASE,
+)
+_CJK = re.compile(r"\s*[\u3400-\u9fff\uf900-\ufaff]")
+
+
+def _is_prose(row: str, before: str) -> bool:
+    """Whether the row reads like a sentence to a person, and not like one that stood there `before`."""
+    text = _SPAN.sub("code", row.strip())
+    words = text.split()
+    if _CJK.match(row):
+        return _CJK.search(before) is None
+    if len(words) < 3 or not text[0].isalpha() or text[-1] in "{;,(=[\\":
+        return False
+    if 2 * sum(word in before for word in words) >= len(words):
+        return False  # a comment put better
+    plain = sum(re.fullmatch(r"[A-Za-z'’-]+[,.:!?]?", word) is not None for word in words)
+    sentence = text[0].isupper() and not words[0].isupper() and plain >= 0.8 * len(words)
+    advice = _ADVICE.match(text) and (text[0].isupper() or len(words) > 3) and plain >= 0.6 * len(words)
+    return bool(sentence or advice)
+
+
+# -- indentation
+
+
+def _indented(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -> list[str] | None:
+    """The fix with the indentation that the quote lost, if it lost one: as a block, or of its first row. None when it
+    cannot be told which of the two, or how much, and when the fix alone lost it."""
+    lost = [_lost(quote, line) for quote, line in zip(quoted, replaced, strict=True)]
+    first, full = lost[0], [row for row in rows if row.strip()]
+    if first is None or any(indent is None for indent in lost):
+        return None
+    kept = min(map(_depth, full)) >= min(map(_depth, replaced))
+    if not any(lost) or _depth(full[0]) == _depth(replaced[0]) != _depth(quoted[0]):
+        return rows if kept else None
+    if _depth(full[0]) != _depth(quoted[0]):
+        return None
+    match _lost_as_block(full, first, lost[1:]):
+        case True:
+            return [first + row if row.strip() else row for row in rows]
+        case False:
+            at = rows.index(full[0])
+            return [*rows[:at], first + full[0], *rows[at + 1 :]]
+    return None
+
+
+def _lost(quote: str, line: str) -> str | None:
+    """The indentation that the line has before that of its quote; None when that is no part of it."""
+    ours, theirs = _indentation(line), _indentation(quote)
+    return ours[: len(ours) - len(theirs)] if ours.endswith(theirs) else None
+
+
+def _lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]) -> bool | None:
+    """Whether all of the fix lost the indentation of the quote's first row (True) or its own first row alone (False).
+    A quote of one row does not say; the fix's second row may."""
+    if not first:
+        return None
+    if others:
+        return True if all(lost == first for lost in others) else None if any(others) else False
+    if len(full) == 1 or not all(row.startswith(first) for row in full[1:]):
+        return True
+    row = full[0].rstrip()
+    opens = row[-1] in ":{([=\\" or sum(map(row.count, "([{")) > sum(map(row.count, ")]}"))
+    return None if _depth(full[1]) > len(first) else opens
+
+
+def _alike_indented(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
+    """Whether the rows are indented by what the lines are indented by, or else their file: tabs, or blanks."""
+    kinds = {kind for row in old for kind in _indentation(row)}
+    kinds = kinds or {kind for line in file.lines() for kind in _indentation(shown_text(line)[:1])}
+    if len(kinds) != 1:
+        return True
+    strange, known = "\t" if " " in kinds else "  ", {_indentation(row) for row in old}  # " *" goes on with a comment
+    return not any(strange in _indentation(row) and _indentation(row) not in known for row in rows)
+
+
+def _indentation(row: str) -> str:
+    return row[: len(row) - len(row.lstrip(" \t"))]
+
+
+def _depth(row: str) -> int:
+    return len(_indentation(row))
+
+
+def _bare(row: str) -> str:
+    """Without white space, which models do not copy."""
+    return "".join(row.split())
