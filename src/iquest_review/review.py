@@ -5,106 +5,46 @@ it goes to.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
 
 from iquest_review.change.characters import counted
-from iquest_review.change.diff import Diff, FileDiff
-from iquest_review.change.identity import ids
-from iquest_review.change.intent import Intent
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, usage
-from iquest_review.merge_request import earlier, note, plan
+from iquest_review.later_push import Board, with_earlier
+from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.alike import merged
-from iquest_review.merge_request.earlier import Open
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Reviewed, Status, Why
+from iquest_review.merge_request.note import Surroundings
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
 from iquest_review.merge_request.placing import limited, placed
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.standing import Standing, Thread
-from iquest_review.model.endpoint import Reply
 from iquest_review.model.finding import Severity
-from iquest_review.model.fixed import ask_fixed
 from iquest_review.model.reply import Review
-from iquest_review.model.verify import no_text, verify
+from iquest_review.model.verify import verify
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting
 from iquest_review.prompt.budget import Coverage, Excerpt
-from iquest_review.prompt.fitting import Material, Prompt
-from iquest_review.prompt.render import Templates
-from iquest_review.prompt.screen import Omission, screen
-from iquest_review.prompt.seen import known_after, shown_ids, unseen
+from iquest_review.prompt.fitting import Prompt
+from iquest_review.prompt.seen import shown_ids
+from iquest_review.task import Change, Options, Task
+
+__all__ = [
+    "Board",
+    "Change",
+    "Keep",
+    "Model",
+    "Options",
+    "Publish",
+    "Terms",
+    "deliver",
+    "exit_code",
+    "preview",
+    "review",
+]
 
 UNCHANGED = "nothing has changed since the last review"
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is reviewed, where it was taken from, and what stands on its merge request already."""
-
-    diff: Diff
-    intent: Intent
-    origin: str  # in words, for the log
-    merge_request: MergeRequest | None = None
-    refs: DiffRefs | None = None
-    standing: Standing = field(default_factory=Standing)
-    known: Ledger | None = None  # what the note remembers
-    text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to review."""
-
-    templates: Templates
-    terms: Terms
-    max_findings: int  # on lines
-    nonce: str
-    surroundings: note.Surroundings
-    settings: str = ""  # digest of those that another answer could come from
-    full: bool = False  # whether what was reviewed before is reviewed again
-    fail_on: Severity | None = None
-
-
-class Board(Protocol):
-    """The merge request, as far as a review asks it anything."""
-
-    def waived(self, thread: Thread) -> bool: ...
-
-
 Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
 Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no note where a newer run has spoken
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A change, and what of it is to be asked about now."""
-
-    change: Change
-    options: Options
-    known: Ledger | None  # what earlier reviews may be believed for
-    files: tuple[FileDiff, ...]  # worth a model's attention
-    fresh: tuple[FileDiff, ...]  # of these what no model has seen
-    omissions: tuple[Omission, ...]  # what is not fresh
-
-    @classmethod
-    def of(cls, change: Change, options: Options) -> "_Task":
-        files, screened = screen(change.diff)
-        known = change.known if change.known and change.known.settings == options.settings else None
-        known = None if options.full else known
-        fresh, seen = unseen(files, known.hunks if known else ())
-        return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
-
-    def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
-        """What counts as reviewed once the hunks with these identities are."""
-        hunks = known_after(self.files, self.known.hunks if self.known else (), shown)
-        whole = len(hunks) == sum(1 for file in self.files for _ in ids(file))
-        return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
-
-    def material(self) -> Material:
-        options = self.options
-        return Material(self.fresh, self.omissions, self.change.intent, options.templates, options.nonce)
 
 
 def review(
@@ -124,14 +64,14 @@ def review(
     started = time.monotonic()
     files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
     say.say(f"{files}, {lines} from {change.origin}")
-    task = _Task.of(change, options)
+    task = Task.of(change, options)
     if task.fresh:
         inquiry = inquire(task.material(), model, options.terms, say)
         outcome = _answered(task, inquiry, say)
     else:
         inquiry, outcome = Inquiry(), _unasked(task, say)
     if outcome.status in (Status.REVIEWED, Status.PARTIAL):
-        outcome = _with_earlier(outcome, task, inquiry, model, board, say)
+        outcome = with_earlier(outcome, task, inquiry, model, board, say)
     outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
     if _nothing_new(outcome, change):
         body = change.standing.notes[0].body
@@ -140,7 +80,7 @@ def review(
     return deliver(outcome, options.surroundings, keep, publish)
 
 
-def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
+def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
     """Keeps an outcome with its note, publishes it, and keeps what came of that; returns it with its note.
 
     A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
@@ -164,7 +104,7 @@ def deliver(outcome: Outcome, around: note.Surroundings, keep: Keep, publish: Pu
 
 def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
-    task = _Task.of(change, options)
+    task = Task.of(change, options)
     if not task.fresh:
         return None, Excerpt((), task.omissions)
     prompt = fitting.fill(task.material(), limits(options.terms, None, 0), lambda _: None)
@@ -178,7 +118,7 @@ def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
     return int(fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities))
 
 
-def _outcome(task: _Task, status: Status = Status.REVIEWED, reason: str | None = None) -> Outcome:
+def _outcome(task: Task, status: Status = Status.REVIEWED, reason: str | None = None) -> Outcome:
     change, templates = task.change, task.options.templates
     return Outcome(
         status=status,
@@ -191,7 +131,7 @@ def _outcome(task: _Task, status: Status = Status.REVIEWED, reason: str | None =
     )
 
 
-def _unasked(task: _Task, say: Progress) -> Outcome:
+def _unasked(task: Task, say: Progress) -> Outcome:
     """Nothing is new, or nothing is there to be reviewed."""
     if not task.files or not task.known:
         return _outcome(task, reason=note.NOTHING)
@@ -201,7 +141,7 @@ def _unasked(task: _Task, say: Progress) -> Outcome:
     return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
 
 
-def _answered(task: _Task, inquiry: Inquiry, say: Progress) -> Outcome:
+def _answered(task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
     """What the model's answer comes to."""
     base = replace(_outcome(task), model=inquiry.model)
     if inquiry.prompt is None or inquiry.answer is None:
@@ -223,7 +163,7 @@ def _answered(task: _Task, inquiry: Inquiry, say: Progress) -> Outcome:
     return replace(base, status=Status.NOT_REVIEWED, reason=why)
 
 
-def _with_findings(base: Outcome, task: _Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
+def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
     change = task.change
     found = [placed(verify(finding, change.diff, change.text)) for finding in result.findings]
     findings = merged(found)
@@ -245,62 +185,6 @@ def _with_findings(base: Outcome, task: _Task, result: Review, excerpt: Excerpt,
     )
 
 
-def _with_earlier(
-    outcome: Outcome, task: _Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
-) -> Outcome:
-    """The outcome in the light of what stands already: what is not raised again, what stays, what is settled."""
-    change, options = task.change, task.options
-
-    def waived(thread: Thread) -> bool:
-        return board is not None and board.waived(thread)
-
-    findings, taken = earlier.raised(outcome.findings, change.standing, change.known, waived)
-    told = task.known.findings if task.known else ()
-    before = earlier.look(change.standing, told, change.diff, change.text)
-    again = {finding.fingerprint for finding in findings}
-    still = [
-        one
-        for one in before.open
-        if not (one.thread and one.thread.id in taken) and not (one.finding and one.finding.fingerprint in again)
-    ]
-    fixed, replies = _fixed(still, task, inquiry, model, say)
-    still = [one for one in still if one not in fixed]
-    severities = [one.thread.mark.severity for one in still if one.thread and not _spared(one.thread, options, waived)]
-    settled = (*before.gone, *(one.settled(Why.FIXED) for one in fixed))
-    if settled:
-        say.say(f"{counted(len(settled), 'earlier finding')} settled")
-    return replace(
-        outcome,
-        findings=tuple(findings),
-        waived=len(outcome.findings) - len(findings),
-        kept=tuple(one.finding for one in still if one.finding),
-        standing=tuple(severities),
-        settled=settled,
-        usage=usage([*(inquiry.answer.replies if inquiry.answer else ()), *replies]),
-    )
-
-
-def _spared(thread: Thread, options: Options, waived: Callable[[Thread], bool]) -> bool:
-    """Whether an open thread is waived; asked only where the exit code hangs on it."""
-    return bool(options.fail_on and thread.mark.severity.reaches(options.fail_on) and waived(thread))
-
-
-def _fixed(
-    still: Sequence[Open], task: _Task, inquiry: Inquiry, model: Model, say: Progress
-) -> tuple[list[Open], tuple[Reply, ...]]:
-    """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
-    candidates = list(earlier.askable(still, {file.path for file in task.fresh}))
-    requests = len(inquiry.answer.replies) if inquiry.answer else 0
-    if not candidates or inquiry.limits is None or requests >= task.options.terms.max_requests:
-        return [], ()
-    paths = {one.here.path for one in candidates}
-    files = [file for file in task.change.diff.files if file.path in paths]
-    with say.waiting(f"asking whether {counted(len(candidates), 'earlier finding')} may be fixed"):
-        remarks = [one.remark for one in candidates]
-        answer = ask_fixed(model, task.options.templates, remarks, files, inquiry.limits, task.options.nonce)
-    return [candidates[number] for number in sorted(answer.numbers)], answer.replies
-
-
 def _nothing_new(outcome: Outcome, change: Change) -> bool:
     """Whether all that would be posted is there."""
     known, standing, head = change.known, change.standing, change.refs.head_sha if change.refs else ""
@@ -315,7 +199,7 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
     )
 
 
-def _coverage(task: _Task, excerpt: Excerpt) -> tuple[Coverage, ...]:
+def _coverage(task: Task, excerpt: Excerpt) -> tuple[Coverage, ...]:
     """The ledger of what is shown; lines that were reviewed before count as the file's as well."""
     changed = {file.path: file.changed_lines for file in task.files}
     return tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.coverage())

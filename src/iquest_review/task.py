@@ -1,0 +1,78 @@
+"""What a review is about: a change, how it is to be reviewed, and what of it no model has seen."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from iquest_review.change.diff import Diff, FileDiff
+from iquest_review.change.identity import ids
+from iquest_review.change.intent import Intent
+from iquest_review.inquiry import Terms
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.note import Surroundings
+from iquest_review.merge_request.outcome import Reviewed
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.standing import Standing
+from iquest_review.model.finding import Severity
+from iquest_review.model.verify import no_text
+from iquest_review.prompt.fitting import Material
+from iquest_review.prompt.render import Templates
+from iquest_review.prompt.screen import Omission, screen
+from iquest_review.prompt.seen import known_after, unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is reviewed, where it was taken from, and what stands on its merge request already."""
+
+    diff: Diff
+    intent: Intent
+    origin: str  # in words, for the log
+    merge_request: MergeRequest | None = None
+    refs: DiffRefs | None = None
+    standing: Standing = field(default_factory=Standing)
+    known: Ledger | None = None  # what the note remembers
+    text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to review."""
+
+    templates: Templates
+    terms: Terms
+    max_findings: int  # on lines
+    nonce: str
+    surroundings: Surroundings
+    settings: str = ""  # digest of those that another answer could come from
+    full: bool = False  # whether what was reviewed before is reviewed again
+    fail_on: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A change, and what of it is to be asked about now."""
+
+    change: Change
+    options: Options
+    known: Ledger | None  # what earlier reviews may be believed for
+    files: tuple[FileDiff, ...]  # worth a model's attention
+    fresh: tuple[FileDiff, ...]  # of these what no model has seen
+    omissions: tuple[Omission, ...]  # what is not fresh
+
+    @classmethod
+    def of(cls, change: Change, options: Options) -> "Task":
+        files, screened = screen(change.diff)
+        known = change.known if change.known and change.known.settings == options.settings else None
+        known = None if options.full else known
+        fresh, seen = unseen(files, known.hunks if known else ())
+        return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
+
+    def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
+        """What counts as reviewed once the hunks with these identities are."""
+        hunks = known_after(self.files, self.known.hunks if self.known else (), shown)
+        whole = len(hunks) == sum(1 for file in self.files for _ in ids(file))
+        return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
+
+    def material(self) -> Material:
+        options = self.options
+        return Material(self.fresh, self.omissions, self.change.intent, options.templates, options.nonce)
