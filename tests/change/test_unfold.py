@@ -1,0 +1,139 @@
+"""Between the hunks stand the unchanged lines of the new file, under both their numbers."""
+
+import difflib
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import patch
+from iquest_review.change.diff import SUBMODULE_MODE, FileDiff, Kind, Side, Status
+from iquest_review.change.unfold import unfolded
+
+
+def numbered(count: int) -> list[str]:
+    return [f"line {number}" for number in range(1, count + 1)]
+
+
+def text(rows: list[str], *, newline: bool = True) -> bytes:
+    return "".join(f"{row}\n" for row in rows).encode()[: None if newline or not rows else -1]
+
+
+def changed(before: bytes, after: bytes, context: int = 3) -> FileDiff:
+    """The diff of two texts of one file, with git's mark of a missing last newline."""
+    old, new = (side.decode().splitlines(keepends=True) for side in (before, after))
+    rows = list(difflib.unified_diff(old, new, "a/a.txt", "b/a.txt", n=context))
+    body = "".join(row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows)
+    return patch.parse(body.encode()).files[0]
+
+
+BEFORE = numbered(40)
+AFTER = [*BEFORE[:4], "five", *BEFORE[5:19], *BEFORE[20:30], "added", *BEFORE[30:]]
+FILE = changed(text(BEFORE), text(AFTER))
+FILE_OPEN = changed(text(BEFORE, newline=False), text(AFTER, newline=False))
+
+
+def test_the_lines_between_the_hunks_have_both_numbers() -> None:
+    whole = {line.text: (line.old_line, line.new_line) for line in unfolded(FILE, text(AFTER)).lines()}
+
+    assert len(FILE.hunks) == 3
+    assert whole["line 1"] == (1, 1)
+    assert whole["line 12"] == (12, 12)
+    assert whole["line 25"] == (25, 24)
+    assert whole["line 40"] == (40, 40)
+
+
+def test_the_changes_stay_what_they_were() -> None:
+    whole = unfolded(FILE, text(AFTER))
+
+    assert [line for line in whole.lines() if line.kind is not Kind.CONTEXT] == [
+        line for line in FILE.lines() if line.kind is not Kind.CONTEXT
+    ]
+    assert (whole.added, whole.removed, whole.path) == (FILE.added, FILE.removed, FILE.path)
+
+
+def test_a_file_that_ends_without_a_newline_still_does() -> None:
+    whole = unfolded(FILE_OPEN, text(AFTER, newline=False))
+
+    assert [line.text for line in whole.lines() if not line.newline] == ["line 40"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        text(BEFORE),
+        text(AFTER[1:]),
+        text(AFTER[:20]),
+        text(["new at the top", *AFTER]),
+        b"",
+        text(AFTER).replace(b"\n", b"\r\n"),
+        b"\x00",
+    ],
+    ids=["the old one", "its first line gone", "cut", "a line more", "empty", "CRLF", "binary"],
+)
+def test_a_text_that_contradicts_the_hunks_unfolds_nothing(other: bytes) -> None:
+    assert unfolded(FILE, other) is FILE
+
+
+def test_a_last_newline_that_contradicts_the_hunks_unfolds_nothing() -> None:
+    open_end = changed(b"a\nb", b"a\nc")
+
+    assert unfolded(open_end, b"a\nc") is not open_end
+    assert unfolded(open_end, b"a\nc\n") is open_end
+    closed = changed(b"a\nb\n", b"a\nc\n")
+    assert unfolded(closed, b"a\nc") is closed
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        replace(FILE, status=Status.ADDED),
+        replace(FILE, status=Status.DELETED),
+        replace(FILE, hunks=()),
+        replace(FILE, binary=True),
+        replace(FILE, new_mode=SUBMODULE_MODE),
+    ],
+    ids=["new", "deleted", "without hunks", "binary", "submodule"],
+)
+def test_what_gitlab_does_not_unfold_stays_folded(file: FileDiff) -> None:
+    assert unfolded(file, text(AFTER)) is file
+
+
+def test_a_renamed_file_is_unfolded() -> None:
+    renamed = replace(FILE, old_path="old.txt", status=Status.RENAMED)
+
+    assert len(list(unfolded(renamed, text(AFTER)).lines())) == len(AFTER) + FILE.removed
+
+
+ROWS = st.lists(st.sampled_from(["a", "b", "}", "", "-x", "+y", "\\ No", " "]), max_size=30)
+
+
+@given(ROWS, ROWS, st.booleans(), st.booleans(), st.integers(0, 4))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_an_unfolded_file_holds_both_files(
+    old: list[str], new: list[str], old_newline: bool, new_newline: bool, context: int
+) -> None:
+    before, after = text(old, newline=old_newline), text(new, newline=new_newline)
+    if before == after:
+        return
+    file = changed(before, after, context)
+    whole = unfolded(file, after)
+
+    assert whole is not file
+    for side, wanted in ((Side.OLD, before), (Side.NEW, after)):
+        lines = [line for line in whole.lines() if (line.new_line if side is Side.NEW else line.old_line) is not None]
+        numbers = [line.new_line if side is Side.NEW else line.old_line for line in lines]
+        assert numbers == list(range(1, len(lines) + 1))
+        assert b"".join(line.raw + (b"\n" if line.newline else b"") for line in lines) == wanted
+
+
+def test_a_large_file_is_unfolded_quickly() -> None:
+    rows = numbered(200_000)
+    after = text([*rows[:100_000], "new", *rows[100_000:]])
+    file = patch.parse(b"--- a/a\n+++ b/a\n@@ -100000,2 +100000,3 @@\n line 100000\n+new\n line 100001\n").files[0]
+    started = time.process_time()
+
+    assert len(unfolded(file, after).hunks[0].rows) == 200_001
+    assert time.process_time() - started < 0.5
