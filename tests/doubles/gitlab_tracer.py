@@ -77,8 +77,8 @@ class Tracer:
         if before is None:
             return None
         file = _by_old_path(self.newest, moved.new_path if moved else path)
-        # A line that the merge request no longer removes is outdated, though it is there again.
-        return None if mapped(file, before, "old to new") else self._moved(position, file, (before, None))
+        # A line that the merge request no longer removes is there again, yet no such row: outdated.
+        return self._moved(position, file, (before, None))
 
     def _unchanged(self, position: Json) -> Anchor | None:
         old_path, new_path = position["old_path"] or position["new_path"], position["new_path"] or position["old_path"]

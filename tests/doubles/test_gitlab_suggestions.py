@@ -91,6 +91,16 @@ def test_a_suggestion_follows_its_line_until_the_line_changes(story: Story) -> N
     assert answer.json() == {"message": "Can't apply as these lines were changed in a more recent version."}
 
 
+def test_a_suggestion_on_a_line_that_is_gone_can_not_be_applied(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    thread = story.thread((None, 7), body="```suggestion\nother\n```")
+    story.pushes({"a.txt": text("7=y")})
+    note = story.shown(thread)[0]
+    assert note["suggestions"][0]["appliable"] is False
+    with pytest.raises(ValueError, match="Can't apply as this line was changed in a more recent version"):
+        story.gitlab.apply_suggestion(7, 1, note["id"])
+
+
 @pytest.mark.parametrize(("state", "why"), [("merged", "was merged"), ("closed", "is closed")])
 def test_nothing_is_applied_to_a_merge_request_that_is_over(story: Story, state: str, why: str) -> None:
     story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
