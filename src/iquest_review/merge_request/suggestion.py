@@ -60,7 +60,8 @@ def _replaceable(verified: Verified, file: FileDiff) -> bool:
 # -- whether the fix is code
 
 _LABEL = re.compile(r"\s*[-+ ]?\d+\|")
-_HEADER = re.compile(r"@@ |=== file: |\s*(?:```|~~~)")
+_HEADER = re.compile(r"@@ |=== file: ")
+_FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _COMMENT = r"(?:\#+|//+|/\*+|\{/\*|--|;+|<!--|%+|\*|\"|'|rem\b)\s*[\[({<]?\s*"
 _DOTS = r"(?:\.{3,}|…+)"
 _PLACEHOLDER = re.compile(
@@ -92,6 +93,7 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
     return (
         not any(test(row[:LONGEST_ROW]) for row in new for test in odd)
         and ("(...)" in before or "(...)" not in "".join(new).replace("catch (...)", ""))
+        and not (_FENCE.search("\n".join(new)) and not _FENCE.search(before))
         and not _is_patch(rows, old)
         and not _is_escaped("\n".join(rows), before)
         and not any(row in new and _is_prose(row, before) for row in (rows[0], rows[-1]))
