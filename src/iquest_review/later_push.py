@@ -31,9 +31,10 @@ def with_earlier(
     def waived(thread: Thread) -> bool:
         return board is not None and board.waived(thread)
 
-    findings, taken = earlier.raised(outcome.findings, change.standing, change.known, waived)
     told = task.known.findings if task.known else ()
     before = earlier.look(change.standing, told, change.diff, change.text)
+    named = earlier.with_names(outcome.findings, before.open, change.diff)
+    findings, taken = earlier.raised(named, change.standing, change.known, waived)
     again = {finding.fingerprint for finding in findings}
     still = [
         one

@@ -64,6 +64,16 @@ def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Te
     return Earlier(tuple(still), tuple(gone))
 
 
+def with_names(findings: Sequence[PlacedFinding], still: Sequence[Open], diff: Diff) -> list[PlacedFinding]:
+    """The findings with the names their files had: GitLab leaves a thread at the old one (lib/gitlab/diff/
+    position_tracer.rb compares by paths)."""
+    names = {file.new_path: {file.old_path} - {file.new_path} for file in diff.files}
+    for one in still:
+        if one.thread and one.thread.path != one.here.path:
+            names.setdefault(one.here.path, set()).add(one.thread.path)
+    return [replace(finding, names=tuple(sorted(names.get(finding.path, ())))) for finding in findings]
+
+
 def raised(
     findings: Sequence[PlacedFinding], standing: Standing, known: Ledger | None, waived: Callable[[Thread], bool]
 ) -> tuple[list[PlacedFinding], set[str]]:

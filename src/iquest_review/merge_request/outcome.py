@@ -43,6 +43,7 @@ class PlacedFinding(Finding):
     anchor: str = ""
     anchored: int = 0
     twins: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()  # other names of its file, that earlier threads may have
     position: Position | None = None
     replacement: str | None = None
 

@@ -115,7 +115,8 @@ def _is(finding: PlacedFinding, thread: Thread) -> bool:
     """The same identity, or what is left of it under the file's new name; not on a line of the same text elsewhere."""
     mark = thread.mark
     moved = (mark.anchor, mark.category, mark.lines) == (finding.anchor, finding.category, finding.anchored)
-    if mark.fingerprint != finding.fingerprint and not (moved and mark.lines and thread.path == finding.path):
+    renamed = moved and mark.lines and thread.path in (finding.path, *finding.names)
+    if mark.fingerprint != finding.fingerprint and not renamed:
         return False
     return thread.line not in finding.twins
 
