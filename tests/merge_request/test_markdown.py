@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from iquest_review.merge_request import markdown
 from tests.doubles import quick_actions
 from tests.doubles.test_quick_actions import EXECUTES
+from tests.merge_request.applying import Block, block
 
 DOORS = {"prose": markdown.prose, "line": markdown.line, "code": markdown.code, "block": markdown.block}
 DOOR = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
@@ -527,3 +528,59 @@ def test_a_link_stays_one_link(rest: str) -> None:
     assert read(body) == "job"
     assert quick_actions.commands(body) == quick_actions.mentions(body) == quick_actions.references(body) == []
     assert quick_actions.images(body) == quick_actions.live_html(body) == []
+
+
+# -- suggestions
+
+SUGGESTED = (
+    *("return 1", "    return 1\n\n    # done", "\treturn 1", "", "\n", "  \n \t\n", "a\n", "\na"),
+    *("```\ncode\n```", "~~~\ncode\n~~~", "````suggestion:-100+100\n````", "`" * 30, " ```", "x ~~~ y ``` z"),
+    *("/close", "a\n/merge", "a\n/close\n```\n/merge\n```", "/*\n * a\n */", " /close\n\n\t/merge", "/\n\n  \n\t\n/a"),
+    *("<b>a</b>", "<!-- c -->", "&lt;", "@anna #1 !1 deadbeef", "![a](http://x)", "\\", "- a\n- b", "1. a", "> a"),
+    *("é ü 漢字 😀", "$$\nx\n$$", "---\na: b\n---", "[[_TOC_]]", ">>>\na\n>>>", "    ", "\t"),
+)
+
+
+def suggested(text: str, above: int = 0, below: int = 0) -> Block:
+    """The block that GitLab finds in a note with a suggestion."""
+    whole = markdown.suggestion(text, above, below)
+    body = f"It fails.\n\n{whole}\n\nMore."
+    assert quick_actions.commands(body) == []
+    assert not OLD_ACTION.search(body)
+    return block(body)
+
+
+@pytest.mark.parametrize("text", SUGGESTED)
+def test_a_suggestion_is_read_as_it_was_written(text: str) -> None:
+    assert suggested(text) == Block(0, 0, text + "\n")
+
+
+@pytest.mark.parametrize(("above", "below"), [(0, 0), (3, 0), (0, 4), (100, 100)])
+def test_a_suggestion_says_how_far_it_reaches(above: int, below: int) -> None:
+    assert suggested("a", above, below) == Block(above, below, "a\n")
+
+
+@pytest.mark.parametrize("name", sorted(quick_actions.COMMANDS))
+def test_no_quick_action_runs_in_a_suggestion(name: str) -> None:
+    assert suggested(f"/{name}\n/{name} a").content == f"/{name}\n/{name} a\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "above"),
+    [("a\r", 0), ("\u202e", 0), ("\x00", 0), ("\u200b", 0), ("<!-- iquest-review:x -->", 0), ("`" * 50, 0), ("a", 101)],
+)
+def test_what_gitlab_would_read_otherwise_is_no_suggestion(text: str, above: int) -> None:
+    assert markdown.suggestion(text, above) == ""
+
+
+@given(st.text(alphabet=st.sampled_from("ab/`~ \t\n-<>&\\@#!$[]*_é"), max_size=60), st.integers(0, 100))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_any_text_of_a_suggestion_comes_back(text: str, above: int) -> None:
+    assert suggested(text, above) == Block(above, 0, text + "\n")
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_suggestion_comes_back_or_is_none(text: str) -> None:
+    if markdown.suggestion(text, 0):
+        assert suggested(text).content == text + "\n"
