@@ -23,7 +23,7 @@ def test_the_wheel_holds_the_templates(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     for language in ("en", "zh"):
-        for template in ("system.j2", "user.j2", "again.j2"):
+        for template in ("system.j2", "user.j2", "again.j2", "fixed.j2"):
             assert f"iquest_review/prompts/{language}/{template}" in names
     assert "iquest_review/py.typed" in names
 

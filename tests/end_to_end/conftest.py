@@ -188,5 +188,57 @@ def run(tmp_path: Path) -> Run:
 
 
 def bodies(gitlab: GitLabDouble, iid: int = IID) -> list[str]:
-    """The notes people see."""
+    """The notes people see, those in threads as well."""
     return [note["body"] for note in gitlab.notes(PROJECT, iid) if not note["system"]]
+
+
+def summaries(gitlab: GitLabDouble, iid: int = IID) -> list[dict[str, Any]]:
+    """The reviewer's notes that are no thread."""
+    notes = [note for note in gitlab.notes(PROJECT, iid) if not note["system"] and note["type"] is None]
+    return [note for note in notes if note["author"]["username"] == BOT]
+
+
+def summary(gitlab: GitLabDouble, iid: int = IID) -> str:
+    """The body of the one summary note."""
+    [note] = summaries(gitlab, iid)
+    body: str = note["body"]
+    return body
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread as people meet it."""
+
+    id: str
+    note: int
+    path: str
+    line: int | None  # of the new file, else of the old one
+    side: str  # new, old, or file
+    body: str
+    resolved_by: str | None
+    replies: tuple[str, ...]
+    suggestions: tuple[dict[str, Any], ...]
+    position: dict[str, Any]
+
+
+def threads(gitlab: GitLabDouble, iid: int = IID) -> list[Thread]:
+    """The threads on the change, oldest first."""
+    return [_thread(shown) for shown in gitlab.discussions(PROJECT, iid) if shown["notes"][0]["type"] == "DiffNote"]
+
+
+def _thread(shown: dict[str, Any]) -> Thread:
+    first, *rest = [note for note in shown["notes"] if not note["system"]]
+    place, resolver = first["position"], first["resolved_by"]
+    side = "new" if place.get("new_line") else "old" if place.get("old_line") else "file"
+    return Thread(
+        id=shown["id"],
+        note=first["id"],
+        path=place["new_path"],
+        line=place.get("new_line") or place.get("old_line"),
+        side=side,
+        body=first["body"],
+        resolved_by=resolver["username"] if resolver else None,
+        replies=tuple(note["body"] for note in rest),
+        suggestions=tuple(first["suggestions"]),
+        position=place,
+    )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
-from tests.end_to_end.conftest import IID, JOB_TOKEN, PROJECT, Run, bodies
+from tests.end_to_end.conftest import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 
@@ -196,7 +196,16 @@ def test_the_number_of_notes_stays_one_when_gitlab_answers_an_error_to_what_it_s
     gitlab.fail("POST", rf"/merge_requests/{IID}/notes", status=500, after_store=True)
 
     assert run("review", environ=job).code == 0
-    assert len(bodies(gitlab)) == 1
+    assert len(summaries(gitlab)) == 1
+
+
+def test_the_number_of_threads_stays_one_when_gitlab_answers_an_error_to_what_it_stored(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble
+) -> None:
+    gitlab.fail("POST", rf"/merge_requests/{IID}/discussions", status=500, after_store=True)
+
+    assert run("review", environ=job).code == 0
+    assert len(threads(gitlab)) == 1
 
 
 def test_waiting_for_a_server_is_told(run: Run, job: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.end_to_end.conftest import IID, PROJECT, Project, Run, bodies, commit, git
+from tests.end_to_end.conftest import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
 
 
 def test_a_link_in_the_output_folder_is_not_followed(run: Run, job: dict[str, str], tmp_path: Path) -> None:
@@ -40,7 +40,8 @@ def test_an_output_folder_that_is_none_does_not_silence_the_note(
 
     assert finished.code == 2
     assert "iquest-review" in finished.err.splitlines()[-1]
-    assert "An empty list divides by zero" in bodies(gitlab)[0]
+    assert "An empty list divides by zero" in summary(gitlab)
+    assert len(threads(gitlab)) == 1
     assert not (tmp_path / "review.json").exists()
 
 

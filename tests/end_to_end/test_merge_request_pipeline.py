@@ -1,11 +1,26 @@
-"""The automatic job: one merge request, one note, kept up to date."""
+"""The automatic job: one merge request, a thread for each finding, and one note, kept up to date."""
 
 import json
 from pathlib import Path
 
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.model import Fault, ModelDouble
-from tests.end_to_end.conftest import ANSWER, IID, JOB_TOKEN, PATH, PROJECT, Project, Run, bodies, commit, git
+from tests.end_to_end.conftest import (
+    ANSWER,
+    BOT,
+    IID,
+    JOB_TOKEN,
+    PATH,
+    PROJECT,
+    Project,
+    Run,
+    bodies,
+    commit,
+    git,
+    summaries,
+    summary,
+    threads,
+)
 
 MARKER = "<!-- iquest-review:summary -->"
 
@@ -14,7 +29,7 @@ def test_a_merge_request_gets_one_summary_note(run: Run, job: dict[str, str], gi
     finished = run("review", environ=job)
 
     assert finished.code == 0, finished.err
-    [body] = bodies(gitlab)
+    body = summary(gitlab)
     assert body.startswith(MARKER)
     assert "1 high" in body
     assert "An empty list divides by zero" in body
@@ -24,33 +39,68 @@ def test_a_merge_request_gets_one_summary_note(run: Run, job: dict[str, str], gi
     assert finished.out.strip() == body.strip()
 
 
-def test_the_note_is_no_thread_that_could_block_the_merge(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
-    run("review", environ=job)
-
-    [note] = [note for note in gitlab.notes(PROJECT, IID) if not note["system"]]
-    assert note["resolvable"] is False
-    assert note["type"] is None
-
-
-def test_findings_link_to_the_line_as_it_was_reviewed(
+def test_a_finding_has_a_thread_of_its_own_on_its_line(
     run: Run, job: dict[str, str], gitlab: GitLabDouble, project: Project
 ) -> None:
     run("review", environ=job)
 
-    assert f"/{PATH}/-/blob/{project.head}/app/total.py#L3" in bodies(gitlab)[0]
+    [thread] = threads(gitlab)
+    assert (thread.path, thread.line, thread.side) == ("app/total.py", 3, "new")
+    assert (thread.position["base_sha"], thread.position["head_sha"]) == (project.base, project.head)
+    assert "**high** · bug\n\nAn empty list divides by zero. Every cart starts empty." in thread.body
+
+
+def test_a_fix_is_one_click_away(run: Run, job: dict[str, str], gitlab: GitLabDouble, project: Project) -> None:
+    run("review", environ=job)
+    [thread] = threads(gitlab)
+
+    gitlab.apply_suggestion(PROJECT, IID, thread.note)
+
+    fixed = git(project.folder, "show", f"{gitlab.merge_request(PROJECT, IID).diff_refs.head}:app/total.py")
+    assert fixed.endswith("    return sum(item.price for item in items) / len(items) if items else 0")
+
+
+def test_the_note_lists_the_thread_in_a_row_and_does_not_say_it_twice(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble
+) -> None:
+    run("review", environ=job)
+
+    [thread] = threads(gitlab)
+    assert f"/{PATH}/-/merge_requests/{IID}#note_{thread.note}" in summary(gitlab)
+    assert summary(gitlab).count("An empty list divides by zero.") == 1
+    assert "Every cart starts empty" not in summary(gitlab)
+
+
+def test_the_note_is_no_thread_that_could_block_the_merge(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+    run("review", environ=job)
+
+    [note] = [note for note in gitlab.notes(PROJECT, IID) if note["body"].startswith(MARKER)]
+    assert note["resolvable"] is False
+    assert note["type"] is None
+
+
+def test_findings_that_have_no_thread_link_to_the_line_as_it_was_reviewed(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, project: Project
+) -> None:
+    run("review", environ={**job, "IQUEST_MAX_FINDINGS": "0"})
+
+    assert f"/{PATH}/-/blob/{project.head}/app/total.py#L3" in summary(gitlab)
+    assert "Every cart starts empty" in summary(gitlab)
+    assert threads(gitlab) == []
 
 
 def test_the_next_run_updates_the_same_note(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     run("review", environ=job)
-    first = gitlab.notes(PROJECT, IID)[-1]["id"]
+    [first], [thread] = summaries(gitlab), threads(gitlab)
 
     finished = run("review", environ={**job, "IQUEST_LANGUAGE": "zh"})
 
     assert finished.code == 0
-    assert "updated" in finished.err
-    [note] = [note for note in gitlab.notes(PROJECT, IID) if not note["system"]]
-    assert note["id"] == first
+    assert "the merge request is up to date" in finished.err
+    [note] = summaries(gitlab)
+    assert note["id"] == first["id"]
     assert "代码评审" in note["body"]
+    assert threads(gitlab) == [thread], "what was said in a thread stays as it was said"
 
 
 def test_somebody_elses_marker_is_nobodys_note(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
@@ -58,14 +108,53 @@ def test_somebody_elses_marker_is_nobodys_note(run: Run, job: dict[str, str], gi
 
     run("review", environ=job)
 
-    assert len(bodies(gitlab)) == 2
+    assert len(summaries(gitlab)) == 1
     assert bodies(gitlab)[0].endswith("Mine.")
 
 
-def test_a_first_review_takes_at_most_eight_requests(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+def test_somebody_elses_marker_is_nobodys_thread(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+    with ModelDouble(replies=[ANSWER]) as elsewhere:
+        run("review", environ={**job, "IQUEST_API_URL": elsewhere.url})
+    [ours] = threads(gitlab)
+    gitlab.add_merge_request(PROJECT, 5, diff_refs=gitlab.merge_request(PROJECT, IID).diff_refs)
+    gitlab.add_note(PROJECT, 5, ours.body, thread=True)
+
+    run("review", environ={**job, "CI_MERGE_REQUEST_IID": "5"})
+
+    assert [(thread.path, thread.line) for thread in threads(gitlab, 5)] == [("app/total.py", 3)]
+    assert gitlab.notes(PROJECT, 5)[0]["resolved"] is False
+
+
+def test_a_first_review_takes_few_requests(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     run("review", environ=job)
 
+    assert len([request for request in gitlab.requests if request.path.startswith("/api")]) <= 10
+
+
+def test_a_first_review_without_findings_takes_at_most_eight_requests(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble
+) -> None:
+    with ModelDouble() as model:
+        run("review", environ={**job, "IQUEST_API_URL": model.url})
+
     assert len([request for request in gitlab.requests if request.path.startswith("/api")]) <= 8
+
+
+def test_all_findings_of_a_review_are_one_mail(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, project: Project
+) -> None:
+    git(project.folder, "checkout", "--quiet", "feature")
+    head = commit(project.folder, "More", {"app/more.py": "a = eval(x)\nb = 2\n"})
+    gitlab.push(PROJECT, IID, DiffRefs(project.base, project.start, head))
+    answer = json.loads(ANSWER)
+    also = {"file": "app/more.py", "line": 1, "quote": "a = eval(x)", "description": "Runs what others wrote."}
+    answer["issues"].append({**answer["issues"][0], **also, "suggestion": None})
+
+    with ModelDouble(replies=[json.dumps(answer)]) as model:
+        run("review", environ={**job, "IQUEST_API_URL": model.url})
+
+    mails = [mail for mail in gitlab.notifications if mail.author == BOT]
+    assert [len(mail.note_ids) for mail in mails] == [2, 1], "the threads together, then the note"
 
 
 def test_the_note_is_kept_with_its_review(
@@ -74,7 +163,7 @@ def test_the_note_is_kept_with_its_review(
     finished = run("review", environ=job)
 
     review = finished.review
-    assert (finished.folder / "iquest-review/note.md").read_text().strip() == bodies(gitlab)[0].strip()
+    assert (finished.folder / "iquest-review/note.md").read_text().strip() == summary(gitlab).strip()
     assert review["status"] == "reviewed"
     assert review["merge_request"] == {"project": str(PROJECT), "iid": IID}
     assert review["diff_refs"] == {
@@ -157,7 +246,7 @@ def test_a_dry_run_writes_nothing_to_gitlab(run: Run, job: dict[str, str], gitla
 
 def test_fail_on_fails_the_job_after_posting(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     assert run("review", "--fail-on", "high", environ=job).code == 1
-    assert len(bodies(gitlab)) == 1
+    assert (len(summaries(gitlab)), len(threads(gitlab))) == (1, 1)
 
 
 def test_fail_on_lets_lesser_findings_pass(run: Run, job: dict[str, str]) -> None:
@@ -214,7 +303,8 @@ def test_quick_actions_of_the_model_do_nothing(run: Run, job: dict[str, str], gi
 
     assert finished.code == 0, finished.err
     assert gitlab.executed == []
-    assert "/merge" in bodies(gitlab)[0]
+    assert "/merge" in summary(gitlab)
+    assert "/label" in threads(gitlab)[0].body
 
 
 def test_raw_text_is_posted_with_a_warning_when_there_is_no_json(
@@ -232,13 +322,18 @@ def test_raw_text_is_posted_with_a_warning_when_there_is_no_json(
     assert gitlab.executed == []
 
 
-def test_a_failed_run_keeps_the_review_that_stands(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+def test_a_failed_run_keeps_the_review_that_stands(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, project: Project
+) -> None:
     run("review", environ=job)
+    git(project.folder, "checkout", "--quiet", "feature")
+    head = commit(project.folder, "More", {"app/more.py": "x = 1\n"})
+    gitlab.push(PROJECT, IID, DiffRefs(project.base, project.start, head))
 
     with ModelDouble(replies=[Fault(status=401)]) as broken:
         finished = run("review", environ={**job, "IQUEST_API_URL": broken.url})
 
     assert finished.code == 3
-    [body] = bodies(gitlab)
-    assert "Not reviewed, because" in body
-    assert "An empty list divides by zero" in body
+    assert "Not reviewed, because" in summary(gitlab)
+    assert "An empty list divides by zero" in summary(gitlab)
+    assert [thread.resolved_by for thread in threads(gitlab)] == [None]

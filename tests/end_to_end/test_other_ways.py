@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import ModelDouble
-from tests.end_to_end.conftest import ANSWER, IID, PATH, PROJECT, TOKEN, Project, Run, bodies, commit, git
+from tests.end_to_end.conftest import ANSWER, IID, PATH, PROJECT, TOKEN, Project, Run, bodies, commit, git, summaries, summary, threads
 
 EXAMPLES = Path(__file__).parents[2] / "examples/diffs"
 
@@ -27,7 +27,7 @@ def test_a_manual_pipeline_reviews_the_merge_request_it_is_given(
 
     assert finished.code == 0, finished.err
     assert "changed lines from git" in finished.err
-    assert len(bodies(gitlab)) == 1
+    assert (len(summaries(gitlab)), len(threads(gitlab))) == (1, 1)
 
 
 def test_flags_beat_variables(run: Run, manual: dict[str, str], gitlab: GitLabDouble, project: Project) -> None:
@@ -35,7 +35,7 @@ def test_flags_beat_variables(run: Run, manual: dict[str, str], gitlab: GitLabDo
 
     run("review", "--merge-request", "8", "--project", PATH, environ={**manual, "IQUEST_MERGE_REQUEST": str(IID)})
 
-    assert len(bodies(gitlab, 8)) == 1
+    assert (len(summaries(gitlab, 8)), len(threads(gitlab, 8))) == (1, 1)
     assert bodies(gitlab) == []
 
 
@@ -47,7 +47,8 @@ def test_a_laptop_outside_any_clone_takes_gitlabs_raw_diff(run: Run, gitlab: Git
 
     assert finished.code == 0, finished.err
     assert "GitLab's raw diff" in finished.err
-    assert len(bodies(gitlab)) == 1
+    assert len(summaries(gitlab)) == 1
+    assert [(thread.path, thread.line) for thread in threads(gitlab)] == [("app/total.py", 3)]
 
 
 def test_rules_do_not_answer_for_a_model_on_a_merge_request_unless_named(run: Run, gitlab: GitLabDouble) -> None:
@@ -93,8 +94,9 @@ def test_a_person_may_stand_between_the_model_and_the_merge_request(
 
     assert (dry.code, finished.code) == (0, 0), finished.err
     assert len(model.requests) == asked, "publish asks no model"
-    assert "An empty list divides by zero" in bodies(gitlab)[0]
-    assert bodies(gitlab)[0].strip() == dry.out.strip()
+    assert "An empty list divides by zero" in summary(gitlab)
+    assert summary(gitlab).strip() == finished.out.strip()
+    assert "An empty list divides by zero" in dry.out
 
 
 def test_publish_needs_no_clone_and_no_model(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
@@ -103,7 +105,7 @@ def test_publish_needs_no_clone_and_no_model(run: Run, job: dict[str, str], gitl
 
     assert run("publish", environ=bare).code == 0
     assert run("publish", environ=bare).code == 0
-    assert len(bodies(gitlab)) == 1
+    assert (len(summaries(gitlab)), len(threads(gitlab))) == (1, 1)
 
 
 def test_publish_of_an_older_state_says_so(
@@ -117,7 +119,7 @@ def test_publish_of_an_older_state_says_so(
     finished = run("publish", environ=job)
 
     assert f"the merge request is at {head[:12]}" in finished.err
-    assert project.head[:12] in bodies(gitlab)[0]
+    assert project.head[:12] in summary(gitlab)
 
 
 @pytest.mark.parametrize(
