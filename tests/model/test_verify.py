@@ -183,6 +183,199 @@ def test_a_demoted_finding_keeps_its_file_and_words() -> None:
     assert (demoted.path, demoted.description, demoted.quote) == ("src/pay.py", "It fails.", "os.system(user_input)")
 
 
+# -- indentation, and slips
+
+
+TWINS = """\
+diff --git a/a.py b/a.py
+--- a/a.py
++++ b/a.py
+@@ -1,2 +1,8 @@
+ def f(a):
++    if a:
++        close()
++    close()
++    # the next one is deeper
++        close()
++    return open_everything(a)
+ end
+"""
+
+
+@pytest.mark.parametrize(
+    ("quote", "number", "line"),
+    [
+        ("    close()", 1, 4),
+        ("        close()", 5, 6),
+        ("        close()", 1, 3),
+        ("    close()", 6, 6),
+        ("close()", 5, 4),
+        ("\tclose()", 2, 3),
+    ],
+    ids=["shallow", "deep", "deep too", "the number says so", "stripped", "in tabs"],
+)
+def test_of_lines_of_the_same_text_the_one_with_the_quotes_indentation_is_meant(
+    quote: str, number: int, line: int
+) -> None:
+    assert place(patch.parse(TWINS.encode()), path="a.py", line=number, quote=quote)[1] == line
+
+
+def test_a_quote_with_a_slip_is_known_wherever_it_stands() -> None:
+    diff = patch.parse(TWINS.encode())
+
+    for quote in ("return open_everyting(a)", "    return opn_everything(a)", "return open_everything(a);"):
+        assert place(diff, path="a.py", line=1, quote=quote)[1] == 7
+        assert place(diff, path="a.py", line=None, quote=quote)[1] == 7
+    assert problem(diff, path="a.py", line=1, quote="return close_nothing(a)") == NO_QUOTE
+
+
+def test_of_lines_nearly_alike_the_one_most_alike_is_meant() -> None:
+    diff = Diff((changed("a.py", "first_value = compute(1)", "first_values = compute(12)", "x = 1"),))
+
+    assert place(diff, path="a.py", line=1, quote="first_values = compte(12)")[1] == 2
+    assert place(diff, path="a.py", line=3, quote="first_value = compte(1)")[1] == 1
+
+
+def test_a_short_word_that_a_quote_begins_with_is_not_its_line() -> None:
+    diff = Diff((changed("a.go", "return", "x := 1"),))
+
+    assert problem(diff, path="a.go", line=2, quote="return parsed.Hostname(), nil") == NO_QUOTE
+    assert problem(diff, path="a.go", line=2, quote="return name") == NO_QUOTE
+
+
+# -- outside of the hunks
+
+HEAD = "".join(f"value_{number} = compute({number})\n" for number in range(1, 41)).replace(
+    "value_20 = compute(20)", "new"
+)
+CHANGED = patch.parse(
+    b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -19,3 +19,3 @@\n value_19 = compute(19)\n"
+    b"-value_20 = compute(20)\n+new\n value_21 = compute(21)\n"
+)
+
+
+class Texts:
+    """Gives one text for every path, and remembers who asked."""
+
+    def __init__(self, text: str | None = HEAD) -> None:
+        self.text, self.asked = text, list[str]()
+
+    def __call__(self, path: str) -> bytes | None:
+        self.asked.append(path)
+        return None if self.text is None else self.text.encode()
+
+
+def outside(quote: str, text: str | None = HEAD, diff: Diff = CHANGED, line: int | None = None) -> Verified:
+    return verify(finding(path=diff.files[0].path, line=line, quote=quote), diff, Texts(text))
+
+
+def test_a_quote_that_stands_between_the_hunks_has_its_line() -> None:
+    verified = outside("value_30 = compute(30)", line=2)
+
+    assert verified.problem is None
+    assert (verified.finding.line, verified.finding.side) == (30, Side.NEW)
+    assert verified.lines == (Line(Kind.CONTEXT, 30, 30, b"value_30 = compute(30)"),)
+    assert verified.file is not None
+    assert verified.lines[0] in tuple(verified.file.lines())
+    assert verified.lines[0] not in tuple(CHANGED.files[0].lines())
+
+
+def test_between_the_hunks_a_quote_of_several_rows_is_a_range() -> None:
+    verified = outside("  value_5 = compute(5)\n  value_6 = compute(6)")
+
+    assert (verified.finding.line, verified.finding.end_line, len(verified.lines)) == (5, 6, 2)
+
+
+def test_between_the_hunks_a_part_of_one_line_is_known() -> None:
+    assert outside("compute(33)").finding.line == 33
+    assert outside("= compute(3").problem == NO_QUOTE  # of several lines
+
+
+@pytest.mark.parametrize(
+    "quote",
+    ["value_5 = compute(5)\nvalue_9 = compute(9)", "value_5 = compute(55)", "v\nvalue_5 = compute(5)", "ue_5", "}"],
+    ids=["other rows", "a slip", "a row before", "too short", "nothing"],
+)
+def test_between_the_hunks_a_quote_is_whole_or_none(quote: str) -> None:
+    assert outside(quote, line=5).problem == NO_QUOTE
+
+
+def test_of_lines_of_the_same_text_between_the_hunks_the_nearest_is_meant() -> None:
+    text = HEAD.replace("value_3 = compute(3)", "same = text(0)").replace("value_38 = compute(38)", "same = text(0)")
+
+    assert outside("same = text(0)", text, line=9).finding.line == 3
+    assert outside("same = text(0)", text, line=33).finding.line == 38
+
+
+def test_the_text_is_asked_for_once_and_only_when_it_is_needed() -> None:
+    for quote, number, asked in (
+        ("nowhere at all", 5, 1),
+        ("value_30 = compute(30)", 5, 1),
+        ("value_21 = compute(21)", 5, 0),
+        ("", 5, 0),
+        ("", None, 0),
+        ("}", 5, 0),
+    ):
+        texts = Texts()
+        verify(finding(path="a.py", line=number, quote=quote), CHANGED, texts)
+        assert texts.asked == ["a.py"] * asked, quote
+
+
+def test_a_number_between_the_hunks_is_not_believed() -> None:
+    assert outside("", line=30).problem == NO_LINE
+
+
+@pytest.mark.parametrize("text", [None, "", HEAD.replace("new", "other"), HEAD.replace("value_1 =", "\nvalue_1 =")])
+def test_a_text_that_is_not_to_be_had_or_of_another_version_places_nothing(text: str | None) -> None:
+    assert outside("value_30 = compute(30)", text).problem == NO_QUOTE
+
+
+def test_a_new_file_has_nothing_between_its_hunks() -> None:
+    new = Diff((replace(CHANGED.files[0], status=Status.ADDED),))
+
+    assert outside("value_30 = compute(30)", diff=new).problem == NO_QUOTE
+
+
+def test_many_quotes_that_stand_nowhere_in_a_large_file_are_looked_for_quickly() -> None:
+    text = HEAD + "".join(f"other_{number} = compute({number})\n" for number in range(20_000))
+    started = time.process_time()
+
+    for number in range(20):
+        assert outside(f"invented_{number} = compute(1)", text).problem == NO_QUOTE
+    assert outside("other_7000 = compute(7000)", text).finding.line == 7041
+    assert time.process_time() - started < 2
+
+
+# -- the lines, and the file
+
+
+def test_the_lines_are_those_of_the_range() -> None:
+    verified = verify(finding(line=11, end_line=13), DIFF)
+
+    assert verified.file is DIFF.files[0]
+    assert [line.new_line for line in verified.lines] == [11, 12, 13]
+    assert [line.kind for line in verified.lines] == [Kind.ADDED] * 3
+
+
+def test_the_lines_of_the_old_side_are_removed_ones() -> None:
+    verified = verify(finding(path="lib/gone.py", quote='def gone():\nreturn os.environ["TOKEN"]'), DIFF)
+
+    assert [(line.kind, line.old_line) for line in verified.lines] == [(Kind.REMOVED, 1), (Kind.REMOVED, 2)]
+
+
+def test_a_demoted_finding_has_its_file_and_no_lines() -> None:
+    for problem_, fields in ((NO_LINE, {"line": 999}), (NO_QUOTE, {"quote": "os.system(x)"}), (NO_ANCHOR, {})):
+        verified = verify(finding(**fields), DIFF)
+        assert (verified.problem, verified.file, verified.lines) == (problem_, DIFF.files[0], ())
+    assert verify(finding(path="other.py", line=1), DIFF).file is None
+
+
+def test_of_several_file_diffs_of_one_path_the_one_with_the_line_is_meant() -> None:
+    series = Diff((changed("mod.py", "x = 1"), changed("mod.py", "y = 2", start=40)))
+
+    assert verify(finding(path="mod.py", quote="y = 2"), series).file is series.files[1]
+
+
 # -- sides
 
 
@@ -394,6 +587,7 @@ def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
     started = time.process_time()
     for number in range(20):
         assert place(diff, path="a.py", line=20_000 + number, quote=f"value_{number} = {number}")[1] == 20_001 + number
+        assert problem(diff, path="a.py", line=1, quote=f"value_{number} = compute({number})") == NO_QUOTE
     assert problem(diff, path="a.py", line=1, quote="nowhere at all") == NO_QUOTE
 
     assert time.process_time() - started < 4

@@ -26,6 +26,7 @@ NO_ANCHOR = "it names no line"
 LEAST_PART = 6  # characters from which a part of a line is enough to know it by
 ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
 SAME = 0.95  # of a line's text is right: it is the line
+MOST_ALIKE = 500  # lines that a misquoted one is compared with, the nearest first
 
 
 T = TypeVar("T")
@@ -338,17 +339,20 @@ def _numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
 
 def _misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line whose text the quote nearly is; less nearly, when it has the cited number."""
-    wanted = _bare(quote[0])[:1_000]
-    third, best = max(len(wanted) // 3, 1), list[tuple[float, tuple[bool, bool, int], _Place]]()
-    matcher = SequenceMatcher(None, b=wanted)
-    for file, (text, line) in ((known, row) for known in files for row in _sides(known, _bare)[0].rows):
-        cited = line.number == number
-        # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
-        if cited or text[:third] == wanted[:third] or text[-third:] == wanted[-third:]:
-            matcher.set_seq1(text[:1_000])
-            alike = matcher.real_quick_ratio() >= ALIKE and matcher.ratio()
-            if alike >= (ALIKE if cited else SAME):
-                best.append((-alike, _distance(line, number), (file, line, None)))
+    wanted, best = _bare(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
+    matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
+    # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
+    alike = [
+        (text[:1_000], (file, line, None))
+        for file in files
+        for text, line in _sides(file, _bare)[0].rows
+        if line.number == number or text[:half] == wanted[:half] or text[-half:] == wanted[-half:]
+    ]
+    for text, place in sorted(alike, key=lambda row: _distance(row[1][1], number))[:MOST_ALIKE]:
+        matcher.set_seq1(text)
+        least = ALIKE if place[1].number == number else SAME
+        if matcher.real_quick_ratio() >= least and (ratio := matcher.ratio()) >= least:
+            best.append((-ratio, _distance(place[1], number), place))
     return min(best, key=lambda found: found[:2])[2] if best else None
 
 
