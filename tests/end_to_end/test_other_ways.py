@@ -8,7 +8,21 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import ModelDouble
-from tests.end_to_end.conftest import ANSWER, IID, PATH, PROJECT, TOKEN, Project, Run, bodies, commit, git, summaries, summary, threads
+from tests.end_to_end.conftest import (
+    ANSWER,
+    IID,
+    PATH,
+    PROJECT,
+    TOKEN,
+    Project,
+    Run,
+    bodies,
+    commit,
+    git,
+    summaries,
+    summary,
+    threads,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples/diffs"
 
