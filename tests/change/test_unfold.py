@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change import patch
-from iquest_review.change.diff import SUBMODULE_MODE, FileDiff, Kind, Side, Status
+from iquest_review.change.diff import SUBMODULE_MODE, FileDiff, Hunk, Kind, Side, Status
 from iquest_review.change.unfold import unfolded
 
 
@@ -58,6 +58,9 @@ def test_a_file_that_ends_without_a_newline_still_does() -> None:
     whole = unfolded(FILE_OPEN, text(AFTER, newline=False))
 
     assert [line.text for line in whole.lines() if not line.newline] == ["line 40"]
+    assert [row for row in unfolded(changed(b"a\n", b"a\nb"), b"a\nb").hunks[0].rows if row[:1] == b"\\"] == [
+        b"\\ No newline at end of file"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,18 @@ def test_a_last_newline_that_contradicts_the_hunks_unfolds_nothing() -> None:
     assert unfolded(open_end, b"a\nc\n") is open_end
     closed = changed(b"a\nb\n", b"a\nc\n")
     assert unfolded(closed, b"a\nc") is closed
+
+
+def test_hunks_that_contradict_each_other_unfold_nothing() -> None:
+    first, *others = FILE.hunks
+    for hunks in (
+        (first, first, *others),
+        (*others, first),
+        (replace(first, old_start=first.old_start + 1), *others),
+        (*FILE.hunks, Hunk(100, 100, "", (b"-beyond",), 0, 1)),
+    ):
+        file = replace(FILE, hunks=hunks)
+        assert unfolded(file, text(AFTER)) is file
 
 
 @pytest.mark.parametrize(

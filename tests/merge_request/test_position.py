@@ -217,13 +217,23 @@ def test_a_range_says_of_both_ends_whether_they_are_new(
     assert tuple(end.type for end in place.line_range) == types
 
 
-@pytest.mark.parametrize("names", ["eF", "bB", "BCb", "ce", "ag"])
+@pytest.mark.parametrize("names", ["eF", "bB", "ba", "BCb", "ce", "ag"])
 def test_lines_of_both_sides_or_with_a_gap_are_no_range(names: str) -> None:
     assert at(FILE, *lines(names)) == at(FILE, *lines(names[0]))
 
 
 def test_a_range_without_its_range_is_a_line() -> None:
     assert at(FILE, *lines("BC")).single() == at(FILE, *lines("C"))
+
+
+def test_without_context_a_side_that_has_lines_elsewhere_counts_on() -> None:
+    """The counters of GitLab's own diff, which always has context."""
+    added = Hunk(6, 6, "", (b"+a", b"+b"), 2, 0)
+    removed = Hunk(20, 22, "", (b"-a", b"-b"), 0, 2)
+    file = FileDiff("a.txt", "a.txt", Status.MODIFIED, (added, removed))
+
+    codes = [position.line_code(file, line).partition("_")[2] for line in file.lines()]
+    assert codes == ["6_6", "6_7", "20_22", "21_22"]
 
 
 def test_a_line_of_another_file_has_no_line_code() -> None:

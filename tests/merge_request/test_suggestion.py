@@ -146,6 +146,7 @@ def test_a_second_newline_is_an_empty_line() -> None:
         ("return None", "log()\nreturn 0", "        log()\n        return 0"),
         ("return None", "log()\n        return 0", "        log()\n        return 0"),
         ("return None", "for x in y:\n        return 0", "        for x in y:\n                return 0"),
+        ("return None", "return f(a,\n        b)", "        return f(a,\n                b)"),
         ("  return None", "  return 0", "        return 0"),
         ("return None", "a()\n\nb()", "        a()\n\n        b()"),
     ],
@@ -157,6 +158,7 @@ def test_a_second_newline_is_an_empty_line() -> None:
         "one row becomes two",
         "the first of two",
         "a row that opens a block",
+        "a row that opens a bracket",
         "a part of it",
         "empty rows stay empty",
     ],
@@ -303,6 +305,7 @@ def test_a_finding_without_a_line_offers_nothing() -> None:
 
 NO_CODE = {
     "advice": "Use a parameterised query instead.",
+    "no advice": "Rows are fetched twice when empty",
     "advice with code": "Replace `sum(rows)` with `fsum(rows)` here",
     "a sentence": "The total may be wrong when rows are empty",
     "small letters": "consider using a constant for this",
@@ -349,6 +352,7 @@ LOOKS_LIKE_IT = {
     "a spread": ("    a,", "    ...props,\n    a,"),
     "a list": ("- item one", "- item two\n- item three"),
     "an escape that was there": ('x = "\\u200b"', 'y = "\\u200b"'),
+    "an escaped quote that was there": ('say \\"a\\"', 'say \\"b\\"'),
     "a newline in a text": ("print(1)", 'print("a\\nb")'),
     "quotes in a text": ("print(1)", 'print("say \\"a\\"")'),
     "SQL": ("SELECT a FROM b", "SELECT a FROM b WHERE c LIMIT 1"),
@@ -359,6 +363,11 @@ LOOKS_LIKE_IT = {
     "catch": ("catch (E e) {", "catch (...) {"),
     "the rest of it": ("x = rest", "# Pad with zeros.\nx = rest + other"),
 }
+
+
+def test_a_line_of_the_file_behind_a_marker_is_a_patch() -> None:
+    assert offered("a = 1", "b = 2\n+a = 1", "start\na = 1\nend\n") is None
+    assert offered("a = 1", "b = 2\n+ a", "start\na = 1\nend\n") == "b = 2\n+ a"
 
 
 @pytest.mark.parametrize(("old", "new"), LOOKS_LIKE_IT.values(), ids=LOOKS_LIKE_IT.keys())

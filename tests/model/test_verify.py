@@ -236,6 +236,13 @@ def test_of_lines_nearly_alike_the_one_most_alike_is_meant() -> None:
     assert place(diff, path="a.py", line=3, quote="first_value = compte(1)")[1] == 1
 
 
+def test_a_quote_that_begins_with_a_line_goes_on_with_the_next() -> None:
+    diff = Diff((changed("a.go", "x := compute(1)", "y := compute(2)"),))
+
+    assert place(diff, path="a.go", line=2, quote="x := compute(1) y := compute(2) z := compute(3)")[1] == 1
+    assert problem(diff, path="a.go", line=2, quote="x := compute(1) || something.else.altogether()") == NO_QUOTE
+
+
 def test_a_short_word_that_a_quote_begins_with_is_not_its_line() -> None:
     diff = Diff((changed("a.go", "return", "x := 1"),))
 
@@ -328,6 +335,13 @@ def test_a_number_between_the_hunks_is_not_believed() -> None:
 @pytest.mark.parametrize("text", [None, "", HEAD.replace("new", "other"), HEAD.replace("value_1 =", "\nvalue_1 =")])
 def test_a_text_that_is_not_to_be_had_or_of_another_version_places_nothing(text: str | None) -> None:
     assert outside("value_30 = compute(30)", text).problem == NO_QUOTE
+
+
+def test_of_several_file_diffs_of_one_path_no_text_is_asked_for() -> None:
+    texts, series = Texts(), Diff((changed("a.py", "x = 1"), changed("a.py", "y = 2", start=40)))
+
+    assert verify(finding(path="a.py", quote="value_30 = compute(30)"), series, texts).problem == NO_QUOTE
+    assert texts.asked == []
 
 
 def test_a_new_file_has_nothing_between_its_hunks() -> None:

@@ -30,7 +30,7 @@ def unfolded(file: FileDiff, text: bytes) -> FileDiff:
         end = new + gap + len(after)
         if gap < 0 or hunk.old_start - 1 - old != gap or lines[new + gap : end] != after or end > len(lines):
             return file
-        if _ends_open(hunk) != (open_end and end == len(lines) and bool(after)):
+        if _ends_open(hunk) != (open_end and end == len(lines)):
             return file
         rows += [b" " + line for line in lines[new : new + gap]]
         rows += hunk.rows

@@ -23,7 +23,7 @@ NOT_APPLICABLE = ".ipynb"  # GitLab shows notebooks rendered, and applies nothin
 def replacement(verified: Verified) -> str | None:
     """The text for exactly the finding's lines, rows parted by LF; None when its fix may only be shown as code."""
     finding, file = verified.finding, verified.file
-    if verified.problem or file is None or finding.fix is None or not _replaceable(verified, file):
+    if file is None or finding.fix is None or not _replaceable(verified, file):
         return None
     old = [shown_text(line) for line in verified.lines]
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
@@ -198,8 +198,8 @@ def _alike_indented(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> 
     kinds = kinds or {kind for line in file.lines() for kind in _indentation(shown_text(line)[:1])}
     if len(kinds) != 1:
         return True
-    strange, known = "\t" if " " in kinds else "  ", {_indentation(row) for row in old}  # " *" goes on with a comment
-    return not any(strange in _indentation(row) and _indentation(row) not in known for row in rows)
+    strange = "\t" if " " in kinds else "  "  # one blank alone stands before the stars of a comment
+    return not any(strange in _indentation(row) for row in rows)
 
 
 def _indentation(row: str) -> str:
