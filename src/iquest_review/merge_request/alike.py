@@ -10,10 +10,13 @@ from dataclasses import replace
 from iquest_review.merge_request.markdown import JOINER
 from iquest_review.merge_request.outcome import PlacedFinding
 
-ALIKE = 0.5  # share of the shorter text's words that the other one has, too
+# Share of the shorter text's words that the other one has, too. Of 62 pairs of remarks on the same lines (aacr-bench)
+# none has it; two have half, and say different things. A finding that is lost costs more than one that is said twice.
+ALIKE = 0.6
 LEAST_WORDS = 4  # shorter texts say too little to be told apart by their words
 
-_WORD = re.compile(r"[a-z]\w{2,}|[0-9]+|[\u4e00-\u9fff\u3040-\u30ff]")
+_HAN = r"[\u3040-\u30ff\u3400-\u9fff]"  # without blanks between the words: each character counts as one
+_WORD = re.compile(rf"{_HAN}|[0-9]+|(?!{_HAN})[^\W\d_](?:(?!{_HAN})\w){{2,}}")
 _IDLE = frozenset("the this that and for with are was not can may will has have when which its from into but".split())
 
 
@@ -32,12 +35,24 @@ def merged(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
         for index, earlier in enumerate(kept):
             same = earlier.fingerprint == finding.fingerprint
             if overlap(earlier, finding) and (same or alike(earlier.description, finding.description)):
-                if not alike(earlier.description, finding.description) and earlier.description != finding.description:
-                    kept[index] = replace(earlier, description=f"{earlier.description}\n\n{finding.description}")
+                kept[index] = _both(earlier, finding)
                 break
         else:
             kept.append(finding)
     return kept
+
+
+def _both(one: PlacedFinding, other: PlacedFinding) -> PlacedFinding:
+    """One finding for two: of two wordings the fuller one, of two remarks both; with the fix of either."""
+    if one.fix is None and (one.line, one.end_line) == (other.line, other.end_line):
+        one = replace(one, fix=other.fix, quote=other.quote, replacement=other.replacement)
+    if one.description == other.description:
+        return one
+    if not alike(one.description, other.description):
+        return replace(one, description=f"{one.description}\n\n{other.description}")
+    if len(_words(other.description)) <= len(_words(one.description)):
+        return one
+    return replace(one, title=other.title, description=other.description)
 
 
 def overlap(one: PlacedFinding, other: PlacedFinding) -> bool:

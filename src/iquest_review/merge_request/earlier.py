@@ -1,6 +1,7 @@
 """Earlier findings, seen from a new push: which of them still stand, which are gone, which the model should be asked
 about."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from iquest_review.merge_request.markdown import JOINER
 from iquest_review.merge_request.outcome import PlacedFinding, Settled, Why
 from iquest_review.merge_request.remark import mark
 from iquest_review.merge_request.standing import Standing, Thread
+from iquest_review.merge_request.words import CHINESE, ENGLISH
 from iquest_review.model.verify import NO_FILE, NO_PATH
 from iquest_review.prompt.remarks import Remark
 
@@ -100,12 +102,18 @@ def askable(earlier: Sequence[Open], paths: Collection[str]) -> Iterator[Open]:
 def _moved(finding: PlacedFinding, here: Here) -> PlacedFinding:
     """A finding of the note at the lines where it is now."""
     if finding.line is None or here.line is None:
-        return finding
+        return replace(finding, path=here.path or finding.path)
     end = finding.end_line and finding.end_line - finding.line + here.line
     return replace(finding, path=here.path, line=here.line, end_line=end)
 
 
+_BLOCK = re.compile(r"^ ?(`{3,})[^\n]*\n.*?^ ?\1$", re.MULTILINE | re.DOTALL)
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
 def _said(body: str) -> str:
-    """A thread's text, without the marker, the heading and what was offered instead."""
-    parts = body.replace(JOINER, "").split("\n\n")
-    return "\n\n".join(part for part in parts[2:] if not part.lstrip().startswith("```"))
+    """A thread's text as it was before it became markdown, without the marker, the heading, and code."""
+    text = _BLOCK.sub("", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
+    for words in (ENGLISH, CHINESE):
+        text = text.removesuffix(words.fix)
+    return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()

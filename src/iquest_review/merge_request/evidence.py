@@ -36,10 +36,12 @@ def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Her
         return Here(file.path, _nearest(numbers, line))
     if mark.side is Side.OLD or file.status is Status.DELETED:
         return None
+    if file.status is Status.ADDED or not file.hunks:
+        return None  # all of it has been looked at, or nothing of it changes any more
     whole = text(file.path)
-    if whole is None:
+    if whole is None or (opened := unfolded(file, whole)) is file:
         return Here(file.path, line)
-    numbers = list(_found(mark, unfolded(file, whole)))
+    numbers = list(_found(mark, opened))
     return Here(file.path, _nearest(numbers, line)) if numbers else None
 
 

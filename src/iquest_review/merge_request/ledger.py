@@ -19,12 +19,12 @@ from iquest_review.change.diff import Side
 from iquest_review.merge_request.outcome import PlacedFinding, Placement
 from iquest_review.model.finding import Category, Severity
 
-MOST_HUNKS = 5_000  # about 60 KB; a larger merge request is reviewed anew with each push
+MOST_HUNKS = 5_000  # about 40 KB, packed; a larger merge request is reviewed anew with each push
 LARGEST = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
-MOST_PACKED = 400_000  # characters; GitLab takes a million in a note
+MOST_PACKED = 200_000  # characters; GitLab takes a million in a note
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """`head` is the commit the note speaks of; `reviewed` the last one up to which every line was reviewed."""
 
@@ -47,25 +47,29 @@ _MARKER = re.compile(
 )
 
 
+# What is left out where there is no room, the least needed first. Without its findings a hunk is to be reviewed again.
+_LEAST_NEEDED = (("summary", "suggestions"), ("titles",), ("findings", "hunks"))
+
+
 def marker(ledger: Ledger) -> str:
     """The hidden line. Without the hunks where they are too many, and never longer than a note has room for."""
-    hunks = ledger.hunks if len(ledger.hunks) <= MOST_HUNKS else ()
-    for findings in (ledger.findings, ()):
-        value = {
-            "hunks": "".join(hunks),
-            "model": ledger.model,
-            "summary": ledger.summary,
-            "suggestions": ledger.suggestions,
-            "findings": [_kept(finding) for finding in findings],
-            "titles": ledger.titles,
-            "resolved": ledger.resolved,
-        }
-        data = base64.b64encode(zlib.compress(json.dumps(value).encode(), 9)).decode("ascii")
-        if len(data) <= MOST_PACKED:
+    value: dict[str, Any] = {
+        "hunks": "".join(ledger.hunks if len(ledger.hunks) <= MOST_HUNKS else ()),
+        "model": ledger.model,
+        "summary": ledger.summary,
+        "suggestions": ledger.suggestions,
+        "findings": [_kept(finding) for finding in ledger.findings],
+        "titles": ledger.titles,
+        "resolved": ledger.resolved,
+    }
+    data = _packed(value)
+    for names in _LEAST_NEEDED:
+        if data is not None:
             break
-    return (
-        f"<!-- iquest-review:reviewed {ledger.reviewed} head={ledger.head} settings={ledger.settings} data={data} -->"
-    )
+        value |= {name: type(value[name])() for name in names}
+        data = _packed(value)
+    known = f"{ledger.reviewed} head={ledger.head} settings={ledger.settings}"
+    return f"<!-- iquest-review:reviewed {known} data={data or ''} -->"
 
 
 def read(body: str) -> Ledger | None:
@@ -81,6 +85,17 @@ def read(body: str) -> Ledger | None:
     hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
     value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
     return Ledger(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _packed(value: Mapping[str, Any]) -> str | None:
+    """The value on one line; None when there is too much of it. Half a surrogate pair stands in it as its escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    content = _SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text).encode()
+    data = base64.b64encode(zlib.compress(content, 9)).decode("ascii")
+    return data if len(content) <= LARGEST and len(data) <= MOST_PACKED else None
 
 
 _FIELDS = ("path", "line", "end_line", "side", "severity", "category", "title", "description", "quote", "fix")
@@ -107,7 +122,7 @@ def _validator() -> SchemaValidator:
         "quote": text,
         "fix": maybe(text),
         "fingerprint": core_schema.str_schema(pattern="^[0-9a-f]{16}$"),
-        "anchor": text,
+        "anchor": core_schema.str_schema(pattern="^([0-9a-f]{16})?$"),
         "anchored": number,
         "placement_reason": maybe(text),
     }

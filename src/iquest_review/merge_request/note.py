@@ -19,9 +19,10 @@ MARKER = "<!-- iquest-review:summary -->"
 NOTHING = "there is nothing to review"  # why an outcome is one without a review
 PREVIOUS = "<!-- iquest-review:previous -->"  # below it stands what was there before a review failed
 
-# Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less.
+# Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less; there must be room
+# for what a note remembers, and for the note of a failure above it.
 LONGEST_RAW = 100_000  # as they came
-MOST_FINDINGS, MOST_SUGGESTIONS, MOST_OMISSIONS = 300_000, 40_000, 80_000  # as they are written
+MOST_FINDINGS, MOST_ROWS, MOST_SUGGESTIONS, MOST_OMISSIONS = 240_000, 60_000, 40_000, 80_000  # as they are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
         for row in ordered
     ]
     if written:
-        yield f"### {text.threads}\n\n" + "\n".join(_within(written, len(written), MOST_FINDINGS, text))
+        yield f"### {text.threads}\n\n" + "\n".join(_within(written, len(written), MOST_ROWS, text))
 
 
 def _place(row: Row, text: Words) -> str:
