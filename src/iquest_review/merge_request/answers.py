@@ -15,9 +15,17 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class User:
-    """GET /user, and the author of a note."""
+    """Somebody, as the author of a note."""
 
     id: int
+
+
+@dataclass(frozen=True)
+class Own:
+    """GET /user: whose the token is. `bot`: nobody's but a project's, a group's or a service's."""
+
+    id: int
+    bot: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Note:
     body: str
     system: bool
     resolved: bool
+    resolved_by: User | None
     position: Place | None
 
 
@@ -157,13 +166,14 @@ _NOTE = _record(
     body=_STR,
     system=_FALSE,
     resolved=_FALSE,
+    resolved_by=_or(None, core_schema.nullable_schema(_USER)),
     position=_or(None, core_schema.nullable_schema(_PLACE)),
 )
 _DISCUSSION = _record(Discussion, id=_STR, notes=_list(_NOTE))
 _DRAFT = _record(Draft, id=_INT, note=_MAYBE_STR, line_code=_MAYBE_STR)
 _REFS = _record(Refs, base_sha=_MAYBE_STR, start_sha=_MAYBE_STR, head_sha=_MAYBE_STR)
 
-USER = Parser[User](_USER)
+OWN = Parser[Own](_record(Own, id=_INT, bot=_FALSE))
 DISCUSSION = Parser[Discussion](_DISCUSSION)
 DISCUSSIONS = Parser[list[Discussion]](_list(_DISCUSSION))
 DRAFT = Parser[Draft](_DRAFT)

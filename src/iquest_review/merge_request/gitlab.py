@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
-from gitlab.exceptions import GitlabError, GitlabHttpError
+from gitlab.exceptions import GitlabError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from iquest_review.change.characters import one_line
@@ -21,6 +21,7 @@ from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
 from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
 from iquest_review.patience import telling, waiting
 
@@ -68,7 +69,7 @@ class GitLab:
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
-        self._own: int | None = None
+        self._own: answers.Own | None = None
         self._members: dict[int, bool] = {}
 
     def facts(self) -> Facts:
@@ -108,14 +109,20 @@ class GitLab:
     def standing(self) -> Standing:
         """What of the bot's own is on the merge request."""
         if self._own is None:
-            self._own = self._answer(answers.USER, self._read("/user")).id
-        return standing(self._pages(answers.DISCUSSIONS, f"{self._path}/discussions"), self._own)
+            self._own = self._answer(answers.OWN, self._read("/user"))
+        discussions = self._pages(answers.DISCUSSIONS, f"{self._path}/discussions")
+        return standing(discussions, self._own.id, bot=self._own.bot)
 
     def waived(self, thread: Thread) -> bool:
         """Whether a member of the project does not want this finding raised: by a reply, or a thumbs-down."""
         if any(self._is_member(user) for user in thread.waivers):
             return True
-        awards = self._pages(answers.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji")
+        try:
+            awards = list(self._pages(answers.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji"))
+        except GitLabError as error:
+            if error.status != 404:
+                raise
+            return False  # the note was deleted meanwhile
         return any(award.name.startswith("thumbsdown") and self._is_member(award.user.id) for award in awards)
 
     def is_newer(self, head: str, than: str) -> bool:
@@ -174,7 +181,7 @@ class GitLab:
 
     def pause(self, failure: PassingGitLabError, attempt: int) -> None:
         """Waits before what failed is looked at again."""
-        wait = failure.wait if failure.wait is not None else 2.0 ** (attempt + 1)
+        wait = failure.wait if failure.wait is not None else min(2.0 ** (attempt + 1), LONGEST_WAIT)
         self._tell(f"{failure}; looking again in {wait:.0f} s")
         self._sleep(wait)
 
@@ -234,10 +241,10 @@ class GitLab:
     def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
         try:
             response = self._client.http_request(verb, path, **rest)
-        except GitlabHttpError as error:
-            raise self._refused(error.response_code or 0, error) from None
         except GitlabError as error:
-            raise self._refused(getattr(error, "response_code", None) or 0, error) from None
+            said = one_line(_text(error.error_message).replace(self._token, "[masked]"), 200)
+            scope = "insufficient_scope" in f"{error.error_message}{error.response_body!r}"
+            raise refused(error.response_code or 0, self._name, said, scope=scope) from None
         except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made
             raise GitLabError(f"GitLab answered for {self._name} what cannot be read") from None
         if "text/html" in response.headers.get("content-type", ""):
@@ -245,30 +252,6 @@ class GitLab:
                 f"{urlsplit(response.url).netloc} answered with a web page: GitLab's API, or a sign-in page?"
             )
         return response
-
-    def _refused(self, status: int, error: GitlabError) -> GitLabError:
-        """What GitLab's refusal means, and what helps."""
-        said = one_line(_text(error.error_message).replace(self._token, "[masked]"), 200)
-        if status == 401:
-            cure = (
-                "GITLAB_API_TOKEN is wrong, expired or revoked; make a project access token: scope api, role Reporter"
-            )
-            return GitLabError(f"GitLab refuses the token (401: {said}): {cure}", status)
-        if status == 403 and "insufficient_scope" in f"{error.error_message}{error.response_body!r}":
-            return GitLabError(
-                "the scope of GITLAB_API_TOKEN is too small (403): it needs `api`; `read_api` only reads", status
-            )
-        if status == 403:
-            cure = "its user needs the role Reporter, and a discussion that is not locked"
-            return GitLabError(f"GITLAB_API_TOKEN may not do this in {self._name} (403: {said}): {cure}", status)
-        if status == 404:
-            cure = "check project and number; a project the token's user may not see answers the same"
-            return GitLabError(f"GitLab has no {self._name} (404: {said}): {cure}", status)
-        if 300 <= status < 400:
-            return GitLabError(
-                f"GitLab redirects {self._name}: the project or the server moved; use the new path or URL", status
-            )
-        return GitLabError(f"GitLab answered {status or 'nothing usable'} for {self._name}: {said}", status or None)
 
 
 def _text(said: object) -> str:

@@ -1,7 +1,7 @@
 """What to do on the merge request: what is wanted - what is there already -> actions. Pure; publishing applies them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iquest_review.merge_request.alike import alike
 from iquest_review.merge_request.note import with_previous
@@ -58,21 +58,25 @@ class Write:
 
 
 def actions(
-    findings: Iterable[PlacedFinding], settled: Iterable[Settled], standing: Standing, resolved: Iterable[str] = ()
+    findings: Sequence[PlacedFinding],
+    settled: Iterable[Settled],
+    standing: Standing,
+    resolved: Iterable[str] = (),
+    head: str = "",
 ) -> Iterator[Action]:
-    """What is to be done to the threads. `resolved` are those the bot has resolved itself; nobody else's word is
-    taken back."""
-    twins = list(duplicates(standing))
+    """What is to be done to the threads. `resolved` are those the bot has resolved itself, as far as the threads do
+    not say so; nobody else's word is taken back. `head` is the commit whose lines the findings name."""
+    twins, own = list(duplicates(standing)), frozenset(resolved)
     yield from map(Delete, twins)
-    threads, own = [thread for thread in standing.threads if thread not in twins], frozenset(resolved)
-    for finding in findings:
-        thread = match(finding, threads)
+    threads = [thread for thread in standing.threads if thread not in twins]
+    taken = _taken(findings, threads, head)
+    for finding, thread in zip(findings, taken, strict=True):
         if thread is not None:
-            threads.remove(thread)
-            yield Reopen(finding, thread) if thread.resolved and thread.id in own else Leave(finding, thread)
+            again = thread.resolved and (thread.resolved_by_us or thread.id in own)
+            yield Reopen(finding, thread) if again else Leave(finding, thread)
         elif finding.placement is Placement.INLINE:
             yield Create(finding)
-    gone = {entry.thread for entry in settled}
+    gone = {entry.thread for entry in settled}.difference(thread.id for thread in taken if thread)
     yield from (
         Resolve(thread) for thread in threads if thread.id in gone and not thread.resolved and not thread.disputed
     )
@@ -83,6 +87,21 @@ def match(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | None:
     same = [thread for thread in threads if _is(finding, thread) or _says(finding, thread)]
     line = finding.line or 0
     return min(same, key=lambda thread: (thread.resolved, abs((thread.line or line) - line)), default=None)
+
+
+def _taken(findings: Sequence[PlacedFinding], threads: Iterable[Thread], head: str) -> list[Thread | None]:
+    """The thread of each finding. A thread at another commit counts other lines, which prove nothing against it: what
+    was posted while somebody pushed may come to stand where another line with its text had been."""
+    left, taken = list(threads), list[Thread | None]()
+    for finding in findings:
+        taken.append(match(finding, left))
+        left = [thread for thread in left if thread is not taken[-1]]
+    elsewhere = [thread for thread in left if head and thread.head != head]
+    for index, finding in enumerate(findings):
+        if taken[index] is None and finding.twins:
+            taken[index] = match(replace(finding, twins=()), elsewhere)
+            elsewhere = [thread for thread in elsewhere if thread is not taken[index]]
+    return taken
 
 
 def duplicates(standing: Standing) -> Iterator[Thread]:

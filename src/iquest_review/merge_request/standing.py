@@ -41,6 +41,7 @@ class Thread:
     head: str
     resolved: bool
     replies: tuple[Reply, ...] = ()
+    resolved_by_us: bool = False  # for sure: a person's own token resolves in that person's name
 
     @property
     def disputed(self) -> bool:
@@ -73,8 +74,9 @@ _BUT = re.compile(
 )
 
 
-def standing(discussions: Iterable[answers.Discussion], own: int) -> Standing:
-    """What of these discussions is the bot's own: a marker counts only in a note of its user."""
+def standing(discussions: Iterable[answers.Discussion], own: int, *, bot: bool = False) -> Standing:
+    """What of these discussions is the bot's own: a marker counts only in a note of its user. `bot`: no person acts
+    in that user's name."""
     threads, notes = list[Thread](), list[Note]()
     for discussion in discussions:
         said = [note for note in discussion.notes if not note.system]
@@ -84,12 +86,13 @@ def standing(discussions: Iterable[answers.Discussion], own: int) -> Standing:
         if first.body.startswith(MARKER):
             notes.append(Note(first.id, discussion.id, first.body, len(rest)))
         elif mark := fingerprint.read(first.body):
-            threads.append(_thread(discussion.id, first, mark, rest))
+            threads.append(_thread(discussion.id, first, mark, rest, own if bot else None))
     return Standing(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
 
 
-def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note]) -> Thread:
+def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note], bot: int | None) -> Thread:
     place = first.position or answers.Place(None, None, None, None, None)
+    resolved = all(note.resolved for note in (first, *rest))
     return Thread(
         id=number,
         note=first.id,
@@ -98,6 +101,7 @@ def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers
         path=place.new_path or place.old_path or "",
         line=place.new_line if place.new_line is not None else place.old_line,
         head=place.head_sha or "",
-        resolved=all(note.resolved for note in (first, *rest)),
+        resolved=resolved,
         replies=tuple(Reply(note.author.id, note.body) for note in rest if note.body.strip()),
+        resolved_by_us=resolved and first.resolved_by is not None and first.resolved_by.id == bot,
     )
