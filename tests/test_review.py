@@ -127,8 +127,8 @@ def options(**changes: Any) -> Options:
     return Options(**{**values, **changes})
 
 
-def change(text: bytes = PATCH, **known: Any) -> Change:
-    return Change(patch.parse(text), Intent("Add two"), "a test", **known)
+def change(made: bytes = PATCH, **known: Any) -> Change:
+    return Change(patch.parse(made), Intent("Add two"), "a test", **known)
 
 
 @pytest.fixture
