@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import bare_id, hunk_id, ids
@@ -43,7 +44,7 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
             continue
         if not file.hunks:
             yield bare_id(file)
-        for hunk, after in zip(file.hunks, (*file.hunks[1:], None), strict=True):
+        for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
             if sum(piece.changed_lines for piece in pieces if _within(piece, hunk, after)) == hunk.changed_lines:
                 yield hunk_id(file, hunk)
 

@@ -1,0 +1,181 @@
+"""What was shown once is not shown again, and nothing else counts as shown."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Diff, FileDiff, Hunk
+from iquest_review.change.identity import ids
+from iquest_review.prompt.budget import Limits, fit
+from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.prompt.seen import known_after, shown_ids, unseen
+from tests.prompt.making import added, changed, diffs, hunk, lines, modified, omitted, renamed
+
+PLENTY = Limits(10_000, 1_000_000)
+FIRST, SECOND = hunk("+one", " two"), hunk(" five", "-six", "+6", old=40, new=41)
+
+
+def known(*files: FileDiff) -> list[str]:
+    return [identity for file in files for identity in ids(file)]
+
+
+def hunks(files: Sequence[FileDiff]) -> list[tuple[str, Hunk]]:
+    return [(file.path, hunk) for file in files for hunk in file.hunks]
+
+
+# --- what is new ---
+
+
+def test_without_a_memory_everything_is_new() -> None:
+    files = (modified("a.py", FIRST, SECOND), renamed("b.py", "c.py"))
+
+    assert unseen(files, ()) == (files, ())
+
+
+def test_a_known_hunk_is_left_out_with_its_lines_counted() -> None:
+    fresh, omissions = unseen([modified("a.py", FIRST, SECOND)], known(modified("a.py", SECOND)))
+
+    assert fresh == (modified("a.py", FIRST),)
+    assert omissions == (Omission("a.py", Reason.SEEN, 2),)
+
+
+def test_a_file_that_is_known_whole_is_left_out() -> None:
+    file = modified("a.py", FIRST, SECOND)
+
+    assert unseen([file], known(file)) == ((), (Omission("a.py", Reason.SEEN, 3),))
+
+
+def test_a_known_rename_is_left_out_and_has_no_lines_to_omit() -> None:
+    file = renamed("b.py", "c.py")
+
+    assert unseen([file], known(file)) == ((), ())
+
+
+def test_of_two_equal_hunks_one_is_new_when_one_was_seen() -> None:
+    twice = modified("a.py", FIRST, hunk("+one", " two", old=80, new=81))
+
+    fresh, omissions = unseen([twice], known(modified("a.py", FIRST)))
+
+    assert [len(file.hunks) for file in fresh] == [1]
+    assert omissions == (Omission("a.py", Reason.SEEN, 1),)
+    assert unseen([twice], known(twice))[0] == ()
+
+
+def test_a_file_without_a_known_hunk_is_the_very_same_file() -> None:
+    file = modified("a.py", FIRST)
+
+    [fresh], _ = unseen([file], known(modified("b.py", FIRST)))
+
+    assert fresh is file
+
+
+def in_order(diff: Diff) -> tuple[FileDiff, ...]:
+    """The files with their hunks one below the other, as git has them."""
+    files = list[FileDiff]()
+    for file in diff.files:
+        start, hunks = 1, list[Hunk]()
+        for one in file.hunks:
+            hunks.append(replace(one, old_start=start, new_start=start))
+            start += len(one.rows) + 7
+        files.append(replace(file, hunks=tuple(hunks)))
+    return tuple(files)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(diff=diffs(), data=st.data())
+def test_every_changed_line_is_either_new_or_omitted(diff: Diff, data: st.DataObject) -> None:
+    remembered = [identity for identity in known(*diff.files) if data.draw(st.booleans())]
+
+    fresh, omissions = unseen(diff.files, remembered)
+
+    assert changed(fresh) + omitted(omissions) == changed(diff.files)
+    assert {omission.reason for omission in omissions} <= {Reason.SEEN}
+    assert not set(hunks(fresh)) - set(hunks(diff.files))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(diff=diffs(), limits=st.builds(Limits, st.integers(0, 400), st.integers(0, 9_000)))
+def test_reviews_that_go_on_end_with_everything_known(diff: Diff, limits: Limits) -> None:
+    files, remembered = in_order(diff), tuple[str, ...]()
+    for room in (limits, PLENTY):
+        fresh, _ = unseen(files, remembered)
+        shown = list(shown_ids(fresh, fit(fresh, room)))
+        assert not Counter(shown) - Counter(known(*fresh))
+        remembered = known_after(files, remembered, shown)
+
+    assert list(remembered) == known(*files)
+    assert unseen(files, remembered)[0] == ()
+
+
+# --- what was shown ---
+
+
+def test_what_is_shown_whole_is_known() -> None:
+    files = (modified("a.py", FIRST, SECOND), renamed("b.py", "c.py"), added("d.py", "x"))
+
+    assert list(shown_ids(files, fit(files, PLENTY))) == known(*files)
+
+
+def test_a_hunk_cut_by_the_budget_is_not_known() -> None:
+    files = (added("a.py", *lines(500)),)
+    excerpt = fit(files, Limits(300, 1_000_000))
+
+    assert 0 < excerpt.lines < 500
+    assert list(shown_ids(files, excerpt)) == []
+
+
+def test_a_hunk_that_did_not_fit_is_not_known_beside_one_that_did() -> None:
+    large = hunk(*(f"+{line}" for line in lines(30)), old=90, new=91)
+    files = (modified("a.py", FIRST, large),)
+
+    assert list(shown_ids(files, fit(files, Limits(10, 1_000_000)))) == known(modified("a.py", FIRST))
+
+
+def test_a_hunk_shown_in_pieces_is_known_when_all_of_them_are_shown() -> None:
+    far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(10))]
+    files = (modified("a.py", hunk(*far), hunk("+z", old=900, new=900)),)
+    excerpt = fit(files, Limits(60, 1_000_000))
+
+    assert len(excerpt.parts[0].hunks) == 3  # git would have made two of the first
+    assert list(shown_ids(files, excerpt)) == known(*files)
+
+
+def test_of_a_hunk_in_pieces_one_missing_leaves_it_unknown() -> None:
+    far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(30))]
+    files = (modified("a.py", hunk(*far)),)
+    excerpt = fit(files, Limits(20, 1_000_000))
+
+    assert [part.hunks[0].added for part in excerpt.parts] == [10]
+    assert list(shown_ids(files, excerpt)) == []
+
+
+def test_a_file_that_is_not_shown_is_not_known() -> None:
+    files = (modified("a.py", FIRST), renamed("b.py", "c.py"))
+
+    assert list(shown_ids(files, fit(files, Limits(0, 0)))) == []
+
+
+# --- what is remembered ---
+
+
+def test_what_left_the_diff_is_forgotten() -> None:
+    file = modified("a.py", FIRST)
+
+    assert known_after([file], known(file, modified("a.py", SECOND)), ()) == tuple(known(file))
+
+
+def test_what_is_neither_known_nor_shown_is_not_remembered() -> None:
+    file = modified("a.py", FIRST, SECOND)
+
+    assert known_after([file], (), known(modified("a.py", SECOND))) == tuple(known(modified("a.py", SECOND)))
+
+
+def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
+    once, twice = modified("a.py", FIRST), modified("a.py", FIRST, FIRST)
+
+    assert known_after([twice], known(once), known(once)) == tuple(known(twice))
+    assert known_after([twice], known(once), ()) == tuple(known(once))
+    assert known_after([once], known(twice), ()) == tuple(known(once))
