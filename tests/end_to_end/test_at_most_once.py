@@ -1,0 +1,285 @@
+"""Nothing twice, nothing lost: wherever a run dies, whatever GitLab answers, the next one ends where a clean one does."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from iquest_review.errors import GitLabError
+from iquest_review.merge_request import publishing
+from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.merge_request.outcome import Outcome, Settled, Why
+from iquest_review.merge_request.refs import MergeRequest
+from tests.merge_request.board import AROUND, DIVIDES, LOCKS, Board, Change
+from tests.merge_request.connecting import IID, PROJECT, TOKEN
+
+Story = Callable[[Board], Outcome]
+
+
+@pytest.fixture(scope="module")
+def change(tmp_path_factory: pytest.TempPathFactory) -> Change:
+    return Change.made(tmp_path_factory.mktemp("change") / "repository")
+
+
+# --- what is published ---
+
+
+def first(board: Board) -> Outcome:
+    """Lines, a range, a whole file, and one that stands in the note."""
+    change = board.change
+    return change.review([change.divides(), change.locks(), change.secret(), change.rows(), change.nowhere()])
+
+
+def single(board: Board) -> Outcome:
+    """Too little for drafts."""
+    return board.change.review([board.change.locks()])
+
+
+def later(board: Board) -> Outcome:
+    """A push fixes one finding of two, and two more are found."""
+    change = board.change
+    board.publish(change.review([change.divides(), change.locks()]))
+    board.push(1)
+    gone = (Settled(board.thread(DIVIDES), Why.GONE),)
+    found = [change.locks(1), change.secret(1), change.rows(1), change.nowhere(1)]
+    return change.review(found, push=1, settled=gone)
+
+
+def back(board: Board) -> Outcome:
+    """What was resolved is back, something else is gone, and something is new."""
+    change = board.change
+    board.publish(later(board))
+    board.push(2)
+    gone = (Settled(board.thread(LOCKS), Why.FIXED),)
+    return change.review([change.divides(2), change.secret(2)], push=2, settled=gone)
+
+
+STORIES: dict[str, Story] = {story.__name__: story for story in (first, single, later, back)}
+stories = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+
+
+@dataclass
+class Clean:
+    """What an undisturbed run comes to."""
+
+    requests: int
+    state: dict[str, Any]
+
+
+def clean(change: Change, story: Story) -> Clean:
+    with Board(change) as board:
+        outcome = story(board)
+        here = board.double.mark()
+        board.publish(outcome)
+        return Clean(len(board.double.requests_since(here)), board.state)
+
+
+@contextlib.contextmanager
+def prepared(change: Change, story: Story) -> Iterator[tuple[Board, Outcome]]:
+    with Board(change) as board:
+        yield board, story(board)
+        assert board.double.executed == []
+
+
+class Died(Exception):
+    """The job is over: it was cancelled, or its runner is gone."""
+
+
+def die(seconds: float) -> None:
+    raise Died
+
+
+def nothing(seconds: float) -> None:
+    """For a wait that takes no time."""
+
+
+# --- a job that dies ---
+
+
+@stories
+def test_a_run_after_one_that_died_ends_where_a_clean_one_does(change: Change, story: Story) -> None:
+    wanted = clean(change, story)
+    for lives in range(wanted.requests + 1):
+        with prepared(change, story) as (board, outcome):
+            board.double.die_after(lives)
+            with contextlib.suppress(Died):
+                board.publish(outcome, sleep=die)
+            board.double.revive()
+            board.publish(outcome)
+            assert board.state == wanted.state, f"dead after {lives} requests"
+
+
+@stories
+def test_a_run_that_dies_with_the_answer_on_its_way_is_no_different(change: Change, story: Story) -> None:
+    wanted = clean(change, story)
+    for number in range(wanted.requests):
+        with prepared(change, story) as (board, outcome):
+            disturb(board, number, drop=True, after_store=True)
+            with contextlib.suppress(Died):
+                board.publish(outcome, sleep=die)
+            board.publish(outcome)
+            assert board.state == wanted.state, f"dead in request {number}"
+
+
+@stories
+def test_runs_that_die_again_and_again_leave_nothing_twice(change: Change, story: Story) -> None:
+    wanted = clean(change, story)
+    with prepared(change, story) as (board, outcome):
+        for lives in range(wanted.requests + 1):
+            board.double.die_after(lives)
+            with contextlib.suppress(Died):
+                board.publish(outcome, sleep=die)
+            board.double.revive()
+        board.publish(outcome)
+        assert board.state == wanted.state
+
+
+# --- a GitLab that fails ---
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "500 but stored": {"status": 500, "after_store": True},
+    "500": {"status": 500},
+    "502 but stored": {"status": 502, "after_store": True, "body": "<html>Bad Gateway</html>"},
+    "503": {"status": 503},
+    "lost but stored": {"drop": True, "after_store": True},
+    "lost": {"drop": True},
+    "a limit": {"status": 429, "body": "Retry later\n", "headers": {"Retry-After": "3"}},
+    "an older limit": {"status": 429, "body": {"message": {"error": "too many"}}},
+    "a lock": {"status": 409, "body": {"message": "409 Conflict: Resource lock"}},
+}
+
+
+def disturb(board: Board, number: int, times: int = 1, **fault: Any) -> None:
+    """Lets so many requests through, then comes the fault."""
+    board.double.fail("*", "", times=number)
+    board.double.fail("*", "", times=times, **fault)
+
+
+@stories
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_one_failure_anywhere_changes_nothing(change: Change, story: Story, fault: dict[str, Any]) -> None:
+    wanted = clean(change, story)
+    for number in range(wanted.requests):
+        with prepared(change, story) as (board, outcome):
+            disturb(board, number, **fault)
+            board.publish(outcome)
+            assert board.state == wanted.state, f"in request {number}"
+
+
+@stories
+def test_a_gitlab_that_stays_down_leaves_all_to_the_next_run(change: Change, story: Story) -> None:
+    wanted = clean(change, story)
+    for number in range(wanted.requests):
+        with prepared(change, story) as (board, outcome):
+            disturb(board, number, times=1000, status=502)
+            with contextlib.suppress(GitLabError):
+                board.publish(outcome)
+            board.double.server.troubles.faults.clear()
+            board.publish(outcome)
+            assert board.state == wanted.state, f"down from request {number}"
+
+
+# --- two jobs at once ---
+
+
+@stories
+def test_a_whole_run_inside_another_leaves_nothing_twice(change: Change, story: Story) -> None:
+    wanted = clean(change, story)
+    for number in range(wanted.requests):
+        with prepared(change, story) as (board, outcome):
+            steps = Steps(board)
+            with steps.running(outcome), steps.running(outcome):
+                steps.go(0, number)
+                steps.go(1)
+                steps.go(0)
+            board.publish(outcome)
+            assert board.state == wanted.state, f"before request {number}"
+
+
+@stories
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(1, 4)), max_size=12))
+def test_two_runs_in_any_order_leave_nothing_twice(change: Change, story: Story, turns: list[tuple[int, int]]) -> None:
+    wanted = clean(change, story)
+    with prepared(change, story) as (board, outcome):
+        steps = Steps(board)
+        with steps.running(outcome), steps.running(outcome):
+            for who, many in turns:
+                steps.go(who, many)
+            steps.go(0)
+            steps.go(1)
+        board.publish(outcome)
+        assert board.state == wanted.state
+
+
+class _Stepping(GitLab):
+    """A connection whose every request waits for its turn."""
+
+    turn: Callable[[], None]
+
+    def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
+        self.turn()
+        return super()._request(verb, path, **rest)
+
+
+class _Runner:
+    """A run in a thread that stops before each of its requests."""
+
+    def __init__(self, board: Board, outcome: Outcome) -> None:
+        self.go, self.stands = threading.Semaphore(0), threading.Semaphore(0)
+        self.over = False
+        self.failure: BaseException | None = None
+        gitlab = _Stepping(board.double.api_url, TOKEN, MergeRequest(str(PROJECT), IID), sleep=nothing)
+        gitlab.turn = self.turn
+
+        def work() -> None:
+            try:
+                publishing.publish(gitlab, outcome, AROUND, None, board.said.append)
+            except GitLabError as error:
+                self.failure = error
+            finally:
+                self.over = True
+                self.stands.release()
+
+        self.thread = threading.Thread(target=work)
+        self.thread.start()
+        self.stands.acquire()
+
+    def turn(self) -> None:
+        self.stands.release()
+        self.go.acquire()
+
+    def step(self) -> None:
+        if not self.over:
+            self.go.release()
+            self.stands.acquire()
+
+
+@dataclass
+class Steps:
+    """Two runs whose requests come in the order the test says."""
+
+    board: Board
+    runners: list[_Runner] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def running(self, outcome: Outcome) -> Iterator[None]:
+        runner = _Runner(self.board, outcome)
+        self.runners.append(runner)
+        try:
+            yield
+        finally:
+            while not runner.over:
+                runner.step()
+            runner.thread.join()
+        assert runner.failure is None
+
+    def go(self, who: int, many: int = 1000) -> None:
+        for _ in range(many):
+            self.runners[who].step()
