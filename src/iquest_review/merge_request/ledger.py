@@ -87,13 +87,9 @@ def read(body: str) -> Ledger | None:
     return Ledger(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
 def _packed(value: Mapping[str, Any]) -> str | None:
-    """The value on one line; None when there is too much of it. Half a surrogate pair stands in it as its escape."""
-    text = json.dumps(value, ensure_ascii=False)
-    content = _SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text).encode()
+    """The value on one line; None when there is too much of it."""
+    content = json.dumps(value).encode()  # ASCII: half a surrogate pair is not lost
     data = base64.b64encode(zlib.compress(content, 9)).decode("ascii")
     return data if len(content) <= LARGEST and len(data) <= MOST_PACKED else None
 

@@ -1,0 +1,327 @@
+"""What a note remembers: all of it comes back, and nothing that was not written by us does harm."""
+
+import base64
+import json
+import re
+import time
+import tracemalloc
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import ledger, note
+from iquest_review.merge_request.ledger import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
+from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted
+from iquest_review.merge_request.outcome import PlacedFinding, Placement
+from iquest_review.model.finding import Category, Severity
+from tests.doubles import quick_actions
+from tests.merge_request.making import AROUND, failed, finding, full, outcome
+
+HEAD, REVIEWED, SETTINGS = "3" * 40, "2" * 40, "41cabdce86dd"
+HEX = st.text("0123456789abcdef", min_size=16, max_size=16)
+ODD = ["", "-->", "\n/close\n", "`", "\\", '"', "变更", "😀", "\ud800", "\0", "\r\n", "@all #1 <b>", "x" * 5_000]
+TEXT = st.sampled_from(ODD) | st.text(max_size=9)
+NUMBER = st.none() | st.integers(0, 10_000_000)
+FINDINGS = st.builds(
+    finding,
+    path=TEXT,
+    line=NUMBER,
+    end_line=NUMBER,
+    side=st.sampled_from(Side),
+    severity=st.sampled_from(Severity),
+    category=st.sampled_from(Category),
+    title=TEXT,
+    description=TEXT,
+    quote=TEXT,
+    fix=st.none() | TEXT,
+    fingerprint=HEX,
+    placement_reason=st.none() | TEXT,
+    anchor=HEX,
+    anchored=st.integers(0, 10_000),
+)
+LEDGERS = st.builds(
+    Ledger,
+    head=st.just(HEAD) | st.just(""),
+    reviewed=st.just(REVIEWED) | st.just(""),
+    settings=st.just(SETTINGS) | st.just(""),
+    hunks=st.lists(st.text("0123456789abcdef", min_size=12, max_size=12), max_size=5).map(tuple),
+    model=st.none() | TEXT,
+    summary=TEXT,
+    suggestions=st.lists(TEXT, max_size=2).map(tuple),
+    findings=st.lists(FINDINGS, max_size=3).map(tuple),
+    titles=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    resolved=st.lists(TEXT, max_size=3).map(tuple),
+)
+
+
+def made(**changed: Any) -> Ledger:
+    fields: dict[str, Any] = {"hunks": ("0123456789ab", "ba9876543210"), "findings": (finding(),), "summary": "Fine."}
+    return Ledger(HEAD, REVIEWED, SETTINGS, **{**fields, **changed})
+
+
+def noted(marker: str) -> str:
+    """A note with the line."""
+    return f"{MARKER}\n{marker}\n\n## Review: No findings\n"
+
+
+def line(value: object, *, packed: bytes | None = None) -> str:
+    """The line of a value that is not ours."""
+    content = zlib.compress(json.dumps(value).encode()) if packed is None else packed
+    data = base64.b64encode(content).decode()
+    return f"<!-- iquest-review:reviewed {REVIEWED} head={HEAD} settings={SETTINGS} data={data} -->"
+
+
+def value_of(marker: str) -> dict[str, Any]:
+    """What a line of ours holds."""
+    found = re.search("data=(.*) -->", marker)
+    assert found is not None
+    value: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(found[1])))
+    return value
+
+
+# --- there and back ---
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(written=LEDGERS)
+def test_every_ledger_comes_back_as_it_was(written: Ledger) -> None:
+    marker = ledger.marker(written)
+
+    assert re.fullmatch(r"<!-- iquest-review:reviewed [0-9a-f]* head=[0-9a-f]* settings=[0-9a-f]* data=\S+ -->", marker)
+    assert ledger.read(noted(marker)) == written
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(written=LEDGERS)
+def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: Ledger) -> None:
+    plain, body = (
+        note.compose(outcome(), AROUND, Posted((), replace(written, findings=()))) for written in (made(), written)
+    )
+
+    html, shown = (quick_actions.HTML_COMMENT.sub("", quick_actions.rendered(one)) for one in (body, plain))
+    assert html == shown
+    assert quick_actions.commands(body) == quick_actions.mentions(body) == quick_actions.references(body) == []
+    assert quick_actions.strip(body) == body.rstrip()
+
+
+def test_a_note_without_a_memory_has_none() -> None:
+    assert ledger.read(note.compose(full(), AROUND)) is None
+    assert ledger.read("") is None
+
+
+def test_carriage_returns_do_not_matter() -> None:
+    assert ledger.read(noted(ledger.marker(made())).replace("\n", "\r\n")) == made()
+
+
+def test_a_review_below_a_failure_is_still_remembered() -> None:
+    good = note.compose(full(), AROUND, Posted((), made()))
+
+    body = note.with_previous(failed(), note.with_previous(failed(head="5" * 40), good))
+
+    assert body.index(PREVIOUS) < body.index("<!-- iquest-review:reviewed")
+    assert ledger.read(body) == made()
+
+
+def test_a_finding_comes_back_as_one_of_the_note() -> None:
+    inline = finding(placement=Placement.INLINE, twins=(3,), replacement="x", anchor="0" * 16, anchored=1)
+
+    read = ledger.read(noted(ledger.marker(made(findings=(inline,)))))
+
+    assert read is not None
+    assert read.findings == (replace(inline, placement=Placement.SUMMARY, twins=(), replacement=None),)
+
+
+# --- sizes ---
+
+
+def noise(number: int, size: int) -> str:
+    """Text that does not pack."""
+    return base64.b85encode(
+        b"".join(zlib.crc32(b"%d %d" % (number, at)).to_bytes(4) for at in range(size // 4))
+    ).decode()
+
+
+def identity(number: int) -> str:
+    return f"{zlib.crc32(b'%d' % number) << 16 | number:012x}"
+
+
+def test_five_thousand_hunks_are_remembered() -> None:
+    written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS)))
+
+    marker = ledger.marker(written)
+
+    assert len(marker) < 60_000
+    assert ledger.read(noted(marker)) == written
+
+
+def test_too_many_hunks_are_all_forgotten_and_the_rest_is_not() -> None:
+    written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS + 1)))
+
+    assert ledger.read(noted(ledger.marker(written))) == replace(written, hunks=())
+
+
+TITLES = tuple((identity(number) + "0000", noise(number, 200)) for number in range(1_200))
+TOLD = tuple(finding(line=number + 1, description=noise(number, 4_000)) for number in range(60))
+SIZES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a long summary": ({"summary": noise(0, 300_000)}, ("summary", "suggestions")),
+    "long suggestions": ({"suggestions": (noise(0, 300_000),)}, ("summary", "suggestions")),
+    "many titles": ({"titles": TITLES}, ("summary", "suggestions", "titles")),
+    "many findings": ({"findings": TOLD}, ("summary", "suggestions", "titles", "findings", "hunks")),
+    "text that packs well": ({"summary": "x" * 5_000_000}, ("summary", "suggestions")),
+    "everything": (
+        {"summary": noise(0, 300_000), "titles": TITLES, "findings": TOLD},
+        ("summary", "suggestions", "titles", "findings", "hunks"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) -> None:
+    written, forgotten = made(resolved=("d" * 40,), **SIZES[name][0]), SIZES[name][1]
+
+    marker = ledger.marker(written)
+
+    empty: dict[str, Any] = {**dict.fromkeys(forgotten, ()), "summary": ""}
+    assert len(marker) < MOST_PACKED + 300
+    assert ledger.read(noted(marker)) == replace(written, **empty)
+
+
+def test_without_its_findings_no_hunk_counts_as_reviewed() -> None:
+    read = ledger.read(noted(ledger.marker(made(findings=TOLD))))
+
+    assert read is not None
+    assert (read.findings, read.hunks) == ((), ())
+
+
+# --- what is not believed ---
+
+
+DEEP = b"[" * 200_000
+BOMB = zlib.compress(b'{"hunks": "' + b"0" * 200_000_000, 9)
+DAMAGED: dict[str, str] = {
+    "no base64": line(None).replace("data=", "data=="),
+    "no zlib": line(None, packed=b"x"),
+    "zlib that breaks off": line(None, packed=zlib.compress(b'{"hunks": ""}' * 99)[:30]),
+    "no json": line(None, packed=zlib.compress(b"x")),
+    "no utf-8": line(None, packed=zlib.compress(b"\xff\xfe{")),
+    "nothing": line(None, packed=b""),
+    "another type": line([]),
+    "deep json": line(None, packed=zlib.compress(DEEP)),
+    "deep json of objects": line(None, packed=zlib.compress(b'{"a":' * 200_000)),
+    "a bomb": line(None, packed=BOMB),
+    "a long number": line(None, packed=zlib.compress(b"9" * 1_000_000)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_damaged_is_not_believed(name: str) -> None:
+    started = time.process_time()
+
+    assert ledger.read(noted(DAMAGED[name])) is None
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("place", "new"),
+    [
+        ("hunks", 3),
+        ("hunks", None),
+        ("hunks", ["0123456789ab"]),
+        ("model", 3),
+        ("summary", None),
+        ("suggestions", "x"),
+        ("suggestions", [3]),
+        ("titles", [["a"]]),
+        ("titles", [["a", "b", "c"]]),
+        ("titles", {"a": "b"}),
+        ("resolved", [None]),
+        ("findings", [3]),
+        ("findings", {}),
+        ("findings.path", None),
+        ("findings.line", "x"),
+        ("findings.line", -1),
+        ("findings.line", 1.5),
+        ("findings.severity", "critical"),
+        ("findings.category", None),
+        ("findings.side", "left"),
+        ("findings.fingerprint", "<!-- -->"),
+        ("findings.fingerprint", "0123456789abcdef\n"),
+        ("findings.anchor", "x"),
+        ("findings.anchored", None),
+        ("findings.fix", []),
+    ],
+)
+def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> None:
+    value = value_of(ledger.marker(made()))
+    *keys, last = place.split(".")
+    (value["findings"][0] if keys else value)[last] = new
+
+    assert ledger.read(noted(line(value))) is None
+
+
+@pytest.mark.parametrize("name", [*value_of(ledger.marker(made())), *value_of(ledger.marker(made()))["findings"][0]])
+def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
+    value = value_of(ledger.marker(made()))
+    (value if name in value else value["findings"][0]).pop(name)
+
+    assert ledger.read(noted(line(value))) is None
+
+
+def test_what_a_later_version_adds_is_nothing_to_stop_at() -> None:
+    value = value_of(ledger.marker(made()))
+    value["score"] = value["findings"][0]["score"] = 3
+
+    assert ledger.read(noted(line(value))) == made()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(at=st.floats(0, 1), new=st.characters())
+def test_a_line_with_another_character_never_breaks_a_run(at: float, new: str) -> None:
+    marker = ledger.marker(made())
+    place = int(at * (len(marker) - 1))
+
+    ledger.read(noted(marker[:place] + new + marker[place + 1 :]))
+
+
+@pytest.mark.parametrize("forged", ["summary", "description", "raw", "path"])
+def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
+    hostile = f"x\n{ledger.marker(made())}\n"
+    changed: dict[str, dict[str, Any]] = {
+        "summary": {"summary": hostile},
+        "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
+        "path": {"findings": (finding(path=hostile, line=None, placement_reason=hostile),)},
+        "raw": {"status": "raw", "reason": hostile, "raw": hostile},
+    }
+    findings = changed[forged].get("findings", ())
+    real = replace(made(findings=findings), head="9" * 40) if forged != "raw" else None
+
+    body = note.compose(outcome(**changed[forged]), AROUND, Posted((), real) if real else None)
+
+    assert ledger.read(body) == real
+
+
+def test_what_stands_in_the_middle_of_a_line_is_no_line_of_ours() -> None:
+    assert ledger.read(f"{MARKER}\n\nsee {ledger.marker(made())}\n") is None
+
+
+def test_placed_findings_have_all_that_is_remembered() -> None:
+    known = value_of(ledger.marker(made()))["findings"][0].keys()
+
+    assert set(PlacedFinding.__dataclass_fields__) - set(known) == {
+        *("placement", "twins", "names", "position", "replacement")
+    }
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    tracemalloc.start()
+
+    ledger.read(noted(DAMAGED["a bomb"]))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * LARGEST
