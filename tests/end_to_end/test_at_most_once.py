@@ -1,6 +1,7 @@
-"""Nothing twice, nothing lost: wherever a run dies, whatever GitLab answers, the next one ends where a clean one does."""
+"""Nothing twice, nothing lost: wherever a run dies, whatever GitLab says, the next one ends where a clean one does."""
 
 import contextlib
+import copy
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,11 +21,6 @@ from tests.merge_request.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.merge_request.connecting import IID, PROJECT, TOKEN
 
 Story = Callable[[Board], Outcome]
-
-
-@pytest.fixture(scope="module")
-def change(tmp_path_factory: pytest.TempPathFactory) -> Change:
-    return Change.made(tmp_path_factory.mktemp("change") / "repository")
 
 
 # --- what is published ---
@@ -61,30 +57,38 @@ def back(board: Board) -> Outcome:
 
 
 STORIES: dict[str, Story] = {story.__name__: story for story in (first, single, later, back)}
-stories = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 
 
-@dataclass
-class Clean:
-    """What an undisturbed run comes to."""
+class Stage:
+    """A merge request just before a review is published on it, again and again."""
 
-    requests: int
-    state: dict[str, Any]
-
-
-def clean(change: Change, story: Story) -> Clean:
-    with Board(change) as board:
-        outcome = story(board)
+    def __init__(self, board: Board, story: Story) -> None:
+        self.board = board
+        self.outcome = story(board)
+        self.before = copy.deepcopy(board.double.instance)
         here = board.double.mark()
-        board.publish(outcome)
-        return Clean(len(board.double.requests_since(here)), board.state)
+        board.publish(self.outcome)
+        self.requests = len(board.double.requests_since(here))  # of an undisturbed run
+        self.state = board.state  # what it comes to
+
+    def set(self) -> Board:
+        """As if nothing had been published."""
+        self.board.double.instance = copy.deepcopy(self.before)
+        self.board.double.server.troubles.faults.clear()
+        self.board.double.revive()
+        return self.board
 
 
-@contextlib.contextmanager
-def prepared(change: Change, story: Story) -> Iterator[tuple[Board, Outcome]]:
-    with Board(change) as board:
-        yield board, story(board)
-        assert board.double.executed == []
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
+    change = Change.made(tmp_path_factory.mktemp("change") / "repository")
+    with contextlib.ExitStack() as stack:
+        yield {name: Stage(stack.enter_context(Board(change)), story) for name, story in STORIES.items()}
+
+
+@pytest.fixture(params=STORIES)
+def stage(stages: dict[str, Stage], request: pytest.FixtureRequest) -> Stage:
+    return stages[request.param]
 
 
 class Died(Exception):
@@ -102,42 +106,36 @@ def nothing(seconds: float) -> None:
 # --- a job that dies ---
 
 
-@stories
-def test_a_run_after_one_that_died_ends_where_a_clean_one_does(change: Change, story: Story) -> None:
-    wanted = clean(change, story)
-    for lives in range(wanted.requests + 1):
-        with prepared(change, story) as (board, outcome):
-            board.double.die_after(lives)
-            with contextlib.suppress(Died):
-                board.publish(outcome, sleep=die)
-            board.double.revive()
-            board.publish(outcome)
-            assert board.state == wanted.state, f"dead after {lives} requests"
+def test_a_run_after_one_that_died_ends_where_a_clean_one_does(stage: Stage) -> None:
+    for lives in range(stage.requests + 1):
+        board = stage.set()
+        board.double.die_after(lives)
+        with contextlib.suppress(Died):
+            board.publish(stage.outcome, sleep=die)
+        board.double.revive()
+        board.publish(stage.outcome)
+        assert board.state == stage.state, f"dead after {lives} requests"
 
 
-@stories
-def test_a_run_that_dies_with_the_answer_on_its_way_is_no_different(change: Change, story: Story) -> None:
-    wanted = clean(change, story)
-    for number in range(wanted.requests):
-        with prepared(change, story) as (board, outcome):
-            disturb(board, number, drop=True, after_store=True)
-            with contextlib.suppress(Died):
-                board.publish(outcome, sleep=die)
-            board.publish(outcome)
-            assert board.state == wanted.state, f"dead in request {number}"
+def test_a_run_that_dies_with_the_answer_on_its_way_is_no_different(stage: Stage) -> None:
+    for number in range(stage.requests):
+        board = stage.set()
+        disturb(board, number, drop=True, after_store=True)
+        with contextlib.suppress(Died):
+            board.publish(stage.outcome, sleep=die)
+        board.publish(stage.outcome)
+        assert board.state == stage.state, f"dead in request {number}"
 
 
-@stories
-def test_runs_that_die_again_and_again_leave_nothing_twice(change: Change, story: Story) -> None:
-    wanted = clean(change, story)
-    with prepared(change, story) as (board, outcome):
-        for lives in range(wanted.requests + 1):
-            board.double.die_after(lives)
-            with contextlib.suppress(Died):
-                board.publish(outcome, sleep=die)
-            board.double.revive()
-        board.publish(outcome)
-        assert board.state == wanted.state
+def test_runs_that_die_again_and_again_leave_nothing_twice(stage: Stage) -> None:
+    board = stage.set()
+    for lives in range(stage.requests + 1):
+        board.double.die_after(lives)
+        with contextlib.suppress(Died):
+            board.publish(stage.outcome, sleep=die)
+        board.double.revive()
+    board.publish(stage.outcome)
+    assert board.state == stage.state
 
 
 # --- a GitLab that fails ---
@@ -161,61 +159,53 @@ def disturb(board: Board, number: int, times: int = 1, **fault: Any) -> None:
     board.double.fail("*", "", times=times, **fault)
 
 
-@stories
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_one_failure_anywhere_changes_nothing(change: Change, story: Story, fault: dict[str, Any]) -> None:
-    wanted = clean(change, story)
-    for number in range(wanted.requests):
-        with prepared(change, story) as (board, outcome):
-            disturb(board, number, **fault)
-            board.publish(outcome)
-            assert board.state == wanted.state, f"in request {number}"
+def test_one_failure_anywhere_changes_nothing(stage: Stage, fault: dict[str, Any]) -> None:
+    for number in range(stage.requests):
+        board = stage.set()
+        disturb(board, number, **fault)
+        board.publish(stage.outcome)
+        assert board.state == stage.state, f"in request {number}"
 
 
-@stories
-def test_a_gitlab_that_stays_down_leaves_all_to_the_next_run(change: Change, story: Story) -> None:
-    wanted = clean(change, story)
-    for number in range(wanted.requests):
-        with prepared(change, story) as (board, outcome):
-            disturb(board, number, times=1000, status=502)
-            with contextlib.suppress(GitLabError):
-                board.publish(outcome)
-            board.double.server.troubles.faults.clear()
-            board.publish(outcome)
-            assert board.state == wanted.state, f"down from request {number}"
+def test_a_gitlab_that_stays_down_leaves_all_to_the_next_run(stage: Stage) -> None:
+    for number in range(stage.requests):
+        board = stage.set()
+        disturb(board, number, times=1000, status=502)
+        with contextlib.suppress(GitLabError):
+            board.publish(stage.outcome)
+        board.double.server.troubles.faults.clear()
+        board.publish(stage.outcome)
+        assert board.state == stage.state, f"down from request {number}"
 
 
 # --- two jobs at once ---
 
 
-@stories
-def test_a_whole_run_inside_another_leaves_nothing_twice(change: Change, story: Story) -> None:
-    wanted = clean(change, story)
-    for number in range(wanted.requests):
-        with prepared(change, story) as (board, outcome):
-            steps = Steps(board)
-            with steps.running(outcome), steps.running(outcome):
-                steps.go(0, number)
-                steps.go(1)
-                steps.go(0)
-            board.publish(outcome)
-            assert board.state == wanted.state, f"before request {number}"
-
-
-@stories
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(1, 4)), max_size=12))
-def test_two_runs_in_any_order_leave_nothing_twice(change: Change, story: Story, turns: list[tuple[int, int]]) -> None:
-    wanted = clean(change, story)
-    with prepared(change, story) as (board, outcome):
+def test_a_whole_run_inside_another_leaves_nothing_twice(stage: Stage) -> None:
+    for number in range(stage.requests):
+        board = stage.set()
         steps = Steps(board)
-        with steps.running(outcome), steps.running(outcome):
-            for who, many in turns:
-                steps.go(who, many)
-            steps.go(0)
+        with steps.running(stage.outcome), steps.running(stage.outcome):
+            steps.go(0, number)
             steps.go(1)
-        board.publish(outcome)
-        assert board.state == wanted.state
+            steps.go(0)
+        board.publish(stage.outcome)
+        assert board.state == stage.state, f"before request {number}"
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(1, 4)), max_size=12))
+def test_two_runs_in_any_order_leave_nothing_twice(stage: Stage, turns: list[tuple[int, int]]) -> None:
+    board = stage.set()
+    steps = Steps(board)
+    with steps.running(stage.outcome), steps.running(stage.outcome):
+        for who, many in turns:
+            steps.go(who, many)
+        steps.go(0)
+        steps.go(1)
+    board.publish(stage.outcome)
+    assert board.state == stage.state
 
 
 class _Stepping(GitLab):
