@@ -18,6 +18,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -187,11 +188,8 @@ def suggestions(merge_requests: list[Row], files: dict[tuple[str, str], str], fo
         for golden in row.golden:
             if "suggestion" not in golden:
                 continue
-            if kind := _kind(golden):
-                came.shown[kind] += 1
-            else:
-                _suggest(row, golden, files.get((row.id, golden["path"])) or _as_shown(row, golden["path"]), form, came)
-    tries = came.right + len(came.wrong) + came.shown["absent"]
+            _suggest(row, golden, files.get((row.id, golden["path"])) or _as_shown(row, golden["path"]), form, came)
+    tries = came.right + len(came.wrong) + came.shown.total() - came.shown["no change"]
     print(f"suggestions, {form}: {came.right} of {tries}, {came.right / tries:.1%}; wrong: {len(came.wrong)}")
     print("  shown as code:", ", ".join(f"{count} {kind}" for kind, count in sorted(came.shown.items())))
     for wrong in came.wrong:
@@ -206,37 +204,59 @@ def _as_shown(row: Row, path: str) -> str:
     return "".join(shown.get(number, "") + "\n" for number in range(1, max(shown) + 1))
 
 
-def _kind(golden: Golden) -> str | None:
-    """Why a suggestion can only be shown as code; None when it replaces lines."""
-    if not golden["old"]:
-        return "pure insertion"
-    if not any(row.strip() for row in golden["suggestion"]):
-        return "pure deletion"
-    if any("\r" in row for row in golden["old"]):
-        return "CRLF"
-    if not any(row.strip() for row in golden["old"]):
-        return "blank lines alone"
-    return "no change" if golden["old"] == golden["suggestion"] else None
+class Change(NamedTuple):
+    """What a golden suggestion does to a file, as a model can say it: whole rows that replace whole rows."""
+
+    first: int
+    old: list[str]
+    new: list[str]
+
+
+def _change(golden: Golden, head: list[str]) -> Change:
+    """The rows that are replaced and what replaces them. What only inserts or deletes takes its neighbour along, and a
+    blank row at either end its own."""
+    first, old, new = golden["start_line"], list(golden["old"]), list(golden["suggestion"])
+    if not old:
+        old = [head[first - 1]]
+        new = [old[0], *new]
+    if not any(row.strip() for row in new) and first > 1:
+        first, old, new = first - 1, [head[first - 2], *old], [head[first - 2], *new]
+    while first > 1 and not (old[0].strip() and new[0].strip()):
+        first, old, new = first - 1, [head[first - 2], *old], [head[first - 2], *new]
+    while first - 1 + len(old) < len(head) and not (old[-1].strip() and new[-1].strip()):
+        below = head[first - 1 + len(old)]
+        old, new = [*old, below], [*new, below]
+    return Change(first, old, new)
 
 
 def _suggest(row: Row, golden: Golden, text: str, form: str, came: Applied) -> None:
-    name = f"{row.id} {golden['path']}:{golden['line']}"
-    quote, fix = _formed(golden["old"], golden["suggestion"], form)
+    name, head = f"{row.id} {golden['path']}:{golden['line']}", text.split("\n")
+    change = _change(golden, head)
+    quote, fix = _formed(change.old, change.new, form)
     issue = {"quote": quote, "suggestion": fix}
-    verified = verify(answered({"file": golden["path"], "line": golden["line"], **issue}), row.diff)
+    verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), row.diff)
     new, place = replacement(verified), locate(verified)
     if new is None:
-        came.shown["absent"] += 1
+        came.shown[_kind(change)] += 1
         return
-    head = text.encode("utf-8", "surrogateescape").split(b"\n")
-    wanted = [other.encode("utf-8", "surrogateescape") for other in golden["suggestion"]]
-    expected = b"\n".join([*head[: golden["start_line"] - 1], *wanted, *head[golden["line"] :]])
+    expected = "\n".join([*head[: change.first - 1], *change.new, *head[change.first - 1 + len(change.old) :]])
     body = "It can be better.\n\n" + markdown.suggestion(new, len(verified.lines) - 1)
     placed = isinstance(place, Position) and place.new_line is not None
-    if placed and applied(b"\n".join(head), body, _new_line(place)) == expected:
+    if placed and applied(_bytes(text), body, _new_line(place)) == _bytes(expected):
         came.right += 1
     else:
         came.wrong.append(name)
+
+
+def _kind(change: Change) -> str:
+    """Why a suggestion is shown as code."""
+    if any("\r" in row for row in change.old):
+        return "CRLF"
+    return "no change" if change.old == change.new else "absent"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _new_line(place: object) -> int:
@@ -249,7 +269,7 @@ def _formed(old: list[str], new: list[str], form: str) -> tuple[str, str]:
         return "".join(f"{row}\n" for row in old), "".join(f"{row}\n" for row in new)
     lost = 0
     if form == FORMS[2]:
-        lost = min(_depth(row) for row in old + new if row.strip())
+        lost = len(commonprefix([row[: _depth(row)] for row in old + new if row.strip()]))  # noqa: RUF071 - no paths
     elif form == FORMS[3]:
         lost = min(_depth(old[0]), _depth(new[0]))
     bare = [

@@ -7,8 +7,11 @@ import re
 
 from tests.doubles.gitlab_state import Instance, Json, MergeRequest, Note, Suggestion
 
+# GitLab reads the block out of the rendered text: indented by up to three blanks it is one, too.
 FENCE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})suggestion(?::(?P<range>\S*))?[ ]*\n(?P<content>.*?)^(?P=fence)[`~]*[ ]*$", re.M | re.S
+    r"^(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})suggestion(?::(?P<range>\S*))?[ ]*\n"
+    r"(?P<content>.*?)^ {0,3}(?P=fence)[`~]*[ ]*$",
+    re.M | re.S,
 )
 MOST_LINES = 100
 
@@ -21,7 +24,8 @@ def suggestions(instance: Instance, merge_request: MergeRequest, note: Note) -> 
     found = []
     for match in FENCE.finditer(note.body):
         above, below = (_reach(match["range"] or "", sign) for sign in "-+")
-        suggestion = Suggestion(instance.next_id(), above, below, "", match["content"])
+        content = re.sub(rf"^ {{0,{len(match['indent'])}}}", "", match["content"], flags=re.M)
+        suggestion = Suggestion(instance.next_id(), above, below, "", content)
         suggestion.from_content = _text(merge_request, note, suggestion)
         found.append(suggestion)
     return found

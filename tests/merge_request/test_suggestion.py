@@ -194,6 +194,18 @@ def test_an_indentation_that_does_not_fit_is_not_guessed(quote: str, fix: str) -
     assert offered(quote, fix) is None
 
 
+def test_a_fix_that_begins_where_the_line_does_may_go_on_less_indented() -> None:
+    text = "start\n    });\nend\n"
+
+    assert offered("    });", "    });\n  });", text) == "    });\n  });"
+
+
+def test_how_deep_a_second_row_belongs_is_not_guessed_behind_one_that_opens_nothing() -> None:
+    text = "start\n        return;\nend\n"
+
+    assert offered("return;", "return;\n    }", text) is None
+
+
 def test_a_file_of_tabs_gets_no_blanks() -> None:
     text = "func f() {\n\tg()\n}\n"
 

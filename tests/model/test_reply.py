@@ -711,3 +711,15 @@ def test_no_cut_invents_or_shortens_a_finding(descriptions: list[str], data: st.
     if isinstance(result, Review):
         assert result.findings == whole.findings[: len(result.findings)]
         assert result.partial
+
+
+def test_a_fix_of_a_mended_answer_counts_only_where_it_stands_there_with_its_end() -> None:
+    sound = '{"file": "a.py", "line": 3, "quote": "x = 1", "description": "One.", "suggestion": "x = \\"2\\""}'
+    broken = '{"file": "a.py", "line": 4, "quote": "y = 1", "description": "Two.", "suggestion": "print("hi")"'
+    answer = '{"issues": [' + sound + ", " + broken + '}], "summary": "Both."}'
+
+    review = parse(answer)
+
+    assert isinstance(review, Review)
+    assert review.findings[0].fix == 'x = "2"'
+    assert all(finding.fix in (None, 'print("hi")') for finding in review.findings[1:])

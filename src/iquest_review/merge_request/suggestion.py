@@ -158,14 +158,14 @@ def _indented(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -
     first, full = lost[0], [row for row in rows if row.strip()]
     if first is None or any(indent is None for indent in lost):
         return None
-    kept = min(map(_depth, full)) >= min(map(_depth, replaced))
+    kept = min(map(_depth, full)) >= min(map(_depth, replaced)) or _depth(full[0]) == _depth(replaced[0])
     if not any(lost) or _depth(full[0]) == _depth(replaced[0]) != _depth(quoted[0]):
         return rows if kept else None
     if _depth(full[0]) != _depth(quoted[0]):
         return None
     match _lost_as_block(full, first, lost[1:]):
         case True:
-            return [first + row if row.strip() else row for row in rows]
+            return [first + row if row else row for row in rows]
         case False:
             at = rows.index(full[0])
             return [*rows[:at], first + full[0], *rows[at + 1 :]]
@@ -185,10 +185,10 @@ def _lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]
         return None
     if others:
         return True if all(lost == first for lost in others) else None if any(others) else False
-    if len(full) == 1 or not all(row.startswith(first) for row in full[1:]):
-        return True
     row = full[0].rstrip()
     opens = row[-1] in ":{([=\\" or sum(map(row.count, "([{")) > sum(map(row.count, ")]}"))
+    if len(full) == 1 or not all(row.startswith(first) for row in full[1:]):
+        return True if len(full) == 1 or opens or not _depth(full[1]) else None
     return None if _depth(full[1]) > len(first) else opens
 
 

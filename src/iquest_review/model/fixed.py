@@ -19,8 +19,8 @@ from iquest_review.errors import ModelError
 from iquest_review.model.asking import Model
 from iquest_review.model.decoder import number
 from iquest_review.model.endpoint import Reply
-from iquest_review.model.reply import LARGEST, LONGEST_REPLY, _answers
-from iquest_review.model.salvage import _breaks_off
+from iquest_review.model.reply import LARGEST, LONGEST_REPLY, answers
+from iquest_review.model.salvage import breaks_off
 from iquest_review.prompt.budget import Excerpt, Limits, estimate, fit
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, remark_rows
@@ -186,8 +186,8 @@ def _entries(reply: Reply) -> list[Any]:
     text, broke_off = reply.text, reply.finish_reason == "length"
     if not text.strip() and not broke_off and reply.reasoning.lstrip().startswith(("{", "```")):
         text = reply.reasoning
-    answers = _answers(text) if len(text) <= LONGEST_REPLY else []
-    found = (_read(answer, broke_off) for answer in answers if len(answer) <= LARGEST)
+    possible = answers(text) if len(text) <= LONGEST_REPLY else []
+    found = (_read(answer, broke_off) for answer in possible if len(answer) <= LARGEST)
     return next((entries for entries in found if entries), [])
 
 
@@ -203,7 +203,7 @@ def _read(answer: str, broke_off: bool) -> list[Any]:
     try:
         value, end = _DECODER.raw_decode(answer, opening.start())
     except (ValueError, RecursionError):
-        return [] if before or not _breaks_off(answer, opening.start()) else list(_whole(answer, opening.end()))
+        return [] if before or not breaks_off(answer, opening.start()) else list(_whole(answer, opening.end()))
     after = _FENCE.sub("", answer[end:]).strip()
     if (before and after) or _OPENING.search(after) or "</think" in after.lower():
         return []

@@ -5,6 +5,7 @@ never the others with it. Nothing here turns an unusable answer into "no finding
 summary, in an answer that is whole, and that has nothing else to say.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Unparsed:
 def _border() -> SchemaValidator:
     """What an entry of `issues` must be once its loose spellings are read: strict types, bounded numbers. The schema is
     pydantic-core's own: pydantic's classes would take longer to load than anything else of a review."""
-    text, number = core_schema.str_schema(), core_schema.int_schema(ge=1, le=LAST_LINE)
+    text, number = core_schema.str_schema(strict=True), core_schema.int_schema(strict=True, ge=1, le=LAST_LINE)
     fields = {
         "path": text,
         "line": core_schema.nullable_schema(number),
@@ -90,10 +91,10 @@ def parse(text: str, finish_reason: str = "stop") -> Review | Unparsed:
     if len(text) > LONGEST_REPLY:
         return Unparsed("", f"it has {len(text)} characters")
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be written nowhere
-    answers = _answers(text)
-    if not answers:
+    possible = answers(text)
+    if not possible:
         return Unparsed("", "it ends inside its reasoning" if text.strip() else "it is empty")
-    results = [_parsed(answer, finish_reason) for answer in answers]
+    results = [_parsed(answer, finish_reason) for answer in possible]
     review = next((result for result in results if isinstance(result, Review)), None)
     if review is not None:
         return review
@@ -105,7 +106,7 @@ def parse(text: str, finish_reason: str = "stop") -> Review | Unparsed:
     return unparsed
 
 
-def _answers(text: str) -> list[str]:
+def answers(text: str) -> list[str]:
     """What may be the answer behind the model's thinking, the likeliest first and the shortest last.
 
     The tag of thinking's end may stand in an answer's strings, and a template may have written that of its beginning.
@@ -169,7 +170,8 @@ _FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
 def _review(answer: str, review: Found) -> Review | Unparsed:
     entries = review.value if isinstance(review.value, list) else review.value["issues"]
     rest = {} if isinstance(review.value, list) else review.value
-    findings = [finding for entry in entries[:MOST_FINDINGS] if (finding := _finding(entry))]
+    sure = [_without_guess(entry, answer) for entry in entries] if review.mended else entries
+    findings = [finding for entry in sure[:MOST_FINDINGS] if (finding := _finding(entry))]
     summary = _text(rest.get("summary"))
     if not findings and entries:
         return Unparsed(answer, f"none of its {len(entries)} findings can be read")
@@ -186,6 +188,16 @@ def _review(answer: str, review: Found) -> Review | Unparsed:
         review.cut,
         len(entries) - len(findings) + review.lost,
     )
+
+
+def _without_guess(entry: object, answer: str) -> object:
+    """The entry of a mended answer; without its fix when that does not stand in the answer just so, with an end."""
+    fix = entry.get("suggestion") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(fix, str):
+        return entry
+    spelt = (json.dumps(fix, ensure_ascii=False)[1:-1], json.dumps(fix)[1:-1], fix)
+    ends = (re.escape(spelling) + r"[\"'`]\s*(?:[,}\]]|$)" for spelling in spelt)
+    return entry if any(re.search(end, answer) for end in ends) else {**entry, "suggestion": None}
 
 
 def _finding(entry: object) -> Finding | None:

@@ -36,6 +36,7 @@ class Found:
     cut: bool = False  # its end is missing
     lost: int = 0  # entries that did not come back
     length: int = 0  # characters of the text it takes
+    mended: bool = False  # a guess of json-repair has a part in it
 
 
 def found(text: str) -> list[Found]:
@@ -108,13 +109,13 @@ def _around(text: str, broken: int, whole: list[tuple[int, Found]]) -> list[Foun
     before = [(start, answer) for start, answer in whole if start < broken]
     if before and all(is_issue(answer.value) for _, answer in before):
         return _rows(text, before[0][0], [answer.value for _, answer in before], broken)
-    rest = _cut(text, broken) if _breaks_off(text, broken) else _repaired(text[broken:])
+    rest = _cut(text, broken) if breaks_off(text, broken) else _repaired(text[broken:])
     return [*(answer for _, answer in before), *([rest] if rest else [])]
 
 
 def _rows(text: str, start: int, whole: list[Any], broken: int) -> list[Found]:
     """One object a line, and one of the lines is broken: it takes no other with it."""
-    if _breaks_off(text, broken):
+    if breaks_off(text, broken):
         return [Found(whole, cut=True, length=len(text) - start)]
     rows = [row.strip().rstrip(",") for row in text[start:].split("\n")]
     rows = [row for row in rows if row.startswith("{")]
@@ -140,7 +141,7 @@ def _cut(text: str, start: int) -> Found:
     return Found(value if is_review(value) else {"issues": []}, cut=True, length=len(text) - start)
 
 
-def _breaks_off(text: str, start: int) -> bool:
+def breaks_off(text: str, start: int) -> bool:
     """Whether what begins here is JSON up to the end of the text, and not broken before."""
     try:
         DECODER.raw_decode(text, start)
@@ -225,7 +226,8 @@ def _repaired(text: str) -> Found | None:
     if not is_review(value):
         return None
     entries = value if isinstance(value, list) else value["issues"]
-    return Found(value, cut, max(0, len(_KEY.findall(broken)) - len(entries) - cut), len(broken))
+    lost = max(0, len(_KEY.findall(broken)) - len(entries) - cut)
+    return Found(value, cut, lost, len(broken), mended=True)
 
 
 def _depth(text: str) -> int:

@@ -1,0 +1,237 @@
+"""Where a quote stands in a file's lines: letter by letter but for white space, else in part, else nearly.
+
+Models miscount lines and copy them well: the quote decides, the number breaks ties between lines of the same text.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
+
+from iquest_review.change.diff import FileDiff, Line, Side
+from iquest_review.change.unfold import unfolded
+from iquest_review.model.finding import Finding
+from iquest_review.prompt.rows import shown_text
+
+LEAST_PART = 6  # characters from which a part of a line is enough to know it by
+ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
+SAME = 0.95  # of a line's text is right: it is the line
+MOST_ALIKE = 500  # lines that a misquoted one is compared with, the nearest first
+
+T = TypeVar("T")
+
+
+class Same(Generic[T]):
+    """A key of a cache that is its very value: to hash a diff is to read all of it."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
+
+
+_Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last one where it is another
+_ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")
+_MARKER = re.compile(r"^[-+]")
+
+
+def rows(quote: str) -> tuple[str, ...]:
+    """The quote's rows that say something."""
+    return tuple(row for row in quote.split("\n") if bare(row))
+
+
+def bare(text: str) -> str:
+    """Without white space, which models do not copy."""
+    return "".join(text.split())
+
+
+def unescaped(text: str) -> str:
+    """Without what JSON in JSON adds or takes."""
+    return re.sub(r"[\s\\\"'`]", "", text)
+
+
+def unlabelled(text: str) -> str:
+    """Without the marker and number that were printed before it."""
+    return bare(_ROW_LABEL.sub("", text))
+
+
+def unmarked(text: str) -> str:
+    return bare(_MARKER.sub("", text.lstrip()))
+
+
+_READINGS = ((bare, bare), (unlabelled, bare), (unmarked, bare), (unescaped, unescaped))
+
+
+def find(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """Where the quote stands: its rows one after another, on lines of the same text but for white space."""
+    if not quote:
+        return None
+    for reading, plain in _READINGS:
+        wanted = [text for row in quote if (text := reading(row))]
+        sides = [(file, side) for file in files for side in sides_of(file, plain)]
+        for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
+            if place := _run(wanted[skipped:], number, sides, quote[skipped]):
+                return place
+    return _part(bare(quote[0]), number, files)
+
+
+def outside(
+    quote: Sequence[str], number: int | None, files: Sequence[FileDiff], text: Callable[[str], bytes | None]
+) -> _Place | None:
+    """Where the quote stands in the file but not in its hunks: all of it, or one row that is part of a single line.
+
+    What the model was not shown it quotes from memory, so nothing less will do.
+    """
+    whole = "".join(map(bare, quote))
+    head = text(files[0].path) if len(files) == 1 and len(whole) >= LEAST_PART else None
+    longest = max(re.findall(r"\w+", " ".join(quote)), key=len, default="")
+    if head is None or longest.encode() not in head or (file := unfolded(files[0], head)) is files[0]:
+        return None
+    sides = {plain: sides_made(file, plain)[1] for plain in (bare, unescaped)}
+    for reading, plain in _READINGS:
+        wanted = [row for quoted in quote if (row := reading(quoted))]
+        place = _run(wanted, number, [(file, sides[plain])], quote[0]) if wanted else None
+        if place and (len(wanted) == 1 or place[2] is not None):
+            return place
+    parts = [line for row, line in sides[bare].rows if whole in row]
+    return (file, parts[0], None) if len(parts) == 1 else None
+
+
+def _run(
+    wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]], written: str
+) -> _Place | None:
+    """The best place whose first line has the text wanted first: most rows matched, then the same indentation as
+    `written`, where it kept one, then the likeliest by number."""
+    best: tuple[tuple[int, bool, bool, bool, int], _Place] | None = None
+    indented = written.rstrip() if written[:1].isspace() else None
+    for file, side in sides:
+        for index in side.places.get(wanted[0], ()):
+            line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
+            moved = indented is not None and shown_text(line).rstrip() != indented
+            rank = (-len(matched), line.number != number and moved, *_distance(line, number))
+            if best is None or rank < best[0]:
+                last = matched[-1]
+                whole = len(matched) == len(wanted) and last.side is line.side and last.number > line.number
+                best = (rank, (file, line, last.number if whole else None))
+    return best[1] if best else None
+
+
+def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
+    """The lines from `start` on that have the texts wanted, in a row; blank lines aside."""
+    matched: list[Line] = []
+    for index in range(start, len(lines)):
+        text, line = lines[index]
+        if len(matched) == len(wanted):
+            break
+        if text == wanted[len(matched)]:
+            matched.append(line)
+        elif text:
+            break
+    return matched
+
+
+def _part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """The line that the quote is a part of, or that it begins with: the only one, or the nearest."""
+    if len(wanted) < LEAST_PART:
+        return None
+    places = [
+        (file, rows[at][1], None)
+        for file in files
+        for rows in [sides_of(file, bare)[0].rows]
+        for at, (text, _) in enumerate(rows)
+        if wanted in text or (wanted.startswith(text) and len(text) >= 2 * LEAST_PART and _goes_on(wanted, rows, at))
+    ]
+    if not places or (number is None and len(places) > 1):
+        return None
+    return min(places, key=lambda place: _distance(place[1], number))
+
+
+def _goes_on(wanted: str, rows: Sequence[tuple[str, Line]], at: int) -> bool:
+    """Whether a quote that begins with a line is mostly that line, or goes on with the next one."""
+    rest = wanted[len(rows[at][0]) :]
+    return len(rest) <= len(rows[at][0]) or any(text and rest.startswith(text) for text, _ in rows[at + 1 : at + 4])
+
+
+def _distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
+    """How far a line of the right text is from the number. Code that was only moved or indented stands on both sides:
+    it is the new one that is meant, unless the number says exactly the other."""
+    away = abs(line.number - number) if number is not None else 0
+    return away != 0, line.side is Side.OLD, away
+
+
+class _Rows(NamedTuple):
+    """Lines in order with their plain texts, and where each text stands among them."""
+
+    rows: tuple[tuple[str, Line], ...]
+    places: Mapping[str, list[int]]
+
+
+def sides_of(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    """The file's lines: all in the diff's order, those of the new file, those of the old one."""
+    return _cached(Same(file), plain)
+
+
+@lru_cache(maxsize=2_048)
+def _cached(file: Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    return sides_made(file.value, plain)
+
+
+def sides_made(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    rows = tuple((plain(shown_text(line)), line) for line in file.lines())
+    new = tuple(row for row in rows if row[1].new_line is not None)
+    old = tuple(row for row in rows if row[1].old_line is not None)
+    return tuple(_Rows(side, _places(side)) for side in (rows, new, old))
+
+
+def _places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for index, (text, _) in enumerate(rows):
+        places.setdefault(text, []).append(index)
+    return places
+
+
+def numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """The line with the cited number: the new file's, or a removed line's where the new file shows none."""
+    for side in (Side.NEW, Side.OLD):
+        if place := next((place for place in _at(number, files) if place[1].side is side), None):
+            return place
+    return None
+
+
+def misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """The line whose text the quote nearly is; less nearly, when it has the cited number."""
+    wanted, best = bare(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
+    matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
+    # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
+    alike = [
+        (text[:1_000], (file, line, None))
+        for file in files
+        for text, line in sides_of(file, bare)[0].rows
+        if line.number == number or text[:half] == wanted[:half] or text[-half:] == wanted[-half:]
+    ]
+    for text, place in sorted(alike, key=lambda row: _distance(row[1][1], number))[:MOST_ALIKE]:
+        matcher.set_seq1(text)
+        least = ALIKE if place[1].number == number else SAME
+        if matcher.real_quick_ratio() >= least and (ratio := matcher.ratio()) >= least:
+            best.append((-ratio, _distance(place[1], number), place))
+    return min(best, key=lambda found: found[:2])[2] if best else None
+
+
+def _at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:
+    """The lines with the number, of both sides."""
+    return ((file, line, None) for file in files for _, line in sides_of(file, bare)[0].rows if line.number == number)
+
+
+def end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
+    """The end of a range as long as the cited one, as far as the diff shows every line of it."""
+    if finding.line is None or finding.end_line is None:
+        return None
+    shown, end = {line.number for line in lines}, first.number
+    while end - first.number < finding.end_line - finding.line and end + 1 in shown:
+        end += 1
+    return end if end != first.number else None
