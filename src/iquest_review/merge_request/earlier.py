@@ -88,7 +88,8 @@ def raised(
         if thread is not None:
             threads.remove(thread)
             taken.add(thread.id)
-            if (thread.resolved and thread.id not in ours) or waived(thread):
+            by_a_person = thread.resolved and not thread.resolved_by_us and thread.id not in ours
+            if by_a_person or waived(thread):
                 continue
         kept.append(finding)
     return kept, taken
