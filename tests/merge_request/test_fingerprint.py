@@ -1,12 +1,17 @@
-"""A finding's identity."""
+"""A finding's identity, and the marker that carries it."""
 
 import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from iquest_review.merge_request.fingerprint import fingerprint
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import markdown
+from iquest_review.merge_request.fingerprint import Mark, digest, fingerprint, marker, normal, read
 from iquest_review.model.finding import Category, Severity
+from tests.doubles import quick_actions
 from tests.merge_request.making import finding
 
 ANCHOR = "    return sum(prices) / len(prices)"
@@ -49,3 +54,93 @@ def test_without_a_line_the_title_stands_for_it() -> None:
 
 def test_a_path_that_is_no_text_has_one_too() -> None:
     assert fingerprint(finding(path="a\udc80"), ANCHOR) != fingerprint(finding(path="a\udc81"), ANCHOR)
+
+
+# --- the marker ---
+
+MARK = Mark("0123456789abcdef", "fedcba9876543210", 3, Side.NEW, Severity.HIGH, Category.BUG)
+MARKS = st.builds(
+    Mark,
+    fingerprint=st.text("0123456789abcdef", min_size=16, max_size=16),
+    anchor=st.text("0123456789abcdef", min_size=16, max_size=16),
+    lines=st.integers(0, 99_999_999),
+    side=st.sampled_from(Side),
+    severity=st.sampled_from(Severity),
+    category=st.sampled_from(Category),
+)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(mark=MARKS)
+def test_every_mark_comes_back_as_it_was(mark: Mark) -> None:
+    body = f"{marker(mark)}\n\n🔴 **high** · bug\n"
+
+    assert read(body) == mark
+    assert quick_actions.strip(body) == body.rstrip()
+    assert "iquest" not in quick_actions.HTML_COMMENT.sub("", quick_actions.rendered(body))
+
+
+def test_a_marker_reads_the_same_for_ever() -> None:
+    assert marker(MARK) == ("<!-- iquest-review:finding 0123456789abcdef anchor=fedcba9876543210:3:new high bug -->")
+
+
+def test_carriage_returns_do_not_matter() -> None:
+    assert read(f"{marker(MARK)}\r\n\r\ntext") == MARK
+
+
+WHOLE = marker(MARK) + "\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        f" {WHOLE}",
+        f"\n{WHOLE}",
+        f"> {WHOLE}",
+        f"As I said:\n\n{WHOLE}",
+        WHOLE.removesuffix("\n"),
+        WHOLE.replace("\n", " more\n"),
+        WHOLE.replace("finding ", "finding  "),
+        WHOLE.replace("finding", "summary"),
+        WHOLE.replace("abcdef", "ABCDEF"),
+        WHOLE.replace("0123456789abcdef", "0123456789abcde"),
+        WHOLE.replace("0123456789abcdef", "0123456789abcdef0"),
+        WHOLE.replace(":3:", "::"),
+        WHOLE.replace(":3:", ":-3:"),
+        WHOLE.replace(":3:", ":123456789:"),
+        WHOLE.replace("new", "left"),
+        WHOLE.replace("high", "critical"),
+        WHOLE.replace("bug", "style"),
+        WHOLE.replace(" bug", ""),
+    ],
+)
+def test_what_is_not_quite_a_marker_is_none(body: str) -> None:
+    assert read(body) is None
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(at=st.integers(0, len(WHOLE) - 1), new=st.characters())
+def test_no_other_character_makes_it_break_a_run(at: int, new: str) -> None:
+    mark = read(WHOLE[:at] + new + WHOLE[at + 1 :])
+
+    assert mark is None or mark.lines >= 0
+
+
+def test_a_marker_in_a_text_of_others_is_none_of_ours() -> None:
+    for text in (markdown.prose(WHOLE), markdown.block(WHOLE), markdown.line(WHOLE), markdown.suggestion(WHOLE, 0)):
+        assert read(text) is None
+        assert marker(MARK) not in text
+
+
+# --- text ---
+
+
+@pytest.mark.parametrize("lines", [["a  b", "", "\tc "], ["a b c"], ["", "a", "b", "c", ""]])
+def test_white_space_and_blank_lines_say_nothing(lines: list[str]) -> None:
+    assert normal(lines) == "a b c"
+
+
+def test_a_digest_is_the_same_for_ever() -> None:
+    assert digest("a b c") == "0e9f64031fcb2bc7"
+    assert len(digest("\udc80")) == 16
