@@ -2,7 +2,12 @@
 
 import contextlib
 import copy
+import os
+import re
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +22,8 @@ from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.outcome import Outcome, Settled, Why
 from iquest_review.merge_request.refs import MergeRequest
+from tests.doubles.gitlab import GitLabDouble
+from tests.end_to_end.conftest import Run
 from tests.merge_request.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.merge_request.connecting import IID, PROJECT, TOKEN
 
@@ -76,7 +83,14 @@ class Stage:
         self.board.double.instance = copy.deepcopy(self.before)
         self.board.double.server.troubles.faults.clear()
         self.board.double.revive()
+        self.here = self.board.double.mark()
         return self.board
+
+    def check(self, when: str = "") -> None:
+        """The end is the clean one, and no note was posted that had to be deleted."""
+        assert self.board.state == self.state, when
+        since = self.board.double.requests_since(self.here)
+        assert not [one.path for one in since if one.method == "DELETE" and "/draft_notes/" not in one.path], when
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +128,7 @@ def test_a_run_after_one_that_died_ends_where_a_clean_one_does(stage: Stage) -> 
             board.publish(stage.outcome, sleep=die)
         board.double.revive()
         board.publish(stage.outcome)
-        assert board.state == stage.state, f"dead after {lives} requests"
+        stage.check(f"dead after {lives} requests")
 
 
 def test_a_run_that_dies_with_the_answer_on_its_way_is_no_different(stage: Stage) -> None:
@@ -124,7 +138,7 @@ def test_a_run_that_dies_with_the_answer_on_its_way_is_no_different(stage: Stage
         with contextlib.suppress(Died):
             board.publish(stage.outcome, sleep=die)
         board.publish(stage.outcome)
-        assert board.state == stage.state, f"dead in request {number}"
+        stage.check(f"dead in request {number}")
 
 
 def test_runs_that_die_again_and_again_leave_nothing_twice(stage: Stage) -> None:
@@ -135,7 +149,7 @@ def test_runs_that_die_again_and_again_leave_nothing_twice(stage: Stage) -> None
             board.publish(stage.outcome, sleep=die)
         board.double.revive()
     board.publish(stage.outcome)
-    assert board.state == stage.state
+    stage.check()
 
 
 # --- a GitLab that fails ---
@@ -165,7 +179,7 @@ def test_one_failure_anywhere_changes_nothing(stage: Stage, fault: dict[str, Any
         board = stage.set()
         disturb(board, number, **fault)
         board.publish(stage.outcome)
-        assert board.state == stage.state, f"in request {number}"
+        stage.check(f"in request {number}")
 
 
 def test_a_gitlab_that_stays_down_leaves_all_to_the_next_run(stage: Stage) -> None:
@@ -176,7 +190,7 @@ def test_a_gitlab_that_stays_down_leaves_all_to_the_next_run(stage: Stage) -> No
             board.publish(stage.outcome)
         board.double.server.troubles.faults.clear()
         board.publish(stage.outcome)
-        assert board.state == stage.state, f"down from request {number}"
+        stage.check(f"down from request {number}")
 
 
 # --- two jobs at once ---
@@ -273,3 +287,40 @@ class Steps:
     def go(self, who: int, many: int = 1000) -> None:
         for _ in range(many):
             self.runners[who].step()
+
+
+# --- the command itself ---
+
+
+@pytest.mark.parametrize("left", [4, 2], ids=["the thread", "the note"])
+def test_a_killed_job_that_runs_again_ends_where_a_clean_one_does(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, left: int
+) -> None:
+    before = copy.deepcopy(gitlab.instance)
+    assert run("review", environ=job).code == 0
+    wanted, lives = posted(gitlab), gitlab.mark() - left
+    gitlab.instance = before
+
+    kill_after(lives, run, job, gitlab)
+    assert run("review", environ=job).code == 0
+
+    assert posted(gitlab) == wanted
+
+
+def kill_after(lives: int, run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+    """Runs the command, and ends it when so many requests are through."""
+    here = gitlab.mark()
+    gitlab.die_after(lives)
+    command = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
+    environ = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **job}
+    with subprocess.Popen(command, cwd=run.folder, env=environ, stderr=subprocess.DEVNULL) as process:
+        while len(gitlab.requests_since(here)) <= lives and process.poll() is None:
+            time.sleep(0.01)
+        assert process.poll() is None, "it waits a second at least before it asks again"
+        process.kill()
+    gitlab.revive()
+
+
+def posted(gitlab: GitLabDouble) -> list[str]:
+    """Every note, but for numbers and times."""
+    return [re.sub(r"#note_\d+|data=\S+|[\d.]+ s\b", "", note["body"]) for note in gitlab.notes(PROJECT, IID)]
