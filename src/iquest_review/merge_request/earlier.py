@@ -108,13 +108,13 @@ def _moved(finding: PlacedFinding, here: Here) -> PlacedFinding:
     return replace(finding, path=here.path, line=here.line, end_line=end)
 
 
-_BLOCK = re.compile(r"^ ?(`{3,})[^\n]*\n.*?^ ?\1$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"\n*^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def _said(body: str) -> str:
     """A thread's text as it was before it became markdown, without the marker, the heading, and code."""
-    text = _BLOCK.sub("", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
+    text = _BLOCK.sub("\n\n", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
     for words in (ENGLISH, CHINESE):
         text = text.removesuffix(words.fix)
     return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()

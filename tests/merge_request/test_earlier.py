@@ -1,0 +1,260 @@
+"""Earlier findings at a new push: which still stand, which are gone, which are raised again and which asked about."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from iquest_review.change.diff import Diff, FileDiff, Status
+from iquest_review.merge_request import remark
+from iquest_review.merge_request.earlier import Open, askable, look, raised, with_names
+from iquest_review.merge_request.evidence import Here
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
+from iquest_review.merge_request.placing import placed
+from iquest_review.merge_request.standing import Reply, Standing, Thread
+from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.model import verify
+from iquest_review.model.finding import Category
+from tests.merge_request.making import finding
+from tests.prompt.making import added, hunk, modified
+
+BUG = "    return sum(prices) / len(prices)"
+FIRST = Diff((added("a.py", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))
+LATER = Diff((added("a.py", "import x", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))
+FIXED = Diff((added("a.py", "def total(prices):", "    # of all", "    return 0", "password = 'tulip'"),))
+ID = "d" * 40
+
+
+def nothing(_: str) -> bytes | None:
+    return None
+
+
+def nobody(_: Thread) -> bool:
+    return False
+
+
+def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
+    """A finding about these rows of a.py."""
+    return placed(verify.verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
+
+
+def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
+    """Its thread, as GitLab tells it after a push that left its line where it was."""
+    fields: dict[str, Any] = {
+        "id": ID,
+        "note": 1,
+        "path": one.path,
+        "line": one.end_line or one.line,
+        "resolved": False,
+    }
+    return Thread(**{**fields, "mark": remark.mark(one), "body": remark.thread(one, text), "head": "", **changed})
+
+
+def standing(*threads: Thread) -> Standing:
+    return Standing(1, threads)
+
+
+def told(one: PlacedFinding, reason: str = OVER_LIMIT) -> PlacedFinding:
+    return replace(one, placement=Placement.SUMMARY, placement_reason=reason, position=None)
+
+
+# --- what still stands ---
+
+
+def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
+    made = thread(on())
+
+    earlier = look(standing(made), (), LATER, nothing)
+
+    assert earlier.open == (Open(Here("a.py", 4), made),)
+    assert earlier.gone == ()
+
+
+def test_a_thread_whose_line_is_gone_is_settled() -> None:
+    assert look(standing(thread(on())), (), FIXED, nothing).gone == (Settled(ID, Why.GONE),)
+
+
+def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
+    disputed = thread(on(), replies=(Reply(2, "Why should it ever be empty?"),))
+
+    earlier = look(standing(disputed), (), FIXED, nothing)
+
+    assert (earlier.gone, [one.thread for one in earlier.open]) == ((), [disputed])
+    assert earlier.open[0].here == Here("a.py", 3)
+
+
+def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
+    agreed = thread(on(), replies=(Reply(2, "Done, thanks!"),))
+
+    assert look(standing(agreed), (), FIXED, nothing).gone == (Settled(ID, Why.GONE),)
+
+
+def test_a_resolved_thread_is_past() -> None:
+    for diff in (FIRST, FIXED):
+        earlier = look(standing(thread(on(), resolved=True)), (), diff, nothing)
+        assert (earlier.open, earlier.gone) == ((), ())
+
+
+def test_a_finding_of_the_note_moves_with_its_lines() -> None:
+    one = told(on(f"def total(prices):\n    # of all\n{BUG}"))
+
+    [still] = look(standing(), [one], LATER, nothing).open
+
+    assert (one.line, one.end_line) == (1, 3)
+    assert still.finding == replace(one, line=2, end_line=4)
+
+
+def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
+    moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=Status.RENAMED),))
+    whole = told(finding(path="a.py", line=None, fix=None), verify.NO_LINE)
+
+    on_line, on_file = look(standing(), [told(on()), whole], moved, nothing).open
+
+    assert on_line.finding is not None
+    assert on_file.finding is not None
+    assert (on_line.finding.path, on_line.finding.line, on_file.finding.path) == ("b.py", 4, "b.py")
+
+
+def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
+    earlier = look(standing(), [told(on())], FIXED, nothing)
+
+    assert (earlier.open, earlier.gone) == ((), (Settled("", Why.GONE),))
+
+
+@pytest.mark.parametrize("reason", [verify.NO_FILE, verify.NO_PATH])
+def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> None:
+    one = told(finding(path="z.py", line=None, fix=None), reason)
+
+    [still] = look(standing(), [one], FIXED, nothing).open
+
+    assert still.finding == one
+
+
+def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
+    one = told(finding(path="a.py", line=None, fix=None), verify.NO_QUOTE)
+
+    assert [still.finding for still in look(standing(), [one], FIXED, nothing).open] == [one]
+    assert look(standing(), [one], Diff(()), nothing).gone == (Settled("", Why.GONE),)
+
+
+# --- what is raised again ---
+
+
+def again(
+    made: Thread, one: PlacedFinding, ours: tuple[str, ...] = (), waived: Callable[[Thread], bool] = nobody
+) -> tuple[list[PlacedFinding], set[str]]:
+    return raised([one], standing(made), Ledger("", "", "", resolved=ours), waived)
+
+
+def test_a_new_finding_is_raised_and_has_no_thread() -> None:
+    assert raised([on()], standing(), None, nobody) == ([on()], set())
+
+
+def test_a_finding_with_an_open_thread_is_raised_and_has_it() -> None:
+    assert again(thread(on()), on()) == ([on()], {ID})
+
+
+def test_a_finding_that_was_waived_is_not_raised_again() -> None:
+    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == ([], {ID})
+
+
+def test_a_finding_whose_thread_a_person_resolved_is_not_raised_again() -> None:
+    assert again(thread(on(), resolved=True), on()) == ([], {ID})
+    assert raised([on()], standing(thread(on(), resolved=True)), None, nobody) == ([], {ID})
+
+
+def test_a_finding_whose_thread_the_bot_resolved_is_raised_again() -> None:
+    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == ([on()], {ID})
+    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == ([on()], {ID})
+
+
+def test_a_finding_the_bot_resolved_and_somebody_waived_is_not_raised_again() -> None:
+    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == ([], {ID})
+
+
+def test_each_thread_answers_for_one_finding() -> None:
+    twice = Diff((added("a.py", BUG, "x = 1", BUG),))
+    first, second = (on(diff=twice, category=Category.BUG) for _ in range(2))
+    first, second = replace(first, line=1, twins=(3,)), replace(second, line=3, twins=(1,))
+
+    kept, taken = raised([first, second], standing(thread(first)), None, lambda _: True)
+
+    assert (kept, taken) == ([second], {ID})
+
+
+def test_another_remark_on_the_line_of_a_resolved_thread_is_raised() -> None:
+    other = on(category=Category.SECURITY, description="Prices of different currencies are summed up as they are.")
+
+    assert again(thread(on(), resolved=True), other) == ([other], set())
+
+
+def test_a_finding_knows_the_other_names_of_its_file() -> None:
+    renamed = FileDiff("old.py", "a.py", Status.RENAMED, FIRST.files[0].hunks)
+    left_behind = Open(Here("a.py", 3), thread(on(), path="between.py"))
+
+    [named] = with_names([on()], [left_behind], Diff((renamed,)))
+    [plain] = with_names([on()], [], FIRST)
+
+    assert named.names == ("between.py", "old.py")
+    assert plain.names == ()
+
+
+# --- what the model is asked about ---
+
+
+def test_only_what_has_something_new_in_its_file_is_asked_about() -> None:
+    here, there = Open(Here("a.py", 3), thread(on())), Open(Here("b.py", 3), thread(on()))
+
+    assert list(askable([here, there], {"a.py"})) == [here]
+
+
+def test_what_somebody_disagrees_with_is_not_asked_about() -> None:
+    disputed = Open(Here("a.py", 3), thread(on(), replies=(Reply(2, "No."),)))
+
+    assert list(askable([disputed], {"a.py"})) == []
+
+
+def test_a_finding_of_the_note_is_asked_about() -> None:
+    one = Open(Here("a.py", 3), None, told(on()))
+
+    assert list(askable([one], {"a.py"})) == [one]
+    assert one.remark.text == on().description
+
+
+@pytest.mark.parametrize("text", [ENGLISH, CHINESE])
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Divides by zero.", "Divides by zero."),
+        ("Uses `a_b` as a_b, see #12 and @anna: <b>, 3*x.", "Uses `a_b` as a_b, see #12 and @anna: <b>, 3*x."),
+        ("Two.\n\n- one\n- /close", "Two.\n\n- one\n- /close"),
+        ("As here:\n\n```python\nx = 1\n\ny = 2\n```\n\nand so on.", "As here:\n\nand so on."),
+    ],
+)
+def test_the_model_is_shown_what_was_said_and_no_code(text: Words, said: str, shown: str) -> None:
+    plain = on(description=said)
+    fixed = replace(plain, fix="```\n\nreturn 0", replacement=None)
+    offered = replace(plain, fix="return 0", replacement="return 0\n\n/x")
+
+    for one in (plain, fixed, offered):
+        remark = Open(Here("a.py", 4), thread(one, text)).remark
+        assert (remark.path, remark.line) == ("a.py", 4)
+        assert remark.text == shown
+
+
+def test_what_is_settled_is_named_by_its_thread() -> None:
+    assert Open(Here("a.py", 3), thread(on())).settled(Why.FIXED) == Settled(ID, Why.FIXED)
+    assert Open(Here("a.py", 3), None, on()).settled(Why.FIXED) == Settled("", Why.FIXED)
+
+
+def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None:
+    before = modified("a.py", hunk(" x = 1", f" {BUG}", "+y = 2"))
+    after = modified("a.py", hunk("+z = 3", " last", old=30, new=30))
+    lines = [b"row %d\n" % number for number in range(1, 30)]
+    head = b"".join([*lines[:9], f"{BUG}\n".encode(), *lines[10:], b"z = 3\n", b"last\n"])
+
+    earlier = look(standing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
+
+    assert [one.here for one in earlier.open] == [Here("a.py", 10)]

@@ -1,0 +1,191 @@
+"""Each finding is on its line as long as there is room, and else in the note with the reason."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from iquest_review.change.diff import Diff, FileDiff, Side, Status
+from iquest_review.merge_request import position
+from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
+from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.merge_request.placing import limited, placed
+from iquest_review.merge_request.position import Position
+from iquest_review.model import verify
+from iquest_review.model.finding import Category, Finding, Severity
+from tests.merge_request.making import finding
+from tests.prompt.making import hunk, modified, renamed
+
+FILE = modified(
+    "a.py",
+    hunk(" def f(xs):", "+    n = len(xs)", "-    return 0", "+    return sum(xs) / n", " ", "+    return 0"),
+    hunk(" x = 1", "+    n = len(xs)", "+y = 2", old=40, new=42),
+)
+
+
+def put(quote: str = "", path: str = "a.py", file: FileDiff = FILE, **changed: Any) -> PlacedFinding:
+    """The model's finding, verified and placed."""
+    fields: dict[str, Any] = {
+        "path": path,
+        "line": None,
+        "end_line": None,
+        "side": Side.NEW,
+        "severity": Severity.MEDIUM,
+        "category": Category.BUG,
+        "title": "It fails.",
+        "description": "It fails.",
+        "quote": quote,
+        "fix": None,
+    }
+    return placed(verify.verify(Finding(**{**fields, **changed}), Diff((file,))))
+
+
+# --- on a line ---
+
+
+def test_a_finding_goes_on_the_line_it_quotes() -> None:
+    made = put("    return sum(xs) / n")
+
+    assert (made.path, made.line, made.side) == ("a.py", 3, Side.NEW)
+    assert (made.placement, made.placement_reason) == (Placement.INLINE, None)
+    assert made.position == Position("a.py", "a.py", None, 3)
+
+
+def test_it_knows_the_text_it_stands_on() -> None:
+    made = put("    return sum(xs) / n")
+
+    assert (made.anchor, made.anchored) == (digest("return sum(xs) / n"), 1)
+    assert made.fingerprint == fingerprint(made, "return sum(xs) / n")
+
+
+def test_several_lines_are_one_text() -> None:
+    made = put("    n = len(xs)\n    return sum(xs) / n")
+
+    assert (made.line, made.end_line, made.anchored) == (2, 3, 2)
+    assert made.anchor == digest(normal(["n = len(xs)", "return sum(xs) / n"]))
+    assert made.position is not None
+    assert made.position.line_range is not None
+
+
+def test_a_removed_line_is_one_of_the_old_file() -> None:
+    made = put("    return 0", line=2)
+
+    assert (made.side, made.line, made.position) == (Side.OLD, 2, Position("a.py", "a.py", 2, None))
+
+
+def test_a_fix_that_fits_is_offered_for_the_line() -> None:
+    assert put("    return sum(xs) / n", fix="    return sum(xs) / max(n, 1)").replacement == (
+        "    return sum(xs) / max(n, 1)"
+    )
+    assert put("    return sum(xs) / n", fix="Check that n is not 0 first.").replacement is None
+
+
+def test_a_finding_without_a_line_goes_on_its_file() -> None:
+    made = put()
+
+    assert made.position == Position("a.py", "a.py", None, None)
+    assert (made.placement, made.line, made.anchored) == (Placement.INLINE, None, 0)
+    assert made.fingerprint == fingerprint(made, "")
+
+
+# --- into the note ---
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (put("x = 1", "z.py"), verify.NO_FILE),
+        (put("nowhere at all", ""), verify.NO_QUOTE),
+        (put("no such code here"), verify.NO_QUOTE),
+        (put(line=900), verify.NO_LINE),
+        (put("y = 2", "b" * 1001, modified("b" * 1001, *FILE.hunks)), position.LONG_PATH),
+        (put("y = 2", "\\xff.py", modified("\\xff.py", *FILE.hunks)), position.UNREADABLE_PATH),
+    ],
+)
+def test_what_has_no_place_goes_into_the_note_with_the_reason(made: PlacedFinding, reason: str) -> None:
+    assert (made.placement, made.placement_reason, made.position) == (Placement.SUMMARY, reason, None)
+
+
+def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
+    verified = verify.verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
+
+    assert placed(verified).placement_reason == verify.NO_PATH
+
+
+def test_a_rename_without_changed_lines_takes_a_finding_as_a_whole() -> None:
+    made = put(path="b.py", file=renamed("a.py", "b.py"))
+
+    assert (made.placement, made.position) == (Placement.INLINE, Position("a.py", "b.py", None, None))
+
+
+# --- twins ---
+
+
+def test_other_lines_with_its_text_are_its_twins() -> None:
+    first, second = put("    n = len(xs)", line=2), put("    n = len(xs)", line=43)
+
+    assert (first.line, first.twins) == (2, (43,))
+    assert (second.line, second.twins) == (43, (2,))
+    assert first.fingerprint == second.fingerprint
+
+
+def test_a_line_of_the_same_text_on_the_other_side_is_no_twin() -> None:
+    made = put("    return 0", line=5)
+
+    assert (made.side, made.line, made.twins) == (Side.NEW, 5, ())
+
+
+def test_a_twin_of_several_lines_is_named_by_its_last() -> None:
+    several = modified("a.py", hunk("+a()", "+b()", "+c()", "+a()", "+b()"))
+
+    made = put("a()\nb()", file=several, line=1)
+
+    assert (made.line, made.end_line, made.twins) == (1, 2, (5,))
+
+
+def test_a_finding_on_no_line_has_no_twins() -> None:
+    assert put().twins == put("x = 1", "z.py").twins == ()
+
+
+# --- the limit ---
+
+
+def inline(line: int, severity: Severity) -> PlacedFinding:
+    return finding(line=line, severity=severity, placement=Placement.INLINE)
+
+
+MIXED = [inline(1, Severity.LOW), inline(2, Severity.HIGH), inline(3, Severity.MEDIUM), inline(4, Severity.HIGH)]
+
+
+@pytest.mark.parametrize(("most", "lines"), [(0, []), (1, [2]), (2, [2, 4]), (3, [2, 3, 4]), (4, [1, 2, 3, 4])])
+def test_only_the_worst_go_on_lines(most: int, lines: list[int]) -> None:
+    findings = limited(MIXED, most)
+
+    assert [finding.line for finding in findings if finding.placement is Placement.INLINE] == lines
+    assert {f.placement_reason for f in findings if f.placement is Placement.SUMMARY} <= {OVER_LIMIT}
+    assert [finding.line for finding in findings] == [1, 2, 3, 4]
+
+
+def test_of_equally_bad_ones_the_first_go_on_lines() -> None:
+    findings = limited([inline(line, Severity.LOW) for line in range(5)], 2)
+
+    assert [finding.placement for finding in findings] == [Placement.INLINE] * 2 + [Placement.SUMMARY] * 3
+
+
+def test_what_is_in_the_note_anyhow_takes_no_room_and_keeps_its_reason() -> None:
+    told = finding(line=None, placement_reason=verify.NO_FILE)
+
+    assert limited([told, *MIXED[:1]], 1) == [told, *MIXED[:1]]
+
+
+def test_a_finding_over_the_limit_keeps_its_position() -> None:
+    [over] = limited([replace(put("y = 2"), severity=Severity.LOW)], 0)
+
+    assert over.position == Position("a.py", "a.py", None, 44)
+    assert over.placement_reason == OVER_LIMIT
+
+
+def test_a_file_that_is_new_has_places_on_each_of_its_lines() -> None:
+    new = FileDiff("a.py", "a.py", Status.ADDED, (hunk("+one", "+two"),))
+
+    assert put("two", file=new).position == Position("a.py", "a.py", None, 2)
