@@ -14,10 +14,15 @@ import pytest
 from iquest_review.cli import main
 from tests.doubles.gitlab import DiffRefs, GitLabDouble, Request
 from tests.doubles.gitlab_checkout import Checkout
+from tests.doubles.gitlab_story import text
 from tests.doubles.model import ModelDouble, Scripted
-from tests.end_to_end.conftest import BOT, IID, PATH, PROJECT, TOKEN, Finished, Run, Thread, summary, threads
+from tests.end_to_end.running import BOT, IID, PATH, PROJECT, TOKEN, Finished, Run, Thread, summary, threads
 
 Files = Mapping[str, str | bytes | None]
+
+ZERO = "An empty list divides by zero."
+EVAL = "Runs what others wrote, with all rights."
+PUSHED = {"b.txt": text("30=eval(text)", count=40)}  # a second push, that changes another file
 
 _FILE = re.compile(r"=== file: (.+?) \((?:added|deleted|modified|renamed|copied)")
 _ROW = re.compile(r"([-+ ])(\d+)\| (.*)")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
-from tests.end_to_end.conftest import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
+from tests.end_to_end.running import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 

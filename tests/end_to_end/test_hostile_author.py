@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.end_to_end.conftest import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
+from tests.end_to_end.running import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
 
 
 def test_a_link_in_the_output_folder_is_not_followed(run: Run, job: dict[str, str], tmp_path: Path) -> None:

@@ -5,31 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.doubles.gitlab_story import text
 from tests.doubles.model import Fault, Reply
-from tests.end_to_end.conftest import BOT, IID, PROJECT, TOKEN, Run, bodies, summaries
-from tests.end_to_end.life import Inside, Life, life
-
-ZERO = "An empty list divides by zero."
-EVAL = "Runs what others wrote, with all rights."
-PUSHED = {"b.txt": text("30=eval(text)", count=40)}  # a second push, that changes another file
-
-
-@pytest.fixture
-def pushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Life]:
-    """A merge request that is not reviewed yet; of its one hunk, and of the next push, a row is wrong."""
-    with life(tmp_path / "origin", Inside(tmp_path / "work", monkeypatch, capsys)) as made:
-        made.reader.wrong("a / 0", ZERO, severity="high")
-        made.reader.wrong("eval(text)", EVAL)
-        made.opens({"a.txt": text(count=40), "b.txt": text(count=40)}, {"a.txt": text("10=a / 0", count=40)})
-        yield made
-
+from tests.end_to_end.life import EVAL, PUSHED, ZERO, Life
+from tests.end_to_end.running import BOT, TOKEN, Run, bodies, summaries
 
 # -- what is shown
 
@@ -145,6 +128,20 @@ def test_full_reviews_all_again_without_duplicates(pushed: Life) -> None:
     assert "reviewed at an earlier push" not in pushed.prompt
     assert [(thread.path, thread.line) for thread in pushed.threads] == [("a.txt", 10), ("b.txt", 30)]
     assert len(summaries(pushed.gitlab)) == 1
+
+
+def test_a_push_that_takes_the_last_one_back_settles_what_only_that_one_had(pushed: Life) -> None:
+    pushed.review()
+    first = pushed.refs.head
+    pushed.pushes(PUSHED)
+    pushed.review()
+    pushed.moves(pushed.refs.base, first)
+
+    pushed.review()
+
+    assert len(pushed.reader.prompts) == 2
+    assert [(thread.path, thread.resolved_by) for thread in pushed.threads] == [("a.txt", None), ("b.txt", BOT)]
+    assert EVAL not in pushed.note
 
 
 # -- what counts as reviewed
@@ -279,76 +276,6 @@ def test_a_failure_is_told_above_the_review_that_stands_and_forgets_nothing(push
     assert "Not reviewed" not in pushed.note
 
 
-# -- what people say
-
-
-def test_an_earlier_finding_that_stands_counts_for_fail_on(pushed: Life) -> None:
-    pushed.review(code=1, IQUEST_FAIL_ON="high")
-    pushed.pushes(PUSHED)
-
-    pushed.review(code=1, IQUEST_FAIL_ON="high")
-    pushed.review(code=1, IQUEST_FAIL_ON="high")
-
-
-@pytest.mark.parametrize("way", ["resolved", "waived", "thumbs down"])
-def test_an_earlier_finding_that_a_person_settled_does_not_count_for_fail_on(pushed: Life, way: str) -> None:
-    pushed.review(code=1, IQUEST_FAIL_ON="high")
-    thread = pushed.thread(ZERO)
-    if way == "resolved":
-        pushed.gitlab.resolve(PROJECT, IID, thread.id)
-    elif way == "waived":
-        pushed.says("ignore: the list is never empty", below=ZERO)
-    else:
-        pushed.gitlab.award(PROJECT, IID, thread.note, "thumbsdown", author="colleague")
-
-    pushed.review(IQUEST_FAIL_ON="high")
-    pushed.pushes(PUSHED)
-    pushed.review(IQUEST_FAIL_ON="high")
-
-
-@pytest.mark.parametrize(("author", "raised"), [("colleague", False), ("stranger", True)])
-@pytest.mark.parametrize("way", ["thumbs down", "ignore: we know"])
-def test_a_waiver_is_a_members_word(pushed: Life, author: str, raised: bool, way: str) -> None:
-    pushed.review()
-    if way == "thumbs down":
-        pushed.gitlab.award(PROJECT, IID, pushed.thread(ZERO).note, "thumbsdown", author=author)
-    else:
-        pushed.says(way, below=ZERO, author=author)
-    pushed.pushes({"a.txt": text("10=a / 0", "12=beside it", count=40)})
-
-    finished = pushed.review(code=int(raised), IQUEST_FAIL_ON="high")
-
-    assert "+10| a / 0" in pushed.prompt, "the model is shown the hunk and raises it again"
-    assert ("1 finding not raised, it was waived" in pushed.note) != raised
-    assert len(finished.review["findings"]) == int(raised)
-    assert [thread.resolved_by for thread in pushed.threads] == [None]
-
-
-def test_a_thread_that_a_person_resolved_is_not_opened_again(pushed: Life) -> None:
-    pushed.review()
-    pushed.gitlab.resolve(PROJECT, IID, pushed.thread(ZERO).id, author="colleague")
-    pushed.pushes({"a.txt": text("10=a / 0", "12=beside it", count=40)})
-
-    pushed.review()
-
-    assert "+10| a / 0" in pushed.prompt
-    assert [thread.resolved_by for thread in pushed.threads] == ["colleague"]
-
-
-def test_what_the_bot_resolved_comes_back_with_its_line(pushed: Life) -> None:
-    pushed.review()
-    pushed.pushes({"a.txt": text("10=a / 1", count=40)})
-    pushed.review()
-    assert [thread.resolved_by for thread in pushed.threads] == [BOT]
-    assert "No findings" in pushed.note
-    pushed.pushes({"a.txt": text("10=a / 0", count=40)})
-
-    pushed.review()
-
-    assert [thread.resolved_by for thread in pushed.threads] == [None]
-    assert ZERO in pushed.note
-
-
 # -- where findings go
 
 
@@ -442,25 +369,7 @@ def test_publish_of_a_later_review_resolves_what_it_found_gone(pushed: Life) -> 
     assert [(thread.path, thread.resolved_by) for thread in pushed.threads] == [("a.txt", BOT), ("b.txt", None)]
 
 
-# -- whose token, which language, and who else is at it
-
-
-def test_with_a_persons_token_their_own_notes_and_drafts_stay_theirs(pushed: Life) -> None:
-    pushed.pushes(PUSHED)
-    pushed.gitlab.add_note(PROJECT, IID, "I shall look at it, too.", author="colleague", thread=True)
-    path = f"{pushed.gitlab.api_url}/projects/{PROJECT}/merge_requests/{IID}/draft_notes"
-    colleague = {"PRIVATE-TOKEN": "of-colleague"}
-    requests.post(path, json={"note": "Not yet said."}, headers=colleague, timeout=5).raise_for_status()
-
-    pushed.review(GITLAB_API_TOKEN="of-colleague")
-    pushed.pushes({"a.txt": text(count=40)})
-    pushed.review(GITLAB_API_TOKEN="of-colleague")
-
-    drafts = requests.get(path, headers=colleague, timeout=5).json()
-    assert [draft["note"] for draft in drafts] == ["Not yet said."]
-    assert [(thread.path, thread.resolved_by) for thread in pushed.threads] == [("a.txt", "colleague"), ("b.txt", None)]
-    [own] = [note for note in pushed.gitlab.notes(PROJECT, IID) if note["body"] == "I shall look at it, too."]
-    assert own["resolved"] is False
+# -- which language, and who else is at it
 
 
 def test_it_all_works_in_chinese(pushed: Life) -> None:
@@ -497,6 +406,20 @@ def test_two_runs_at_once_leave_each_finding_once(pushed: Life, tmp_path: Path, 
     assert len(summaries(pushed.gitlab)) == 1
     pushed.review()
     assert pushed.written == []
+
+
+def test_a_push_while_the_threads_are_written_moves_them_along(pushed: Life) -> None:
+    pushed.pushes(PUSHED)
+    shifted = {"a.txt": text("0+above", "10=a / 0", count=40)}
+    pushed.gitlab.before("POST", "/bulk_publish$", lambda: pushed.pushes(shifted))
+    pushed.review()
+
+    pushed.review()
+
+    assert [(thread.path, thread.line) for thread in pushed.threads] == [("a.txt", 11), ("b.txt", 30)]
+    assert "+1| above" in pushed.prompt
+    assert "+11| a / 0" not in pushed.prompt
+    assert f"head `{pushed.refs.head[:12]}`" in pushed.note
 
 
 def test_a_run_of_an_older_push_that_ends_last_keeps_still(pushed: Life, tmp_path: Path) -> None:

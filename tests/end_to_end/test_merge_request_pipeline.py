@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.model import Fault, ModelDouble
-from tests.end_to_end.conftest import (
+from tests.end_to_end.running import (
     ANSWER,
     BOT,
     IID,

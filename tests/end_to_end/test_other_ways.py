@@ -8,7 +8,7 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import ModelDouble
-from tests.end_to_end.conftest import (
+from tests.end_to_end.running import (
     ANSWER,
     IID,
     PATH,

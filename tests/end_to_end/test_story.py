@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.gitlab_story import text
-from tests.end_to_end.conftest import BOT, IID, PROJECT, Run, Thread, summaries
 from tests.end_to_end.life import Life, life
+from tests.end_to_end.running import BOT, IID, PROJECT, Run, Thread, summaries
 
 GOLDEN = Path(__file__).parent / "golden" / "story.md"
 
