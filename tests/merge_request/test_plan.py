@@ -1,81 +1,284 @@
 """What is done on a merge request, given what is there."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from iquest_review.merge_request import note
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.plan import Create, Leave, Note, Update, Wanted, plan
+from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why
+from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
+from iquest_review.merge_request.position import Position
+from iquest_review.merge_request.remark import mark
+from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
+from iquest_review.model.finding import Category, Severity
+from tests.merge_request import making
 from tests.merge_request.making import AROUND, failed, full
 
-OWN, OTHER = 1, 2
 BODY = f"{MARKER}\n\n## Review\n"
-STANDING = Note(50, OWN, f"{MARKER}\n\n## An older review")
+STANDING = Note(50, "a" * 40, f"{MARKER}\n\n## An older review")
+OTHER = "The connection to the shop is opened a second time and stays open."
 
 
-def test_a_merge_request_without_a_note_gets_one() -> None:
-    assert plan([], OWN, Wanted(BODY)) == Create(BODY)
+def finding(**changed: Any) -> PlacedFinding:
+    """A finding on line 3 of app/total.py, to be posted there."""
+    place = Position("app/total.py", "app/total.py", None, 3)
+    return making.finding(
+        **{"placement": Placement.INLINE, "position": place, "anchor": "a" * 16, "anchored": 1, **changed}
+    )
 
 
-def test_the_note_that_is_there_is_updated() -> None:
-    assert plan([STANDING], OWN, Wanted(BODY)) == Update(50, BODY)
+def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
+    """The thread of a finding, where it was posted."""
+    said = of or finding()
+    fields: dict[str, Any] = {
+        "id": "d" * 40,
+        "note": 60,
+        "mark": mark(said),
+        "body": said.description,
+        "path": said.path,
+        "line": said.end_line or said.line,
+        "head": "h",
+        "resolved": False,
+    }
+    return Thread(**{**fields, **changed})
 
 
-@pytest.mark.parametrize("stored", [BODY, BODY.rstrip(), BODY + " \n", BODY.rstrip() + "\0\n".rstrip("\0\n")])
-def test_a_note_that_says_the_same_already_is_left_alone(stored: str) -> None:
-    assert plan([Note(50, OWN, stored)], OWN, Wanted(BODY)) == Leave()
+def planned(findings: list[PlacedFinding], *threads: Thread, **rest: Any) -> list[plan.Action]:
+    settled = rest.pop("settled", ())
+    return list(actions(findings, settled, Standing(1, threads), **rest))
 
 
-def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
-    assert plan([Note(50, OWN, BODY)], OWN, Wanted(BODY.replace("\n", "\r\n"))) == Leave()
+def gone(one: Thread) -> Settled:
+    return Settled(one.id, Why.GONE)
+
+
+# --- threads ---
+
+
+def test_a_finding_without_a_thread_gets_one() -> None:
+    assert planned([finding()]) == [Create(finding())]
+
+
+def test_a_finding_of_the_note_gets_no_thread() -> None:
+    assert planned([finding(placement=Placement.SUMMARY)]) == []
+
+
+def test_a_finding_that_has_its_thread_is_left() -> None:
+    assert planned([finding()], thread()) == [Leave(finding(), thread())]
+
+
+def test_a_finding_planned_for_the_note_keeps_the_thread_it_has() -> None:
+    told = finding(placement=Placement.SUMMARY)
+    assert planned([told], thread()) == [Leave(told, thread())]
+
+
+def test_a_thread_that_the_bot_resolved_is_opened_when_the_finding_is_back() -> None:
+    resolved = thread(resolved=True, resolved_by_us=True)
+    assert planned([finding()], resolved) == [Reopen(finding(), resolved)]
+
+
+def test_a_resolve_that_only_the_note_remembers_counts_as_the_bots() -> None:
+    resolved = thread(resolved=True)
+    assert planned([finding()], resolved, resolved=[resolved.id]) == [Reopen(finding(), resolved)]
+
+
+def test_a_persons_resolve_is_never_undone() -> None:
+    resolved = thread(resolved=True)
+    assert planned([finding()], resolved) == [Leave(finding(), resolved)]
+    assert planned([finding()], resolved, resolved=["e" * 40]) == [Leave(finding(), resolved)]
+
+
+def test_a_thread_whose_finding_is_settled_is_resolved() -> None:
+    assert planned([], thread(), settled=[gone(thread())]) == [Resolve(thread())]
+
+
+def test_a_thread_is_not_resolved_because_a_run_does_not_repeat_it() -> None:
+    assert planned([], thread()) == []
+
+
+def test_a_settled_thread_that_a_finding_still_has_is_left() -> None:
+    assert planned([finding()], thread(), settled=[gone(thread())]) == [Leave(finding(), thread())]
+
+
+def test_a_thread_that_somebody_resolved_meanwhile_is_not_resolved_again() -> None:
+    assert planned([], thread(resolved=True), settled=[gone(thread())]) == []
+
+
+def test_a_disputed_thread_is_left_to_people() -> None:
+    disputed = thread(replies=(Reply(9, "No, this is wrong."),))
+    agreed = thread(replies=(Reply(9, "Fixed in the next commit."),))
+    assert planned([], disputed, settled=[gone(disputed)]) == []
+    assert planned([], agreed, settled=[gone(agreed)]) == [Resolve(agreed)]
+
+
+# --- which thread a finding has ---
+
+
+def test_a_thread_of_the_same_identity_is_the_findings_wherever_its_line_went() -> None:
+    assert match(finding(), [thread(line=77)])
+    assert match(finding(), [thread(line=None)])
 
 
 @pytest.mark.parametrize(
-    "foreign",
+    "changed",
     [
-        Note(9, OTHER, BODY),
-        Note(9, OTHER, STANDING.body),
-        Note(9, OWN, f"> {BODY}"),
-        Note(9, OWN, f"Somebody wrote:\n{BODY}"),
-        Note(9, OWN, f" {BODY}"),
-        Note(9, OWN, ""),
-        Note(9, OWN, "<!-- iquest-review:finding -->\n\nx"),
+        {"fingerprint": "f" * 16, "anchor": "b" * 16, "description": OTHER},
+        {"fingerprint": "f" * 16, "category": Category.SECURITY, "description": OTHER},
+        {"fingerprint": "f" * 16, "path": "app/other.py"},
+        {"fingerprint": "f" * 16, "anchored": 2, "description": OTHER},
     ],
+    ids=["text", "category", "file", "lines"],
 )
-def test_only_a_note_of_our_own_that_begins_with_the_marker_counts(foreign: Note) -> None:
-    assert plan([foreign], OWN, Wanted(BODY)) == Create(BODY)
-    assert plan([foreign, STANDING], OWN, Wanted(BODY)) == Update(50, BODY)
+def test_a_thread_about_something_else_is_not(changed: dict[str, Any]) -> None:
+    assert match(finding(**changed), [thread()]) is None
 
 
-def test_of_several_notes_after_a_race_the_oldest_is_updated() -> None:
-    notes = [Note(70, OWN, BODY), Note(60, OWN, "something else"), STANDING, Note(55, OWN, BODY)]
-    assert plan(notes, OWN, Wanted(BODY)) == Update(50, BODY)
+def test_a_thread_that_gitlab_carried_to_the_files_new_name_is_known_by_its_text() -> None:
+    renamed = finding(path="lib/total.py", fingerprint="f" * 16, description=OTHER)
+    assert match(renamed, [thread(path="lib/total.py", body="Something.")])
+    assert match(renamed, [thread(path="app/total.py", body="Something.")]) is None
+
+
+def test_a_remark_on_the_whole_file_is_not_known_by_its_text_of_no_lines() -> None:
+    whole = finding(anchored=0, line=None)
+    other = finding(anchored=0, line=None, fingerprint="f" * 16, description=OTHER)
+    assert match(other, [thread(whole)]) is None
+
+
+def test_the_same_words_on_the_same_line_are_the_same_remark_of_another_kind() -> None:
+    other = finding(fingerprint="f" * 16, anchor="b" * 16, category=Category.OTHER)
+    assert match(other, [thread()])
+    assert match(other, [thread(line=4)]) is None
+    assert match(replace(other, end_line=5), [thread(line=5)])
+    assert match(other, [thread(resolved=True)]) is None
+    assert match(replace(other, side=Side.OLD), [thread()]) is None
+
+
+def test_of_two_lines_with_one_text_each_finding_keeps_its_own_thread() -> None:
+    upper, lower = finding(line=3, twins=(9,)), finding(line=9, twins=(3,))
+    at_3, at_9 = thread(line=3), thread(line=9, id="e" * 40, note=61)
+    assert planned([upper], at_9) == [Create(upper)]
+    assert planned([lower, upper], at_3, at_9) == [Leave(lower, at_9), Leave(upper, at_3)]
+    assert planned([upper, lower], at_3) == [Leave(upper, at_3), Create(lower)]
+
+
+def test_a_thread_counted_at_another_commit_is_known_though_its_line_was_anothers() -> None:
+    """Somebody pushed two lines on top while it was posted."""
+    upper, lower = finding(line=3, twins=(5,)), finding(line=5, twins=(3,))
+    at_5, at_7 = thread(line=5, head="newer"), thread(line=7, head="newer", id="e" * 40, note=61)
+    assert planned([upper, lower], at_5, at_7, head="h") == [Leave(upper, at_7), Leave(lower, at_5)]
+    assert planned([upper], at_5, head="h") == [Leave(upper, at_5)]
+    assert planned([upper], replace(at_5, head="h"), head="h") == [Create(upper)]
+
+
+def test_the_nearest_open_thread_is_the_findings() -> None:
+    far, near = thread(line=90, note=1), thread(line=5, note=2, id="e" * 40)
+    done = thread(line=3, note=3, id="f" * 40, resolved=True)
+    assert match(finding(), [far, near, done]) == near
+    assert match(finding(), [done, far]) == far
+
+
+def test_one_thread_serves_one_finding() -> None:
+    twice = [finding(line=3), finding(line=4, description=OTHER)]
+    assert planned(twice, thread()) == [Leave(twice[0], thread()), Create(twice[1])]
+
+
+# --- two runs that met ---
+
+
+def test_the_younger_of_two_threads_that_say_the_same_is_deleted() -> None:
+    older, younger = thread(note=60), thread(note=70, id="e" * 40)
+    assert planned([finding()], younger, older) == [Delete(younger), Leave(finding(), older)]
+
+
+def test_a_duplicate_that_somebody_replied_to_is_the_one_that_stays() -> None:
+    older, younger = thread(note=60), thread(note=70, id="e" * 40, replies=(Reply(9, "Hm?"),))
+    assert list(duplicates(Standing(1, (older, younger)))) == [older]
+
+
+def test_duplicates_that_were_both_replied_to_stay() -> None:
+    replies = (Reply(9, "Hm?"),)
+    both = (thread(note=60, replies=replies), thread(note=70, id="e" * 40, replies=replies))
+    assert list(duplicates(Standing(1, both))) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"line": 4},
+        {"path": "app/other.py"},
+        {"head": "older"},
+        {"mark": mark(finding(fingerprint="f" * 16))},
+        {"mark": mark(finding(anchor="b" * 16))},
+        {"resolved": True},
+    ],
+    ids=["line", "file", "commit", "identity", "text", "resolved"],
+)
+def test_threads_that_differ_are_no_duplicates(changed: dict[str, Any]) -> None:
+    assert list(duplicates(Standing(1, (thread(note=60), thread(note=70, id="e" * 40, **changed))))) == []
+
+
+def test_a_duplicate_of_other_severity_is_one_all_the_same() -> None:
+    other = thread(finding(severity=Severity.LOW), note=70, id="e" * 40)
+    assert list(duplicates(Standing(1, (thread(note=60), other)))) == [other]
+
+
+def test_of_three_one_stays() -> None:
+    three = [thread(note=number, id=str(number) * 20) for number in (60, 70, 80)]
+    assert list(duplicates(Standing(1, tuple(three)))) == three[1:]
+
+
+# --- the note ---
+
+
+def test_a_merge_request_without_a_note_gets_one() -> None:
+    assert plan.write([], BODY) == Write(BODY)
+
+
+def test_the_note_that_is_there_is_updated() -> None:
+    assert plan.write([STANDING], BODY) == Write(BODY, 50)
+
+
+@pytest.mark.parametrize("stored", [BODY, BODY.rstrip(), BODY + " \n"])
+def test_a_note_that_says_the_same_already_is_left_alone(stored: str) -> None:
+    assert plan.write([replace(STANDING, body=stored)], BODY) is None
+
+
+def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
+    assert plan.write([replace(STANDING, body=BODY)], BODY.replace("\n", "\r\n")) is None
+
+
+def test_of_several_notes_after_a_race_the_first_is_updated() -> None:
+    assert plan.write([STANDING, Note(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
 
 
 def test_nothing_to_review_is_not_worth_a_note() -> None:
-    assert plan([], OWN, Wanted(BODY, idle=True)) == Leave()
-    assert plan([Note(9, OTHER, BODY)], OWN, Wanted(BODY, idle=True)) == Leave()
+    assert plan.write([], BODY, idle=True) is None
 
 
 def test_nothing_left_to_review_updates_the_note_that_stands() -> None:
-    assert plan([STANDING], OWN, Wanted(BODY, idle=True)) == Update(50, BODY)
+    assert plan.write([STANDING], BODY, idle=True) == Write(BODY, 50)
 
 
 def test_the_first_note_may_be_about_a_failure() -> None:
-    assert plan([], OWN, Wanted(failed(), failure=True)) == Create(failed())
+    assert plan.write([], failed(), failure=True) == Write(failed())
 
 
 def test_a_failure_keeps_the_review_that_stands() -> None:
     good = note.compose(full(), AROUND)
-    wanted = Wanted(failed(), failure=True)
+    kept = plan.write([replace(STANDING, body=good.rstrip())], failed(), failure=True)
 
-    assert plan([Note(50, OWN, good.rstrip())], OWN, wanted) == Update(50, note.with_previous(failed(), good))
+    assert kept == Write(note.with_previous(failed(), good), 50)
 
 
 def test_the_same_failure_again_leaves_the_note_alone() -> None:
     body = note.with_previous(failed(), note.compose(full(), AROUND))
-    assert plan([Note(50, OWN, body.rstrip())], OWN, Wanted(failed(), failure=True)) == Leave()
+    assert plan.write([replace(STANDING, body=body.rstrip())], failed(), failure=True) is None
 
 
 def test_a_review_replaces_a_failure_and_what_it_kept() -> None:
     body = note.with_previous(failed(), note.compose(full(), AROUND))
-    assert plan([Note(50, OWN, body)], OWN, Wanted(BODY)) == Update(50, BODY)
+    assert plan.write([replace(STANDING, body=body)], BODY) == Write(BODY, 50)
