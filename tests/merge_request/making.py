@@ -1,11 +1,24 @@
 """Outcomes to write notes of."""
 
+from dataclasses import replace
 from typing import Any
 
 from iquest_review.change.diff import Side
 from iquest_review.merge_request import note
-from iquest_review.merge_request.note import Surroundings
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, PromptUsed, Status, Usage
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.note import Posted, Row, Surroundings
+from iquest_review.merge_request.outcome import (
+    OVER_LIMIT,
+    REFUSED,
+    Outcome,
+    PlacedFinding,
+    Placement,
+    PromptUsed,
+    Settled,
+    Status,
+    Usage,
+    Why,
+)
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model import verify
 from iquest_review.model.finding import Category, Severity
@@ -96,6 +109,38 @@ def full(language: str = "en") -> Outcome:
             Omission("app/price list.py", Reason.LINES, 1204),
         ),
     )
+
+
+def later(language: str = "en") -> tuple[Outcome, Posted]:
+    """A later push: findings in threads and in the note, old and new, and some that are settled."""
+    refused, over = (
+        finding(placement_reason=REFUSED, line=7, fix=None),
+        finding(path="app/price list.py", line=40, severity=Severity.LOW, placement_reason=OVER_LIMIT, fix=None),
+    )
+    nowhere = finding(
+        path="setup.cfg", line=None, severity=Severity.LOW, placement_reason=verify.NO_FILE, quote="", fix=None
+    )
+    new = finding(line=30, placement=Placement.INLINE)
+    made = replace(
+        full(language),
+        summary="The *empty* cart is seen to.",
+        suggestions=(),
+        findings=(new, refused),
+        kept=(over, nowhere),
+        standing=(Severity.HIGH, Severity.MEDIUM),
+        settled=(Settled("d" * 40, Why.GONE), Settled("", Why.GONE), Settled("e" * 40, Why.FIXED)),
+        waived=1,
+        merged=2,
+        omissions=(Omission("app/price list.py", Reason.SEEN, 1204), Omission("go.sum", Reason.LOCK, 12)),
+    )
+    thread = f"{AROUND.project_url}/-/merge_requests/4#note_"
+    rows = (
+        Row(Severity.MEDIUM, Category.CONVENTION, "app/price list.py", None, "No row says its `unit`.", f"{thread}12"),
+        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, new.title, f"{thread}31"),
+        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, "", f"{thread}11"),
+    )
+    remembers = Ledger(REFS.head_sha, REFS.head_sha, "5e771465", ("0123456789ab",), findings=(refused, over, nowhere))
+    return made, Posted(rows, remembers)
 
 
 def failed(

@@ -1,6 +1,9 @@
 """What stays true of a note whatever a review holds."""
 
+import re
 import time
+import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import Side
-from iquest_review.merge_request import note
-from iquest_review.merge_request.note import MARKER, Surroundings
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
+from iquest_review.merge_request import ledger, note
+from iquest_review.merge_request.note import MARKER, Posted, Row, Surroundings
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, PromptUsed, Status
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.model.finding import Severity
+from iquest_review.model.finding import Category, Severity
 from iquest_review.prompt.screen import Omission, Reason
 from tests.doubles import quick_actions
-from tests.merge_request.making import AROUND, failed, finding, full, outcome
+from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
 from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 
 LIMIT = 1_000_000  # characters GitLab takes
@@ -35,7 +38,7 @@ def safe(body: str) -> None:
     assert tags == details * (len(tags) // 4)
     assert quick_actions.strip(body) == body.rstrip()
     assert len(body) < LIMIT
-    assert body.startswith(f"{MARKER}\n\n## ")
+    assert re.match(rf"{MARKER}\n(?:<!-- iquest-review:reviewed [^\n]* -->\n)?\n## ", body)
     assert body.encode().decode() == body
 
 
@@ -74,6 +77,22 @@ OUTCOMES = st.builds(
 @given(made=OUTCOMES)
 def test_no_review_makes_a_note_that_does_anything(made: Outcome) -> None:
     body = note.compose(made, AROUND)
+
+    safe(body)
+    safe(note.with_previous(failed(), body))
+
+
+ROWS = st.builds(
+    Row, RANKS, st.sampled_from(Category), FRAGMENTS, st.none() | st.integers(1, 99), FRAGMENTS, st.just(OURS[0] + "x")
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(rows=st.lists(ROWS, max_size=3), findings=st.lists(FINDINGS, max_size=2).map(tuple))
+def test_no_thread_makes_a_note_that_does_anything(rows: list[Row], findings: tuple[PlacedFinding, ...]) -> None:
+    remembers = replace(later()[1].ledger, findings=findings)
+
+    body = note.compose(later()[0], AROUND, Posted(rows, remembers))
 
     safe(body)
     safe(note.with_previous(failed(), body))
@@ -119,6 +138,42 @@ def test_no_size_breaks_a_note(name: str) -> None:
     html = quick_actions.rendered(body)
     assert html.count("<details>") == html.count("</details>") == body.count("\n</details>\n")
     assert "Reviewed by" in html.rsplit("<hr />", 1)[1]
+
+
+def noise(number: int) -> str:
+    """4,000 characters that do not pack."""
+    return "".join(f"{zlib.crc32(b'%d %d' % (number, at)):08x}" for at in range(500))
+
+
+def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -> None:
+    findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
+    rows = [
+        Row(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, "~" * 2_000, f"{OURS[0]}{n}") for n in range(5_000)
+    ]
+    remembers = replace(
+        later()[1].ledger,
+        hunks=tuple(noise(n)[:12] for n in range(5_000)),
+        findings=findings,
+        titles=tuple((f"{n:016x}", noise(n)[:200]) for n in range(500)),
+    )
+    huge = {**HUGE["all"], "status": Status.PARTIAL}
+    last = note.compose(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
+
+    body = note.with_previous(last, note.compose(outcome(**huge), AROUND, Posted(rows, remembers)))
+
+    assert 500_000 < len(body) < LIMIT
+    assert quick_actions.commands(body) == []
+    assert ledger.read(body) is not None
+
+
+def test_threads_that_do_not_fit_are_counted() -> None:
+    rows = [Row(Severity.LOW, Category.BUG, "a.py", n + 1, "x" * 500, f"{OURS[0]}{n}") for n in range(1_000)]
+
+    body = note.compose(outcome(), AROUND, Posted(rows, later()[1].ledger))
+
+    shown = len(re.findall(r"\[`a\.py` line", body))
+    assert f"- and {1_000 - shown:,} more, in review.json\n" in body
+    assert shown > 50
 
 
 def test_findings_that_do_not_fit_are_counted() -> None:

@@ -130,7 +130,7 @@ def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
 
 
 def _place(row: Row, text: Words) -> str:
-    path = _path(row.path, text)
+    path = _path(row.path, text) or text.elsewhere
     return f"{path} {text.line.format(line=row.line)}" if row.line else path
 
 
@@ -142,10 +142,10 @@ def _since(outcome: Outcome, text: Words) -> str:
         text.gone: sum(entry.why is Why.GONE for entry in outcome.settled),
         text.fixed: sum(entry.why is Why.FIXED for entry in outcome.settled),
         text.waived: outcome.waived,
-        text.merged: outcome.merged,
     }
-    said = [_plural(forms, count).format(count=_number(count)) for forms, count in counts.items() if count]
-    return f"{text.since} {' · '.join(said)}" if said else ""
+    since = " · ".join(_counted(forms, count) for forms, count in counts.items() if count)
+    merged = _counted(text.merged, outcome.merged) if outcome.merged else ""
+    return " · ".join(part for part in (since and f"{text.since} {since}", merged) if part)
 
 
 def _findings(findings: Sequence[PlacedFinding], outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
@@ -267,8 +267,12 @@ def _plural(forms: str, count: int) -> str:
     return many if many and count != 1 else one
 
 
+def _counted(forms: str, count: int) -> str:
+    return _plural(forms, count).format(count=_number(count))
+
+
 def _changed(lines: int, text: Words) -> str:
-    return _plural(text.changed_lines, lines).format(count=_number(lines))
+    return _counted(text.changed_lines, lines)
 
 
 def _number(number: int) -> str:

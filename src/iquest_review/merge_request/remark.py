@@ -21,8 +21,8 @@ def thread(finding: PlacedFinding, text: Words) -> str:
     The code it cites is what it stands on, and not shown again.
     """
     heading = f"{severity(finding.severity, text)} · {text.categories[finding.category]}"
-    quote = code(finding, text) if finding.line is None else _instead(finding, text)
-    parts = [marker(mark(finding)), heading, markdown.prose(cut(finding.description, LONGEST_TEXT, text)), *quote]
+    shown = code(finding, text) if finding.line is None else [_instead(finding, text)]
+    parts = [marker(mark(finding)), heading, markdown.prose(cut(finding.description, LONGEST_TEXT, text)), *shown]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -77,14 +77,14 @@ def cut(content: str, most: int, text: Words) -> str:
     return f"{content[:most]}\n{text.more_characters.format(count=f'{len(content) - most:,}')}"
 
 
-def _instead(finding: PlacedFinding, text: Words) -> Iterator[str]:
+def _instead(finding: PlacedFinding, text: Words) -> str:
     """The fix: a click where it fits the lines, else code."""
     if finding.replacement is not None and finding.line is not None:
         above = (finding.end_line or finding.line) - finding.line
-        yield markdown.suggestion(finding.replacement, above)
-    elif finding.fix:
-        new = cut(finding.fix, LONGEST_TEXT, text).strip("\n")
-        yield f"{text.fix}\n\n{markdown.block(dedent(new), _language(finding))}"
+        if offered := markdown.suggestion(finding.replacement, above):
+            return offered
+    new = cut(finding.fix or "", LONGEST_TEXT, text).strip("\n")
+    return f"{text.fix}\n\n{markdown.block(dedent(new), _language(finding))}" if new else ""
 
 
 def _diff(old: str, new: str) -> str:
