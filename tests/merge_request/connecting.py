@@ -2,22 +2,25 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.note import MARKER
+from iquest_review.merge_request.outcome import Outcome, Status
+from iquest_review.merge_request.publishing import Published
+from iquest_review.merge_request.refs import DiffRefs as ProductRefs
 from iquest_review.merge_request.refs import MergeRequest
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
+from tests.merge_request.making import AROUND, outcome
 
 TOKEN = "glpat-of-the-reviewer"
 PROJECT, PATH, IID = 7, "group/app", 4
 REFS = DiffRefs("1" * 40, "2" * 40, "3" * 40)
-BODY = f"{MARKER}\n\n## Review: No findings\n"
-OTHER = f"{MARKER}\n\n## Review: 1 high\n"
-NOTES = r"/notes(\?|$)"
+NOTES, DISCUSSIONS = r"/notes$", r"/discussions(\?|$)"
 
 
 class Waits(list[float]):
@@ -86,3 +89,21 @@ def stored(server: GitLabDouble) -> list[str]:
 
 def asked(server: GitLabDouble) -> list[str]:
     return [f"{request.method} {request.path.removeprefix('/api/v4')}" for request in server.requests]
+
+
+def review(summary: str = "The first review.", **changed: Any) -> Outcome:
+    """A review that found nothing to put on a line."""
+    return outcome(diff_refs=ProductRefs(REFS.base, REFS.start, REFS.head), summary=summary, **changed)
+
+
+def failure(reason: str = "nobody answered") -> Outcome:
+    return review("", status=Status.NOT_REVIEWED, reason=reason, model=None)
+
+
+def publish(gitlab: GitLab, made: Outcome, tell: Callable[[str], object] = lambda _: None) -> Published:
+    return publishing.publish(gitlab, made, AROUND, None, tell)
+
+
+def posted(published: Published) -> list[str]:
+    """The note as it is stored."""
+    return [(published.body or "").rstrip()]

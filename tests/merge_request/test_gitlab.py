@@ -1,24 +1,24 @@
 """The adapter against a GitLab that keeps GitLab's rules."""
 
-import json
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import note
+from iquest_review.merge_request import gitlab as adapter
+from iquest_review.merge_request import note, remark
 from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
-from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.plan import Action, Create, Leave, Update, Wanted
+from iquest_review.merge_request.note import MARKER, NOTHING
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.standing import Thread
+from iquest_review.merge_request.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
 from tests.merge_request.connecting import (
-    BODY,
+    DISCUSSIONS,
     IID,
-    NOTES,
-    OTHER,
     PATH,
     PROJECT,
     REFS,
@@ -27,9 +27,12 @@ from tests.merge_request.connecting import (
     Waits,
     asked,
     connect,
+    posted,
+    publish,
+    review,
     stored,
 )
-from tests.merge_request.making import AROUND, failed, full
+from tests.merge_request.making import AROUND, failed, finding, full
 
 # --- the facts ---
 
@@ -181,57 +184,167 @@ def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, git
         gitlab.file("x", "main")
 
 
+# --- who resolved, who waived ---
+
+
+def thread(server: GitLabDouble, gitlab: GitLab) -> Thread:
+    """A thread of a finding, on no line."""
+    server.add_note(PROJECT, IID, remark.thread(finding(anchor="a" * 16), words("en")), author="reviewer", thread=True)
+    return gitlab.standing().threads[0]
+
+
+def test_a_member_waives_a_finding_by_a_reply(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.reply(PROJECT, IID, thread(server, gitlab).id, "ignore: it is never empty", author="author")
+    assert gitlab.waived(gitlab.standing().threads[0])
+
+
+def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.add_user("visitor", role="none")
+    found = thread(server, gitlab)
+    server.reply(PROJECT, IID, found.id, "ignore: it is never empty", author="visitor")
+    server.award(PROJECT, IID, found.note, "thumbsdown", author="visitor")
+    assert not gitlab.waived(gitlab.standing().threads[0])
+
+
+def test_a_members_thumbs_down_waives_a_finding(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.award(PROJECT, IID, found.note, "thumbsup", author="author")
+    assert not gitlab.waived(found)
+    server.award(PROJECT, IID, found.note, "thumbsdown", author="author")
+    assert gitlab.waived(found)
+
+
+def test_a_thumbs_down_in_any_colour_counts(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.award(PROJECT, IID, found.note, "thumbsdown_tone3", author="author")
+    assert gitlab.waived(found)
+
+
+def test_a_thumbs_down_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    for number in range(120):
+        server.award(PROJECT, IID, found.note, "thumbsup", author=f"friend {number}")
+    server.award(PROJECT, IID, found.note, "thumbsdown", author="author")
+    assert gitlab.waived(found)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_who_cannot_be_seen_to_be_a_member_is_none(server: GitLabDouble, gitlab: GitLab, status: int) -> None:
+    found = thread(server, gitlab)
+    server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
+    server.fail("GET", "/members/all/", status=status, body={"message": "no"})
+    assert not gitlab.waived(gitlab.standing().threads[0])
+
+
+def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
+    server.fail("GET", "/members/all/", status=500, times=99)
+    with pytest.raises(GitLabError, match="500"):
+        gitlab.waived(gitlab.standing().threads[0])
+
+
+def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
+    standing = gitlab.standing().threads[0]
+    assert [gitlab.waived(standing) for _ in range(3)] == [True] * 3
+    assert sum("/members/all/" in request.path for request in server.requests) == 1
+
+
+def test_a_thread_that_was_deleted_meanwhile_is_not_waived(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.delete_note(PROJECT, IID, found.note)
+    assert not gitlab.waived(found)
+
+
+@pytest.mark.parametrize(("bot", "ours"), [(True, True), (False, False)])
+def test_whose_resolve_it_is_depends_on_whose_token_it_is(
+    server: GitLabDouble, waits: Waits, bot: bool, ours: bool
+) -> None:
+    server.add_user("reviewer", token=TOKEN, bot=bot)
+    gitlab = connect(server, waits)
+    gitlab.resolve(thread(server, gitlab))
+
+    [found] = gitlab.standing().threads
+    assert (found.resolved, found.resolved_by_us) == (True, ours)
+
+
+# --- versions ---
+
+
+def test_a_version_that_came_later_is_newer(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.push(PROJECT, IID, dataclasses.replace(REFS, head="4" * 40))
+    assert gitlab.is_newer("4" * 40, "3" * 40)
+    assert not gitlab.is_newer("3" * 40, "4" * 40)
+    assert not gitlab.is_newer("3" * 40, "3" * 40)
+
+
+def test_what_was_pushed_again_is_as_new_as_its_last_push(server: GitLabDouble, gitlab: GitLab) -> None:
+    for head in ("4" * 40, "3" * 40):
+        server.push(PROJECT, IID, dataclasses.replace(REFS, head=head))
+    assert gitlab.is_newer("3" * 40, "4" * 40)
+    assert not gitlab.is_newer("4" * 40, "3" * 40)
+
+
+def test_a_commit_that_is_no_version_is_newer_than_none(server: GitLabDouble, gitlab: GitLab) -> None:
+    assert not gitlab.is_newer("9" * 40, "3" * 40)
+    assert gitlab.is_newer("3" * 40, "9" * 40)
+
+
 # --- the note ---
 
 
-def test_a_first_review_posts_one_note_in_four_requests(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_first_review_looks_before_it_writes_and_after(server: GitLabDouble, gitlab: GitLab) -> None:
     gitlab.facts()
 
-    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
+    published = publish(gitlab, review())
 
-    assert stored(server) == [BODY.rstrip()]
+    assert (stored(server), published.wrote) == (posted(published), True)
     merge_request = "/projects/7/merge_requests/4"
     assert asked(server) == [
         f"GET {merge_request}",
         "GET /user",
-        f"GET {merge_request}/notes",
+        f"GET {merge_request}/discussions",
+        f"GET {merge_request}/draft_notes",
         f"POST {merge_request}/notes",
+        f"GET {merge_request}/discussions",
     ]
 
 
 def test_a_second_review_updates_the_note_in_place(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
     [first] = server.notes(PROJECT, IID)
 
-    assert gitlab.publish(Wanted(OTHER)) == Update(first["id"], OTHER)
+    published = publish(gitlab, review("The second."))
 
-    assert stored(server) == [OTHER.rstrip()]
+    assert stored(server) == posted(published)
     assert server.notes(PROJECT, IID)[0]["id"] == first["id"]
 
 
 def test_the_same_review_again_writes_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
     before = len(server.requests)
 
-    assert gitlab.publish(Wanted(BODY)) == Leave()
+    assert not publish(gitlab, review()).wrote
     assert {request.method for request in server.requests[before:]} == {"GET"}
 
 
 def test_notes_of_others_stay_as_they_are(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.add_note(PROJECT, IID, OTHER)
+    server.add_note(PROJECT, IID, f"{MARKER}\n\n## Review")
     server.add_note(PROJECT, IID, f"> {MARKER}", author="reviewer")
 
-    gitlab.publish(Wanted(BODY))
+    published = publish(gitlab, review())
 
-    assert stored(server) == [OTHER.rstrip(), f"> {MARKER}", BODY.rstrip()]
+    assert stored(server) == [f"{MARKER}\n\n## Review", f"> {MARKER}", *posted(published)]
 
 
 def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: GitLab) -> None:
     for body in (note.compose(full(), AROUND), note.compose(full("zh"), AROUND)):
-        gitlab.publish(Wanted(body))
-        assert stored(server) == [body.rstrip()]
-    gitlab.publish(Wanted(failed(), failure=True))
-    assert stored(server) == [note.with_previous(failed(), body).rstrip()]
+        gitlab.write_note(body)
+        assert stored(server)[-1] == body.rstrip()
+    gitlab.write_note(note.with_previous(failed(), body), server.notes(PROJECT, IID)[-1]["id"])
+    assert stored(server)[-1] == note.with_previous(failed(), body).rstrip()
     assert server.executed == []
 
 
@@ -239,50 +352,66 @@ def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: Git
 def test_the_note_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab, unreadable: int) -> None:
     for number in range(219):
         server.add_note(PROJECT, IID, f"note {number}", readable=number >= unreadable, system=number % 2 == 0)
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
     for number in range(20):
         server.add_note(PROJECT, IID, f"later {number}")
+    before = server.mark()
 
-    assert isinstance(gitlab.publish(Wanted(OTHER)), Update)
+    assert publish(gitlab, review("The second.")).wrote
 
     assert sum(body.startswith(MARKER) for body in stored(server)) == 1
-    pages = [
-        request.query["page"] for request in server.requests if request.method == "GET" and "page" in request.query
-    ]
-    assert pages == ["1", "2", "3"] * 2
+    assert [one.query["page"] for one in server.requests_since(before) if one.path.endswith("/discussions")] == list(
+        "123"
+    )
 
 
 def test_the_pages_of_another_host_are_not_followed(server: GitLabDouble, gitlab: GitLab, recorder: Recorder) -> None:
-    link = f'<{recorder.url}/api/v4/projects/7/merge_requests/4/notes?page=2>; rel="next"'
+    link = f'<{recorder.url}/api/v4/projects/7/merge_requests/4/discussions?page=2>; rel="next"'
     headers = {"X-Next-Page": "2", "Link": link, "Content-Type": "application/json"}
-    server.fail("GET", NOTES, status=200, body=b"[]", headers=headers)
+    server.fail("GET", DISCUSSIONS, status=200, body=b"[]", headers=headers)
 
-    gitlab.publish(Wanted(BODY))
+    published = publish(gitlab, review())
 
     assert recorder.calls == []
-    assert stored(server) == [BODY.rstrip()]
+    assert stored(server) == posted(published)
+
+
+def test_pages_without_an_end_are_given_up(
+    server: GitLabDouble, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "MOST_PAGES", 5)
+    headers = {"X-Next-Page": "2", "Content-Type": "application/json"}
+    server.fail("GET", DISCUSSIONS, status=200, body=b"[]", headers=headers, times=99)
+
+    with pytest.raises(GitLabError, match="does not come to an end"):
+        publish(gitlab, review())
 
 
 def test_a_note_that_somebody_deletes_meanwhile_is_made_again(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.publish(Wanted(BODY))
-    listed = server.notes(PROJECT, IID)
-    server.merge_request(PROJECT, IID).discussions.clear()
-    server.fail("GET", NOTES, status=200, body=json.dumps(listed), headers={"Content-Type": "application/json"})
+    publish(gitlab, review())
+    server.before("PUT", "/notes/", server.merge_request(PROJECT, IID).discussions.clear)
 
-    assert gitlab.publish(Wanted(OTHER)) == Create(OTHER)
-    assert stored(server) == [OTHER.rstrip()]
+    published = publish(gitlab, review("The second."))
+
+    assert stored(server) == posted(published)
+    assert "The second." in stored(server)[0]
 
 
 def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
     server.fail("PUT", "/notes/", status=404, body={"message": "404 Not found"}, times=99)
 
-    with pytest.raises(GitLabError, match="the note of 7!4 does not stay"):
-        gitlab.publish(Wanted(OTHER))
+    with pytest.raises(GitLabError, match="the note does not stay"):
+        publish(gitlab, review("The second."))
 
     assert sum(request.method == "PUT" for request in server.requests) == ATTEMPTS
 
 
-def test_actions_are_told(gitlab: GitLab) -> None:
-    done: list[Action] = [gitlab.publish(Wanted(BODY, idle=idle)) for idle in (True, False, True)]
-    assert done == [Leave(), Create(BODY), Leave()]
+def test_what_was_written_is_told(gitlab: GitLab) -> None:
+    nothing = review("", reason=NOTHING)
+    assert [publish(gitlab, made).wrote for made in (nothing, review(), review(), nothing)] == [
+        False,
+        True,
+        False,
+        True,
+    ]

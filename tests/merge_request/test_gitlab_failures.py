@@ -11,14 +11,12 @@ from iquest_review.merge_request import connection, note
 from iquest_review.merge_request import gitlab as adapter
 from iquest_review.merge_request.gitlab import ATTEMPTS, DEADLINE, GitLab
 from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.plan import Create, Update, Wanted
 from iquest_review.merge_request.refs import MergeRequest
 from tests.doubles.gitlab import GitLabDouble
 from tests.merge_request.connecting import (
-    BODY,
+    DISCUSSIONS,
     IID,
     NOTES,
-    OTHER,
     PATH,
     PROJECT,
     REFS,
@@ -26,10 +24,14 @@ from tests.merge_request.connecting import (
     Recorder,
     Waits,
     connect,
+    failure,
+    posted,
+    publish,
     recording,
+    review,
     stored,
 )
-from tests.merge_request.making import AROUND, failed, full
+from tests.merge_request.making import AROUND
 
 # --- what may pass ---
 
@@ -51,48 +53,48 @@ def test_a_post_that_fails_leaves_exactly_one_note(
 ) -> None:
     server.fail("POST", NOTES, **fault)
 
-    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
+    published = publish(gitlab, review())
 
-    assert stored(server) == [BODY.rstrip()]
-    assert len(waits) == 1
+    assert stored(server) == posted(published)
+    assert (published.wrote, len(waits)) == (True, 1)
 
 
 @pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS.keys())
 def test_an_update_that_fails_is_made_once(
     server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]
 ) -> None:
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
     server.fail("PUT", "/notes/", **fault)
 
-    assert isinstance(gitlab.publish(Wanted(OTHER)), Update)
+    published = publish(gitlab, review("The second."))
 
-    assert stored(server) == [OTHER.rstrip()]
-    assert len(waits) == 1
+    assert stored(server) == posted(published)
+    assert "The second." in stored(server)[0]
+    assert (published.wrote, len(waits)) == (True, 1)
 
 
 def test_a_failure_that_is_stored_in_spite_of_its_answer_keeps_one_review(server: GitLabDouble, gitlab: GitLab) -> None:
-    good = note.compose(full(), AROUND)
-    gitlab.publish(Wanted(good))
+    good = publish(gitlab, review()).body or ""
     server.fail("PUT", "/notes/", status=500, after_store=True)
 
-    gitlab.publish(Wanted(failed(), failure=True))
+    published = publish(gitlab, failure())
 
-    assert stored(server) == [note.with_previous(failed(), good).rstrip()]
+    assert stored(server) == [note.with_previous(note.compose(failure(), AROUND), good).rstrip()] == posted(published)
 
 
 def test_a_note_that_is_stored_at_the_last_attempt_counts(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("POST", NOTES, status=502, times=ATTEMPTS - 1)
     server.fail("POST", NOTES, status=502, after_store=True)
 
-    assert gitlab.publish(Wanted(BODY)) == Create(BODY)
-    assert stored(server) == [BODY.rstrip()]
+    published = publish(gitlab, review())
+    assert stored(server) == posted(published)
 
 
 def test_a_gitlab_that_stays_down_is_given_up(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
     server.fail("POST", NOTES, status=502, times=99)
 
     with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:\d+ answered 502") as caught:
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
     assert caught.value.status == 502
     assert waits == [2, 4, 8, 16, 32][: len(waits)]
@@ -170,7 +172,7 @@ def test_the_limit_on_notes_is_waited_for_as_long_as_it_asks(
     server.limits.notes_per_minute = 0
 
     with pytest.raises(GitLabError, match="429"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
     assert waits == [60.0] * ATTEMPTS
 
@@ -181,7 +183,7 @@ def test_an_older_limit_on_notes_that_names_no_time_is_given_a_minute(
     server.limits.notes_per_minute, server.limits.notes_retry_after = 0, False
 
     with pytest.raises(GitLabError, match="429"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
     assert sum(waits[: ATTEMPTS - 1]) >= 60
 
@@ -194,9 +196,9 @@ def test_a_limit_that_passes_lets_the_note_through(server: GitLabDouble) -> None
         waits.append(seconds)
         server.limits.notes_per_minute = 10
 
-    GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=lift).publish(Wanted(BODY))
+    published = publish(GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=lift), review())
 
-    assert (stored(server), waits) == ([BODY.rstrip()], [60.0])
+    assert (stored(server), waits) == (posted(published), [60.0])
 
 
 def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
@@ -244,14 +246,14 @@ def test_any_retry_after_is_understood(
 def test_a_dead_token_says_so_and_names_the_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
     server.refuse_token(TOKEN, because)
     with pytest.raises(GitLabError, match=r"401.*make a project access token: scope api, role Reporter"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
     assert stored(server) == []
 
 
 @pytest.mark.parametrize("token", ["glpat-unknown", "glcbt-job"])
 def test_a_token_of_another_kind_is_refused(server: GitLabDouble, waits: Waits, token: str) -> None:
     with pytest.raises(GitLabError, match="GitLab refuses the token"):
-        connect(server, waits, token).publish(Wanted(BODY))
+        publish(connect(server, waits, token), review())
 
 
 def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: Waits) -> None:
@@ -260,7 +262,7 @@ def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: 
 
     assert gitlab.facts().state == "opened"
     with pytest.raises(GitLabError, match=r"scope of GITLAB_API_TOKEN is too small .403.: it needs `api`") as caught:
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
     assert caught.value.status == 403
 
 
@@ -277,7 +279,7 @@ def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: 
     with pytest.raises(
         GitLabError, match=r"may not do this in 70!1 .403.*role Reporter, and a discussion that is not locked"
     ):
-        connect(server, waits, "glpat-outsider", project="70", iid=1).publish(Wanted(BODY))
+        publish(connect(server, waits, "glpat-outsider", project="70", iid=1), review())
 
 
 @pytest.mark.parametrize(("project", "iid"), [("7", 99), ("group/none", IID), ("8", IID)])
@@ -301,7 +303,7 @@ def test_no_redirect_takes_the_token_to_another_host(
     server.fail(method, "", status=status, headers={"Location": f"{recorder.url}/api/v4/user"}, times=99)
 
     with pytest.raises(GitLabError, match="redirects"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
     assert recorder.calls == []
     assert stored(server) == []
@@ -313,15 +315,15 @@ def test_a_web_page_is_no_answer(server: GitLabDouble, gitlab: GitLab, method: s
     server.fail(method, "", status=status, body="<!DOCTYPE html><title>Sign in</title>", times=99)
 
     with pytest.raises(GitLabError, match="answered with a web page: GitLab's API, or a sign-in page"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
 
 @pytest.mark.parametrize("body", ["", "[", "{}", "[1]", "null", '"x"', '[{"id": 1}]', '{"id": "x"}', "\ufeff{}"])
 def test_an_answer_that_is_not_gitlabs_is_told_as_such(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
-    for pattern in ("/user$", NOTES):
+    for pattern in ("/user$", DISCUSSIONS):
         server.fail("GET", pattern, status=200, body=body, headers={"Content-Type": "application/json"})
         with pytest.raises(GitLabError, match="answered something that is not GitLab's API; is CI_API_V4_URL right"):
-            gitlab.publish(Wanted(BODY))
+            publish(gitlab, review())
     assert stored(server) == []
 
 
@@ -329,13 +331,13 @@ def test_a_note_that_is_too_long_is_refused_with_gitlabs_words(server: GitLabDou
     for ruby in ("3.3", "3.4"):
         server.ruby = ruby
         with pytest.raises(GitLabError, match=r"GitLab answered 400 for 7!4: 400 Bad request - Note .*is too long"):
-            gitlab.publish(Wanted(MARKER + "x" * 1_000_000))
+            gitlab.write_note(MARKER + "x" * 1_000_000)
 
 
 def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
     server.limits.notes_per_merge_request = 0
     with pytest.raises(GitLabError, match="Maximum number of comments exceeded"):
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
 
 # --- text that does more than to be read ---
@@ -344,19 +346,19 @@ def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitL
 @pytest.mark.parametrize("body", ["/close", "/label ~x\n/approve\n"])
 def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
     with pytest.raises(GitLabError, match=r"ran the note as commands.*report this text as a security problem"):
-        gitlab.publish(Wanted(body))
+        gitlab.write_note(body)
 
 
 def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.publish(Wanted(f"{BODY}\n/close\n\nmore"))
+        gitlab.write_note(f"{MARKER}\n\n/close\n\nmore")
     assert server.executed
 
 
 def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.publish(Wanted(BODY))
+    gitlab.write_note(MARKER)
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.publish(Wanted(f"{BODY}\n/close\n\nmore"))
+        gitlab.write_note(f"{MARKER}\n\n/close\n\nmore", server.notes(PROJECT, IID)[0]["id"])
 
 
 # --- the token ---
@@ -370,7 +372,7 @@ def test_the_token_goes_to_gitlab_alone_and_as_private_token(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
-    gitlab.publish(Wanted(BODY))
+    publish(gitlab, review())
 
     for request in server.requests:
         assert request.headers["private-token"] == TOKEN
@@ -393,7 +395,7 @@ def test_the_token_is_in_no_message(server: GitLabDouble, gitlab: GitLab, status
     server.fail("*", "", status=status, body=echo, headers={"X-Token": TOKEN}, times=99)
 
     with pytest.raises(GitLabError) as caught:
-        gitlab.publish(Wanted(BODY))
+        publish(gitlab, review())
 
     assert TOKEN not in f"{caught.value} {caught.value.__cause__}"
 

@@ -66,7 +66,8 @@ class Standing:
 _IGNORE = re.compile(r"\s*(?:@\S+\s+)?(?:ignore|忽略)\s*[:：]\s*\S", re.IGNORECASE)
 _AGREES = re.compile(
     r"\s*(?:done|fixed|thanks|thank you|thx|good (?:catch|point|find)|agreed?\b|ok\b|okay|yes\b|right\b|applied"
-    r"|addressed|resolved|will (?:do|fix)|:?\+1|:?thumbsup|👍|✅|已经?(?:修|改|解决|处理|更新|完成|调整|采纳)|好的|谢谢|感谢|同意|收到|改了|修复)",
+    r"|addressed|resolved|will (?:do|fix)|:?\+1|:?thumbsup|👍|✅"
+    r"|已经?(?:修|改|解决|处理|更新|完成|调整|采纳)|好的|谢谢|感谢|同意|收到|改了|修复)",
     re.IGNORECASE,
 )
 _BUT = re.compile(
