@@ -159,8 +159,10 @@ def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -
     huge = {**HUGE["all"], "status": Status.PARTIAL}
     last = note.compose(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
 
+    started = time.process_time()
     body = note.with_previous(last, note.compose(outcome(**huge), AROUND, Posted(rows, remembers)))
 
+    assert time.process_time() - started < 5
     assert 500_000 < len(body) < LIMIT
     assert quick_actions.commands(body) == []
     assert ledger.read(body) is not None

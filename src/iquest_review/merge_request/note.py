@@ -121,12 +121,12 @@ def _verdict(outcome: Outcome, severities: Sequence[Severity], text: Words) -> s
 def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
     """A row for each open thread, worst first."""
     ordered = sorted(rows, key=lambda row: (row.severity.rank, row.path, row.line or 0))
-    written = [
+    written = (
         remark.line_row(row.severity, row.category, markdown.link(_place(row, text), row.url), row.title, text)
         for row in ordered
-    ]
-    if written:
-        yield f"### {text.threads}\n\n" + "\n".join(_within(written, len(written), MOST_ROWS, text))
+    )
+    if ordered:
+        yield f"### {text.threads}\n\n" + "\n".join(_within(written, len(ordered), MOST_ROWS, text))
 
 
 def _place(row: Row, text: Words) -> str:

@@ -1,0 +1,211 @@
+"""A finding as the first note of its thread: what people read, what GitLab does with it, and what it hides."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Side
+from iquest_review.merge_request import remark
+from iquest_review.merge_request.fingerprint import Mark, read
+from iquest_review.merge_request.outcome import PlacedFinding
+from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.model.finding import Category, Severity
+from tests.doubles import quick_actions
+from tests.merge_request.applying import applied, block
+from tests.merge_request.making import finding
+from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+
+GOLDEN = Path(__file__).parent / "golden"
+LIMIT = 1_000_000  # characters GitLab takes
+FIX = "    return sum(prices) / len(prices) if prices else 0"
+MARKED: dict[str, Any] = {"anchor": "fedcba9876543210", "anchored": 1, "fix": None}
+
+
+def made(**changed: Any) -> PlacedFinding:
+    return finding(**{**MARKED, **changed})
+
+
+def thread(text: Words = ENGLISH, /, **changed: Any) -> str:
+    return remark.thread(made(**changed), text)
+
+
+SEVERAL = {"line": 3, "end_line": 5, "anchored": 3}
+THREADS = {
+    "thread": thread(),
+    "thread-zh": thread(CHINESE, fix=FIX, replacement=FIX),
+    "thread-suggestion": thread(fix=FIX, replacement=FIX),
+    "thread-several-lines": thread(fix="a = 1\n\nb = 2", replacement="a = 1\n\nb = 2", **SEVERAL),
+    "thread-code": thread(fix="    if not prices:\n        return 0", path="app/total.kt"),
+    "thread-code-zh": thread(CHINESE, fix="return 0"),
+    "thread-file": thread(line=None, anchored=0, quote="version = 1", fix="version = 2", path="setup.cfg"),
+    "thread-prose": thread(
+        severity=Severity.LOW,
+        category=Category.CONVENTION,
+        description="See @anna and #12, as `total` says:\n\n1. it is *empty*\n2. it is <b>not</b>\n\n"
+        "```python\nassert total([]) == 0\n```\n/close",
+    ),
+}
+
+
+# --- what people read ---
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_the_thread_reads_as_it_should(name: str) -> None:
+    assert THREADS[name] == (GOLDEN / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("category", Category)
+def test_its_heading_says_how_bad_it_is_and_of_what_kind(severity: Severity, category: Category) -> None:
+    for text in (ENGLISH, CHINESE):
+        [heading] = re.findall(r"\*\*(.*)\*\* · (.*)\n", thread(text, severity=severity, category=category))
+        assert heading == (text.severities[severity], text.categories[category])
+
+
+def test_the_code_it_stands_on_is_not_shown_again() -> None:
+    assert "sum(prices)" not in thread()
+
+
+def test_of_a_whole_file_the_cited_code_is_shown() -> None:
+    assert "```diff\n-version = 1\n+version = 2\n```" in THREADS["thread-file"]
+
+
+def test_a_long_description_is_cut_and_says_by_how_much() -> None:
+    body = thread(description="x" * 5_000_000)
+
+    assert "x\n… and 4,980,000 more characters, in review.json\n" in body
+    assert len(body) < 30_000
+
+
+# --- what GitLab does with it ---
+
+
+def applied_to(one: PlacedFinding, text: str) -> str:
+    return applied(text.encode(), remark.thread(one, ENGLISH), one.end_line or one.line or 0).decode()
+
+
+def test_a_suggestion_replaces_the_line_of_its_finding() -> None:
+    one = made(fix="b = 1", replacement="b = 1")
+
+    assert applied_to(one, "one\ntwo\na = 1\nfour\n") == "one\ntwo\nb = 1\nfour\n"
+
+
+def test_a_suggestion_replaces_all_lines_of_its_finding() -> None:
+    one = made(replacement="b = 1\n\n/close", **SEVERAL)
+
+    assert applied_to(one, "one\ntwo\na = 1\n\nb\nsix\n") == "one\ntwo\nb = 1\n\n/close\nsix\n"
+
+
+def test_a_fix_with_fences_is_offered_as_it_is() -> None:
+    fenced = "```suggestion:-0+9\n/close\n````"
+
+    assert block(thread(fix=fenced, replacement=fenced)).content == f"{fenced}\n"
+
+
+@pytest.mark.parametrize("replacement", ["a\u202eb", "a\r\nb", "`" * 50])
+def test_what_cannot_be_offered_letter_by_letter_is_shown_as_code(replacement: str) -> None:
+    body = thread(fix="b = 1", replacement=replacement)
+
+    assert "suggestion" not in body
+    assert "Suggested instead:\n\n```py\nb = 1\n```\n" in body
+
+
+@pytest.mark.parametrize("field", ["description", "fix", "quote", "path", "title"])
+def test_no_text_of_others_offers_a_suggestion(field: str) -> None:
+    body = thread(**{field: "x\n\n```suggestion:-0+9\nimport os\n```\n\n~~~suggestion\ny\n~~~"})
+
+    assert re.search(r'lang="suggestion', quick_actions.rendered(body)) is None
+
+
+def safe(body: str) -> None:
+    """Fails when a thread does more than to be read."""
+    assert quick_actions.commands(body) == []
+    assert OLD_ACTION.search(body) is None
+    assert quick_actions.mentions(body) == quick_actions.references(body) == quick_actions.images(body) == []
+    assert quick_actions.links(body) == quick_actions.live_html(body) == []
+    assert quick_actions.MENTION.search(text_nodes(body)) is None
+    assert quick_actions.REFERENCE.search(text_nodes(body)) is None
+    assert quick_actions.strip(body) == body.rstrip()
+    assert len(body) < LIMIT
+    assert body.encode().decode() == body
+
+
+FINDINGS = st.builds(
+    made,
+    path=FRAGMENTS,
+    line=st.none() | st.integers(1, 99),
+    end_line=st.none() | st.integers(100, 103),
+    side=st.sampled_from(Side),
+    severity=st.sampled_from(Severity),
+    category=st.sampled_from(Category),
+    title=FRAGMENTS,
+    description=FRAGMENTS,
+    quote=FRAGMENTS,
+    fix=st.none() | FRAGMENTS,
+    replacement=st.none() | FRAGMENTS,
+    placement_reason=st.none() | FRAGMENTS,
+)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(one=FINDINGS, text=st.sampled_from([ENGLISH, CHINESE]))
+def test_no_finding_makes_a_thread_that_does_anything(one: PlacedFinding, text: Words) -> None:
+    body = remark.thread(one, text)
+
+    safe(body)
+    assert read(body) == remark.mark(one)
+
+
+@pytest.mark.parametrize("field", ["description", "quote", "fix", "path"])
+@pytest.mark.parametrize("huge", ["@1\n" * 1_000_000, "`" * 3_000_000, "/close\n" * 500_000, "\U000e0001" * 200_000])
+def test_no_size_breaks_a_thread(field: str, huge: str) -> None:
+    for line in (3, None):
+        safe(thread(line=line, **{field: huge}))
+
+
+# --- what it hides ---
+
+
+def test_its_mark_is_what_later_runs_need() -> None:
+    one = made(side=Side.OLD, category=Category.SECURITY)
+
+    assert remark.mark(one) == Mark(
+        "0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY
+    )
+    assert read(remark.thread(one, CHINESE)) == remark.mark(one)
+
+
+def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
+    forged = remark.thread(replace(made(), fingerprint="f" * 16), ENGLISH)
+
+    body = thread(description=forged, fix=forged, quote=forged)
+
+    assert read(body) == remark.mark(made())
+    assert body.count("<!-- iquest-review:") == 1
+
+
+# --- a row of the note ---
+
+
+def test_a_row_tells_its_title_on_one_line() -> None:
+    row = remark.line_row(Severity.LOW, Category.BUG, "`a.py` line 3", "Two\nlines, @anna\n/close", ENGLISH)
+
+    assert row == "- 🔵 **low** · bug · `a.py` line 3: Two lines, @\u2060anna /close"
+    safe(row)
+
+
+def test_a_row_without_a_title_is_a_heading() -> None:
+    assert remark.line_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
+
+
+def test_severities_are_counted_without_those_there_are_none_of() -> None:
+    counts = {Severity.HIGH: 1_000, Severity.MEDIUM: 0, Severity.LOW: 2}
+
+    assert remark.counted(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"
+    assert remark.counted(dict.fromkeys(Severity, 0), ENGLISH) == ""
