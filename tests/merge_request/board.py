@@ -172,11 +172,16 @@ class Board:
     @property
     def threads(self) -> list[str]:
         """What the open threads say, each by its first sentence, and where."""
-        return [self._told(one) for one in self.double.discussions(PROJECT, IID) if not _resolved(one)]
+        return [self._told(one) for one in self._discussions if not _resolved(one)]
 
     @property
     def resolved(self) -> list[str]:
-        return [self._told(one) for one in self.double.discussions(PROJECT, IID) if _resolved(one)]
+        return [self._told(one) for one in self._discussions if _resolved(one)]
+
+    @property
+    def _discussions(self) -> list[dict[str, Any]]:
+        """Those that somebody wrote."""
+        return [one for one in self.double.discussions(PROJECT, IID) if not one["notes"][0]["system"]]
 
     def _told(self, discussion: dict[str, Any]) -> str:
         first = discussion["notes"][0]
@@ -214,7 +219,7 @@ class Board:
     @property
     def state(self) -> dict[str, Any]:
         """All that people see and later runs read, numbers that GitLab gives out aside."""
-        discussions = [one for one in self.double.discussions(PROJECT, IID) if not one["notes"][0]["system"]]
+        discussions = self._discussions
         names = {one["id"]: self._told(one) for one in discussions}
         memories = [ledger.read(body) for body in self.notes]
         return {
