@@ -60,9 +60,11 @@ def test_a_thread_that_a_person_resolved_is_not_opened_again(pushed: Life) -> No
     pushed.gitlab.resolve(PROJECT, IID, pushed.thread(ZERO).id, author="colleague")
     pushed.pushes({"a.txt": text("10=a / 0", "12=beside it", count=40)})
 
-    pushed.review()
+    finished = pushed.review(IQUEST_FAIL_ON="high")
 
     assert "+10| a / 0" in pushed.prompt
+    assert finished.review["findings"] == []
+    assert "No findings" in pushed.note
     assert [thread.resolved_by for thread in pushed.threads] == ["colleague"]
 
 
