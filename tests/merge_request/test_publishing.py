@@ -20,7 +20,7 @@ from tests.doubles.gitlab_routes import message
 from tests.merge_request.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
 from tests.merge_request.connecting import IID, PROJECT
 
-DRAFTS, DISCUSSIONS, NOTES, PUBLISH = r"/draft_notes$", r"/discussions$", r"/notes$", "/bulk_publish$"
+DRAFTS, DISCUSSIONS, NOTES, PUBLISH = r"/draft_notes(\?|$)", r"/discussions$", r"/notes$", "/bulk_publish$"
 A_DRAFT = "<!-- iquest-review:finding ffffffffffffffff anchor=aaaaaaaaaaaaaaaa:1:new high bug -->\n\nOld."
 AT_TOTAL, AT_STORE, AT_SECRET, AT_ROWS = (
     f"app/total.py:4 {DIVIDES}",
