@@ -136,6 +136,14 @@ def test_a_finding_comes_back_as_one_of_the_note() -> None:
     assert read.findings == (replace(inline, placement=Placement.SUMMARY, twins=(), replacement=None),)
 
 
+@pytest.mark.parametrize("hostile", ["x -->\n\n/close\n\n<!--", "-->", "3" * 65, "F00", "3\n", "３"])
+def test_nothing_but_digits_stands_beside_it(hostile: str) -> None:
+    marker = ledger.marker(Ledger(hostile, hostile, hostile))
+
+    assert ledger.read(noted(marker)) == Ledger("", "", "")
+    assert "\n" not in marker
+
+
 # --- sizes ---
 
 

@@ -13,16 +13,61 @@ from hypothesis import strategies as st
 from iquest_review import __version__
 from iquest_review.change.diff import Side
 from iquest_review.errors import UsageError
-from iquest_review.merge_request.outcome import Outcome, Placement, PromptUsed, Status, Usage
+from iquest_review.merge_request.outcome import (
+    Outcome,
+    Placement,
+    PromptUsed,
+    Reviewed,
+    Settled,
+    Status,
+    Usage,
+    Why,
+)
+from iquest_review.merge_request.position import Position, RangeEnd
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model.finding import Category, Severity
 from iquest_review.prompt.budget import Coverage
 from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.reports import review_file, stored_review
-from tests.merge_request.making import finding, full, outcome
+from tests.merge_request.making import finding, full, later, outcome
 
 TEXT = st.text(st.characters(codec="utf-8"))
 NUMBER = st.integers(0, 10_000_000)
+DIGEST = st.text("0123456789abcdef", min_size=16, max_size=16)
+NUMBERS = st.lists(NUMBER, max_size=2).map(tuple)
+POSITIONS = st.builds(
+    Position,
+    old_path=TEXT,
+    new_path=TEXT,
+    old_line=st.none() | NUMBER,
+    new_line=st.none() | NUMBER,
+    line_range=st.none() | st.tuples(st.builds(RangeEnd, TEXT, TEXT), st.builds(RangeEnd, TEXT, TEXT)),
+)
+FINDINGS = st.lists(
+    st.builds(
+        finding,
+        fingerprint=DIGEST,
+        path=TEXT,
+        line=st.none() | NUMBER,
+        end_line=st.none() | NUMBER,
+        side=st.sampled_from(Side),
+        severity=st.sampled_from(Severity),
+        category=st.sampled_from(Category),
+        title=TEXT,
+        description=TEXT,
+        quote=TEXT,
+        fix=st.none() | TEXT,
+        placement=st.sampled_from(Placement),
+        placement_reason=st.none() | TEXT,
+        anchor=DIGEST,
+        anchored=NUMBER,
+        twins=NUMBERS,
+        names=st.lists(TEXT, max_size=2).map(tuple),
+        position=POSITIONS,
+        replacement=st.none() | TEXT,
+    ),
+    max_size=2,
+).map(tuple)
 OUTCOMES = st.builds(
     Outcome,
     status=st.sampled_from(Status),
@@ -33,25 +78,13 @@ OUTCOMES = st.builds(
     prompt=st.builds(PromptUsed, TEXT, TEXT),
     summary=TEXT,
     suggestions=st.lists(TEXT, max_size=2).map(tuple),
-    findings=st.lists(
-        st.builds(
-            finding,
-            fingerprint=TEXT,
-            path=TEXT,
-            line=st.none() | NUMBER,
-            end_line=st.none() | NUMBER,
-            side=st.sampled_from(Side),
-            severity=st.sampled_from(Severity),
-            category=st.sampled_from(Category),
-            title=TEXT,
-            description=TEXT,
-            quote=TEXT,
-            fix=st.none() | TEXT,
-            placement=st.sampled_from(Placement),
-            placement_reason=st.none() | TEXT,
-        ),
-        max_size=2,
-    ).map(tuple),
+    findings=FINDINGS,
+    kept=FINDINGS,
+    standing=st.lists(st.sampled_from(Severity), max_size=2).map(tuple),
+    settled=st.lists(st.builds(Settled, TEXT, st.sampled_from(Why)), max_size=2).map(tuple),
+    waived=NUMBER,
+    merged=NUMBER,
+    reviewed=st.none() | st.builds(Reviewed, TEXT, st.lists(TEXT, max_size=2).map(tuple), st.booleans(), st.booleans()),
     raw=st.none() | TEXT,
     coverage=st.lists(
         st.builds(Coverage, TEXT, st.lists(st.tuples(NUMBER, NUMBER), max_size=2).map(tuple), NUMBER, NUMBER),
@@ -73,21 +106,26 @@ def saved(folder: Path, content: bytes | str | dict[str, Any]) -> Path:
 
 
 def test_the_file_has_these_keys_in_this_order() -> None:
-    value = json.loads(review_file.dump(full()))
+    value = json.loads(review_file.dump(later()[0]))
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("suggestions", "findings", "raw", "coverage", "omissions", "usage"),
+        *("suggestions", "findings", "kept", "standing", "settled", "waived", "merged", "reviewed", "raw"),
+        *("coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
     assert value["tool"] == {"name": "iquest-review", "version": __version__}
     assert list(value["merge_request"]) == ["project", "iid"]
     assert list(value["diff_refs"]) == ["base_sha", "start_sha", "head_sha"]
     assert list(value["prompt"]) == ["language", "digest"]
-    assert list(value["findings"][0]) == [
-        *("fingerprint", "path", "line", "end_line", "side", "severity", "category", "title", "description", "quote"),
-        *("fix", "placement", "placement_reason"),
-    ]
+    for name in ("findings", "kept"):
+        assert list(value[name][0]) == [
+            *("fingerprint", "path", "line", "end_line", "side", "severity", "category", "title", "description"),
+            *("quote", "fix", "placement", "placement_reason", "anchor", "anchored", "twins", "names", "position"),
+            "replacement",
+        ]
+    assert value["settled"][0] == {"thread": "d" * 40, "why": "gone"}
+    assert value["standing"] == ["high", "medium"]
     assert list(value["coverage"][0]) == ["path", "shown", "changed_lines", "shown_changed_lines"]
     assert list(value["omissions"][0]) == ["path", "reason", "changed_lines"]
     assert list(value["usage"]) == ["requests", "prompt_tokens", "completion_tokens", "seconds"]
@@ -194,6 +232,28 @@ def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_
 
     with pytest.raises(UsageError, match=re.escape(f"{path} is not a review.json: {place}")):
         stored_review.load(path)
+
+
+@pytest.mark.parametrize("digest", ["0" * 15, "0" * 17, "G" * 16, "0" * 16 + "\n", "x -->\n\n/close\n\n<!--"])
+@pytest.mark.parametrize("place", ["findings.0.fingerprint", "kept.0.fingerprint", "kept.1.anchor"])
+def test_what_is_hidden_in_a_note_is_a_digest_of_ours(place: str, digest: str, tmp_path: Path) -> None:
+    made = outcome(kept=(finding(), finding()), findings=(finding(),))
+    value = change(json.loads(review_file.dump(made)), place, digest)
+
+    with pytest.raises(UsageError, match=f"{place.rpartition('.')[0]}: it has a digest that is none"):
+        stored_review.load(saved(tmp_path, value))
+
+
+@pytest.mark.parametrize(("lost", "left"), [("position", None), ("anchor", "")])
+def test_a_finding_on_a_line_that_nobody_knows_goes_into_the_note(lost: str, left: object, tmp_path: Path) -> None:
+    whole = finding(placement=Placement.INLINE, anchor="0" * 16, position=Position("a", "a", None, 3))
+    value = json.loads(review_file.dump(outcome(findings=(whole,))))
+    [kept] = stored_review.load(saved(tmp_path, value)).findings
+
+    [told] = stored_review.load(saved(tmp_path, change(value, f"findings.0.{lost}", left))).findings
+
+    assert kept == whole
+    assert (told.placement, told.fingerprint) == (Placement.SUMMARY, whole.fingerprint)
 
 
 def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Ledger:
 
 _MARKER = re.compile(
     r"^<!-- iquest-review:reviewed (?P<reviewed>[0-9a-f]{0,64}) head=(?P<head>[0-9a-f]{0,64})"
-    r" settings=(?P<settings>[0-9a-f]*) data=(?P<data>[A-Za-z0-9+/=]*) -->$",
+    r" settings=(?P<settings>[0-9a-f]{0,64}) data=(?P<data>[A-Za-z0-9+/=]*) -->$",
     re.MULTILINE,
 )
 
@@ -68,7 +68,7 @@ def marker(ledger: Ledger) -> str:
             break
         value |= {name: type(value[name])() for name in names}
         data = _packed(value)
-    known = f"{ledger.reviewed} head={ledger.head} settings={ledger.settings}"
+    known = f"{_digest(ledger.reviewed)} head={_digest(ledger.head)} settings={_digest(ledger.settings)}"
     return f"<!-- iquest-review:reviewed {known} data={data or ''} -->"
 
 
@@ -85,6 +85,11 @@ def read(body: str) -> Ledger | None:
     hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
     value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
     return Ledger(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+
+
+def _digest(text: str) -> str:
+    """The text if it is one of hexadecimal digits: nothing else may stand in the hidden line."""
+    return text if re.fullmatch("[0-9a-f]{0,64}", text) else ""
 
 
 def _packed(value: Mapping[str, Any]) -> str | None:

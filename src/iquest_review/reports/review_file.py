@@ -21,7 +21,8 @@ def dump(outcome: Outcome) -> bytes:
     """The file's content. What is no UTF-8 stands in it as its escape."""
     head = {"schema_version": SCHEMA_VERSION, "tool": {"name": "iquest-review", "version": __version__}}
     value = {**head, **to_jsonable_python(outcome)}
-    value["findings"] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value["findings"]]
+    for name in ("findings", "kept"):
+        value[name] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value[name]]
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
     return (_SURROGATE.sub(lambda match: f"\\\\u{ord(match[0]):04x}", text) + "\n").encode()
 

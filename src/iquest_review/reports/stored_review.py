@@ -1,12 +1,14 @@
 """review.json, read back for `publish`: strictly, by the types of the outcome."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from iquest_review.errors import UsageError
-from iquest_review.merge_request.outcome import Outcome
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement
 from iquest_review.reports.review_file import SCHEMA_VERSION
 
 _OUTCOME = TypeAdapter(Outcome)
@@ -29,8 +31,22 @@ def load(path: Path) -> Outcome:
         raise UsageError(f"{path} is not a review.json of version {SCHEMA_VERSION}, but of {version!r}")
     value.pop("tool", None)
     try:
-        return _OUTCOME.validate_json(_ANY.dump_json(value), strict=True)
+        outcome = _OUTCOME.validate_json(_ANY.dump_json(value), strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from None
+    for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):
+        for index, finding in enumerate(findings):
+            if not all(map(_DIGEST.fullmatch, (finding.fingerprint, finding.anchor or finding.fingerprint))):
+                raise UsageError(f"{path} is not a review.json: {name}.{index}: it has a digest that is none")
+    return replace(outcome, findings=tuple(map(_placeable, outcome.findings)))
+
+
+_DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note, where no text of others may stand
+
+
+def _placeable(finding: PlacedFinding) -> PlacedFinding:
+    """The finding; in the note if it is said to be on a line and nobody knows which: it may have a thread there."""
+    known = finding.position is not None and finding.anchor
+    return finding if known else replace(finding, placement=Placement.SUMMARY)
