@@ -47,12 +47,12 @@ def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Her
 
 def places(anchor: str, count: int, side: Side, file: FileDiff) -> Iterator[int]:
     """The first line of each place in the file where so many lines have the text of this digest."""
-    lines = [(line.number, shown_text(line)) for line in file.lines() if _on_side(line, side)]
+    lines = [line for line in file.lines() if _on_side(line, side)]
+    numbers, words = [line.number for line in lines], [normal([shown_text(line)]) for line in lines]
     for index in range(len(lines) - count + 1):
-        window = lines[index : index + count]
-        in_a_row = window[-1][0] - window[0][0] == count - 1
-        if in_a_row and digest(normal([text for _, text in window])) == anchor:
-            yield window[0][0]
+        in_a_row = numbers[index + count - 1] - numbers[index] == count - 1
+        if in_a_row and digest(" ".join(filter(None, words[index : index + count]))) == anchor:
+            yield numbers[index]
 
 
 def _found(mark: Mark, file: FileDiff) -> Iterator[int]:
