@@ -132,6 +132,14 @@ def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> Non
     assert still.finding == one
 
 
+def test_what_names_a_file_that_a_later_push_changes_can_be_asked_about() -> None:
+    one = told(finding(path="a.py", line=None, fix=None), verify.NO_FILE)
+
+    [still] = look(standing(), [one], FIXED, nothing).open
+
+    assert (still.here, list(askable([still], {"a.py"}))) == (Here("a.py", None), [still])
+
+
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_QUOTE)
 

@@ -57,7 +57,7 @@ def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Te
                 still.append(Open(here or Here(thread.path, thread.line), thread))
     for finding in told:
         # What never was in the change cannot be gone from it.
-        nowhere = finding.placement_reason in (NO_FILE, NO_PATH)
+        nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
         here = Here("", None) if nowhere else find(mark(finding), finding.path, finding.line, diff, text)
         if here is None:
             gone.append(Settled("", Why.GONE))
