@@ -1,0 +1,151 @@
+"""What the tests of the main path share: a model, a keeper, a publisher and a merge request of their own."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from iquest_review.change import patch
+from iquest_review.change.intent import Intent
+from iquest_review.merge_request.note import Surroundings
+from iquest_review.merge_request.outcome import Outcome
+from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request.standing import Thread
+from iquest_review.model.asking import StructuredOutput
+from iquest_review.model.endpoint import Reply, Served
+from iquest_review.progress import Lines
+from iquest_review.prompt.render import Message, Templates
+from iquest_review.review import Change, Options, Terms, review
+
+PROMPTS = Path(__file__).parents[1] / "prompts"
+CLEAN = '{"issues": [], "summary": "A fix. Nothing to remark.", "suggestions": []}'
+REFS = DiffRefs("1" * 40, "2" * 40, "3" * 40)
+SETTINGS = "5e771465"
+PATCH = b"""diff --git a/a.py b/a.py
+--- a/a.py
++++ b/a.py
+@@ -1,2 +1,3 @@
+ one
++two
+ three
+"""
+SECOND = b"""diff --git a/b.py b/b.py
+--- a/b.py
++++ b/b.py
+@@ -1,1 +1,2 @@
+ four
++five
+"""
+
+
+@dataclass
+class FakeModel:
+    """Answers from a list; an exception in it is raised. The last one stays."""
+
+    answers: list[str | Exception]
+    window: int | None = 32_768
+    name: str = "IQuest-Coder-V1-40B-Instruct"
+    root: str = ""
+    max_tokens: int = 2048
+    host: str = "model:8000"
+    asked: list[str] = field(default_factory=list)
+
+    def served(self) -> Served:
+        return Served(self.name, self.root or self.name, self.window)
+
+    def count(self, messages: list[Message]) -> int | None:
+        return None
+
+    def complete(
+        self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
+    ) -> Reply:
+        self.asked.append(messages[-1]["content"])
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return Reply(answer, "", "stop", self.name, 100, 20, 0.1)
+
+
+@dataclass
+class Desk:
+    """What was kept, what was published, in the order it came. `posted` is the note as GitLab has it then."""
+
+    events: list[tuple[str, object]] = field(default_factory=list)
+    refusal: Exception | None = None
+    full: Exception | None = None  # what keeping fails with
+    posted: str | None = "the note as posted"
+
+    def keep(self, outcome: Outcome, note: str) -> None:
+        self.events.append(("kept", note))
+        if self.full:
+            raise self.full
+
+    def publish(self, outcome: Outcome) -> tuple[Outcome, str | None]:
+        self.events.append(("published", outcome))
+        if self.refusal:
+            raise self.refusal
+        return outcome, self.posted
+
+    @property
+    def did(self) -> list[str]:
+        return [what for what, _ in self.events]
+
+
+@dataclass
+class FakeBoard:
+    """Waives the threads of these discussions, and counts how often it is asked."""
+
+    waives: frozenset[str] = frozenset()
+    asked: int = 0
+
+    def waived(self, thread: Thread) -> bool:
+        self.asked += 1
+        return thread.id in self.waives
+
+
+def options(**changes: Any) -> Options:
+    terms = {name: changes.pop(name) for name in list(changes) if name in Terms.__dataclass_fields__}
+    values: dict[str, Any] = {
+        "templates": Templates.load(PROMPTS, "en"),
+        "terms": replace(Terms(2000, None, 4, StructuredOutput.AUTO), **terms),
+        "max_findings": 10,
+        "nonce": "5ca1ab1e",
+        "surroundings": Surroundings(),
+        "settings": SETTINGS,
+    }
+    return Options(**{**values, **changes})
+
+
+def change(made: bytes = PATCH, **known: Any) -> Change:
+    return Change(patch.parse(made), Intent("Add two"), "a test", **known)
+
+
+def reviewed(
+    model: FakeModel,
+    made: bytes | Change = PATCH,
+    desk: Desk | None = None,
+    board: FakeBoard | None = None,
+    **changes: Any,
+) -> Outcome:
+    """What a review by this model comes to."""
+    desk, made = desk or Desk(), made if isinstance(made, Change) else change(made)
+    outcome, _ = review(
+        made, model, options(**changes), board or FakeBoard(), desk.keep, desk.publish, Lines(verbosity=-1)
+    )
+    return outcome
+
+
+def big(lines: int) -> bytes:
+    rows = b"".join(b"+value_%d = compute(%d)\n" % (number, number) for number in range(lines))
+    return (
+        b"diff --git a/b.py b/b.py\nnew file mode 100644\n--- /dev/null\n+++ b/b.py\n@@ -0,0 +1,%d @@\n" % lines + rows
+    )
+
+
+def answer(*issues: dict[str, Any]) -> str:
+    return json.dumps({"issues": list(issues), "summary": "A fix.", "suggestions": []})
+
+
+def issue(**changed: Any) -> dict[str, Any]:
+    fields = {"file": "a.py", "line": 2, "quote": "two", "type": "bug", "severity": "medium"}
+    return {**fields, "description": "Two is one too many here.", "suggestion": None, **changed}

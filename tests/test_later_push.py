@@ -1,0 +1,167 @@
+"""The main path once more, in the light of what stands on the merge request already."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from iquest_review.change import patch
+from iquest_review.change.identity import ids
+from iquest_review.errors import ModelUnreachable
+from iquest_review.merge_request import remark
+from iquest_review.merge_request.fingerprint import read
+from iquest_review.merge_request.ledger import Ledger
+from iquest_review.merge_request.note import MARKER
+from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Status, Why
+from iquest_review.merge_request.standing import Note, Standing, Thread
+from iquest_review.merge_request.words import ENGLISH
+from iquest_review.model.finding import Severity
+from iquest_review.prompt.screen import Reason
+from iquest_review.review import Change, exit_code
+from tests.reviewing import (
+    CLEAN,
+    PATCH,
+    REFS,
+    SECOND,
+    SETTINGS,
+    Desk,
+    FakeBoard,
+    FakeModel,
+    answer,
+    change,
+    issue,
+    reviewed,
+)
+
+
+def known(text: bytes, **changed: Any) -> Ledger:
+    """What the note remembers, when all of this patch was reviewed."""
+    hunks = tuple(identity for file in patch.parse(text).files for identity in ids(file))
+    fields: dict[str, Any] = {"settings": SETTINGS, "hunks": hunks, "model": "qwen", "summary": "As it was."}
+    return Ledger(REFS.head_sha, REFS.head_sha, **{**fields, **changed})
+
+
+def thread(finding: PlacedFinding, **changed: Any) -> Thread:
+    """The thread of a finding, as GitLab tells it."""
+    body = remark.thread(finding, ENGLISH)
+    mark = read(body)
+    assert mark is not None
+    fields: dict[str, Any] = {"id": "d" * 40, "note": 1, "path": finding.path, "line": finding.line, "resolved": False}
+    return Thread(**{**fields, "mark": mark, "body": body, "head": REFS.head_sha, **changed})
+
+
+@pytest.fixture
+def first() -> PlacedFinding:
+    """The finding of the first push."""
+    [finding] = reviewed(FakeModel([answer(issue())])).findings
+    return finding
+
+
+CHANGED = PATCH.replace(b"+two", b"+2")
+
+
+def later(text: bytes, *threads: Thread, known: Ledger | None) -> Change:
+    """A push after the first, by which a.py is what CHANGED makes of it or, else, what PATCH does."""
+    head = b"one\n2\nthree\n" if text == CHANGED else b"one\ntwo\nthree\n"
+    standing = Standing(1, threads, (Note(9, "n", MARKER),))
+    return change(text, refs=REFS, standing=standing, known=known, text=lambda _: head)
+
+
+def test_a_later_push_shows_only_what_is_new() -> None:
+    model = FakeModel([CLEAN])
+
+    outcome = reviewed(model, later(PATCH + SECOND, known=known(PATCH)))
+
+    assert "five" in model.asked[0]
+    assert "two" not in model.asked[0].replace("Add two", "")
+    assert [(o.path, o.reason) for o in outcome.omissions] == [("a.py", Reason.SEEN)]
+    assert outcome.status is Status.REVIEWED
+    assert outcome.reviewed is not None
+    assert (outcome.reviewed.whole, outcome.reviewed.afresh) == (True, False)
+
+
+@pytest.mark.parametrize("changes", [{"full": True}, {"settings": "0" * 8}])
+def test_other_settings_and_a_full_review_show_everything_again(changes: dict[str, Any]) -> None:
+    model = FakeModel([CLEAN])
+
+    outcome = reviewed(model, later(PATCH + SECOND, known=known(PATCH)), **changes)
+
+    assert "two" in model.asked[0].replace("Add two", "")
+    assert outcome.reviewed is not None
+    assert outcome.reviewed.afresh
+
+
+def test_a_run_over_what_stands_already_asks_and_writes_nothing() -> None:
+    model, desk = FakeModel([CLEAN]), Desk()
+
+    outcome = reviewed(model, later(PATCH, known=known(PATCH)), desk)
+
+    assert model.asked == []
+    assert desk.events == [("kept", MARKER)]
+    assert (outcome.summary, outcome.model) == ("As it was.", "qwen")
+
+
+def test_what_a_lost_answer_was_about_is_not_taken_as_reviewed() -> None:
+    outcome = reviewed(FakeModel([answer(issue(), {"line": "?"})]), max_requests=1)
+
+    assert outcome.status is Status.PARTIAL
+    assert outcome.reviewed is not None
+    assert (outcome.reviewed.hunks, outcome.reviewed.whole) == ((), False)
+
+
+def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> None:
+    outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, thread(first), known=known(PATCH)))
+
+    assert (outcome.standing, outcome.settled) == ((Severity.MEDIUM,), ())
+    assert exit_code(outcome, Severity.MEDIUM) == 1
+
+
+def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None:
+    outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=known(PATCH)))
+
+    assert (outcome.standing, outcome.settled) == ((), (Settled("d" * 40, Why.GONE),))
+    assert exit_code(outcome, Severity.LOW) == 0
+
+
+def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFinding) -> None:
+    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab takes no thread there")
+    before = known(PATCH, findings=(told,))
+
+    stays = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=before))
+    goes = reviewed(FakeModel([CLEAN]), later(CHANGED, known=before))
+
+    assert [finding.fingerprint for finding in stays.kept] == [first.fingerprint]
+    assert exit_code(stays, Severity.MEDIUM) == 1
+    assert (goes.kept, goes.settled) == ((), (Settled("", Why.GONE),))
+
+
+def test_a_finding_that_was_waived_is_not_raised_again(first: PlacedFinding) -> None:
+    board = FakeBoard(frozenset({"d" * 40}))
+
+    outcome = reviewed(FakeModel([answer(issue())]), later(PATCH, thread(first), known=None), board=board)
+
+    assert (outcome.findings, outcome.waived, outcome.standing) == ((), 1, ())
+
+
+def test_an_open_thread_that_is_waived_does_not_fail_the_job(first: PlacedFinding) -> None:
+    board = FakeBoard(frozenset({"d" * 40}))
+    made = later(PATCH + SECOND, thread(first), known=known(PATCH))
+
+    outcome = reviewed(FakeModel([CLEAN]), made, board=board, fail_on=Severity.LOW)
+
+    assert exit_code(outcome, Severity.LOW) == 0
+    assert board.asked == 1
+
+
+def test_a_thread_a_person_resolved_stays_resolved(first: PlacedFinding) -> None:
+    made = later(PATCH, thread(first, resolved=True), known=None)
+
+    assert reviewed(FakeModel([answer(issue())]), made).findings == ()
+
+
+def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
+    made = later(CHANGED, thread(first), known=known(PATCH))
+
+    outcome = reviewed(FakeModel([ModelUnreachable("down")]), made)
+
+    assert (outcome.status, outcome.settled) == (Status.NOT_REVIEWED, ())
