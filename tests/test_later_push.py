@@ -13,7 +13,7 @@ from iquest_review.merge_request.fingerprint import read
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Status, Why
-from iquest_review.merge_request.standing import Note, Standing, Thread
+from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.merge_request.words import ENGLISH
 from iquest_review.model.finding import Severity
 from iquest_review.prompt.screen import Reason
@@ -157,6 +157,66 @@ def test_a_thread_a_person_resolved_stays_resolved(first: PlacedFinding) -> None
     made = later(PATCH, thread(first, resolved=True), known=None)
 
     assert reviewed(FakeModel([answer(issue())]), made).findings == ()
+
+
+BESIDE = PATCH.replace(b"@@ -1,2 +1,3 @@", b"@@ -1,2 +1,4 @@").replace(b" three\n", b"+2 again\n three\n")
+YES = '{"remarks": [{"number": 1, "evidence": "+2 again", "fixed": true}]}'
+
+
+def beside(*threads: Thread, **remembered: Any) -> Change:
+    """A push that adds a line below the finding's own."""
+    made = later(BESIDE, *threads, known=known(PATCH, **remembered))
+    return replace(made, text=lambda _: b"one\ntwo\n2 again\nthree\n")
+
+
+def test_the_model_is_asked_about_a_finding_beside_which_something_is_new(first: PlacedFinding) -> None:
+    model = FakeModel([CLEAN, YES])
+
+    outcome = reviewed(model, beside(thread(first)))
+
+    assert len(model.asked) == outcome.usage.requests == 2
+    assert first.description in model.asked[1]
+    assert (outcome.standing, outcome.settled) == ((), (Settled("d" * 40, Why.FIXED),))
+
+
+def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> None:
+    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab takes no thread there")
+
+    outcome = reviewed(FakeModel([CLEAN, YES]), beside(findings=(told,)))
+
+    assert (outcome.kept, outcome.settled) == ((), (Settled("", Why.FIXED),))
+
+
+@pytest.mark.parametrize("unsure", [YES.replace("true", "false"), YES.replace("again", "elsewhere"), "yes", ""])
+def test_what_the_model_is_not_sure_of_still_stands(first: PlacedFinding, unsure: str) -> None:
+    outcome = reviewed(FakeModel([CLEAN, unsure]), beside(thread(first)))
+
+    assert (outcome.standing, outcome.settled) == ((Severity.MEDIUM,), ())
+
+
+def test_a_disputed_finding_is_left_to_people(first: PlacedFinding) -> None:
+    model = FakeModel([CLEAN, YES])
+
+    outcome = reviewed(model, beside(thread(first, replies=(Reply(2, "No, it must be two."),))))
+
+    assert len(model.asked) == 1
+    assert outcome.settled == ()
+
+
+def test_what_is_raised_again_is_not_asked_about(first: PlacedFinding) -> None:
+    model = FakeModel([answer(issue()), YES])
+
+    outcome = reviewed(model, beside(thread(first)))
+
+    assert len(model.asked) == 1
+    assert ([finding.fingerprint for finding in outcome.findings], outcome.settled) == ([first.fingerprint], ())
+
+
+def test_without_a_request_left_nothing_is_asked(first: PlacedFinding) -> None:
+    model = FakeModel([CLEAN, YES])
+
+    assert reviewed(model, beside(thread(first)), max_requests=1).settled == ()
+    assert len(model.asked) == 1
 
 
 def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
