@@ -23,10 +23,13 @@ from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.outcome import Outcome, Settled, Why
 from iquest_review.merge_request.refs import MergeRequest
 from tests.doubles.gitlab import GitLabDouble
-from tests.end_to_end.conftest import Run
+from tests.doubles.gitlab_story import text
+from tests.end_to_end.life import Life
+from tests.end_to_end.running import BOT, Run
 from tests.merge_request.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.merge_request.connecting import IID, PROJECT, TOKEN
 
+COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
 Story = Callable[[Board], Outcome]
 
 
@@ -208,7 +211,7 @@ def test_a_whole_run_inside_another_leaves_nothing_twice(stage: Stage) -> None:
         assert board.state == stage.state, f"before request {number}"
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=st.lists(st.tuples(st.sampled_from([0, 1]), st.integers(1, 4)), max_size=12))
 def test_two_runs_in_any_order_leave_nothing_twice(stage: Stage, turns: list[tuple[int, int]]) -> None:
     board = stage.set()
@@ -311,9 +314,8 @@ def kill_after(lives: int, run: Run, job: dict[str, str], gitlab: GitLabDouble) 
     """Runs the command, and ends it when so many requests are through."""
     here = gitlab.mark()
     gitlab.die_after(lives)
-    command = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
     environ = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **job}
-    with subprocess.Popen(command, cwd=run.folder, env=environ, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(COMMAND, cwd=run.folder, env=environ, stderr=subprocess.DEVNULL) as process:
         while len(gitlab.requests_since(here)) <= lives and process.poll() is None:
             time.sleep(0.01)
         assert process.poll() is None, "it waits a second at least before it asks again"
@@ -324,3 +326,29 @@ def kill_after(lives: int, run: Run, job: dict[str, str], gitlab: GitLabDouble) 
 def posted(gitlab: GitLabDouble) -> list[str]:
     """Every note, but for numbers and times."""
     return [re.sub(r"#note_\d+|data=\S+|[\d.]+ s\b", "", note["body"]) for note in gitlab.notes(PROJECT, IID)]
+
+
+def test_what_a_killed_job_resolved_is_opened_again_when_the_finding_is_back(pushed: Life) -> None:
+    pushed.review()
+    pushed.pushes({"a.txt": text("10=a / 1", count=40)})
+    killed_before(pushed, "PUT", r"/merge_requests/4/notes/\d+$")
+    assert [thread.resolved_by for thread in pushed.threads] == [BOT], "and the note did not come to say so"
+
+    pushed.review()
+    assert [thread.resolved_by for thread in pushed.threads] == [BOT]
+    pushed.pushes({"a.txt": text("10=a / 0", count=40)})
+    pushed.review()
+
+    assert [thread.resolved_by for thread in pushed.threads] == [None]
+
+
+def killed_before(life: Life, method: str, path: str) -> None:
+    """The job dies just before such a request of it does anything."""
+    life.gitlab.fail(method, path, drop=True, times=99)
+    environ = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **life.job}
+    with subprocess.Popen(COMMAND, cwd=life.run.folder, env=environ, stderr=subprocess.DEVNULL) as process:
+        while not any(one.method == method and re.search(path, one.path) for one in life.gitlab.requests):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    life.gitlab.server.troubles.faults.clear()
