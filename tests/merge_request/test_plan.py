@@ -251,6 +251,21 @@ def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
     assert plan.write([replace(STANDING, body=BODY)], BODY.replace("\n", "\r\n")) is None
 
 
+@pytest.mark.parametrize(
+    ("stored", "missing"),
+    [
+        ("a\n\nc", True),
+        ("a", True),
+        ("a\n/b\n\nc", False),
+        ("a\n/b\n\nc\n ", False),
+        ("a\n/b\n\nd", False),
+        ("c\na", False),
+    ],
+)
+def test_a_body_is_shortened_when_lines_of_it_are_missing(stored: str, missing: bool) -> None:
+    assert plan.shortened("a\r\n/b\n\nc\n", stored) is missing
+
+
 def test_of_several_notes_after_a_race_the_first_is_updated() -> None:
     assert plan.write([STANDING, Note(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
 

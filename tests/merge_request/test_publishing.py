@@ -249,6 +249,26 @@ def test_drafts_that_cannot_be_seen_are_not_published(board: Board, change: Chan
     assert board.threads == [AT_TOTAL, AT_STORE, AT_SECRET, "note"]
 
 
+def test_a_draft_that_gitlab_ran_in_part_is_a_security_failure(change: Change) -> None:
+    with Board(change) as board:
+
+        def tamper() -> None:
+            first = board.double.merge_request(PROJECT, IID).draft_notes[0]
+            first.note = first.note.replace(DIVIDES, "/close")
+
+        board.double.before("POST", PUBLISH, tamper)
+        with pytest.raises(GitLabError, match="stored another text than was sent"):
+            board.publish(three(change))
+        assert board.double.executed
+
+
+def test_a_draft_in_other_words_of_a_run_that_met_this_one_is_none(board: Board, change: Change) -> None:
+    other = dataclasses.replace(change.divides(), description="Nobody thought of an empty cart.")
+    board.double.before("POST", DRAFTS, lambda: again(board, other))
+    board.publish(three(change))
+    assert len(board.threads) == 4
+
+
 # --- lines that GitLab does not take ---
 
 

@@ -22,7 +22,8 @@ class User:
 
 @dataclass(frozen=True)
 class Own:
-    """GET /user: whose the token is. `bot`: nobody's but a project's, a group's or a service's."""
+    """GET /user: whose the token is. `bot`: a project's, a group's or a service account's, and no person's
+    (app/models/concerns/has_user_type.rb)."""
 
     id: int
     bot: bool

@@ -31,6 +31,7 @@ DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: is
 PAGE = 100  # the most GitLab gives
 MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
 
+CHANGED = "GitLab stored another text than was sent; please report this text as a security problem"
 _RAN = "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
 
 _Answer = TypeVar("_Answer")
@@ -193,7 +194,7 @@ class GitLab:
         if stored is None:
             raise GitLabError(_RAN)
         if body is not None and not same(sent, body):
-            raise GitLabError("GitLab stored another text than was sent; please report this text as a security problem")
+            raise GitLabError(CHANGED)
 
     def _is_member(self, user: int) -> bool:
         if user not in self._members:

@@ -130,6 +130,12 @@ def same(sent: str, stored: str) -> bool:
     return sent.replace("\r", "").rstrip() == stored.rstrip()
 
 
+def shortened(sent: str, stored: str) -> bool:
+    """Whether lines of what was sent are missing: GitLab takes out those that it runs as commands."""
+    lines = iter(sent.replace("\r", "").rstrip().split("\n"))
+    return not same(sent, stored) and all(line in lines for line in stored.rstrip().split("\n"))
+
+
 def _is(finding: PlacedFinding, thread: Thread) -> bool:
     """The same identity, or what is left of it under the file's new name; not on a line of the same text elsewhere."""
     mark = thread.mark

@@ -12,7 +12,7 @@ from functools import partial
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import fingerprint, plan, remark
 from iquest_review.merge_request.connection import PassingGitLabError
-from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.merge_request.gitlab import CHANGED, GitLab
 from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.position import Position
@@ -41,6 +41,7 @@ class Threads:
         self._failed: PassingGitLabError | None = None  # the last of them in this round
         self._drafts = True  # whether drafts can be used, still
         self._swept = False  # whether no drafts of ours are left
+        self._sent = dict[str, str]()  # what was sent as a draft, by fingerprint
         self._denied = set[str]()  # discussions that stay as they are
         self._tell = tell
         self.resolved = set(resolved)
@@ -48,13 +49,14 @@ class Threads:
     def settle(self, standing: Standing) -> Standing:
         """Applies what is planned until nothing is left to do; returns what stands then.
 
-        Raises GitLabError when there is no end to it.
+        Raises GitLabError when there is no end to it, or GitLab ran a part of a thread as commands.
         """
         failure = GitLabError("the threads of the merge request change while they are written")
         for attempt in range(ROUNDS):
             actions = list(self._planned(standing))
             todo = [action for action in actions if self._open(action)]
             if self._swept and not todo:
+                self._check(standing)
                 self._findings = _as_placed(self._findings, actions)
                 return standing
             if attempt == ROUNDS - 1:
@@ -163,9 +165,9 @@ class Threads:
 
     def _draft(self, finding: PlacedFinding, refs: DiffRefs) -> bool:
         """Whether there is a draft of it now, on a line that GitLab knows: on any other it would be lost."""
-        position = _position(finding)
+        body, position = remark.thread(finding, self._text), _position(finding)
         try:
-            draft = self._gitlab.draft(remark.thread(finding, self._text), position.payload(refs))
+            draft = self._gitlab.draft(body, position.payload(refs))
         except PassingGitLabError:
             raise
         except GitLabError as error:
@@ -175,7 +177,13 @@ class Threads:
         if draft.line_code is None and position.has_line:
             self._gitlab.discard(draft.id)
             return False
+        self._sent[finding.fingerprint] = body
         return True
+
+    def _check(self, standing: Standing) -> None:
+        """Commands in a draft run when it is published, and nothing of that comes back with an answer."""
+        if any(plan.shortened(self._sent.get(one.mark.fingerprint, one.body), one.body) for one in standing.threads):
+            raise GitLabError(CHANGED)
 
     def _sweep(self) -> None:
         """Removes the drafts of a job that died. A person's own, where the token is a person's, would be published
