@@ -75,6 +75,16 @@ def test_another_remark_about_the_same_line_is_not_alike(one: str, other: str) -
     assert not alike(other, one)
 
 
+@pytest.mark.parametrize(("other", "same"), [("one two three six seven", True), ("one two five six seven", False)])
+def test_three_of_five_words_are_enough(other: str, same: bool) -> None:
+    assert alike("one two three nine ten", other) is same
+
+
+@pytest.mark.parametrize(("text", "enough"), [("one two three four", True), ("one two three", False)])
+def test_shorter_texts_say_too_little(text: str, enough: bool) -> None:
+    assert alike(text, text) is enough
+
+
 def test_a_text_is_alike_to_itself_as_markdown() -> None:
     text = "See #12: `a_b` is 0 where `*args` is <empty>, and 3*x is nothing then."
 
@@ -127,6 +137,12 @@ def test_the_worse_of_two_stays_with_the_fuller_words() -> None:
         ZERO_LONGER,
         "long",
     )
+
+
+def test_of_two_wordings_as_full_as_each_other_the_worse_finding_keeps_its_own() -> None:
+    [both] = merged([on(description=ZERO.upper(), severity=Severity.LOW), on(description=ZERO)])
+
+    assert both.description == ZERO
 
 
 def test_another_remark_on_the_same_line_stays() -> None:

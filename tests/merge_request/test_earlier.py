@@ -202,7 +202,7 @@ def test_a_finding_knows_the_other_names_of_its_file() -> None:
     renamed = FileDiff("old.py", "a.py", Status.RENAMED, FIRST.files[0].hunks)
     left_behind = Open(Here("a.py", 3), thread(on(), path="between.py"))
 
-    [named] = with_names([on()], [left_behind], Diff((renamed,)))
+    [named] = with_names([on()], [left_behind, Open(Here("a.py", 3), None, told(on()))], Diff((renamed,)))
     [plain] = with_names([on()], [], FIRST)
 
     assert named.names == ("between.py", "old.py")

@@ -83,6 +83,10 @@ def test_a_long_description_is_cut_and_says_by_how_much() -> None:
     assert len(body) < 30_000
 
 
+def test_a_description_that_just_fits_is_not_cut() -> None:
+    assert "x" * remark.LONGEST_TEXT + "\n" in thread(description="x" * remark.LONGEST_TEXT)
+
+
 # --- what GitLab does with it ---
 
 
