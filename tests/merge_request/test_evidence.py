@@ -1,6 +1,7 @@
 """Where the lines of an earlier finding are after a later push, in real git: that they are gone must be certain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from iquest_review.change import patch
 from iquest_review.change.diff import Diff, Side
 from iquest_review.merge_request.evidence import Here, find
-from iquest_review.merge_request.fingerprint import Mark
+from iquest_review.merge_request.fingerprint import Mark, digest
 from iquest_review.merge_request.placing import placed
 from iquest_review.merge_request.remark import mark
 from iquest_review.model.verify import verify
@@ -192,9 +193,10 @@ def test_a_line_that_was_moved_to_another_file_that_was_there_is_gone(story: Sto
     assert find(mark, "a.py", 21, *story.push({"a.py": BASE, "b.py": HERE})) is None
 
 
-def test_lines_of_two_hunks_are_not_in_a_row(story: Story) -> None:
-    two = "one()\ntwo()\n"
-    mark = raised(story, {"a.py": BASE}, {"a.py": BASE.replace("line 20 = 400\n", two)}, two)
+def test_lines_at_the_ends_of_two_hunks_are_not_in_a_row(story: Story, bug: Mark) -> None:
+    story.push({"a.py": BASE})
+    diff, text = story.push({"a.py": BASE.replace("line 5 = 25\n", "#\n").replace("line 35 = 1225\n", "#\n")})
+    last, first = list(diff.files[0].hunks[0].lines())[-1], next(diff.files[0].hunks[1].lines())
 
-    apart = BASE.replace("line 5 = 25\n", "one()\n").replace("line 35 = 1225\n", "two()\n")
-    assert find(mark, "a.py", 21, *story.push({"a.py": apart})) is None
+    two = replace(bug, anchor=digest(f"{last.text} {first.text}"), lines=2)
+    assert find(two, "a.py", last.number, diff, text) is None

@@ -199,6 +199,13 @@ def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) 
     assert ledger.read(noted(marker)) == replace(written, **empty)
 
 
+def test_what_has_no_room_at_all_is_not_remembered() -> None:
+    marker = ledger.marker(made(resolved=(noise(0, 300_000),)))
+
+    assert marker.endswith(" data= -->")
+    assert ledger.read(noted(marker)) is None
+
+
 def test_without_its_findings_no_hunk_counts_as_reviewed() -> None:
     read = ledger.read(noted(ledger.marker(made(findings=TOLD))))
 
