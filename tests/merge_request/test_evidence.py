@@ -184,7 +184,9 @@ def test_all_of_a_new_file_is_in_the_diff_and_nobody_asks_for_its_text(story: St
 def test_a_removed_line_that_is_back_is_gone(story: Story) -> None:
     mark = raised(story, {"a.py": BASE}, {"a.py": BASE.replace("line 20 = 400\n", "")}, "line 20 = 400")
 
-    assert find(mark, "a.py", 20, *story.push({"a.py": BASE + "# end\n"})) is None
+    diff, text = story.push({"a.py": BASE + "# end\n"})
+    assert find(mark, "a.py", 20, diff, text) is None
+    assert find(mark, "a.py", 20, diff, lambda _: None) is None  # all removed lines are in the diff
 
 
 def test_a_line_that_was_moved_to_another_file_that_was_there_is_gone(story: Story) -> None:
