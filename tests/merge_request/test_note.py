@@ -1,6 +1,7 @@
 """The note as people read it."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,21 @@ def test_a_finding_on_no_line_says_why_not() -> None:
     )
 
 
+def test_a_reason_that_is_no_words_of_ours_is_told_as_text() -> None:
+    body = compose(findings=(finding(path="", line=None, placement_reason="*old* reason @all"),))
+    assert "- 🔴 **high** · bug · \\*old\\* reason @\u2060all\n" in body
+
+
+def test_without_a_commit_a_place_links_nowhere() -> None:
+    body = note.compose(outcome(findings=(finding(),), diff_refs=None), AROUND)
+    assert "- 🔴 **high** · bug · line 3\n" in body
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (10.0, "10 s"), (123.6, "124 s")])
+def test_seconds_are_as_exact_as_they_matter(seconds: float, shown: str) -> None:
+    assert f" · {shown} · " in compose(usage=Usage(1, 1, 1, seconds))
+
+
 def test_a_finding_without_a_file_says_why_not() -> None:
     body = compose(findings=(finding(path="", line=None, placement_reason=verify.NO_ANCHOR),))
     assert "- 🔴 **high** · bug · it names no line\n" in body
@@ -189,6 +205,8 @@ def test_what_was_left_out_is_counted(omissions: tuple[Omission, ...], title: st
     [
         ("iquest-coder-40b", "Reviewed by **IQuest-Coder** (`iquest-coder-40b`)"),
         ("qwen3", "Reviewed by `qwen3`"),
+        ("qwen3-coder", "Reviewed by `qwen3-coder`"),
+        ("iquest-chat", "Reviewed by `iquest-chat`"),
         (STAND_IN, "Answered by the built-in rules of iquest-review, not by a model"),
     ],
 )
@@ -288,6 +306,21 @@ def test_what_earlier_reviews_spared_this_one_is_told_in_one_line(changed: dict[
 
     assert line.endswith(said)
     assert bool(line) is bool(said)
+
+
+def test_a_review_that_failed_lists_nothing_as_left_out() -> None:
+    assert "<details>" not in compose(
+        status=Status.NOT_REVIEWED, reason="x", omissions=(Omission("a", Reason.LOCK, 9),)
+    )
+
+
+def test_where_nothing_is_left_to_review_what_stands_is_counted() -> None:
+    made, posted = later()
+
+    body = note.compose(replace(made, reason=NOTHING), AROUND, posted)
+
+    assert "## Review: 🔴 3 high" in body
+    assert "Nothing to review" not in body
 
 
 def test_what_was_reviewed_before_is_not_listed_as_left_out() -> None:
