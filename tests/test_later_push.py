@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from iquest_review.change import patch
-from iquest_review.change.identity import ids
 from iquest_review.errors import ModelUnreachable
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.fingerprint import read
@@ -18,6 +17,7 @@ from iquest_review.merge_request.words import ENGLISH
 from iquest_review.model.finding import Severity
 from iquest_review.prompt.screen import Reason
 from iquest_review.review import Change, exit_code
+from tests.prompt.making import ids
 from tests.reviewing import (
     CLEAN,
     PATCH,

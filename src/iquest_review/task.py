@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from iquest_review.change.diff import Diff, FileDiff
-from iquest_review.change.identity import ids
 from iquest_review.change.intent import Intent
 from iquest_review.inquiry import Terms
 from iquest_review.merge_request.ledger import Ledger
@@ -70,7 +69,7 @@ class Task:
     def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
         """What counts as reviewed once the hunks with these identities are."""
         hunks = known_after(self.files, self.known.hunks if self.known else (), shown)
-        whole = len(hunks) == sum(1 for file in self.files for _ in ids(file))
+        whole = not unseen(self.files, hunks)[0]
         return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
 
     def material(self) -> Material:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from iquest_review.change import patch
 from iquest_review.change.diff import FileDiff, Status
-from iquest_review.change.identity import hunk_id, ids
+from iquest_review.change.identity import hunk_id
 from tests.change.checkout import Checkout, Executable, Tree
-from tests.prompt.making import added, hunk, modified, renamed
+from tests.prompt.making import added, hunk, ids, modified, renamed
 
 LINES = [b"line %d = %d\n" % (number, number * number) for number in range(60)]
 NEW = b"a new line\n"

@@ -1,18 +1,24 @@
 """File diffs to write tests with, and a strategy that makes them at random."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.change.identity import bare_id, hunk_id
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 NONCE = "0123456789abcdef"
+
+
+def ids(file: FileDiff) -> Iterator[str]:
+    """The identities of all that happened to a file, in order."""
+    yield from (hunk_id(file, hunk) for hunk in file.hunks) if file.hunks else (bare_id(file),)
 
 
 def hunk(*rows: str | bytes, old: int = 1, new: int = 1, heading: str = "") -> Hunk:

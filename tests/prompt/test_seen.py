@@ -1,6 +1,5 @@
 """What was shown once is not shown again, and nothing else counts as shown."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk
-from iquest_review.change.identity import ids
 from iquest_review.prompt.budget import Limits, fit
 from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.prompt.seen import known_after, shown_ids, unseen
-from tests.prompt.making import added, changed, diffs, hunk, lines, modified, omitted, renamed
+from tests.prompt.making import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
 
 PLENTY = Limits(10_000, 1_000_000)
 FIRST, SECOND = hunk("+one", " two"), hunk(" five", "-six", "+6", old=40, new=41)
@@ -93,20 +91,21 @@ def test_every_changed_line_is_either_new_or_omitted(diff: Diff, data: st.DataOb
 
     assert changed(fresh) + omitted(omissions) == changed(diff.files)
     assert {omission.reason for omission in omissions} <= {Reason.SEEN}
-    assert not set(hunks(fresh)) - set(hunks(diff.files))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diff=diffs(), limits=st.builds(Limits, st.integers(0, 400), st.integers(0, 9_000)))
 def test_reviews_that_go_on_end_with_everything_known(diff: Diff, limits: Limits) -> None:
     files, remembered = in_order(diff), tuple[str, ...]()
-    for room in (limits, PLENTY):
+    for room in (limits, limits, PLENTY):
         fresh, _ = unseen(files, remembered)
-        shown = list(shown_ids(fresh, fit(fresh, room)))
-        assert not Counter(shown) - Counter(known(*fresh))
-        remembered = known_after(files, remembered, shown)
+        before = sum(file.changed_lines for file in fresh)
+        excerpt = fit(fresh, room)
+        remembered = known_after(files, remembered, shown_ids(fresh, excerpt))
+        shown = sum(hunk.changed_lines for part in excerpt.parts for hunk in part.hunks)
+        left = sum(file.changed_lines for file in unseen(files, remembered)[0])
+        assert before - shown <= left < before or not shown
 
-    assert list(remembered) == known(*files)
     assert unseen(files, remembered)[0] == ()
 
 
@@ -119,12 +118,33 @@ def test_what_is_shown_whole_is_known() -> None:
     assert list(shown_ids(files, fit(files, PLENTY))) == known(*files)
 
 
-def test_a_hunk_cut_by_the_budget_is_not_known() -> None:
+def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
     files = (added("a.py", *lines(500)),)
     excerpt = fit(files, Limits(300, 1_000_000))
+    remembered = known_after(files, (), shown_ids(files, excerpt))
+
+    (rest,), omissions = unseen(files, remembered)
 
     assert 0 < excerpt.lines < 500
-    assert list(shown_ids(files, excerpt)) == []
+    assert rest.hunks[0].new_start == excerpt.lines + 1
+    assert rest.changed_lines == 500 - excerpt.lines == 500 - sum(entry.changed_lines for entry in omissions)
+
+
+def test_a_hunk_in_many_parts_is_known_part_by_part() -> None:
+    files, remembered, prompts = (added("a.py", *lines(1_000)),), tuple[str, ...](), 0
+    while fresh := unseen(files, remembered)[0]:
+        remembered = known_after(files, remembered, shown_ids(fresh, fit(fresh, Limits(300, 1_000_000))))
+        prompts += 1
+
+    assert prompts == 4
+
+
+def test_a_part_that_was_seen_and_has_changed_is_new_again() -> None:
+    files = (added("a.py", *lines(500)),)
+    remembered = known_after(files, (), shown_ids(files, fit(files, Limits(300, 1_000_000))))
+    changed_file = added("a.py", "new first line", *lines(500))
+
+    assert unseen((changed_file,), remembered)[0] == (changed_file,)
 
 
 def test_a_hunk_that_did_not_fit_is_not_known_beside_one_that_did() -> None:
@@ -143,13 +163,14 @@ def test_a_hunk_shown_in_pieces_is_known_when_all_of_them_are_shown() -> None:
     assert list(shown_ids(files, excerpt)) == known(*files)
 
 
-def test_of_a_hunk_in_pieces_one_missing_leaves_it_unknown() -> None:
+def test_of_a_hunk_in_pieces_the_missing_one_is_new() -> None:
     far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(30))]
     files = (modified("a.py", hunk(*far)),)
     excerpt = fit(files, Limits(20, 1_000_000))
 
     assert [part.hunks[0].added for part in excerpt.parts] == [10]
-    assert list(shown_ids(files, excerpt)) == []
+    (rest,), _ = unseen(files, known_after(files, (), shown_ids(files, excerpt)))
+    assert (rest.added, rest.removed) == (0, 30)
 
 
 def test_a_file_that_is_not_shown_is_not_known() -> None:

@@ -2,19 +2,30 @@
 around them. git calls the same of a whole commit its patch id."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from iquest_review.change.diff import FileDiff, Hunk
 
+CHANGED = (b"+", b"-", b"\\")
 _DIGITS = 12  # hexadecimal: 48 bits tell 10,000 hunks of one merge request apart
 
 
 def hunk_id(file: FileDiff, hunk: Hunk) -> str:
     """12 hexadecimal digits of a hunk's changed rows, and of the file's name before the change: a rename of a file
     that was there before leaves it."""
-    rows = b"\n".join(row for row in hunk.rows if row[:1] in (b"+", b"-", b"\\"))
-    name = file.old_path.encode("utf-8", "surrogatepass")
-    return hashlib.sha256(name + b"\0" + rows).hexdigest()[:_DIGITS]
+    rows = b"\0" + b"".join(b"\n" + row for row in hunk.rows if row[:1] in CHANGED)
+    return hashlib.sha256(_name(file) + rows).hexdigest()[:_DIGITS]
+
+
+def run_ids(file: FileDiff, rows: Sequence[bytes]) -> Iterator[str]:
+    """For each row the identity that a hunk of these rows up to and with this one would have."""
+    hashed = hashlib.sha256(_name(file) + b"\0")
+    identity = hashed.hexdigest()[:_DIGITS]
+    for row in rows:
+        if row[:1] in CHANGED:
+            hashed.update(b"\n" + row)
+            identity = hashed.copy().hexdigest()[:_DIGITS]
+        yield identity
 
 
 def bare_id(file: FileDiff) -> str:
@@ -23,9 +34,5 @@ def bare_id(file: FileDiff) -> str:
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
-def ids(file: FileDiff) -> Iterator[str]:
-    """The identities of all that happened to a file, in order."""
-    if not file.hunks:
-        yield bare_id(file)
-    for hunk in file.hunks:
-        yield hunk_id(file, hunk)
+def _name(file: FileDiff) -> bytes:
+    return file.old_path.encode("utf-8", "surrogatepass")

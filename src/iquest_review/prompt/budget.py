@@ -130,7 +130,7 @@ def _fit_file(file: FileDiff, room: _Room) -> tuple[Part | None, list[Omission],
     left, shown = room.less(0, _bytes(file_row(file)) + 1), list[Hunk]()
     missing = dict.fromkeys((Reason.MINIFIED, Reason.LINES, Reason.TOKENS), 0)
     for hunk in file.hunks:
-        for piece in _narrowed(hunk) if _is_large(hunk) and _excess(hunk, left) else (hunk,):
+        for piece in _narrowed(hunk) if is_large(hunk) and _excess(hunk, left) else (hunk,):
             first, size, reason = _beginning(piece, left)
             missing[reason] += piece.changed_lines
             if first is not None:
@@ -147,15 +147,15 @@ def _fit_file(file: FileDiff, room: _Room) -> tuple[Part | None, list[Omission],
 def _beginning(hunk: Hunk, room: _Room) -> tuple[Hunk | None, int, Reason]:
     """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds."""
     excess = _excess(hunk, room)
-    if not hunk.changed_lines or (excess and not _is_large(hunk)):
+    if not hunk.changed_lines or (excess and not is_large(hunk)):
         return None, 0, excess or Reason.TOKENS
     sizes, excess = _sizes(hunk, room)
     if excess is None:
         return hunk, sizes[-1], Reason.TOKENS
-    rows = _seam(hunk.rows, len(sizes) - 1) if _is_large(hunk) else 0
+    rows = _seam(hunk.rows, len(sizes) - 1) if is_large(hunk) else 0
     if rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES:
         return None, 0, excess
-    first = next(_slices(hunk, [(0, rows)]))
+    first = next(slices(hunk, [(0, rows)]))
     return (first if first.changed_lines else None), sizes[rows], excess
 
 
@@ -171,7 +171,7 @@ def _excess(hunk: Hunk, room: _Room) -> Reason | None:
     return Reason.TOKENS if sum(min(len(row), CUT) for row in hunk.rows) > left else None
 
 
-def _is_large(hunk: Hunk) -> bool:
+def is_large(hunk: Hunk) -> bool:
     return len(hunk.rows) > LARGE_ROWS or sum(map(len, hunk.rows)) > LARGE_BYTES
 
 
@@ -212,10 +212,10 @@ def _narrowed(hunk: Hunk) -> Iterator[Hunk]:
             if ranges and start <= ranges[-1][1]:
                 start, _ = ranges.pop()
             ranges.append((start, end))
-    return _slices(hunk, ranges)
+    return slices(hunk, ranges)
 
 
-def _slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
+def slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
     """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
     old, new, at = hunk.old_start, hunk.new_start, 0
     for start, end in ranges:

@@ -1,4 +1,5 @@
-"""What a model has seen at an earlier push need not be shown again: a hunk that still changes the same lines."""
+"""What a model has seen at an earlier push need not be shown again: a hunk that still changes the same lines, and of a
+hunk that was too large for one prompt the part that was shown."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,8 +7,8 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.identity import bare_id, hunk_id, ids
-from iquest_review.prompt.budget import Excerpt
+from iquest_review.change.identity import CHANGED, bare_id, hunk_id, run_ids
+from iquest_review.prompt.budget import CONTEXT, Excerpt, is_large, slices
 from iquest_review.prompt.screen import Omission, Reason
 
 
@@ -18,7 +19,7 @@ def unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileD
     """
     left, shown, omissions = Counter(known), list[FileDiff](), list[Omission]()
     for file in files:
-        hunks = tuple(hunk for hunk in file.hunks if not _take(left, hunk_id(file, hunk)))
+        hunks = tuple(rest for hunk in file.hunks if (rest := _taken(file, hunk, left)[1]))
         lines = sum(hunk.changed_lines for hunk in file.hunks) - sum(hunk.changed_lines for hunk in hunks)
         if hunks or (not file.hunks and not _take(left, bare_id(file))):
             shown.append(replace(file, hunks=hunks) if lines else file)
@@ -30,13 +31,18 @@ def unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileD
 def known_after(files: Iterable[FileDiff], before: Iterable[str], shown: Iterable[str]) -> tuple[str, ...]:
     """The identities in these files that were known before or are shown now, in the diff's order: what a later run
     need not show. Those that are gone from the diff are forgotten."""
-    left = Counter(before)
+    left, known = Counter(before), list[str]()
     left.update(shown)
-    return tuple(identity for file in files for identity in ids(file) if _take(left, identity))
+    for file in files:
+        if not file.hunks and _take(left, bare_id(file)):
+            known.append(bare_id(file))
+        for hunk in file.hunks:
+            known += _taken(file, hunk, left)[0]
+    return tuple(known)
 
 
 def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
-    """The identities of what the excerpt shows of these files whole."""
+    """The identities of what the excerpt shows of these files: of hunks, and of those that are cut the parts."""
     parts = {id(part.file): part.hunks for part in excerpt.parts}
     for file in files:
         pieces = parts.get(id(file))
@@ -45,8 +51,37 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
         if not file.hunks:
             yield bare_id(file)
         for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
-            if sum(piece.changed_lines for piece in pieces if _within(piece, hunk, after)) == hunk.changed_lines:
+            within = [piece for piece in pieces if _within(piece, hunk, after)]
+            if sum(piece.changed_lines for piece in within) == hunk.changed_lines:
                 yield hunk_id(file, hunk)
+            else:
+                yield from (hunk_id(file, piece) for piece in within)
+
+
+def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
+    """The identities of a hunk that are among those left, which are used up, and what of it remains: all of it, the end
+    of a large one, or nothing."""
+    whole = hunk_id(file, hunk)
+    if _take(left, whole):
+        return [whole], None
+    if not left or not is_large(hunk):
+        return [], hunk
+    at, taken, matched = 0, list[str](), True
+    while matched:
+        runs = enumerate(run_ids(file, hunk.rows[at:]), at + 1)
+        ends = [(end, identity) for end, identity in runs if left[identity] and hunk.rows[end - 1][:1] in CHANGED]
+        matched = bool(ends)
+        if ends:
+            at = ends[-1][0]
+            _take(left, ends[-1][1])
+            taken.append(ends[-1][1])
+    if not taken:
+        return [], hunk
+    start = at
+    while at - start < CONTEXT and hunk.rows[start - 1][:1] not in CHANGED:
+        start -= 1
+    rest = next(slices(hunk, [(start, len(hunk.rows))]))
+    return taken, rest if rest.changed_lines else None
 
 
 def _take(left: Counter[str], identity: str) -> bool:
