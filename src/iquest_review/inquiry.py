@@ -13,6 +13,7 @@ from iquest_review.prompt import fitting
 from iquest_review.prompt.budget import Limits
 from iquest_review.prompt.fitting import Material, Prompt
 from iquest_review.prompt.render import Message
+from iquest_review.prompt.screen import Reason
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
 SHRINK = 0.5  # of the tokens, when a server says that the prompt was too long
@@ -48,7 +49,16 @@ class Inquiry:
     prompt: Prompt | None = None
     answer: Answer | None = None
     limits: Limits | None = None  # of one prompt
-    failure: str | None = None
+    failure: str | None = None  # with a prompt: nothing of the change fitted into it
+
+
+class NothingFits(ContextExceeded):
+    """Nothing was asked: the smallest part of the change is more than a prompt may hold."""
+
+    def __init__(self, message: str, prompt: Prompt) -> None:
+        """`prompt` is the empty one, with its omissions."""
+        super().__init__(message)
+        self.prompt = prompt
 
 
 def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> Inquiry:
@@ -60,7 +70,7 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
         prompt, answer = _answered(material, served, model, terms, say)
     except ModelError as error:
         say.say(f"not reviewed: {error}")
-        return replace(inquiry, failure=str(error))
+        return replace(inquiry, failure=str(error), prompt=error.prompt if isinstance(error, NothingFits) else None)
     return replace(inquiry, prompt=prompt, answer=answer)
 
 
@@ -86,7 +96,10 @@ def _answered(material: Material, served: Served, model: Model, terms: Terms, sa
     for left in range(SHRINKS, -1, -1):
         prompt = fitting.fill(material, room, model.count)
         if not prompt.excerpt.parts:
-            raise ContextExceeded(f"no part of the change fits into {room.tokens} prompt tokens (IQUEST_MAX_TOKENS)")
+            lines = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
+            tokens = f"{room.tokens} prompt tokens (IQUEST_MAX_TOKENS)"
+            what = f"{room.lines} lines (IQUEST_MAX_LINES)" if lines else tokens
+            raise NothingFits(f"no part of the change fits into {what}", prompt)
         try:
             with say.waiting(
                 f"asking {served.model} on {model.host}: {prompt.excerpt.lines} lines, {prompt.tokens:,} tokens"

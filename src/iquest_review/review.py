@@ -16,7 +16,7 @@ from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.alike import merged
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
-from iquest_review.merge_request.placing import limited, placed
+from iquest_review.merge_request.placing import placed
 from iquest_review.model.finding import Severity
 from iquest_review.model.reply import Review
 from iquest_review.model.verify import verify
@@ -41,6 +41,7 @@ __all__ = [
     "review",
 ]
 
+NOT_ALL = "not everything fitted into the prompt"
 UNCHANGED = "nothing has changed since the last review"
 
 Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
@@ -144,6 +145,10 @@ def _unasked(task: Task, say: Progress) -> Outcome:
 def _answered(task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
     """What the model's answer comes to."""
     base = replace(_outcome(task), model=inquiry.model)
+    if inquiry.prompt and inquiry.answer is None and task.known and task.known.hunks:
+        # The rest of the change was reviewed before, and that stands.
+        base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
+        return replace(base, status=Status.PARTIAL, reason=NOT_ALL, omissions=inquiry.prompt.excerpt.omissions)
     if inquiry.prompt is None or inquiry.answer is None:
         unseen_files = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
         return replace(base, status=Status.NOT_REVIEWED, reason=inquiry.failure, coverage=unseen_files)
@@ -171,7 +176,7 @@ def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, 
         *(["the answer breaks off"] if result.partial else []),
         *([f"{result.dropped} of the model's findings could not be read"] if result.dropped else []),
     ]
-    problems = [*lost, *(["not everything fitted into the prompt"] if excerpt.over_budget else [])]
+    problems = [*lost, *([NOT_ALL] if excerpt.over_budget else [])]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
     return replace(
         base,
@@ -179,7 +184,7 @@ def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, 
         reason="; ".join(problems) or None,
         summary=result.summary,
         suggestions=result.suggestions,
-        findings=tuple(limited(findings, task.options.max_findings)),
+        findings=tuple(findings),
         merged=len(found) - len(findings),
         reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
     )
@@ -196,6 +201,8 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
         and len(standing.notes) == 1
         and note.PREVIOUS not in standing.notes[0].body
         and not any(plan.duplicates(standing))
+        and {fingerprint for fingerprint, _ in known.titles}
+        <= {thread.mark.fingerprint for thread in standing.threads if not thread.resolved}
     )
 
 

@@ -135,9 +135,9 @@ def later(language: str = "en") -> tuple[Outcome, Posted]:
     )
     thread = f"{AROUND.project_url}/-/merge_requests/4#note_"
     rows = (
-        Row(Severity.MEDIUM, Category.CONVENTION, "app/price list.py", None, "No row says its `unit`.", f"{thread}12"),
-        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, new.title, f"{thread}31"),
-        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, "", f"{thread}11"),
+        Row(Severity.MEDIUM, Category.CONVENTION, "app/price list.py", None, Side.NEW, "No row says its `unit`.", f"{thread}12"),
+        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, Side.NEW, new.title, f"{thread}31"),
+        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, Side.OLD, "", f"{thread}11"),
     )
     remembers = Ledger(REFS.head_sha, REFS.head_sha, "5e771465", ("0123456789ab",), findings=(refused, over, nowhere))
     return made, Posted(rows, remembers)

@@ -263,7 +263,7 @@ def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
 
 
 def test_a_thread_without_a_place_is_listed_all_the_same() -> None:
-    row = Row(Severity.LOW, Category.BUG, "", None, "It fails.", AROUND.job_url)
+    row = Row(Severity.LOW, Category.BUG, "", None, Side.NEW, "It fails.", AROUND.job_url)
 
     body = note.compose(outcome(), AROUND, Posted((row,), later()[1].ledger))
 

@@ -29,8 +29,8 @@ class Open:
     @property
     def remark(self) -> Remark:
         """What the model is shown of it."""
-        said = self.finding.description if self.finding else _said(self.thread.body if self.thread else "")
-        return Remark(self.here.path, self.here.line, said)
+        text = self.finding.description if self.finding else said(self.thread.body if self.thread else "")
+        return Remark(self.here.path, self.here.line, text)
 
     def settled(self, why: Why) -> Settled:
         """It no longer stands."""
@@ -45,8 +45,9 @@ class Earlier:
     gone: tuple[Settled, ...] = ()
 
 
-def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Text) -> Earlier:
-    """The earlier findings in threads and in the note, by whether their lines are there."""
+def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Text, *, asked: bool = False) -> Earlier:
+    """The earlier findings in threads and in the note, by whether their lines are there. One that never had a line
+    stands until the model is `asked` again: nobody could resolve or waive it."""
     still, gone = list[Open](), list[Settled]()
     for thread in standing.threads:
         if not thread.resolved:
@@ -59,7 +60,9 @@ def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Te
         # What never was in the change cannot be gone from it.
         nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
         here = Here("", None) if nowhere else find(mark(finding), finding.path, finding.line, diff, text)
-        if here is None:
+        if asked and not finding.anchored:
+            gone.append(Settled("", Why.UNPLACED))
+        elif here is None:
             gone.append(Settled("", Why.GONE))
         else:
             still.append(Open(here, None, _moved(finding, here)))
@@ -76,23 +79,32 @@ def with_names(findings: Sequence[PlacedFinding], still: Sequence[Open], diff: D
     return [replace(finding, names=tuple(sorted(names.get(finding.path, ())))) for finding in findings]
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The findings to be raised, the threads that some of them have, and the threads of findings that are not."""
+
+    findings: tuple[PlacedFinding, ...]
+    threads: frozenset[str]
+    spared: frozenset[str]
+
+
 def raised(
     findings: Sequence[PlacedFinding], standing: Standing, known: Ledger | None, waived: Callable[[Thread], bool]
-) -> tuple[list[PlacedFinding], set[str]]:
-    """The findings that are to be raised, and the threads some of them have already. A finding is not raised again
-    that somebody waived, or whose thread a person resolved."""
+) -> Raised:
+    """A finding is not raised again that somebody waived, or whose thread a person resolved."""
     ours = frozenset(known.resolved if known else ())
-    kept, taken, threads = list[PlacedFinding](), set[str](), list(standing.threads)
+    kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(standing.threads)
     for finding in findings:
         thread = plan.match(finding, threads)
         if thread is not None:
             threads.remove(thread)
-            taken.add(thread.id)
             by_a_person = thread.resolved and not thread.resolved_by_us and thread.id not in ours
             if by_a_person or waived(thread):
+                spared.add(thread.id)
                 continue
+            taken.add(thread.id)
         kept.append(finding)
-    return kept, taken
+    return Raised(tuple(kept), frozenset(taken), frozenset(spared))
 
 
 def askable(earlier: Sequence[Open], paths: Collection[str]) -> Iterator[Open]:
@@ -112,7 +124,7 @@ _BLOCK = re.compile(r"\n*^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTA
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-def _said(body: str) -> str:
+def said(body: str) -> str:
     """A thread's text as it was before it became markdown, without the marker, the heading, and code."""
     text = _BLOCK.sub("\n\n", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
     for words in (ENGLISH, CHINESE):

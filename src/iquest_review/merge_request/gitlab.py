@@ -72,6 +72,7 @@ class GitLab:
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
         self._own: answers.Own | None = None
         self._members: dict[int, bool] = {}
+        self._waived: dict[str, bool] = {}
 
     def facts(self) -> Facts:
         """The merge request as it stands, once its diff is there.
@@ -116,6 +117,15 @@ class GitLab:
 
     def waived(self, thread: Thread) -> bool:
         """Whether a member of the project does not want this finding raised: by a reply, or a thumbs-down."""
+        if thread.id not in self._waived:
+            self._waived[thread.id] = self._is_waived(thread)
+        return self._waived[thread.id]
+
+    def known_waived(self, thread: Thread) -> bool:
+        """The same, as far as it is known without asking for anybody's emoji."""
+        return self._waived.get(thread.id, any(self._is_member(user) for user in thread.waivers))
+
+    def _is_waived(self, thread: Thread) -> bool:
         if any(self._is_member(user) for user in thread.waivers):
             return True
         try:

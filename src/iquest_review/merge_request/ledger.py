@@ -38,6 +38,7 @@ class Ledger:
     findings: tuple[PlacedFinding, ...] = ()  # those that stand in the note
     titles: tuple[tuple[str, str], ...] = ()  # of those in threads, by fingerprint
     resolved: tuple[str, ...] = ()  # discussions the bot has resolved itself
+    left: tuple[str, ...] = ()  # discussions GitLab did not let it resolve
 
 
 _MARKER = re.compile(
@@ -61,6 +62,7 @@ def marker(ledger: Ledger) -> str:
         "findings": [_kept(finding) for finding in ledger.findings],
         "titles": ledger.titles,
         "resolved": ledger.resolved,
+        "left": ledger.left,
     }
     data = _packed(value)
     for names in _LEAST_NEEDED:
@@ -135,6 +137,7 @@ def _validator() -> SchemaValidator:
         "findings": core_schema.list_schema(_object(finding)),
         "titles": _texts(core_schema.tuple_schema([text, text])),
         "resolved": _texts(text),
+        "left": _texts(text),
     }
     return SchemaValidator(_object(value))
 

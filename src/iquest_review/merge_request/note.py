@@ -41,6 +41,7 @@ class Row:
     category: Category
     path: str
     line: int | None
+    side: Side
     title: str
     url: str
 
@@ -96,6 +97,8 @@ def _sections(
         case Status.REVIEWED if outcome.reason == NOTHING:
             yield text.nothing_left if outcome.omissions else text.nothing_changed
     yield markdown.prose(cut(outcome.summary, LONGEST_TEXT, text))
+    if outcome.before:
+        yield f"{text.before}\n\n{markdown.prose(cut(outcome.before, LONGEST_TEXT, text))}"
     yield from _rows(rows, text)
     yield from _findings(findings, outcome, around, text)
     if outcome.suggestions:
@@ -131,7 +134,8 @@ def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
 
 def _place(row: Row, text: Words) -> str:
     path = _path(row.path, text) or text.elsewhere
-    return f"{path} {text.line.format(line=row.line)}" if row.line else path
+    pattern = text.old_line if row.side is Side.OLD else text.line
+    return f"{path} {pattern.format(line=row.line)}" if row.line else path
 
 
 def _since(outcome: Outcome, text: Words) -> str:
@@ -141,6 +145,7 @@ def _since(outcome: Outcome, text: Words) -> str:
         text.seen: seen,
         text.gone: sum(entry.why is Why.GONE for entry in outcome.settled),
         text.fixed: sum(entry.why is Why.FIXED for entry in outcome.settled),
+        text.unplaced: sum(entry.why is Why.UNPLACED for entry in outcome.settled),
         text.waived: outcome.waived,
     }
     since = " · ".join(_counted(forms, count) for forms, count in counts.items() if count)

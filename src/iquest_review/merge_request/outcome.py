@@ -53,6 +53,7 @@ class Why(StrEnum):
 
     GONE = "gone"  # its lines are no longer there
     FIXED = "fixed"  # the model, asked about exactly that, says so
+    UNPLACED = "unplaced"  # it never had a line, and a later review has not said it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Outcome:
     model: str | None = None
     prompt: PromptUsed
     summary: str = ""
+    before: str = ""  # the summary of the review that saw the whole change, where this one saw what is new
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
     kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews

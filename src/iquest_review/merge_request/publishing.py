@@ -5,18 +5,20 @@ Nothing is written without having looked: GitLab may answer 500, or nothing, to 
 when all before it is done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import ledger, note, plan
 from iquest_review.merge_request.connection import PassingGitLabError
+from iquest_review.merge_request.earlier import said
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import NOTHING, Posted, Row, Surroundings
 from iquest_review.merge_request.outcome import Outcome, Placement, Status
-from iquest_review.merge_request.standing import Standing
+from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
+from iquest_review.model.finding import title
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def publish(
     outcome = threads.outcome(standing)
     if overtaken(standing):
         return Published(outcome, None)
-    posted = _posted(outcome, standing, remembered(standing), around, threads.resolved)
+    open_threads = [t for t in standing.threads if not (t.resolved or gitlab.known_waived(t))]
+    rows = _rows(outcome, open_threads, remembered(standing), around)
+    posted = Posted(rows, _ledger(outcome, standing, open_threads, remembered(standing), threads))
     return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around, posted)), overtaken)
 
 
@@ -79,46 +83,54 @@ def _overtaken(
     return overtaken
 
 
-def _posted(
-    outcome: Outcome, standing: Standing, before: Ledger | None, around: Surroundings, resolved: set[str]
-) -> Posted:
-    """What the note lists and remembers."""
-    titles = {**dict(before.titles if before else ()), **{f.fingerprint: f.title for f in outcome.findings}}
-    threads = [thread for thread in standing.threads if not thread.resolved]
-    page = around.project_url and outcome.merge_request and f"{around.project_url}/-/merge_requests/"
-    rows = [
+def _titles(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None) -> dict[str, str]:
+    """The threads' titles by fingerprint; of one that no run has said it of, the beginning of its text."""
+    titles = {thread.mark.fingerprint: title(said(thread.body)) for thread in threads}
+    told = {finding.fingerprint: finding.title for finding in outcome.findings}
+    return {**titles, **dict(before.titles if before else ()), **told}
+
+
+def _rows(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None, around: Surroundings) -> list[Row]:
+    """The open threads, as the note lists them."""
+    titles, merge_request = _titles(outcome, threads, before), outcome.merge_request
+    page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
+    return [
         Row(
             thread.mark.severity,
             thread.mark.category,
             thread.path,
             thread.line,
-            titles.get(thread.mark.fingerprint, ""),
-            f"{page}{outcome.merge_request.iid}#note_{thread.note}" if page and outcome.merge_request else "",
+            thread.mark.side,
+            titles[thread.mark.fingerprint],
+            f"{page}#note_{thread.note}" if page else "",
         )
         for thread in threads
     ]
-    placed = {thread.mark.fingerprint for thread in standing.threads}
+
+
+def _ledger(
+    outcome: Outcome, standing: Standing, open_threads: Sequence[Thread], before: Ledger | None, threads: Threads
+) -> Ledger:
+    """What the note is to remember."""
+    titles, placed = _titles(outcome, open_threads, before), {thread.mark.fingerprint for thread in standing.threads}
     told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
     told += [finding for finding in outcome.kept if finding.fingerprint not in placed]
     reviewed, head = outcome.reviewed, outcome.diff_refs.head_sha if outcome.diff_refs else ""
     past = before if before and reviewed and not reviewed.afresh else None
-    remembers = Ledger(
+    resolved = [thread for thread in standing.threads if thread.resolved]
+    return Ledger(
         head=head,
         reviewed=head if reviewed and reviewed.whole else past.reviewed if past else "",
         settings=reviewed.settings if reviewed else "",
         hunks=reviewed.hunks if reviewed else (),
         model=outcome.model,
-        summary=outcome.summary,
+        summary=outcome.before or outcome.summary,
         suggestions=outcome.suggestions,
         findings=tuple(told),
-        titles=tuple((thread.mark.fingerprint, titles.get(thread.mark.fingerprint, "")) for thread in threads),
-        resolved=tuple(
-            thread.id
-            for thread in standing.threads
-            if thread.resolved and (thread.resolved_by_us or thread.id in resolved)
-        ),
+        titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
+        resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in threads.resolved),
+        left=tuple(thread.id for thread in open_threads if thread.id in threads.denied),
     )
-    return Posted(rows, remembers)
 
 
 def _noted(

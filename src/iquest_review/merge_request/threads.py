@@ -42,7 +42,7 @@ class Threads:
         self._drafts = True  # whether drafts can be used, still
         self._swept = False  # whether no drafts of ours are left
         self._sent = dict[str, str]()  # what was sent as a draft, by fingerprint
-        self._denied = set[str]()  # discussions that stay as they are
+        self.denied = set[str]()  # discussions that stay as they are
         self._tell = tell
         self.resolved = set(resolved)
 
@@ -81,7 +81,7 @@ class Threads:
         return plan.actions(self._findings, self._outcome.settled, standing, self.resolved, head)
 
     def _open(self, action: Action) -> bool:
-        return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self._denied)
+        return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self.denied)
 
     def _round(self, todo: Sequence[Action]) -> None:
         """Does all of it, but for what GitLab answers 500 to; raises that, or what makes going on useless."""
@@ -117,7 +117,7 @@ class Threads:
             reason = "it has replies, and resolving it takes the role Developer" if answered else str(error)
         else:
             return True
-        self._denied.add(thread.id)
+        self.denied.add(thread.id)
         self._tell(f"the thread on {thread.path} stays as it is: {reason}")
         return False
 

@@ -35,11 +35,13 @@ class Words:
     old_line: str
     lines: str
     fix: str
+    before: str
     threads: str
     since: str
     seen: str
     gone: str
     fixed: str
+    unplaced: str
     waived: str
     merged: str
     suggestions: str
@@ -95,11 +97,13 @@ ENGLISH = Words(
     old_line="removed line {line}",
     lines="lines {line} to {end_line}",
     fix="Suggested instead:",
+    before="Of the change as it was reviewed first:",
     threads="In threads on the change",
     since="Since earlier reviews:",
     seen="{count} changed line reviewed before|{count} changed lines reviewed before",
     gone="{count} finding resolved, its lines are gone|{count} findings resolved, their lines are gone",
     fixed="{count} finding resolved as fixed|{count} findings resolved as fixed",
+    unplaced="{count} finding without a line not repeated|{count} findings without a line not repeated",
     waived="{count} finding not raised, it was waived or resolved"
     "|{count} findings not raised, they were waived or resolved",
     merged="{count} near-duplicate merged|{count} near-duplicates merged",
@@ -145,11 +149,13 @@ CHINESE = Words(
     old_line="已删除的第 {line} 行",
     lines="第 {line} 至 {end_line} 行",
     fix="建议改为：",
+    before="首次评审时对这次变更的总结：",
     threads="变更上的讨论",
     since="与之前的评审相比：",
     seen="{count} 行变更此前已评审",
     gone="{count} 个问题已解决，所在的行已不存在",
     fixed="{count} 个问题已修复并解决",
+    unplaced="{count} 个没有行号的问题不再重复",
     waived="{count} 个问题已被豁免或解决，不再提出",
     merged="合并了 {count} 个近似重复的问题",
     suggestions="建议",

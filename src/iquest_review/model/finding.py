@@ -1,9 +1,13 @@
 """A finding: one remark on one place of the change."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from iquest_review.change.characters import one_line
 from iquest_review.change.diff import Side
+
+LONGEST_TITLE = 100  # characters
 
 
 class Severity(StrEnum):
@@ -48,3 +52,8 @@ class Finding:
     description: str
     quote: str  # the code it cites, or nothing
     fix: str | None  # code to stand in place of the cited lines
+
+
+def title(description: str) -> str:
+    """The first sentence of a description, on one line."""
+    return one_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], LONGEST_TITLE)

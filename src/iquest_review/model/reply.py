@@ -14,14 +14,14 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.finding import Category, Finding, Severity, title
 from iquest_review.model.salvage import Found, TooBroken, found, is_review
 
 LARGEST = 256 * 1024  # characters of an answer that is read at all
 LONGEST_REPLY = 4 * LARGEST  # with the thinking around it
 LAST_LINE = 10_000_000
 MOST_FINDINGS, MOST_SUGGESTIONS = 100, 10
-LONGEST_TEXT, TITLE = 4_000, 100  # characters of one text, of a title
+LONGEST_TEXT = 4_000  # characters of one text
 MOST_WORDS = 40  # characters around a review without findings, fences apart; one quoted from the diff stands in more
 
 
@@ -223,7 +223,7 @@ def _finding(entry: object) -> Finding | None:
         checked = _ISSUE.validate_python(issue)
     except ValidationError:
         return None
-    return Finding(**checked, side=Side.NEW, title=_title(checked["description"]))
+    return Finding(**checked, side=Side.NEW, title=title(checked["description"]))
 
 
 _SEVERITIES = {
@@ -292,11 +292,6 @@ def _code(value: object) -> str | None:
 
 
 _FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)
-
-
-def _title(description: str) -> str:
-    """The first sentence, on one line."""
-    return one_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], TITLE)
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
