@@ -112,7 +112,9 @@ def test_what_a_lost_answer_was_about_is_not_taken_as_reviewed() -> None:
 def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
-    assert (outcome.standing, outcome.settled) == ((Severity.MEDIUM,), ())
+    [stands] = outcome.standing
+    assert (stands.severity, stands.path, stands.line) == (Severity.MEDIUM, "a.py", 2)
+    assert outcome.settled == ()
     assert exit_code(outcome, Severity.MEDIUM) == 1
 
 
@@ -191,7 +193,9 @@ def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> Non
 def test_what_the_model_is_not_sure_of_still_stands(first: PlacedFinding, unsure: str) -> None:
     outcome = reviewed(FakeModel([CLEAN, unsure]), beside(thread(first)))
 
-    assert (outcome.standing, outcome.settled) == ((Severity.MEDIUM,), ())
+    [stands] = outcome.standing
+    assert (stands.severity, stands.path, stands.line) == (Severity.MEDIUM, "a.py", 2)
+    assert outcome.settled == ()
 
 
 def test_a_disputed_finding_is_left_to_people(first: PlacedFinding) -> None:

@@ -55,6 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return _stand_in(arguments.port)
     from iquest_review import wiring  # noqa: PLC0415 - --help and mistakes need none of it
     from iquest_review.job import Arguments, job  # noqa: PLC0415
+    from iquest_review.merge_request.note import readable  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
 
     given = vars(arguments)
@@ -63,10 +64,10 @@ def _run(arguments: argparse.Namespace) -> int:
     asked = job(Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
     if arguments.command == "review":
         _, body, code = wiring.run_review(asked)
-        sys.stdout.write(body)
+        sys.stdout.write(readable(body))
         return code
     if arguments.command == "publish":
-        sys.stdout.write(wiring.run_publish(asked))
+        sys.stdout.write(readable(wiring.run_publish(asked)))
         return 0
     from iquest_review.reports import preview  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from iquest_review.change.characters import counted
 from iquest_review.errors import ContextExceeded, ModelError
 from iquest_review.merge_request.outcome import Usage
 from iquest_review.model import asking
@@ -96,14 +97,13 @@ def _answered(material: Material, served: Served, model: Model, terms: Terms, sa
     for left in range(SHRINKS, -1, -1):
         prompt = fitting.fill(material, room, model.count)
         if not prompt.excerpt.parts:
-            lines = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
+            too_many = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
             tokens = f"{room.tokens} prompt tokens (IQUEST_MAX_TOKENS)"
-            what = f"{room.lines} lines (IQUEST_MAX_LINES)" if lines else tokens
+            what = f"{room.lines} lines (IQUEST_MAX_LINES)" if too_many else tokens
             raise NothingFits(f"no part of the change fits into {what}", prompt)
         try:
-            with say.waiting(
-                f"asking {served.model} on {model.host}: {prompt.excerpt.lines} lines, {prompt.tokens:,} tokens"
-            ):
+            lines = counted(prompt.excerpt.lines, "line")
+            with say.waiting(f"asking {served.model} on {model.host}: {lines}, {prompt.tokens:,} tokens"):
                 answer = asking.ask(
                     model, material.templates, prompt.messages, terms.structured_output, terms.max_requests
                 )

@@ -56,6 +56,8 @@ class Job(NamedTuple):
             if not project:
                 raise UsageError("--merge-request needs --project, its number or full path (IQUEST_PROJECT)")
             return MergeRequest(project, self.settings.merge_request)
+        if self.settings.project and not self.is_local:
+            raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
         if self.pipeline.merge_request_iid.isdecimal() and self.pipeline.merge_request_project:
             return MergeRequest(self.pipeline.merge_request_project, int(self.pipeline.merge_request_iid))
         return None

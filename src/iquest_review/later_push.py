@@ -7,16 +7,18 @@ from typing import Protocol
 from iquest_review.change.characters import counted
 from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.merge_request import earlier
-from iquest_review.merge_request.alike import alike
+from iquest_review.merge_request.alike import alike, same
 from iquest_review.merge_request.earlier import Open
-from iquest_review.merge_request.outcome import Outcome, Why
+from iquest_review.merge_request.evidence import Here
+from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
 from iquest_review.merge_request.placing import limited
 from iquest_review.merge_request.standing import Thread
 from iquest_review.model.endpoint import Reply
-from iquest_review.model.finding import Severity
 from iquest_review.model.fixed import ask_fixed
 from iquest_review.model.reply import MOST_SUGGESTIONS
 from iquest_review.progress import Progress
+from iquest_review.prompt.rows import overlong
+from iquest_review.prompt.seen import unseen
 from iquest_review.task import Options, Task
 
 
@@ -36,21 +38,25 @@ def with_earlier(
         return board is not None and board.waived(thread)
 
     known, asked = task.known, inquiry.answer is not None
-    before = earlier.look(change.standing, known.findings if known else (), change.diff, change.text, asked=asked)
+    told = change.known.findings if change.known else ()
+    before = earlier.look(change.standing, told, change.diff, change.text, _read(task, outcome), asked=asked)
     named = earlier.with_names(outcome.findings, before.open, change.diff)
     raised = earlier.raised(named, change.standing, change.known, waived)
-    taken, again = raised.threads | raised.spared, {finding.fingerprint for finding in raised.findings}
+    taken = raised.threads | raised.spared
+    left = frozenset(change.known.left if change.known else ()) - raised.threads
     still = [
         one
         for one in before.open
-        if not (one.thread and one.thread.id in taken) and not (one.finding and one.finding.fingerprint in again)
+        if not (one.thread and one.thread.id in taken | left)
+        and not (one.finding and any(same(one.finding, finding) for finding in raised.findings))
     ]
     fixed, replies = _fixed(still, task, inquiry, model, say)
     still = [one for one in still if one not in fixed]
-    gone = [entry for entry in before.gone if entry.thread not in raised.threads | _left(task)]
+    gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
     settled = (*gone, *(one.settled(Why.FIXED) for one in fixed))
     if settled:
         say.say(f"{counted(len(settled), 'earlier finding')} settled")
+    left &= {thread.id for thread in change.standing.threads if not thread.resolved}
     return replace(
         outcome,
         findings=tuple(limited(raised.findings, options.max_findings)),
@@ -58,28 +64,43 @@ def with_earlier(
         before=known.summary if known and asked else "",
         suggestions=_together(outcome.suggestions, known.suggestions if known else ()),
         kept=tuple(one.finding for one in still if one.finding),
-        standing=tuple(_severities([one.thread for one in still if one.thread], options, waived)),
-        settled=settled,
+        standing=tuple(_standing(still, options, waived)),
+        settled=(*settled, *(Settled(thread, Why.LEFT) for thread in sorted(left))),
         usage=usage([*(inquiry.answer.replies if inquiry.answer else ()), *replies]),
     )
 
 
-def _severities(threads: Sequence[Thread], options: Options, waived: Callable[[Thread], bool]) -> Iterator[Severity]:
-    """Of the threads that stay open. Whether one is waived is asked only as long as the exit code hangs on it."""
+def _read(task: Task, outcome: Outcome) -> Callable[[str], bool]:
+    """Whether a model has seen all of a file, or the file is no longer part of the change: only then it can be told
+    what is gone from it."""
+    changed = {name for file in task.change.diff.files for name in (file.new_path, file.old_path)}
+    hunks = outcome.reviewed.hunks if outcome.reviewed else ()
+    unread = {file.path for file in unseen(task.files, hunks)[0]}
+    seen = [file for file in task.files if file.path not in unread and not any(map(overlong, file.hunks))]
+    names = {name for file in seen for name in (file.new_path, file.old_path)}
+    return lambda path: path in names or path not in changed
+
+
+def as_before(outcome: Outcome, task: Task, board: Board | None) -> Outcome:
+    """An outcome that is no review: what stood before it stands on."""
+    known, left = task.change.known, frozenset(task.change.known.left if task.change.known else ())
+    threads = (thread for thread in task.change.standing.threads if not thread.resolved and thread.id not in left)
+    still = [Open(Here(thread.path, thread.line), thread) for thread in threads]
+    stands = _standing(still, task.options, lambda thread: board is not None and board.waived(thread))
+    told = (Stands("", one.severity, one.path, one.line) for one in (known.findings if known else ()))
+    return replace(outcome, standing=(*stands, *told))
+
+
+def _standing(still: Sequence[Open], options: Options, waived: Callable[[Thread], bool]) -> Iterator[Stands]:
+    """The threads that stay open. Whether one is waived is asked only as long as the exit code hangs on it."""
     fails = False
-    for thread in threads:
-        severity = thread.mark.severity
-        reaches = options.fail_on is not None and severity.reaches(options.fail_on)
-        if reaches and not fails and waived(thread):
-            continue
-        fails = fails or reaches
-        yield severity
-
-
-def _left(task: Task) -> frozenset[str]:
-    """Threads that GitLab did not let us resolve at this very head: asking again would change nothing."""
-    known, refs = task.change.known, task.change.refs
-    return frozenset(known.left) if known and refs and known.head == refs.head_sha else frozenset()
+    for one in still:
+        if one.thread is not None:
+            severity = one.thread.mark.severity
+            reaches = options.fail_on is not None and severity.reaches(options.fail_on)
+            if not (reaches and not fails and waived(one.thread)):
+                fails = fails or reaches
+                yield Stands(one.thread.id, severity, one.here.path, one.here.line)
 
 
 def _together(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...]:

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from iquest_review.change.characters import counted
+from iquest_review.change.diff import Diff
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, usage
-from iquest_review.later_push import Board, with_earlier
+from iquest_review.later_push import Board, as_before, with_earlier
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.alike import merged
+from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.placing import placed
+from iquest_review.merge_request.standing import Standing
 from iquest_review.model.finding import Severity
 from iquest_review.model.reply import Review
 from iquest_review.model.verify import verify
@@ -73,6 +76,8 @@ def review(
         inquiry, outcome = Inquiry(), _unasked(task, say)
     if outcome.status in (Status.REVIEWED, Status.PARTIAL):
         outcome = with_earlier(outcome, task, inquiry, model, board, say)
+    else:
+        outcome = as_before(outcome, task, board)
     outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
     if _nothing_new(outcome, change):
         body = change.standing.notes[0].body
@@ -113,10 +118,10 @@ def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:
 
 
 def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
-    """0 reviewed, 1 a finding as bad as `fail_on` stands, 3 no usable review."""
-    if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
-        return ModelError.exit_code
-    return int(fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities))
+    """0 reviewed, 1 a finding as bad as `fail_on` stands, be there a new review or not, 3 no usable review."""
+    if fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities):
+        return 1
+    return ModelError.exit_code if outcome.status in (Status.NOT_REVIEWED, Status.RAW) else 0
 
 
 def _outcome(task: Task, status: Status = Status.REVIEWED, reason: str | None = None) -> Outcome:
@@ -170,7 +175,7 @@ def _answered(task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
 
 def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
     change = task.change
-    found = [placed(verify(finding, change.diff, change.text)) for finding in result.findings]
+    found = [placed(verify(finding, Diff(task.files), change.text)) for finding in result.findings]
     findings = merged(found)
     lost = [
         *(["the answer breaks off"] if result.partial else []),
@@ -197,13 +202,20 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
         outcome.reason == UNCHANGED
         and known is not None
         and (known.head, known.reviewed) == (head, head)
-        and not outcome.settled
+        and all(entry.why is Why.LEFT for entry in outcome.settled)
         and len(standing.notes) == 1
         and note.PREVIOUS not in standing.notes[0].body
         and not any(plan.duplicates(standing))
-        and {fingerprint for fingerprint, _ in known.titles}
-        <= {thread.mark.fingerprint for thread in standing.threads if not thread.resolved}
+        and _same_threads(known, standing)
     )
+
+
+def _same_threads(known: Ledger, standing: Standing) -> bool:
+    """Whether the note lists the threads that are open, and nobody has waived one since."""
+    still_open = [thread for thread in standing.threads if not thread.resolved]
+    new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)
+    listed = sorted(fingerprint for fingerprint, _ in known.titles)
+    return not new_waivers and listed == sorted(thread.mark.fingerprint for thread in still_open)
 
 
 def _coverage(task: Task, excerpt: Excerpt) -> tuple[Coverage, ...]:

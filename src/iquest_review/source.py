@@ -20,6 +20,7 @@ from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.review import Change
 from iquest_review.settings import Pipeline
 
+LARGEST_TEXT = 2 * 1024**2  # bytes of a file in which a quote is looked for outside the hunks
 LARGEST_PATCH = 256 * 1024**2  # bytes
 
 
@@ -46,7 +47,7 @@ def change(job: Job, gitlab: GitLab | None) -> tuple[Change, Surroundings, Job]:
         facts.refs,
         stands,
         publishing.remembered(stands),
-        cache(partial(gitlab.file, ref=facts.refs.head_sha)),
+        cache(partial(_text, gitlab, facts.refs.head_sha)),
     )
     return found, Surroundings(facts.project_url, job.pipeline.job_url), job
 
@@ -105,6 +106,12 @@ def _merge_request(job: Job, gitlab: GitLab, facts: Facts) -> tuple[Diff, str]:
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
     return patch.parse(gitlab.raw_diff()), "GitLab's raw diff"
+
+
+def _text(gitlab: GitLab, head: str, path: str) -> bytes | None:
+    """A file as it stands at the head, unless it is too large to be looked through."""
+    content = gitlab.file(path, head)
+    return content if content is not None and len(content) <= LARGEST_TEXT else None
 
 
 def _remote(here: Pipeline) -> Remote | None:

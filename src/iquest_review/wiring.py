@@ -8,19 +8,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from iquest_review import review, settings, source
-from iquest_review.errors import UsageError
+from iquest_review.errors import GitLabError, UsageError
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.merge_request import note, publishing
 from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
-from iquest_review.progress import Progress
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.render import Templates
@@ -51,7 +50,7 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
     code = review.exit_code(outcome, options.fail_on)
     if code == 1:
-        job.progress.say(f"a finding is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
+        job.progress.say(f"a finding that stands is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
     return outcome, body, code
 
 
@@ -214,16 +213,26 @@ def _publisher(
     if job.arguments.dry_run:
         job.progress.say("a dry run: nothing is posted")
         return None
-    return partial(_publish, job.progress, gitlab, around, known)
+    return partial(_publish, job, gitlab, around, known)
 
 
 def _publish(
-    progress: Progress, gitlab: GitLab, around: note.Surroundings, known: Ledger | None, outcome: Outcome
+    job: Job, gitlab: GitLab, around: note.Surroundings, known: Ledger | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
-    published = publishing.publish(gitlab, outcome, around, known, progress.say)
+    try:
+        published = publishing.publish(gitlab, outcome, around, known, job.progress.say)
+    except GitLabError as error:
+        command = f"iquest-review publish {job.arguments.output}/{review_file.REVIEW}"
+        raise GitLabError(f"{error}; the review is kept, and `{command}` posts what is missing", error.status) from None
+    outcome = published.outcome
     if published.body is not None:
-        progress.say("the merge request is up to date" if published.wrote else "the note is left as it is")
-    return published.outcome, published.body
+        done = "the note is written" if published.wrote else "the note is left as it is"
+        gone = sum(entry.thread != "" and entry.why is not Why.LEFT for entry in outcome.settled)
+        stand = len(outcome.severities)
+        stands = "1 finding stands" if stand == 1 else f"{stand} findings stand"
+        told = [stands, *([f"{gone} resolved"] if gone else []), done]
+        job.progress.say("; ".join(told))
+    return outcome, published.body
 
 
 def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:

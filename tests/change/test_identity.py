@@ -34,6 +34,9 @@ def identities(tmp_path: Path) -> Identities:
     return run
 
 
+SAME = [b"same\n"] * 60
+
+
 def file(lines: list[bytes], *changes: tuple[int, bytes]) -> bytes:
     """The text of these lines, with what stands before some of them."""
     before = dict(changes)
@@ -52,22 +55,6 @@ def test_a_hunk_keeps_its_identity_when_lines_above_it_move_it(identities: Ident
     assert moved == at_first
 
 
-def test_a_hunk_keeps_its_identity_when_the_lines_around_it_change(identities: Identities) -> None:
-    [at_first] = identities({"a.py": file(LINES)}, {"a.py": file(LINES, (30, NEW))})
-
-    others = [b"another\n"] * 60
-    [rebased] = identities({"a.py": file(others)}, {"a.py": file(others, (30, NEW))})
-
-    assert rebased == at_first
-
-
-def test_a_hunk_keeps_its_identity_when_its_file_is_renamed(identities: Identities) -> None:
-    before: Tree = {"a.py": file(LINES)}
-    [at_first] = identities(before, {"a.py": file(LINES, (30, NEW))})
-
-    assert identities(before, {"b/c.py": file(LINES, (30, NEW))}) == [at_first]
-
-
 def test_a_hunk_keeps_its_identity_beside_a_new_one(identities: Identities) -> None:
     before: Tree = {"a.py": file(LINES)}
     [at_first] = identities(before, {"a.py": file(LINES, (50, NEW))})
@@ -78,6 +65,29 @@ def test_a_hunk_keeps_its_identity_beside_a_new_one(identities: Identities) -> N
 
 
 # --- what changes it ---
+
+
+def test_the_same_rows_between_other_lines_are_another_hunk(identities: Identities) -> None:
+    [at_first] = identities({"a.py": file(LINES)}, {"a.py": file(LINES, (30, NEW))})
+
+    others = [b"another\n"] * 60
+    [elsewhere] = identities({"a.py": file(others)}, {"a.py": file(others, (30, NEW))})
+
+    assert elsewhere != at_first
+
+
+def test_a_rename_makes_another_hunk(identities: Identities) -> None:
+    before: Tree = {"a.py": file(LINES)}
+    [at_first] = identities(before, {"a.py": file(LINES, (30, NEW))})
+
+    assert identities(before, {"b/c.py": file(LINES, (30, NEW))}) != [at_first]
+
+
+def test_another_mode_or_status_makes_another_hunk() -> None:
+    one = modified("a.sh", hunk("+b"))
+    script, link = replace(one, new_mode="100755"), replace(one, status=Status.ADDED, new_mode="120000")
+
+    assert len({*ids(one), *ids(script), *ids(link)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -111,7 +121,7 @@ def test_a_name_and_rows_that_run_together_are_told_apart() -> None:
 
 
 def test_equal_hunks_of_one_file_count_twice(identities: Identities) -> None:
-    first, second = identities({"a.py": file(LINES)}, {"a.py": file(LINES, (10, NEW), (50, NEW))})
+    first, second = identities({"a.py": file(SAME)}, {"a.py": file(SAME, (10, NEW), (50, NEW))})
 
     assert first == second
 

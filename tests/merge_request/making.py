@@ -15,6 +15,7 @@ from iquest_review.merge_request.outcome import (
     Placement,
     PromptUsed,
     Settled,
+    Stands,
     Status,
     Usage,
     Why,
@@ -127,7 +128,7 @@ def later(language: str = "en") -> tuple[Outcome, Posted]:
         suggestions=(),
         findings=(new, refused),
         kept=(over, nowhere),
-        standing=(Severity.HIGH, Severity.MEDIUM),
+        standing=(Stands("a" * 40, Severity.HIGH, "app/total.py", 9), Stands("b" * 40, Severity.MEDIUM, "b.py", None)),
         settled=(Settled("d" * 40, Why.GONE), Settled("", Why.GONE), Settled("e" * 40, Why.FIXED)),
         waived=1,
         merged=2,
@@ -135,9 +136,18 @@ def later(language: str = "en") -> tuple[Outcome, Posted]:
     )
     thread = f"{AROUND.project_url}/-/merge_requests/4#note_"
     rows = (
-        Row(Severity.MEDIUM, Category.CONVENTION, "app/price list.py", None, Side.NEW, "No row says its `unit`.", f"{thread}12"),
-        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, Side.NEW, new.title, f"{thread}31"),
-        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, Side.OLD, "", f"{thread}11"),
+        Row(
+            Severity.MEDIUM,
+            Category.CONVENTION,
+            "app/price list.py",
+            None,
+            None,
+            Side.NEW,
+            "No row says its `unit`.",
+            f"{thread}12",
+        ),
+        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, None, Side.NEW, new.title, f"{thread}31"),
+        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, None, Side.OLD, "", f"{thread}11"),
     )
     remembers = Ledger(REFS.head_sha, REFS.head_sha, "5e771465", ("0123456789ab",), findings=(refused, over, nowhere))
     return made, Posted(rows, remembers)

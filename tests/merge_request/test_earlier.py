@@ -8,7 +8,7 @@ import pytest
 
 from iquest_review.change.diff import Diff, FileDiff, Status
 from iquest_review.merge_request import remark
-from iquest_review.merge_request.earlier import Open, askable, look, raised, with_names
+from iquest_review.merge_request.earlier import Open, Raised, askable, look, raised, with_names
 from iquest_review.merge_request.evidence import Here
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
@@ -152,34 +152,40 @@ def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
 
 def again(
     made: Thread, one: PlacedFinding, ours: tuple[str, ...] = (), waived: Callable[[Thread], bool] = nobody
-) -> tuple[list[PlacedFinding], set[str]]:
+) -> Raised:
     return raised([one], standing(made), Ledger("", "", "", resolved=ours), waived)
 
 
 def test_a_new_finding_is_raised_and_has_no_thread() -> None:
-    assert raised([on()], standing(), None, nobody) == ([on()], set())
+    assert raised([on()], standing(), None, nobody) == Raised((on(),), frozenset(), frozenset())
 
 
 def test_a_finding_with_an_open_thread_is_raised_and_has_it() -> None:
-    assert again(thread(on()), on()) == ([on()], {ID})
+    assert again(thread(on()), on()) == Raised((on(),), frozenset({ID}), frozenset())
 
 
 def test_a_finding_that_was_waived_is_not_raised_again() -> None:
-    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == ([], {ID})
+    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == Raised((), frozenset(), frozenset({ID}))
 
 
 def test_a_finding_whose_thread_a_person_resolved_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on()) == ([], {ID})
-    assert raised([on()], standing(thread(on(), resolved=True)), None, nobody) == ([], {ID})
+    assert again(thread(on(), resolved=True), on()) == Raised((), frozenset(), frozenset({ID}))
+    assert raised([on()], standing(thread(on(), resolved=True)), None, nobody) == Raised(
+        (), frozenset(), frozenset({ID})
+    )
 
 
 def test_a_finding_whose_thread_the_bot_resolved_is_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == ([on()], {ID})
-    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == ([on()], {ID})
+    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == Raised((on(),), frozenset({ID}), frozenset())
+    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == Raised(
+        (on(),), frozenset({ID}), frozenset()
+    )
 
 
 def test_a_finding_the_bot_resolved_and_somebody_waived_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == ([], {ID})
+    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == Raised(
+        (), frozenset(), frozenset({ID})
+    )
 
 
 def test_each_thread_answers_for_one_finding() -> None:
@@ -187,15 +193,15 @@ def test_each_thread_answers_for_one_finding() -> None:
     first, second = (on(diff=twice, category=Category.BUG) for _ in range(2))
     first, second = replace(first, line=1, twins=(3,)), replace(second, line=3, twins=(1,))
 
-    kept, taken = raised([first, second], standing(thread(first)), None, lambda _: True)
+    found = raised([first, second], standing(thread(first)), None, lambda _: True)
 
-    assert (kept, taken) == ([second], {ID})
+    assert found == Raised((second,), frozenset(), frozenset({ID}))
 
 
 def test_another_remark_on_the_line_of_a_resolved_thread_is_raised() -> None:
     other = on(category=Category.SECURITY, description="Prices of different currencies are summed up as they are.")
 
-    assert again(thread(on(), resolved=True), other) == ([other], set())
+    assert again(thread(on(), resolved=True), other) == Raised((other,), frozenset(), frozenset())
 
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:

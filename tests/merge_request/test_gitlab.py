@@ -209,9 +209,22 @@ def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: Gi
 def test_a_members_thumbs_down_waives_a_finding(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.award(PROJECT, IID, found.note, "thumbsup", author="author")
-    assert not gitlab.waived(found)
     server.award(PROJECT, IID, found.note, "thumbsdown", author="author")
     assert gitlab.waived(found)
+
+
+def test_a_thumbs_up_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    server.award(PROJECT, IID, found.note, "thumbsup", author="author")
+    assert not gitlab.waived(found)
+
+
+def test_whether_a_finding_is_waived_is_asked_once(server: GitLabDouble, gitlab: GitLab) -> None:
+    found = thread(server, gitlab)
+    gitlab.waived(found)
+    before = len(server.requests)
+    gitlab.waived(found)
+    assert len(server.requests) == before
 
 
 def test_a_thumbs_down_in_any_colour_counts(server: GitLabDouble, gitlab: GitLab) -> None:

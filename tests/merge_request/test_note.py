@@ -263,7 +263,7 @@ def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
 
 
 def test_a_thread_without_a_place_is_listed_all_the_same() -> None:
-    row = Row(Severity.LOW, Category.BUG, "", None, Side.NEW, "It fails.", AROUND.job_url)
+    row = Row(Severity.LOW, Category.BUG, "", None, None, Side.NEW, "It fails.", AROUND.job_url)
 
     body = note.compose(outcome(), AROUND, Posted((row,), later()[1].ledger))
 
@@ -284,17 +284,17 @@ def test_a_finding_that_is_not_on_its_line_says_why(reason: str, text: Words) ->
     ("changed", "said"),
     [
         ({}, ""),
-        ({"omissions": (Omission("a", Reason.SEEN, 1),)}, "Since earlier reviews: 1 changed line reviewed before"),
+        ({"omissions": (Omission("a", Reason.SEEN, 1),)}, "This run: 1 changed line was reviewed before"),
         (
             {"omissions": (Omission("a", Reason.SEEN, 1000), Omission("b", Reason.SEEN, 1))},
-            "Since earlier reviews: 1,001 changed lines reviewed before",
+            "This run: 1,001 changed lines were reviewed before",
         ),
-        ({"settled": (Settled("", Why.GONE),)}, "Since earlier reviews: 1 finding resolved, its lines are gone"),
+        ({"settled": (Settled("", Why.GONE),)}, "This run: 1 finding resolved, its lines are gone"),
         (
             {"settled": (Settled("d", Why.FIXED), Settled("e", Why.FIXED), Settled("f", Why.GONE))},
-            "Since earlier reviews: 1 finding resolved, its lines are gone · 2 findings resolved as fixed",
+            "This run: 1 finding resolved, its lines are gone · 2 findings resolved as fixed",
         ),
-        ({"waived": 2}, "Since earlier reviews: 2 findings not raised, they were waived or resolved"),
+        ({"waived": 2}, "This run: 2 findings not raised, they were waived or resolved"),
         ({"merged": 1}, "1 near-duplicate merged"),
         ({"merged": 2, "waived": 1}, "not raised, it was waived or resolved · 2 near-duplicates merged"),
     ],

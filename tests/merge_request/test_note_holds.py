@@ -148,7 +148,8 @@ def noise(number: int) -> str:
 def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -> None:
     findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
     rows = [
-        Row(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}") for n in range(5_000)
+        Row(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, None, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}")
+        for n in range(5_000)
     ]
     remembers = replace(
         later()[1].ledger,
@@ -169,7 +170,9 @@ def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -
 
 
 def test_threads_that_do_not_fit_are_counted() -> None:
-    rows = [Row(Severity.LOW, Category.BUG, "a.py", n + 1, Side.NEW, "x" * 500, f"{OURS[0]}{n}") for n in range(1_000)]
+    rows = [
+        Row(Severity.LOW, Category.BUG, "a.py", n + 1, None, Side.NEW, "x" * 500, f"{OURS[0]}{n}") for n in range(1_000)
+    ]
 
     body = note.compose(outcome(), AROUND, Posted(rows, later()[1].ledger))
 

@@ -114,7 +114,7 @@ def test_the_note_lists_each_thread_with_a_link(board: Board, change: Change) ->
 
 def test_a_finding_that_has_no_line_stands_in_the_note_with_the_reason(board: Board, change: Change) -> None:
     board.publish(change.review([change.nowhere()]))
-    assert told(board) == {"Nothing tests this.": "the file it names is not part of the change"}
+    assert told(board) == {"Nothing tests this.": "the file it names is not part of what was reviewed"}
 
 
 def test_a_review_of_a_saved_diff_stands_in_the_note(board: Board, change: Change) -> None:
@@ -405,7 +405,7 @@ def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change
     assert board.said == [
         "the thread on app/total.py stays as it is: it has replies, and resolving it takes the role Developer"
     ]
-    assert published.outcome.settled == ()
+    assert [entry.why for entry in published.outcome.settled] == [Why.LEFT]
     assert "resolved" not in board.note
     assert DIVIDES in board.note, "it is open, so it is listed"
 

@@ -25,9 +25,10 @@ from tests.model.test_asking import FakeModel, model, reply
 from tests.prompt.making import NONCE, added, hunk, lines, modified, renamed, templates
 
 ROW = "return parse(text)"
-FILE = modified("a.py", hunk(" def f(text):", "-    return eval(text)", f"+    {ROW}", "+    # done", old=6, new=6))
+CHANGED = ("+# reads", "+def f(text):", "-    return eval(text)", f"+    {ROW}", "+    # done")
+FILE = modified("a.py", hunk(*CHANGED, old=5, new=5))
 OTHER = modified("b.py", hunk(" }", "+x = 1", new=20))
-REMARKS = [Remark("a.py", 7, "It runs what it reads."), Remark("a.py", 8, "Two."), Remark("b.py", 21, "Three.")]
+REMARKS = [Remark("a.py", 5, "It runs what it reads."), Remark("a.py", 8, "Two."), Remark("b.py", 20, "Three.")]
 PLENTY = Limits(2_000, 30_000)
 
 
@@ -70,9 +71,9 @@ def test_all_remarks_are_asked_about_in_one_message_in_words() -> None:
     assert [said.text for said in result.replies] == [answer(entry(1), entry(3, "x = 1"))]
     assert [(question.form, question.max_tokens) for question in fake.asked] == [(None, None)]
     assert [row for row in prompt(fake).split("\n") if row.startswith("remark ")] == [
-        "remark 1: a.py (line 7)",
+        "remark 1: a.py (line 5)",
         "remark 2: a.py (line 8)",
-        "remark 3: b.py (line 21)",
+        "remark 3: b.py (line 20)",
     ]
     assert "+7|     return parse(text)" in prompt(fake)
 
@@ -224,7 +225,7 @@ def test_a_yes_without_one_does_not(evidence: object) -> None:
 
 
 def test_a_short_row_is_evidence_only_as_a_whole() -> None:
-    assert fixed(answer(entry(3, "}"))) == {2}
+    assert fixed(answer(entry(3, "x = 1"))) == {2}
     assert fixed(answer(entry(3, "x ="))) == set()
 
 
@@ -371,7 +372,7 @@ def test_no_text_breaks_it_and_a_no_beside_a_yes_is_no_yes(text: str, finish_rea
 def test_a_cut_never_adds_a_yes_that_no_whole_entry_holds(
     verdicts: list[tuple[int, bool]], data: st.DataObject
 ) -> None:
-    entries = [entry(number, ROW, value) for number, value in verdicts]
+    entries = [entry(number, "x = 1" if number == 3 else ROW, value) for number, value in verdicts]
     text = answer(*entries)
     at = data.draw(st.integers(0, len(text)))
     whole = {number - 1 for number, value in verdicts if value}
@@ -379,6 +380,11 @@ def test_a_cut_never_adds_a_yes_that_no_whole_entry_holds(
 
     assert cut <= whole
     assert fixed(text) == whole - {number - 1 for number, value in verdicts if not value}
+
+
+@pytest.mark.parametrize("evidence", ["# reads", "}", "x = 1"])
+def test_neither_its_own_row_nor_one_that_did_not_change_nor_one_of_another_file_shows_anything(evidence: str) -> None:
+    assert fixed(answer(entry(1, evidence))) == set()
 
 
 # -- over HTTP

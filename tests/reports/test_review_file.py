@@ -19,6 +19,7 @@ from iquest_review.merge_request.outcome import (
     PromptUsed,
     Reviewed,
     Settled,
+    Stands,
     Status,
     Usage,
     Why,
@@ -77,10 +78,13 @@ OUTCOMES = st.builds(
     model=st.none() | TEXT,
     prompt=st.builds(PromptUsed, TEXT, TEXT),
     summary=TEXT,
+    before=TEXT,
     suggestions=st.lists(TEXT, max_size=2).map(tuple),
     findings=FINDINGS,
     kept=FINDINGS,
-    standing=st.lists(st.sampled_from(Severity), max_size=2).map(tuple),
+    standing=st.lists(st.builds(Stands, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2).map(
+        tuple
+    ),
     settled=st.lists(st.builds(Settled, TEXT, st.sampled_from(Why)), max_size=2).map(tuple),
     waived=NUMBER,
     merged=NUMBER,
@@ -110,7 +114,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("suggestions", "findings", "kept", "standing", "settled", "waived", "merged", "reviewed", "raw"),
+        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "merged", "reviewed", "raw"),
         *("coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1

@@ -55,6 +55,11 @@ def _both(one: PlacedFinding, other: PlacedFinding) -> PlacedFinding:
     return replace(one, title=other.title, description=other.description)
 
 
+def same(one: PlacedFinding, other: PlacedFinding) -> bool:
+    """Whether two findings are one and the same: by their identity, and on a line they both stand on."""
+    return one.fingerprint == other.fingerprint and overlap(one, other)
+
+
 def overlap(one: PlacedFinding, other: PlacedFinding) -> bool:
     """Whether two findings have a line in common, or are both about a whole file."""
     if (one.path, one.side) != (other.path, other.side):

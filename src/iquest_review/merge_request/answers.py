@@ -79,6 +79,14 @@ class Award:
 
 
 @dataclass(frozen=True)
+class Member:
+    """What somebody is to a project."""
+
+    access_level: int
+    state: str
+
+
+@dataclass(frozen=True)
 class Version:
     """A version of the merge request's diff."""
 
@@ -180,6 +188,7 @@ DISCUSSIONS = Parser[list[Discussion]](_list(_DISCUSSION))
 DRAFT = Parser[Draft](_DRAFT)
 DRAFTS = Parser[list[Draft]](_list(_DRAFT))
 AWARDS = Parser[list[Award]](_list(_record(Award, name=_STR, user=_USER)))
+MEMBER = Parser[Member](_record(Member, access_level=_INT, state=_or("active", _STR)))
 VERSIONS = Parser[list[Version]](_list(_record(Version, head_commit_sha=_MAYBE_STR)))
 STORED = Parser[Stored](_record(Stored, id=_MAYBE_INT, body=_MAYBE_STR))
 MERGE_REQUEST = Parser[MergeRequest](

@@ -45,13 +45,24 @@ class Earlier:
     gone: tuple[Settled, ...] = ()
 
 
-def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Text, *, asked: bool = False) -> Earlier:
-    """The earlier findings in threads and in the note, by whether their lines are there. One that never had a line
-    stands until the model is `asked` again: nobody could resolve or waive it."""
+def look(
+    standing: Standing,
+    told: Sequence[PlacedFinding],
+    diff: Diff,
+    text: Text,
+    read: Callable[[str], bool] = lambda _: True,
+    *,
+    asked: bool = False,
+) -> Earlier:
+    """The earlier findings in threads and in the note, by whether their lines are there. Nothing is gone from a file
+    that was not `read`. A finding that never had a line stands until the model is `asked` again: nobody could resolve
+    or waive it."""
     still, gone = list[Open](), list[Settled]()
     for thread in standing.threads:
         if not thread.resolved:
             here = find(thread.mark, thread.path, thread.line, diff, text)
+            if here is None and not read(thread.path):
+                here = Here(thread.path, thread.line)
             if here is None and not thread.disputed:
                 gone.append(Settled(thread.id, Why.GONE))
             else:
@@ -60,6 +71,8 @@ def look(standing: Standing, told: Sequence[PlacedFinding], diff: Diff, text: Te
         # What never was in the change cannot be gone from it.
         nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
         here = Here("", None) if nowhere else find(mark(finding), finding.path, finding.line, diff, text)
+        if here is None and not read(finding.path):
+            here = Here(finding.path, finding.line)
         if asked and not finding.anchored:
             gone.append(Settled("", Why.UNPLACED))
         elif here is None:
@@ -74,7 +87,8 @@ def with_names(findings: Sequence[PlacedFinding], still: Sequence[Open], diff: D
     position_tracer.rb compares by paths)."""
     names = {file.new_path: {file.old_path} - {file.new_path} for file in diff.files}
     for one in still:
-        if one.thread and one.thread.path != one.here.path:
+        # Whoever waived a finding in one file has not seen the other.
+        if one.thread and one.thread.path != one.here.path and not any(one.thread.waivers):
             names.setdefault(one.here.path, set()).add(one.thread.path)
     return [replace(finding, names=tuple(sorted(names.get(finding.path, ())))) for finding in findings]
 
@@ -98,8 +112,7 @@ def raised(
         thread = plan.match(finding, threads)
         if thread is not None:
             threads.remove(thread)
-            by_a_person = thread.resolved and not thread.resolved_by_us and thread.id not in ours
-            if by_a_person or waived(thread):
+            if thread.settled_by_person(ours) or waived(thread):
                 spared.add(thread.id)
                 continue
             taken.add(thread.id)

@@ -29,12 +29,12 @@ def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Her
     file = diff.find(path)
     if not mark.lines:
         return Here(file.path, None) if file else None
-    if file is None:
+    if file is None or (file.status is Status.DELETED and mark.side is Side.NEW):
         others = (other for other in diff.files if other.status in (Status.ADDED, Status.RENAMED))
         return next((Here(other.path, number) for other in others for number in _found(mark, other)), None)
     if numbers := list(_found(mark, file)):
         return Here(file.path, _nearest(numbers, line))
-    if mark.side is Side.OLD or file.status is Status.DELETED:
+    if mark.side is Side.OLD:
         return None
     if file.status is Status.ADDED or not file.hunks:
         return None  # all of it has been looked at, or nothing of it changes any more

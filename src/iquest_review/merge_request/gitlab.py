@@ -29,6 +29,8 @@ ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
 DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
 PAGE = 100  # the most GitLab gives
+MOST_ASKED_ABOUT = 50  # people: whether they are members
+LEAST_LEVEL = 10  # of access: Guest; below it are those who were only invited (lib/gitlab/access.rb)
 MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
 
 CHANGED = "GitLab stored another text than was sent; please report this text as a security problem"
@@ -121,10 +123,6 @@ class GitLab:
             self._waived[thread.id] = self._is_waived(thread)
         return self._waived[thread.id]
 
-    def known_waived(self, thread: Thread) -> bool:
-        """The same, as far as it is known without asking for anybody's emoji."""
-        return self._waived.get(thread.id, any(self._is_member(user) for user in thread.waivers))
-
     def _is_waived(self, thread: Thread) -> bool:
         if any(self._is_member(user) for user in thread.waivers):
             return True
@@ -208,9 +206,11 @@ class GitLab:
 
     def _is_member(self, user: int) -> bool:
         if user not in self._members:
+            if len(self._members) >= MOST_ASKED_ABOUT:
+                return False
             try:
-                self._read(f"{self._project}/members/all/{user}")
-                self._members[user] = True
+                member = self._answer(answers.MEMBER, self._read(f"{self._project}/members/all/{user}"))
+                self._members[user] = member.access_level >= LEAST_LEVEL and member.state == "active"
             except GitLabError as error:
                 if error.status not in (403, 404):
                     raise

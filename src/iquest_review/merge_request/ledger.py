@@ -39,6 +39,7 @@ class Ledger:
     titles: tuple[tuple[str, str], ...] = ()  # of those in threads, by fingerprint
     resolved: tuple[str, ...] = ()  # discussions the bot has resolved itself
     left: tuple[str, ...] = ()  # discussions GitLab did not let it resolve
+    waived: tuple[str, ...] = ()  # discussions of findings that somebody waived
 
 
 _MARKER = re.compile(
@@ -63,6 +64,7 @@ def marker(ledger: Ledger) -> str:
         "titles": ledger.titles,
         "resolved": ledger.resolved,
         "left": ledger.left,
+        "waived": ledger.waived,
     }
     data = _packed(value)
     for names in _LEAST_NEEDED:
@@ -138,6 +140,7 @@ def _validator() -> SchemaValidator:
         "titles": _texts(core_schema.tuple_schema([text, text])),
         "resolved": _texts(text),
         "left": _texts(text),
+        "waived": _texts(text),
     }
     return SchemaValidator(_object(value))
 

@@ -41,6 +41,7 @@ class Row:
     category: Category
     path: str
     line: int | None
+    end_line: int | None
     side: Side
     title: str
     url: str
@@ -67,6 +68,12 @@ def compose(outcome: Outcome, around: Surroundings, posted: Posted | None = None
     if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
         sections.append(PREVIOUS)
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def readable(body: str) -> str:
+    """A note without the lines that nobody is shown."""
+    rows = (row for row in body.split("\n") if not row.startswith("<!-- iquest-review:"))
+    return "\n".join(rows).lstrip("\n")
 
 
 def with_previous(body: str, earlier: str) -> str:
@@ -97,7 +104,7 @@ def _sections(
         case Status.REVIEWED if outcome.reason == NOTHING:
             yield text.nothing_left if outcome.omissions else text.nothing_changed
     yield markdown.prose(cut(outcome.summary, LONGEST_TEXT, text))
-    if outcome.before:
+    if outcome.before and outcome.before != outcome.summary:
         yield f"{text.before}\n\n{markdown.prose(cut(outcome.before, LONGEST_TEXT, text))}"
     yield from _rows(rows, text)
     yield from _findings(findings, outcome, around, text)
@@ -105,6 +112,7 @@ def _sections(
         said = (f"- {markdown.line(cut(suggestion, LONGEST_LINE, text))}" for suggestion in outcome.suggestions)
         yield f"### {text.suggestions}\n\n" + "\n".join(_within(said, len(outcome.suggestions), MOST_SUGGESTIONS, text))
     yield _since(outcome, text)
+    yield text.hint if rows else ""
     yield _omissions(outcome, text)
 
 
@@ -134,8 +142,8 @@ def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
 
 def _place(row: Row, text: Words) -> str:
     path = _path(row.path, text) or text.elsewhere
-    pattern = text.old_line if row.side is Side.OLD else text.line
-    return f"{path} {pattern.format(line=row.line)}" if row.line else path
+    pattern = text.old_line if row.side is Side.OLD else text.lines if row.end_line else text.line
+    return f"{path} {pattern.format(line=row.line, end_line=row.end_line)}" if row.line else path
 
 
 def _since(outcome: Outcome, text: Words) -> str:
@@ -145,6 +153,7 @@ def _since(outcome: Outcome, text: Words) -> str:
         text.seen: seen,
         text.gone: sum(entry.why is Why.GONE for entry in outcome.settled),
         text.fixed: sum(entry.why is Why.FIXED for entry in outcome.settled),
+        text.left: sum(entry.why is Why.LEFT for entry in outcome.settled),
         text.unplaced: sum(entry.why is Why.UNPLACED for entry in outcome.settled),
         text.waived: outcome.waived,
     }

@@ -9,7 +9,7 @@ from iquest_review.model.finding import Finding, Severity
 from iquest_review.prompt.budget import Coverage
 from iquest_review.prompt.screen import Omission
 
-OVER_LIMIT = "there are worse ones, and no more than IQUEST_MAX_FINDINGS go on lines"
+OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
 REFUSED = "GitLab takes no thread there"
 
 
@@ -53,6 +53,7 @@ class Why(StrEnum):
 
     GONE = "gone"  # its lines are no longer there
     FIXED = "fixed"  # the model, asked about exactly that, says so
+    LEFT = "left"  # one of these, but GitLab does not let the bot resolve its thread
     UNPLACED = "unplaced"  # it never had a line, and a later review has not said it again
 
 
@@ -62,6 +63,16 @@ class Settled:
 
     thread: str
     why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """An earlier finding that has an open thread, and where its lines are now."""
+
+    thread: str
+    severity: Severity
+    path: str
+    line: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,7 @@ class Outcome:
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
     kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews
-    standing: tuple[Severity, ...] = ()  # of the threads from earlier reviews that stay open
+    standing: tuple[Stands, ...] = ()  # threads from earlier reviews that stay open
     settled: tuple[Settled, ...] = ()
     waived: int = 0  # findings not raised, since somebody waived them
     merged: int = 0  # findings that another one says as well
@@ -120,4 +131,5 @@ class Outcome:
     @property
     def severities(self) -> tuple[Severity, ...]:
         """Of everything that stands: found now, or earlier and not settled."""
-        return (*(finding.severity for finding in (*self.findings, *self.kept)), *self.standing)
+        found = (finding.severity for finding in (*self.findings, *self.kept))
+        return (*found, *(one.severity for one in self.standing))

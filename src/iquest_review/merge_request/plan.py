@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from iquest_review.merge_request.alike import alike
 from iquest_review.merge_request.note import with_previous
-from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled
+from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why
 from iquest_review.merge_request.standing import Note, Standing, Thread
 
 
@@ -72,11 +72,13 @@ def actions(
     taken = _taken(findings, threads, head)
     for finding, thread in zip(findings, taken, strict=True):
         if thread is not None:
-            again = thread.resolved and (thread.resolved_by_us or thread.id in own)
+            again = thread.resolved and not thread.settled_by_person(own)
             yield Reopen(finding, thread) if again else Leave(finding, thread)
         elif finding.placement is Placement.INLINE:
             yield Create(finding)
-    gone = {entry.thread for entry in settled}.difference(thread.id for thread in taken if thread)
+    gone = {entry.thread for entry in settled if entry.why is not Why.LEFT}.difference(
+        thread.id for thread in taken if thread
+    )
     yield from (
         Resolve(thread) for thread in threads if thread.id in gone and not thread.resolved and not thread.disputed
     )
@@ -102,6 +104,15 @@ def _taken(findings: Sequence[PlacedFinding], threads: Iterable[Thread], head: s
             taken[index] = match(replace(finding, twins=()), elsewhere)
             elsewhere = [thread for thread in elsewhere if thread is not taken[index]]
     return taken
+
+
+def stands_in(thread: Thread, finding: PlacedFinding) -> bool:
+    """Whether a finding of the note has got a thread meanwhile: the same one on the same line."""
+    if thread.mark.fingerprint != finding.fingerprint:
+        return False
+    if thread.line is None or finding.line is None:
+        return True
+    return finding.line <= thread.line <= (finding.end_line or finding.line)
 
 
 def duplicates(standing: Standing) -> Iterator[Thread]:

@@ -15,7 +15,7 @@ from iquest_review.merge_request.earlier import said
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import NOTHING, Posted, Row, Surroundings
-from iquest_review.merge_request.outcome import Outcome, Placement, Status
+from iquest_review.merge_request.outcome import Outcome, Placement, Stands, Status, Why
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
 from iquest_review.model.finding import title
@@ -37,7 +37,7 @@ def publish(
 
     Raises GitLabError when it does not in the end.
     """
-    standing = gitlab.standing()
+    standing = found = gitlab.standing()
     before, overtaken = remembered(standing), _overtaken(gitlab, outcome, known, tell)
     if overtaken(standing):
         return Published(outcome, None)
@@ -48,9 +48,12 @@ def publish(
     outcome = threads.outcome(standing)
     if overtaken(standing):
         return Published(outcome, None)
-    open_threads = [t for t in standing.threads if not (t.resolved or gitlab.known_waived(t))]
-    rows = _rows(outcome, open_threads, remembered(standing), around)
-    posted = Posted(rows, _ledger(outcome, standing, open_threads, remembered(standing), threads))
+    before, new = remembered(standing), {thread.id for thread in standing.threads} - {t.id for t in found.threads}
+    left = {entry.thread for entry in outcome.settled if entry.why is Why.LEFT}
+    stands = [thread for thread in standing.threads if not thread.resolved and thread.id not in left]
+    waived = [thread for thread in stands if thread.id not in new and gitlab.waived(thread)]
+    rows = _rows(outcome, [thread for thread in stands if thread not in waived], before, around)
+    posted = Posted(rows, _ledger(outcome, standing, before, threads.resolved, waived))
     return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around, posted)), overtaken)
 
 
@@ -60,6 +63,8 @@ def remembered(standing: Standing) -> Ledger | None:
     if found is None:
         return None
     ours = [thread.id for thread in standing.threads if thread.resolved_by_us and thread.id not in found.resolved]
+    if ours:  # it may have died at a state that nobody has reviewed: what the note remembers of hunks is older
+        found = replace(found, hunks=(), reviewed="")
     return replace(found, resolved=(*found.resolved, *ours))
 
 
@@ -93,13 +98,13 @@ def _titles(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None) 
 def _rows(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None, around: Surroundings) -> list[Row]:
     """The open threads, as the note lists them."""
     titles, merge_request = _titles(outcome, threads, before), outcome.merge_request
+    now = {one.thread: one for one in outcome.standing}
     page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
     return [
         Row(
             thread.mark.severity,
             thread.mark.category,
-            thread.path,
-            thread.line,
+            *_lines(thread, now.get(thread.id)),
             thread.mark.side,
             titles[thread.mark.fingerprint],
             f"{page}#note_{thread.note}" if page else "",
@@ -108,13 +113,24 @@ def _rows(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None, ar
     ]
 
 
+def _lines(thread: Thread, now: Stands | None) -> tuple[str, int | None, int | None]:
+    """A thread's file with its first line, and its last where that is another: where they are now, if that is known."""
+    more = thread.mark.lines - 1
+    if now is not None and now.line is not None:
+        return now.path, now.line, now.line + more if more > 0 else None
+    if thread.line is None or more <= 0:
+        return now.path if now else thread.path, thread.line, None
+    return thread.path, thread.line - more, thread.line
+
+
 def _ledger(
-    outcome: Outcome, standing: Standing, open_threads: Sequence[Thread], before: Ledger | None, threads: Threads
+    outcome: Outcome, standing: Standing, before: Ledger | None, ours: set[str], waived: Sequence[Thread]
 ) -> Ledger:
-    """What the note is to remember."""
-    titles, placed = _titles(outcome, open_threads, before), {thread.mark.fingerprint for thread in standing.threads}
+    """What the note is to remember. `ours` are the discussions this run has resolved."""
+    open_threads = [thread for thread in standing.threads if not thread.resolved]
+    titles = _titles(outcome, open_threads, before)
     told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
-    told += [finding for finding in outcome.kept if finding.fingerprint not in placed]
+    told += [one for one in outcome.kept if not any(plan.stands_in(thread, one) for thread in standing.threads)]
     reviewed, head = outcome.reviewed, outcome.diff_refs.head_sha if outcome.diff_refs else ""
     past = before if before and reviewed and not reviewed.afresh else None
     resolved = [thread for thread in standing.threads if thread.resolved]
@@ -128,8 +144,9 @@ def _ledger(
         suggestions=outcome.suggestions,
         findings=tuple(told),
         titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
-        resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in threads.resolved),
-        left=tuple(thread.id for thread in open_threads if thread.id in threads.denied),
+        resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
+        left=tuple(entry.thread for entry in outcome.settled if entry.why is Why.LEFT),
+        waived=tuple(thread.id for thread in waived),
     )
 
 

@@ -1,12 +1,14 @@
 """What stands on the merge request already and is the bot's own: its threads, its note, what people said to them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from iquest_review.merge_request import answers, fingerprint
 from iquest_review.merge_request.fingerprint import Mark
 from iquest_review.merge_request.note import MARKER
+
+LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,25 @@ class Thread:
     resolved: bool
     replies: tuple[Reply, ...] = ()
     resolved_by_us: bool = False  # for sure: a person's own token resolves in that person's name
+    resolved_by_other: bool = False
+
+    def settled_by_person(self, ours: Collection[str]) -> bool:
+        """Whether a person resolved it; `ours` are the discussions that the bot is known to have resolved."""
+        by_us = self.resolved_by_us or self.id in ours
+        return self.resolved and (self.resolved_by_other or not by_us)
 
     @property
     def disputed(self) -> bool:
         """Whether a person said anything that is no plain agreement."""
-        return any(not _AGREES.match(reply.body) or _BUT.search(reply.body) for reply in self.replies)
+        return any(
+            len(reply.body) > LONGEST_AGREEMENT or not _AGREES.match(reply.body) or _BUT.search(reply.body)
+            for reply in self.replies
+        )
 
     @property
     def waivers(self) -> Iterator[int]:
         """Users who said `ignore: reason`; whether they may is GitLab's to tell."""
-        return (reply.author for reply in self.replies if _IGNORE.match(reply.body))
+        return (reply.author for reply in self.replies if _IGNORE.search(reply.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,9 @@ class Standing:
     notes: tuple[Note, ...] = ()
 
 
-_IGNORE = re.compile(r"\s*(?:@\S+\s+)?(?:ignore|忽略)\s*[:：]\s*\S", re.IGNORECASE)
+_IGNORE = re.compile(
+    r"^[ \t]*(?:@\S+\s+)?[*_`]{0,2}(?:ignore|忽略)[*_`]{0,2}\s*[:：][*_`]{0,2}\s*\S", re.IGNORECASE | re.MULTILINE
+)
 _AGREES = re.compile(
     r"\s*(?:done|fixed|thanks|thank you|thx|good (?:catch|point|find)|agreed?\b|ok\b|okay|yes\b|right\b|applied"
     r"|addressed|resolved|will (?:do|fix)|:?\+1|:?thumbsup|👍|✅"
@@ -71,7 +84,9 @@ _AGREES = re.compile(
     re.IGNORECASE,
 )
 _BUT = re.compile(
-    r"\b(?:not|no|never|but|however|wrong|false|disagree|why)\b|n['’]t\b|\?|不|没|未|但|错|？", re.IGNORECASE
+    r"\b(?:not|no|never|but|however|wrong|false|disagree|why|leave|keep|until|wait|reopen|still|later|first)\b"
+    r"|n['’]t\b|\?|不|没|未|但|错|？",
+    re.IGNORECASE,
 )
 
 
@@ -87,11 +102,13 @@ def standing(discussions: Iterable[answers.Discussion], own: int, *, bot: bool =
         if first.body.startswith(MARKER):
             notes.append(Note(first.id, discussion.id, first.body, len(rest)))
         elif mark := fingerprint.read(first.body):
-            threads.append(_thread(discussion.id, first, mark, rest, own if bot else None))
+            threads.append(_thread(discussion.id, first, mark, rest, own, own if bot else None))
     return Standing(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
 
 
-def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note], bot: int | None) -> Thread:
+def _thread(
+    number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note], own: int, bot: int | None
+) -> Thread:
     place = first.position or answers.Place(None, None, None, None, None)
     resolved = all(note.resolved for note in (first, *rest))
     return Thread(
@@ -105,4 +122,5 @@ def _thread(number: str, first: answers.Note, mark: Mark, rest: Sequence[answers
         resolved=resolved,
         replies=tuple(Reply(note.author.id, note.body) for note in rest if note.body.strip()),
         resolved_by_us=resolved and first.resolved_by is not None and first.resolved_by.id == bot,
+        resolved_by_other=resolved and first.resolved_by is not None and first.resolved_by.id != own,
     )

@@ -7,6 +7,7 @@ fix is shown as code, for a person to read.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from iquest_review.change.characters import visible
@@ -77,6 +78,10 @@ _PLACEHOLDER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NOT_CODE = re.compile(rf"{re.escape(NO_NEWLINE)}| \[cut: [\d,]+ bytes\]$")  # words of ours in a prompt
+_BLANK = frozenset(  # seen as nothing, or as a blank, whatever their category says
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
 LONGEST_ROW = 2_500  # characters: more than the model is ever shown of one
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`")
@@ -87,6 +92,8 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
     if not any(row.strip() for row in rows):
         return False  # to delete lines is no suggestion: answers write "" for "there is none"
     before = "\n".join(old)
+    if any(_is_strange(character) for character in set("".join(rows)) - set(before)):
+        return False
     known = {_bare(row) for row in old}
     new = [row for row in rows if _bare(row) not in known]
     odd = (_LABEL.match, _HEADER.match, _PLACEHOLDER.match, _NOT_CODE.search)
@@ -98,6 +105,13 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
         and not _is_escaped("\n".join(rows), before)
         and not any(row in new and _is_prose(row, before) for row in (rows[0], rows[-1]))
     )
+
+
+def _is_strange(character: str) -> bool:
+    """Whether a reader cannot see a character, or takes it for a blank."""
+    if character.isascii():
+        return character not in "\t" and not character.isprintable()
+    return character in _BLANK or unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
 
 
 def _is_patch(rows: Sequence[str], old: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.merge_request import fingerprint, plan, remark
 from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import CHANGED, GitLab
-from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement
+from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.position import Position
 from iquest_review.merge_request.refs import DiffRefs
@@ -41,7 +41,7 @@ class Threads:
         self._failed: PassingGitLabError | None = None  # the last of them in this round
         self._drafts = True  # whether drafts can be used, still
         self._swept = False  # whether no drafts of ours are left
-        self._sent = dict[str, str]()  # what was sent as a draft, by fingerprint
+        self._sent = dict[str, list[str]]()  # what was sent as drafts, by fingerprint
         self.denied = set[str]()  # discussions that stay as they are
         self._tell = tell
         self.resolved = set(resolved)
@@ -72,7 +72,11 @@ class Threads:
     def outcome(self, standing: Standing) -> Outcome:
         """The outcome with the places its findings have got, and of what it settled only what is."""
         still_open = {thread.id for thread in standing.threads if not thread.resolved}
-        settled = tuple(entry for entry in self._outcome.settled if entry.thread not in still_open)
+        settled = tuple(
+            replace(entry, why=Why.LEFT) if entry.thread in self.denied else entry
+            for entry in self._outcome.settled
+            if entry.thread not in still_open or entry.thread in self.denied or entry.why is Why.LEFT
+        )
         return replace(self._outcome, findings=tuple(self._findings), settled=settled)
 
     def _planned(self, standing: Standing) -> Iterator[Action]:
@@ -177,13 +181,18 @@ class Threads:
         if draft.line_code is None and position.has_line:
             self._gitlab.discard(draft.id)
             return False
-        self._sent[finding.fingerprint] = body
+        self._sent.setdefault(finding.fingerprint, []).append(body)
         return True
 
     def _check(self, standing: Standing) -> None:
         """Commands in a draft run when it is published, and nothing of that comes back with an answer."""
-        if any(plan.shortened(self._sent.get(one.mark.fingerprint, one.body), one.body) for one in standing.threads):
+        if any(self._is_shortened(thread) for thread in standing.threads):
             raise GitLabError(CHANGED)
+
+    def _is_shortened(self, thread: Thread) -> bool:
+        """Whether GitLab made less of what was sent. Twins have one fingerprint, and a text each."""
+        sent = self._sent.get(thread.mark.fingerprint, ())
+        return bool(sent) and all(plan.shortened(body, thread.body) for body in sent)
 
     def _sweep(self) -> None:
         """Removes the drafts of a job that died. A person's own, where the token is a person's, would be published

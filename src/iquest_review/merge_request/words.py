@@ -42,6 +42,7 @@ class Words:
     gone: str
     fixed: str
     unplaced: str
+    left: str
     waived: str
     merged: str
     suggestions: str
@@ -60,6 +61,7 @@ class Words:
     language: str
     prompt: str
     job: str
+    hint: str
     severities: dict[Severity, str]
     categories: dict[Category, str]
     reasons: dict[Reason, str]
@@ -99,10 +101,12 @@ ENGLISH = Words(
     fix="Suggested instead:",
     before="Of the change as it was reviewed first:",
     threads="In threads on the change",
-    since="Since earlier reviews:",
-    seen="{count} changed line reviewed before|{count} changed lines reviewed before",
+    since="This run:",
+    seen="{count} changed line was reviewed before|{count} changed lines were reviewed before",
     gone="{count} finding resolved, its lines are gone|{count} findings resolved, their lines are gone",
     fixed="{count} finding resolved as fixed|{count} findings resolved as fixed",
+    left="{count} settled finding whose thread has replies: please resolve it"
+    "|{count} settled findings whose threads have replies: please resolve them",
     unplaced="{count} finding without a line not repeated|{count} findings without a line not repeated",
     waived="{count} finding not raised, it was waived or resolved"
     "|{count} findings not raised, they were waived or resolved",
@@ -123,6 +127,7 @@ ENGLISH = Words(
     language="language {language}",
     prompt="prompt {digest}",
     job="job",
+    hint="To have a finding not raised again, reply `ignore: reason` to its thread, or give it a thumbs-down.",
     severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
@@ -151,10 +156,11 @@ CHINESE = Words(
     fix="建议改为：",
     before="首次评审时对这次变更的总结：",
     threads="变更上的讨论",
-    since="与之前的评审相比：",
+    since="本次运行：",
     seen="{count} 行变更此前已评审",
     gone="{count} 个问题已解决，所在的行已不存在",
     fixed="{count} 个问题已修复并解决",
+    left="{count} 个问题已不存在，但主题中有人回复：请手动解决",
     unplaced="{count} 个没有行号的问题不再重复",
     waived="{count} 个问题已被豁免或解决，不再提出",
     merged="合并了 {count} 个近似重复的问题",
@@ -174,6 +180,7 @@ CHINESE = Words(
     language="语言 {language}",
     prompt="提示词 {digest}",
     job="作业",
+    hint="不希望某个问题再次提出：在其主题下回复 `ignore: 原因`（或 `忽略：原因`），或点踩。",
     severities={Severity.HIGH: "高", Severity.MEDIUM: "中", Severity.LOW: "低"},
     categories={
         Category.BUG: "缺陷",
@@ -196,14 +203,14 @@ CHINESE = Words(
     },
     problems={
         verify.NO_PATH: "没有指明文件",
-        verify.NO_FILE: "所指的文件不在这次变更中",
+        verify.NO_FILE: "所指的文件不在评审的内容中",
         verify.NO_LINE: "所指的行不在 diff 中",
         verify.NO_QUOTE: "所引用的代码不在 diff 中",
         verify.NO_ANCHOR: "没有指明行号",
         position.LONG_PATH: "文件名对 GitLab 来说太长",
         position.UNREADABLE_PATH: "文件名不是 UTF-8",
         position.NO_PLACE: "在变更中没有位置",
-        OVER_LIMIT: "还有更严重的问题，放在行上的不超过 IQUEST_MAX_FINDINGS 个",
+        OVER_LIMIT: "超出 IQUEST_MAX_FINDINGS",
         REFUSED: "GitLab 不接受在那里开讨论",
     },
     phrases={

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from iquest_review.change.diff import FileDiff
+from iquest_review.change.diff import FileDiff, Kind
 from iquest_review.errors import ModelError
 from iquest_review.model.asking import Model
 from iquest_review.model.decoder import number
@@ -60,7 +60,7 @@ def ask_fixed(
         reply = model.complete(question.messages, None)
     except ModelError:
         return Fixed()  # the threads stay open, as they were; the review says itself when the model is down
-    said = _fixed(reply, len(question.asked), question.excerpt)
+    said = _fixed(reply, [remarks[index] for index in question.asked], question.excerpt)
     return Fixed(frozenset(question.asked[number - 1] for number in said), (reply,))
 
 
@@ -145,13 +145,13 @@ def _border() -> SchemaValidator:
 _ENTRY = _border()
 
 
-def _fixed(reply: Reply, most: int, excerpt: Excerpt) -> frozenset[int]:
-    """The numbers, from 1 to `most`, to which the reply says yes every time it names them, and shows why."""
-    shown, verdicts = _texts(excerpt), dict[int, bool]()
+def _fixed(reply: Reply, asked: Sequence[Remark], excerpt: Excerpt) -> frozenset[int]:
+    """The numbers, from 1 on, to which the reply says yes every time it names them, and shows why."""
+    shown, verdicts = [_evidence(remark, excerpt) for remark in asked], dict[int, bool]()
     for entry in _entries(reply):
         named = entry.get("number") if isinstance(entry, dict) else None
-        if isinstance(named, int) and 1 <= named <= most:
-            verdicts[named] = verdicts.get(named, True) and _is_yes(entry, shown)
+        if isinstance(named, int) and 1 <= named <= len(asked):
+            verdicts[named] = verdicts.get(named, True) and _is_yes(entry, shown[named - 1])
     return frozenset(named for named, yes in verdicts.items() if yes)
 
 
@@ -164,14 +164,17 @@ def _is_yes(entry: object, shown: str) -> bool:
     return checked["fixed"] and 0 < len(rows) <= MOST_ROWS and all(_stands(row, shown) for row in rows)
 
 
-def _texts(excerpt: Excerpt) -> str:
-    """The rows shown, white space aside, each between line feeds."""
-    lines = (line for part in excerpt.parts for hunk in part.hunks for line in hunk.lines())
-    return "\n" + "\n".join(_bare(shown_text(line)) for line in lines) + "\n"
+def _evidence(remark: Remark, excerpt: Excerpt) -> str:
+    """The rows that can show a remark to be fixed, white space aside, each between line feeds: those that change in its
+    file, but for the very row it is about."""
+    hunks = (hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks)
+    lines = (line for hunk in hunks for line in hunk.lines() if line.kind is not Kind.CONTEXT)
+    texts = (_bare(shown_text(line)) for line in lines if line.new_line is None or line.new_line != remark.line)
+    return "\n" + "\n".join(texts) + "\n"
 
 
 def _stands(row: str, shown: str) -> bool:
-    """Whether it is a row that is shown, or enough of one."""
+    """Whether it is one of the rows, or enough of one."""
     readings = {_bare(row), _bare(_PRINTED.sub("", row, count=1))} - {""}
     return any(f"\n{text}\n" in shown or (len(text) >= LEAST_PART and text in shown) for text in readings)
 

@@ -68,8 +68,9 @@ def _plain(text: str) -> str:
 
 
 def _evidence(asked: _Asked, shown: Sequence[Section]) -> str:
-    """The row at the remark's line, or the nearest that says something; nothing where the place is not shown."""
-    rows = [row for section in shown for hunk in section.hunks for row in hunk if row.raw.strip()]
+    """The added row nearest to the remark's line, but for that line itself; nothing where there is none nearby."""
+    rows = [row for section in shown for hunk in section.hunks for row in hunk if row.added and row.raw.strip()]
+    rows = [row for row in rows if row.number != asked.line]
     if asked.line is None:
         return rows[0].raw.strip() if rows else ""
     line = asked.line

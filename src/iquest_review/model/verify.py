@@ -17,8 +17,10 @@ from iquest_review.model.finding import Finding
 from iquest_review.model.quoted import Same
 from iquest_review.prompt.rows import shown_path, shown_text
 
+MOST_LINES = 100  # of one finding: what is longer is no place
+
 NO_PATH = "it names no file"
-NO_FILE = "the file it names is not part of the change"
+NO_FILE = "the file it names is not part of what was reviewed"
 NO_LINE = "the line it names is not in the diff"
 NO_QUOTE = "the code it quotes is not in the diff"
 NO_ANCHOR = "it names no line"
@@ -60,6 +62,7 @@ def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = n
     rows = (quoted.sides_of if any(file is known for known in files) else quoted.sides_made)(file, quoted.bare)[0].rows
     lines = [line for _, line in rows if line.side is first.side and line.number >= first.number]
     last = quoted.end(finding, first, lines) if last is None else last
+    last = min(last, first.number + MOST_LINES - 1) if last is not None else None
     placed = replace(finding, path=file.path, line=first.number, end_line=last, side=first.side)
     return Verified(placed, None, file, tuple(line for line in lines if line.number <= (last or first.number)))
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.identity import CHANGED, bare_id, hunk_id, run_ids
-from iquest_review.prompt.budget import CONTEXT, Excerpt, is_large, slices
+from iquest_review.change.identity import bare_id, hunk_id, run_ids
+from iquest_review.prompt.budget import Excerpt, is_large, slices
 from iquest_review.prompt.screen import Omission, Reason
+
+MOST_PARTS = 50  # of one hunk; what is left then is shown again
 
 
 def unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
@@ -66,22 +68,19 @@ def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], H
         return [whole], None
     if not left or not is_large(hunk):
         return [], hunk
-    at, taken, matched = 0, list[str](), True
-    while matched:
+    at, taken = 0, list[str]()
+    for _ in range(MOST_PARTS):
         runs = enumerate(run_ids(file, hunk.rows[at:]), at + 1)
-        ends = [(end, identity) for end, identity in runs if left[identity] and hunk.rows[end - 1][:1] in CHANGED]
-        matched = bool(ends)
-        if ends:
-            at = ends[-1][0]
-            _take(left, ends[-1][1])
-            taken.append(ends[-1][1])
+        end, identity = max((run for run in runs if left[run[1]]), default=(0, ""))
+        if not end:
+            break
+        at = end
+        _take(left, identity)
+        taken.append(identity)
     if not taken:
         return [], hunk
-    start = at
-    while at - start < CONTEXT and hunk.rows[start - 1][:1] not in CHANGED:
-        start -= 1
-    rest = next(slices(hunk, [(start, len(hunk.rows))]))
-    return taken, rest if rest.changed_lines else None
+    rest = next(slices(hunk, [(at, len(hunk.rows))])) if at < len(hunk.rows) else None
+    return taken, rest if rest and rest.changed_lines else None
 
 
 def _take(left: Counter[str], identity: str) -> bool:
