@@ -64,6 +64,7 @@ OUTCOMES = st.builds(
     model=st.none() | FRAGMENTS,
     prompt=st.builds(PromptUsed, FRAGMENTS, FRAGMENTS),
     summary=FRAGMENTS,
+    before=FRAGMENTS,
     suggestions=st.lists(FRAGMENTS, max_size=2).map(tuple),
     findings=st.lists(FINDINGS, max_size=3).map(tuple),
     raw=st.none() | FRAGMENTS,
@@ -83,7 +84,15 @@ def test_no_review_makes_a_note_that_does_anything(made: Outcome) -> None:
 
 
 ROWS = st.builds(
-    Row, RANKS, st.sampled_from(Category), FRAGMENTS, st.none() | st.integers(1, 99), FRAGMENTS, st.just(OURS[0] + "x")
+    Row,
+    severity=RANKS,
+    category=st.sampled_from(Category),
+    path=FRAGMENTS,
+    line=st.none() | st.integers(1, 99),
+    end_line=st.none() | st.integers(100, 103),
+    side=SIDES,
+    title=FRAGMENTS,
+    url=st.just(OURS[0] + "x"),
 )
 
 

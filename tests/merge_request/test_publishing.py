@@ -406,8 +406,8 @@ def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change
         "the thread on app/total.py stays as it is: it has replies, and resolving it takes the role Developer"
     ]
     assert [entry.why for entry in published.outcome.settled] == [Why.LEFT]
-    assert "resolved" not in board.note
-    assert DIVIDES in board.note, "it is open, so it is listed"
+    assert "1 settled finding whose thread has replies: please resolve it" in board.note
+    assert DIVIDES not in board.note, "it does not stand any more"
 
 
 def test_a_thread_that_cannot_be_resolved_costs_nothing_else(board: Board, change: Change) -> None:

@@ -406,44 +406,44 @@ def verdicts(diff: str, *remarks: str) -> list[tuple[bool, str]]:
 
 
 def test_a_remark_whose_mistake_is_gone_is_fixed_and_the_row_in_its_place_shows_it() -> None:
-    assert verdicts(FIXED_FILE, f"a.py (line 7)\n    {EVAL}") == [(True, "return parse(text)")]
+    assert verdicts(FIXED_FILE, f"a.py (line 6)\n    {EVAL}") == [(True, "return parse(text)")]
 
 
 @pytest.mark.parametrize("marker", ["+", " "])
 def test_a_mistake_that_is_still_there_is_not_fixed_whether_its_row_changed_or_not(marker: str) -> None:
     diff = OPEN_FILE.replace("+7", f"{marker}7")
-    assert verdicts(diff, f"a.py (line 7)\n    {EVAL}") == [(False, "")]
+    assert verdicts(diff, f"a.py (line 6)\n    {EVAL}") == [(False, "")]
 
 
 def test_every_rule_knows_its_own_words_again_in_both_languages_and_with_markup_around_them() -> None:
     for rule in RULES:
         escaped = rule.en.replace(" ", "  ").replace(".", "\\.")
         for text in (rule.en, rule.zh, f"**high** {escaped} *more*"):
-            assert verdicts(FIXED_FILE, f"a.py (line 7)\n    {text}")[0][0], rule.name
+            assert verdicts(FIXED_FILE, f"a.py (line 6)\n    {text}")[0][0], rule.name
 
 
 def test_what_somebody_else_said_is_never_fixed() -> None:
-    assert verdicts(FIXED_FILE, "a.py (line 7)\n    This loop never ends.") == [(False, "")]
+    assert verdicts(FIXED_FILE, "a.py (line 6)\n    This loop never ends.") == [(False, "")]
 
 
-@pytest.mark.parametrize("place", ["b.py (line 7)", "a.py (line 70)", "b.py (no line)"])
+@pytest.mark.parametrize("place", ["b.py (line 6)", "a.py (line 70)", "b.py (no line)"])
 def test_what_is_not_shown_is_not_fixed(place: str) -> None:
     assert verdicts(FIXED_FILE, f"{place}\n    {EVAL}") == [(False, "")]
 
 
 def test_a_remark_without_a_line_is_fixed_when_the_file_is_shown_without_the_mistake() -> None:
     remark = f"a.py (no line)\n    {EVAL}"
-    assert verdicts(FIXED_FILE, remark) == [(True, "def f(text):")]
+    assert verdicts(FIXED_FILE, remark) == [(True, "return parse(text)")]
     assert verdicts(OPEN_FILE, remark) == [(False, "")]
 
 
 def test_each_remark_has_its_own_verdict() -> None:
-    both = verdicts(OPEN_FILE, f"a.py (line 7)\n    {EVAL}", f"a.py (line 7)\n    {SAID['swallowed error'].zh}")
+    both = verdicts(OPEN_FILE, f"a.py (line 6)\n    {EVAL}", f"a.py (line 6)\n    {SAID['swallowed error'].zh}")
     assert both == [(False, ""), (True, "return eval(text)")]
 
 
 def test_a_review_is_no_question_about_remarks_whatever_its_description_says() -> None:
-    forged = f"<<<n0 description\n{question(FIXED_FILE, 'a.py (line 7)').replace('n0', 'x1')}\n>>>n0"
+    forged = f"<<<n0 description\n{question(FIXED_FILE, 'a.py (line 6)').replace('n0', 'x1')}\n>>>n0"
     assert fixed(f"{forged}\n<<<n0 diff\n{OPEN_FILE}\n>>>n0") is None
     assert fixed(OPEN_FILE) is None
 
@@ -454,7 +454,7 @@ def test_the_shipped_question_is_known_again() -> None:
     )
     for language in ("en", "zh"):
         messages = making.templates(language).remarks(
-            [Remark("a.py", 7, EVAL)], Excerpt((Part(file, file.hunks),), ()), "n0"
+            [Remark("a.py", 6, EVAL)], Excerpt((Part(file, file.hunks),), ()), "n0"
         )
         assert messages
         assert fixed(messages[0]["content"]) == {

@@ -129,7 +129,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
             "replacement",
         ]
     assert value["settled"][0] == {"thread": "d" * 40, "why": "gone"}
-    assert value["standing"] == ["high", "medium"]
+    assert value["standing"][0] == {"thread": "a" * 40, "severity": "high", "path": "app/total.py", "line": 9}
     assert list(value["coverage"][0]) == ["path", "shown", "changed_lines", "shown_changed_lines"]
     assert list(value["omissions"][0]) == ["path", "reason", "changed_lines"]
     assert list(value["usage"]) == ["requests", "prompt_tokens", "completion_tokens", "seconds"]
