@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import cache
 
 from iquest_review.change.characters import counted
 from iquest_review.inquiry import Inquiry, Model, usage
@@ -10,7 +10,7 @@ from iquest_review.merge_request import earlier
 from iquest_review.merge_request.alike import alike, same
 from iquest_review.merge_request.earlier import Open
 from iquest_review.merge_request.evidence import Here
-from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
+from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Status, Why
 from iquest_review.merge_request.placing import limited
 from iquest_review.merge_request.standing import Thread
 from iquest_review.model.endpoint import Reply
@@ -18,14 +18,17 @@ from iquest_review.model.fixed import ask_fixed
 from iquest_review.model.reply import MOST_SUGGESTIONS
 from iquest_review.progress import Progress
 from iquest_review.prompt.rows import overlong
-from iquest_review.prompt.seen import unseen
-from iquest_review.task import Options, Task
+from iquest_review.prompt.seen import known_after
+from iquest_review.task import Board, Options, Task
 
 
-class Board(Protocol):
-    """The merge request, as far as a review asks it anything."""
-
-    def waived(self, thread: Thread) -> bool: ...
+def compared(
+    outcome: Outcome, task: Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
+) -> Outcome:
+    """The outcome in the light of what stands already. One that is no review leaves all of it as it is."""
+    if outcome.status in (Status.REVIEWED, Status.PARTIAL):
+        return with_earlier(outcome, task, inquiry, model, board, say)
+    return as_before(outcome, task, board)
 
 
 def with_earlier(
@@ -73,12 +76,16 @@ def with_earlier(
 def _read(task: Task, outcome: Outcome) -> Callable[[str], bool]:
     """Whether a model has seen all of a file, or the file is no longer part of the change: only then it can be told
     what is gone from it."""
-    changed = {name for file in task.change.diff.files for name in (file.new_path, file.old_path)}
-    hunks = outcome.reviewed.hunks if outcome.reviewed else ()
-    unread = {file.path for file in unseen(task.files, hunks)[0]}
-    seen = [file for file in task.files if file.path not in unread and not any(map(overlong, file.hunks))]
-    names = {name for file in seen for name in (file.new_path, file.old_path)}
-    return lambda path: path in names or path not in changed
+
+    @cache
+    def unread() -> frozenset[str]:
+        hunks = outcome.reviewed.hunks if outcome.reviewed else ()
+        _, whole = known_after(task.files, hunks, ())
+        seen = {file.path for file in task.files if file.path in whole and not any(map(overlong, file.hunks))}
+        left = (file for file in task.change.diff.files if file.path not in seen)
+        return frozenset(name for file in left for name in (file.new_path, file.old_path))
+
+    return lambda path: path not in unread()
 
 
 def as_before(outcome: Outcome, task: Task, board: Board | None) -> Outcome:

@@ -12,13 +12,10 @@ from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, usage
-from iquest_review.later_push import Board, as_before, with_earlier
 from iquest_review.merge_request import note, plan
-from iquest_review.merge_request.alike import merged
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
-from iquest_review.merge_request.placing import placed
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, PromptUsed, Status, Why
 from iquest_review.merge_request.standing import Standing
 from iquest_review.model.finding import Severity
 from iquest_review.model.reply import Review
@@ -28,7 +25,7 @@ from iquest_review.prompt import fitting
 from iquest_review.prompt.budget import Coverage, Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.seen import shown_ids
-from iquest_review.task import Change, Options, Task
+from iquest_review.task import Board, Change, Options, Task
 
 __all__ = [
     "Board",
@@ -46,6 +43,7 @@ __all__ = [
 
 NOT_ALL = "not everything fitted into the prompt"
 UNCHANGED = "nothing has changed since the last review"
+
 
 Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
 Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no note where a newer run has spoken
@@ -74,10 +72,10 @@ def review(
         outcome = _answered(task, inquiry, say)
     else:
         inquiry, outcome = Inquiry(), _unasked(task, say)
-    if outcome.status in (Status.REVIEWED, Status.PARTIAL):
-        outcome = with_earlier(outcome, task, inquiry, model, board, say)
-    else:
-        outcome = as_before(outcome, task, board)
+    if outcome.findings or change.known or change.standing.threads:
+        from iquest_review import later_push  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
+
+        outcome = later_push.compared(outcome, task, inquiry, model, board, say)
     outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
     if _nothing_new(outcome, change):
         body = change.standing.notes[0].body
@@ -174,9 +172,7 @@ def _answered(task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
 
 
 def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
-    change = task.change
-    found = [placed(verify(finding, Diff(task.files), change.text)) for finding in result.findings]
-    findings = merged(found)
+    found, findings = _placed(result, task) if result.findings else ([], [])
     lost = [
         *(["the answer breaks off"] if result.partial else []),
         *([f"{result.dropped} of the model's findings could not be read"] if result.dropped else []),
@@ -193,6 +189,15 @@ def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, 
         merged=len(found) - len(findings),
         reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
     )
+
+
+def _placed(result: Review, task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
+    """The findings with their places, and those that are left when near-duplicates are one."""
+    from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
+    from iquest_review.merge_request.placing import placed  # noqa: PLC0415
+
+    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in result.findings]
+    return found, merged(found)
 
 
 def _nothing_new(outcome: Outcome, change: Change) -> bool:

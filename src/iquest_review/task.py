@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
@@ -10,7 +11,7 @@ from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Reviewed
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.standing import Standing
+from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
@@ -47,6 +48,12 @@ class Options:
     fail_on: Severity | None = None
 
 
+class Board(Protocol):
+    """The merge request, as far as a review asks it anything."""
+
+    def waived(self, thread: Thread) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A change, and what of it is to be asked about now."""
@@ -68,8 +75,8 @@ class Task:
 
     def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
         """What counts as reviewed once the hunks with these identities are."""
-        hunks = known_after(self.files, self.known.hunks if self.known else (), shown)
-        whole = not unseen(self.files, hunks)[0]
+        hunks, files = known_after(self.files, self.known.hunks if self.known else (), shown)
+        whole = all(file.path in files for file in self.files)
         return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
 
     def material(self) -> Material:

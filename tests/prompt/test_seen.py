@@ -101,12 +101,19 @@ def test_reviews_that_go_on_end_with_everything_known(diff: Diff, limits: Limits
         fresh, _ = unseen(files, remembered)
         before = sum(file.changed_lines for file in fresh)
         excerpt = fit(fresh, room)
-        remembered = known_after(files, remembered, shown_ids(fresh, excerpt))
+        remembered = known_after(files, remembered, shown_ids(fresh, excerpt))[0]
         shown = sum(hunk.changed_lines for part in excerpt.parts for hunk in part.hunks)
         left = sum(file.changed_lines for file in unseen(files, remembered)[0])
         assert before - shown <= left < before or not shown
 
     assert unseen(files, remembered)[0] == ()
+
+
+def test_a_file_is_known_whole_once_all_its_hunks_are() -> None:
+    both, other = modified("a.py", FIRST, SECOND), renamed("b.py", "c.py")
+
+    assert known_after([both, other], known(modified("a.py", FIRST)), known(other))[1] == {"c.py"}
+    assert known_after([both, other], known(both), ())[1] == {"a.py"}
 
 
 # --- what was shown ---
@@ -121,7 +128,7 @@ def test_what_is_shown_whole_is_known() -> None:
 def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
     files = (added("a.py", *lines(500)),)
     excerpt = fit(files, Limits(300, 1_000_000))
-    remembered = known_after(files, (), shown_ids(files, excerpt))
+    remembered = known_after(files, (), shown_ids(files, excerpt))[0]
 
     (rest,), omissions = unseen(files, remembered)
 
@@ -133,7 +140,7 @@ def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
 def test_a_hunk_in_many_parts_is_known_part_by_part() -> None:
     files, remembered, prompts = (added("a.py", *lines(1_000)),), tuple[str, ...](), 0
     while fresh := unseen(files, remembered)[0]:
-        remembered = known_after(files, remembered, shown_ids(fresh, fit(fresh, Limits(300, 1_000_000))))
+        remembered = known_after(files, remembered, shown_ids(fresh, fit(fresh, Limits(300, 1_000_000))))[0]
         prompts += 1
 
     assert prompts == 4
@@ -141,7 +148,7 @@ def test_a_hunk_in_many_parts_is_known_part_by_part() -> None:
 
 def test_a_part_that_was_seen_and_has_changed_is_new_again() -> None:
     files = (added("a.py", *lines(500)),)
-    remembered = known_after(files, (), shown_ids(files, fit(files, Limits(300, 1_000_000))))
+    remembered = known_after(files, (), shown_ids(files, fit(files, Limits(300, 1_000_000))))[0]
     changed_file = added("a.py", "new first line", *lines(500))
 
     assert unseen((changed_file,), remembered)[0] == (changed_file,)
@@ -169,7 +176,7 @@ def test_of_a_hunk_in_pieces_the_missing_one_is_new() -> None:
     excerpt = fit(files, Limits(20, 1_000_000))
 
     assert [part.hunks[0].added for part in excerpt.parts] == [10]
-    (rest,), _ = unseen(files, known_after(files, (), shown_ids(files, excerpt)))
+    (rest,), _ = unseen(files, known_after(files, (), shown_ids(files, excerpt))[0])
     assert (rest.added, rest.removed) == (0, 30)
 
 
@@ -185,18 +192,18 @@ def test_a_file_that_is_not_shown_is_not_known() -> None:
 def test_what_left_the_diff_is_forgotten() -> None:
     file = modified("a.py", FIRST)
 
-    assert known_after([file], known(file, modified("a.py", SECOND)), ()) == tuple(known(file))
+    assert known_after([file], known(file, modified("a.py", SECOND)), ())[0] == tuple(known(file))
 
 
 def test_what_is_neither_known_nor_shown_is_not_remembered() -> None:
     file = modified("a.py", FIRST, SECOND)
 
-    assert known_after([file], (), known(modified("a.py", SECOND))) == tuple(known(modified("a.py", SECOND)))
+    assert known_after([file], (), known(modified("a.py", SECOND)))[0] == tuple(known(modified("a.py", SECOND)))
 
 
 def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
     once, twice = modified("a.py", FIRST), modified("a.py", FIRST, FIRST)
 
-    assert known_after([twice], known(once), known(once)) == tuple(known(twice))
-    assert known_after([twice], known(once), ()) == tuple(known(once))
-    assert known_after([once], known(twice), ()) == tuple(known(once))
+    assert known_after([twice], known(once), known(once))[0] == tuple(known(twice))
+    assert known_after([twice], known(once), ())[0] == tuple(known(once))
+    assert known_after([once], known(twice), ())[0] == tuple(known(once))

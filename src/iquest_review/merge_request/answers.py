@@ -131,10 +131,13 @@ class Parser(Generic[Answer]):
     """Reads one kind of answer."""
 
     def __init__(self, schema: CoreSchema) -> None:
-        self._validator = SchemaValidator(schema)
+        self._schema = schema
+        self._validator: SchemaValidator | None = None  # made when there is something to read: a run reads half of it
 
     def read(self, content: bytes, host: str) -> Answer:
         """The answer. Raises GitLabError for one that is not GitLab's."""
+        if self._validator is None:
+            self._validator = SchemaValidator(self._schema)
         try:
             answer: Answer = self._validator.validate_json(content)
         except ValidationError:

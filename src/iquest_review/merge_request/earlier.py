@@ -1,7 +1,6 @@
 """Earlier findings, seen from a new push: which of them still stand, which are gone, which the model should be asked
 about."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,11 +8,9 @@ from iquest_review.change.diff import Diff
 from iquest_review.merge_request import plan
 from iquest_review.merge_request.evidence import Here, Text, find
 from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.markdown import JOINER
 from iquest_review.merge_request.outcome import PlacedFinding, Settled, Why
-from iquest_review.merge_request.remark import mark
+from iquest_review.merge_request.remark import mark, said
 from iquest_review.merge_request.standing import Standing, Thread
-from iquest_review.merge_request.words import CHINESE, ENGLISH
 from iquest_review.model.verify import NO_FILE, NO_PATH
 from iquest_review.prompt.remarks import Remark
 
@@ -131,15 +128,3 @@ def _moved(finding: PlacedFinding, here: Here) -> PlacedFinding:
         return replace(finding, path=here.path or finding.path)
     end = finding.end_line and finding.end_line - finding.line + here.line
     return replace(finding, path=here.path, line=here.line, end_line=end)
-
-
-_BLOCK = re.compile(r"\n*^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
-_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
-
-
-def said(body: str) -> str:
-    """A thread's text as it was before it became markdown, without the marker, the heading, and code."""
-    text = _BLOCK.sub("\n\n", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
-    for words in (ENGLISH, CHINESE):
-        text = text.removesuffix(words.fix)
-    return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()

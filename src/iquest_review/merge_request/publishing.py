@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import ledger, note, plan
 from iquest_review.merge_request.connection import PassingGitLabError
-from iquest_review.merge_request.earlier import said
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import NOTHING, Posted, Row, Surroundings
 from iquest_review.merge_request.outcome import Outcome, Placement, Stands, Status, Why
+from iquest_review.merge_request.remark import said
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
 from iquest_review.model.finding import title

@@ -1,5 +1,6 @@
 """One finding as people read it: the body of a thread on its line, or a row of the summary note."""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from textwrap import dedent
@@ -7,8 +8,9 @@ from textwrap import dedent
 from iquest_review.change.characters import visible
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.fingerprint import Mark, marker
+from iquest_review.merge_request.markdown import JOINER
 from iquest_review.merge_request.outcome import PlacedFinding
-from iquest_review.merge_request.words import Words
+from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
 from iquest_review.model.finding import Category, Severity
 
 LONGEST_LINE, LONGEST_TEXT = 2_000, 20_000  # characters, as they came
@@ -97,3 +99,15 @@ def _diff(old: str, new: str) -> str:
 
 def _language(finding: PlacedFinding) -> str:
     return PurePosixPath(finding.path).suffix.removeprefix(".")
+
+
+_BLOCK = re.compile(r"\n*^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+def said(body: str) -> str:
+    """A thread's text as it was before it became markdown, without the marker, the heading, and code."""
+    text = _BLOCK.sub("\n\n", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
+    for words in (ENGLISH, CHINESE):
+        text = text.removesuffix(words.fix)
+    return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()

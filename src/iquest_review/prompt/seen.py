@@ -30,17 +30,23 @@ def unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileD
     return tuple(shown), tuple(omissions)
 
 
-def known_after(files: Iterable[FileDiff], before: Iterable[str], shown: Iterable[str]) -> tuple[str, ...]:
+def known_after(
+    files: Iterable[FileDiff], before: Iterable[str], shown: Iterable[str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
     """The identities in these files that were known before or are shown now, in the diff's order: what a later run
-    need not show. Those that are gone from the diff are forgotten."""
-    left, known = Counter(before), list[str]()
+    need not show; and the files of which that is all. Those that are gone from the diff are forgotten."""
+    left, known, whole = Counter(before), list[str](), set[str]()
     left.update(shown)
     for file in files:
-        if not file.hunks and _take(left, bare_id(file)):
-            known.append(bare_id(file))
-        for hunk in file.hunks:
-            known += _taken(file, hunk, left)[0]
-    return tuple(known)
+        rests = [_taken(file, hunk, left) for hunk in file.hunks]
+        known += [identity for taken, _ in rests for identity in taken]
+        if not file.hunks and (bare := bare_id(file)) in left:
+            _take(left, bare)
+            known.append(bare)
+            whole.add(file.path)
+        elif file.hunks and all(rest is None for _, rest in rests):
+            whole.add(file.path)
+    return tuple(known), frozenset(whole)
 
 
 def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
@@ -63,6 +69,8 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
 def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
     """The identities of a hunk that are among those left, which are used up, and what of it remains: all of it, the end
     of a large one, or nothing."""
+    if not left:
+        return [], hunk
     whole = hunk_id(file, hunk)
     if _take(left, whole):
         return [whole], None
@@ -84,9 +92,11 @@ def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], H
 
 
 def _take(left: Counter[str], identity: str) -> bool:
-    if not left[identity]:
+    if identity not in left:
         return False
     left[identity] -= 1
+    if not left[identity]:
+        del left[identity]  # so that nothing is looked up any more once all are found
     return True
 
 
