@@ -171,7 +171,7 @@ def test_a_thread_counted_at_another_commit_is_known_though_its_line_was_another
     at_5, at_7 = thread(line=5, head="newer"), thread(line=7, head="newer", id="e" * 40, note=61)
     assert planned([upper, lower], at_5, at_7, head="h") == [Leave(upper, at_7), Leave(lower, at_5)]
     assert planned([upper], at_5, head="h") == [Leave(upper, at_5)]
-    assert planned([upper], replace(at_5, head="h"), head="h") == [Create(upper)]
+    assert planned([upper], at_5._replace(head="h"), head="h") == [Create(upper)]
 
 
 def test_the_nearest_open_thread_is_the_findings() -> None:
@@ -244,11 +244,11 @@ def test_the_note_that_is_there_is_updated() -> None:
 
 @pytest.mark.parametrize("stored", [BODY, BODY.rstrip(), BODY + " \n"])
 def test_a_note_that_says_the_same_already_is_left_alone(stored: str) -> None:
-    assert plan.write([replace(STANDING, body=stored)], BODY) is None
+    assert plan.write([STANDING._replace(body=stored)], BODY) is None
 
 
 def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
-    assert plan.write([replace(STANDING, body=BODY)], BODY.replace("\n", "\r\n")) is None
+    assert plan.write([STANDING._replace(body=BODY)], BODY.replace("\n", "\r\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -284,16 +284,16 @@ def test_the_first_note_may_be_about_a_failure() -> None:
 
 def test_a_failure_keeps_the_review_that_stands() -> None:
     good = note.compose(full(), AROUND)
-    kept = plan.write([replace(STANDING, body=good.rstrip())], failed(), failure=True)
+    kept = plan.write([STANDING._replace(body=good.rstrip())], failed(), failure=True)
 
     assert kept == Write(note.with_previous(failed(), good), 50)
 
 
 def test_the_same_failure_again_leaves_the_note_alone() -> None:
     body = note.with_previous(failed(), note.compose(full(), AROUND))
-    assert plan.write([replace(STANDING, body=body.rstrip())], failed(), failure=True) is None
+    assert plan.write([STANDING._replace(body=body.rstrip())], failed(), failure=True) is None
 
 
 def test_a_review_replaces_a_failure_and_what_it_kept() -> None:
     body = note.with_previous(failed(), note.compose(full(), AROUND))
-    assert plan.write([replace(STANDING, body=body)], BODY) == Write(BODY, 50)
+    assert plan.write([STANDING._replace(body=body)], BODY) == Write(BODY, 50)

@@ -3,8 +3,8 @@
 The schemas are pydantic-core's own: pydantic's classes would take longer to load than a review's requests to answer.
 """
 
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema
 
@@ -13,15 +13,13 @@ from iquest_review.errors import GitLabError
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     """Somebody, as the author of a note."""
 
     id: int
 
 
-@dataclass(frozen=True)
-class Own:
+class Own(NamedTuple):
     """GET /user: whose the token is. `bot`: a project's, a group's or a service account's, and no person's
     (app/models/concerns/has_user_type.rb)."""
 
@@ -29,8 +27,7 @@ class Own:
     bot: bool
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a note stands; GitLab carries it along with the lines from push to push."""
 
     old_path: str | None
@@ -40,8 +37,7 @@ class Place:
     head_sha: str | None
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A note of a discussion. `resolved` is there where a note can be."""
 
     id: int
@@ -53,16 +49,14 @@ class Note:
     position: Place | None
 
 
-@dataclass(frozen=True)
-class Discussion:
+class Discussion(NamedTuple):
     """A thread, or a single note."""
 
     id: str
     notes: list[Note]
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A draft note of the token's own user. GitLab computes a line code only for a line it finds."""
 
     id: int
@@ -70,39 +64,34 @@ class Draft:
     line_code: str | None
 
 
-@dataclass(frozen=True)
-class Award:
+class Award(NamedTuple):
     """An emoji on a note, and whose it is."""
 
     name: str
     user: User
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """What somebody is to a project."""
 
     access_level: int
     state: str
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """A version of the merge request's diff."""
 
     head_commit_sha: str | None
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """What a written note comes back as. One that was nothing but commands has no id: GitLab ran it."""
 
     id: int | None = None
     body: str | None = None
 
 
-@dataclass(frozen=True)
-class Refs:
+class Refs(NamedTuple):
     """The diff's commits; GitLab computes them after it has made the merge request."""
 
     base_sha: str | None
@@ -110,8 +99,7 @@ class Refs:
     head_sha: str | None
 
 
-@dataclass(frozen=True)
-class MergeRequest:
+class MergeRequest(NamedTuple):
     """A merge request."""
 
     diff_refs: Refs | None
@@ -145,9 +133,11 @@ class Parser(Generic[Answer]):
         return answer
 
 
-def _record(kind: type[Any], **fields: CoreSchema) -> CoreSchema:
-    arguments = [core_schema.dataclass_field(name, schema) for name, schema in fields.items()]
-    return core_schema.dataclass_schema(kind, core_schema.dataclass_args_schema(kind.__name__, arguments), list(fields))
+def _record(kind: Callable[..., Any], **fields: CoreSchema) -> CoreSchema:
+    entries = {name: core_schema.typed_dict_field(schema) for name, schema in fields.items()}
+    return core_schema.no_info_after_validator_function(
+        lambda value: kind(**value), core_schema.typed_dict_schema(entries)
+    )
 
 
 def _or(default: Any, schema: CoreSchema) -> CoreSchema:

@@ -57,7 +57,7 @@ class Why(StrEnum):
     UNPLACED = "unplaced"  # it never had a line, and a later review has not said it again
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settled:
     """An earlier finding that no longer stands; `thread` is its discussion, empty for one of the note."""
 
@@ -65,7 +65,7 @@ class Settled:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stands:
     """An earlier finding that has an open thread, and where its lines are now."""
 
@@ -75,7 +75,7 @@ class Stands:
     line: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reviewed:
     """What a later run may take as reviewed. `settings` is the digest of those it was done with."""
 
@@ -85,7 +85,7 @@ class Reviewed:
     afresh: bool  # earlier reviews were not taken into account
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PromptUsed:
     """Which templates asked."""
 
@@ -93,7 +93,7 @@ class PromptUsed:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """What the review took; the tokens are the server's own count."""
 
@@ -103,7 +103,7 @@ class Usage:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """One review. `reason` says why it is not `reviewed`, in words that may be shown."""
 

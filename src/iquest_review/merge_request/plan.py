@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.merge_request.alike import alike
 from iquest_review.merge_request.note import with_previous
 from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why
 from iquest_review.merge_request.standing import Note, Standing, Thread
@@ -164,4 +163,8 @@ def _says(finding: PlacedFinding, thread: Thread) -> bool:
     if thread.line is None or finding.line is None or thread.line in finding.twins:
         return False
     inside = finding.line <= thread.line <= (finding.end_line or finding.line)
-    return inside and alike(thread.body, finding.description)
+    if not inside:
+        return False
+    from iquest_review.merge_request.alike import alike  # noqa: PLC0415 - seldom two remarks stand on one line
+
+    return alike(thread.body, finding.description)

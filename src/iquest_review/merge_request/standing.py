@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from iquest_review.merge_request import answers, fingerprint
 from iquest_review.merge_request.fingerprint import Mark
@@ -11,8 +11,7 @@ from iquest_review.merge_request.note import MARKER
 LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A summary note of the bot's own user."""
 
     id: int
@@ -21,16 +20,14 @@ class Note:
     replies: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a person wrote below a finding. The bot itself never replies."""
 
     author: int
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(NamedTuple):
     """A finding of ours on the merge request. `path`, `line` and `head` are GitLab's: it carries a position along as
     long as the line is there, and leaves it at an older head when it is gone."""
 
@@ -55,18 +52,19 @@ class Thread:
     def disputed(self) -> bool:
         """Whether a person said anything that is no plain agreement."""
         return any(
-            len(reply.body) > LONGEST_AGREEMENT or not _AGREES.match(reply.body) or _BUT.search(reply.body)
+            len(reply.body) > LONGEST_AGREEMENT
+            or not re.match(_AGREES, reply.body, re.IGNORECASE)
+            or re.search(_BUT, reply.body, re.IGNORECASE)
             for reply in self.replies
         )
 
     @property
     def waivers(self) -> Iterator[int]:
         """Users who said `ignore: reason`; whether they may is GitLab's to tell."""
-        return (reply.author for reply in self.replies if _IGNORE.search(reply.body))
+        return (reply.author for reply in self.replies if re.search(_IGNORE, reply.body, re.IGNORECASE | re.MULTILINE))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """All of it, oldest first. `own` is the number of the bot's user."""
 
     own: int = 0
@@ -74,19 +72,16 @@ class Standing:
     notes: tuple[Note, ...] = ()
 
 
-_IGNORE = re.compile(
-    r"^[ \t]*(?:@\S+\s+)?[*_`]{0,2}(?:ignore|忽略)[*_`]{0,2}\s*[:：][*_`]{0,2}\s*\S", re.IGNORECASE | re.MULTILINE
-)
-_AGREES = re.compile(
+# Made into regular expressions when somebody has replied: most runs have no use for them.
+_IGNORE = r"^[ \t]*(?:@\S+\s+)?[*_`]{0,2}(?:ignore|忽略)[*_`]{0,2}\s*[:：][*_`]{0,2}\s*\S"
+_AGREES = (
     r"\s*(?:done|fixed|thanks|thank you|thx|good (?:catch|point|find)|agreed?\b|ok\b|okay|yes\b|right\b|applied"
     r"|addressed|resolved|will (?:do|fix)|:?\+1|:?thumbsup|👍|✅"
-    r"|已经?(?:修|改|解决|处理|更新|完成|调整|采纳)|好的|谢谢|感谢|同意|收到|改了|修复)",
-    re.IGNORECASE,
+    r"|已经?(?:修|改|解决|处理|更新|完成|调整|采纳)|好的|谢谢|感谢|同意|收到|改了|修复)"
 )
-_BUT = re.compile(
+_BUT = (
     r"\b(?:not|no|never|but|however|wrong|false|disagree|why|leave|keep|until|wait|reopen|still|later|first)\b"
-    r"|n['’]t\b|\?|不|没|未|但|错|？",
-    re.IGNORECASE,
+    r"|n['’]t\b|\?|不|没|未|但|错|？"
 )
 
 
