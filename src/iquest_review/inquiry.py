@@ -32,7 +32,7 @@ class Model(asking.Model, Protocol):
     def count(self, messages: list[Message]) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """How much is asked, and how."""
 
@@ -42,7 +42,7 @@ class Terms:
     structured_output: StructuredOutput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inquiry:
     """What asking came to: a prompt with its answer, or a failure in words. `model` is what answered."""
 

@@ -20,7 +20,7 @@ from iquest_review.prompt.screen import Omission, screen
 from iquest_review.prompt.seen import known_after, unseen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """What is reviewed, where it was taken from, and what stands on its merge request already."""
 
@@ -34,7 +34,7 @@ class Change:
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Options:
     """How to review."""
 
@@ -54,7 +54,7 @@ class Board(Protocol):
     def waived(self, thread: Thread) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """A change, and what of it is to be asked about now."""
 

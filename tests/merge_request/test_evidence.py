@@ -200,5 +200,5 @@ def test_lines_at_the_ends_of_two_hunks_are_not_in_a_row(story: Story, bug: Mark
     diff, text = story.push({"a.py": BASE.replace("line 5 = 25\n", "#\n").replace("line 35 = 1225\n", "#\n")})
     last, first = list(diff.files[0].hunks[0].lines())[-1], next(diff.files[0].hunks[1].lines())
 
-    two = replace(bug, anchor=digest(f"{last.text} {first.text}"), lines=2)
+    two = bug._replace(anchor=digest(f"{last.text} {first.text}"), lines=2)
     assert find(two, "a.py", last.number, diff, text) is None

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from iquest_review.change.composition import compose
 from iquest_review.change.diff import FileDiff, Status
 from iquest_review.errors import PatchError
 
@@ -66,6 +65,8 @@ def _follows(first: Step, second: Step) -> bool:
 
 def _joined(first: Step, second: Step) -> Step | None:
     """Both steps as one; None when they undo each other."""
+    from iquest_review.change.composition import compose  # noqa: PLC0415 - git's own diffs change no file twice
+
     a, b = first.file, second.file
     if (a.status is Status.DELETED) != (b.status is Status.ADDED) or not _follows(first, second):
         raise PatchError(second.line, _CURE)

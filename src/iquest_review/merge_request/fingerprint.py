@@ -7,7 +7,7 @@ it counts only in a note of the bot's own user.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from iquest_review.change.diff import Side
 from iquest_review.model.finding import Category, Finding, Severity
@@ -15,8 +15,7 @@ from iquest_review.model.finding import Category, Finding, Severity
 _DIGITS = 16  # hexadecimal: 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What a thread's marker says."""
 
     fingerprint: str

@@ -24,7 +24,7 @@ LARGEST = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
 MOST_PACKED = 200_000  # characters; GitLab takes a million in a note
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """`head` is the commit the note speaks of; `reviewed` the last one up to which every line was reviewed."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 from iquest_review.change.diff import Side
@@ -25,16 +25,14 @@ LONGEST_RAW = 100_000  # as they came
 MOST_FINDINGS, MOST_ROWS, MOST_SUGGESTIONS, MOST_OMISSIONS = 240_000, 60_000, 40_000, 80_000  # as they are written
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a note links to; empty where there is nothing."""
 
     project_url: str = ""  # the project's page
     job_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A finding that has an open thread, as the note lists it."""
 
     severity: Severity
@@ -47,8 +45,7 @@ class Row:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(NamedTuple):
     """What the merge request holds beside the note, and what the note remembers."""
 
     rows: Sequence[Row]

@@ -8,14 +8,14 @@ from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settle
 from iquest_review.merge_request.standing import Note, Standing, Thread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Create:
     """Start a thread."""
 
     finding: PlacedFinding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leave:
     """The finding has its thread."""
 
@@ -23,7 +23,7 @@ class Leave:
     thread: Thread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reopen:
     """The finding has a thread, which the bot itself had resolved: what was gone is back."""
 
@@ -31,14 +31,14 @@ class Reopen:
     thread: Thread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolve:
     """What the thread is about no longer stands."""
 
     thread: Thread
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delete:
     """The thread says what an older one says: two runs met."""
 
@@ -48,7 +48,7 @@ class Delete:
 Action = Create | Leave | Reopen | Resolve | Delete
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Write:
     """Post the summary note, or put another body into it."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from iquest_review.change.diff import FileDiff, Kind, Line
 from iquest_review.merge_request.refs import DiffRefs
@@ -20,7 +20,7 @@ LONGEST_PATH = 1_000  # characters: app/validators/json_schemas/position.json
 _UNREADABLE = re.compile(r"\\x[89a-f][0-9a-f]|[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RangeEnd:
     """The first or the last line of a range; `type` is "new" for an added line, else "old"."""
 
@@ -28,7 +28,7 @@ class RangeEnd:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Position:
     """A line of the change, a range that ends in it, or, without a line, the whole file.
 
@@ -70,8 +70,7 @@ class Position:
         return replace(self, line_range=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(NamedTuple):
     """A finding that has no position; the reason is one of this module's or of verify's."""
 
     reason: str

@@ -21,7 +21,7 @@ from iquest_review.merge_request.threads import ROUNDS, Threads
 from iquest_review.model.finding import title
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Published:
     """What the merge request holds now. No body: a newer run has spoken, and this one kept still."""
 

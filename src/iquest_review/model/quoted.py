@@ -5,7 +5,6 @@ Models miscount lines and copy them well: the quote decides, the number breaks t
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -205,6 +204,8 @@ def numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
 
 def misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line whose text the quote nearly is; less nearly, when it has the cited number."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 - most quotes are right
+
     wanted, best = bare(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
     matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
     # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
