@@ -229,3 +229,48 @@ def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([ModelUnreachable("down")]), made)
 
     assert (outcome.status, outcome.settled) == (Status.NOT_REVIEWED, ())
+
+
+# --- what is not believed ---
+
+BINARY = b"diff --git a/a.py b/a.py\nindex 1..2 100644\nBinary files a/a.py and b/a.py differ\n"
+
+
+def test_nothing_is_gone_from_a_file_that_nobody_can_read_any_more(first: PlacedFinding) -> None:
+    outcome = reviewed(FakeModel([CLEAN]), later(BINARY + SECOND, thread(first), known=known(PATCH)))
+
+    assert outcome.settled == ()
+    assert [stands.path for stands in outcome.standing] == ["a.py"]
+
+
+def test_nothing_is_gone_from_a_file_of_which_a_part_was_not_shown(first: PlacedFinding) -> None:
+    more = b"".join(b"+line %d\n" % number for number in range(30))
+    padded = CHANGED.replace(b"@@ -1,2 +1,3 @@", b"@@ -1,2 +1,33 @@").rstrip(b"\n") + b"\n" + more
+    outcome = reviewed(FakeModel([CLEAN]), later(padded + SECOND, thread(first), known=known(PATCH)), max_lines=10)
+
+    assert Why.GONE not in [entry.why for entry in outcome.settled]
+
+
+def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFinding) -> None:
+    model = FakeModel([ModelUnreachable("it is down")])
+    outcome = reviewed(model, later(PATCH + SECOND, thread(first), known=known(PATCH)))
+
+    assert outcome.status is Status.NOT_REVIEWED
+    assert exit_code(outcome, Severity.MEDIUM) == 1
+    assert exit_code(outcome, Severity.HIGH) == exit_code(outcome, None) == 3
+
+
+def test_a_thread_gitlab_did_not_let_us_resolve_is_not_tried_again_nor_counted(first: PlacedFinding) -> None:
+    left = known(CHANGED, left=("d" * 40,))
+    outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=left))
+
+    assert outcome.settled == (Settled("d" * 40, Why.LEFT),)
+    assert outcome.severities == ()
+
+
+def test_the_first_summary_and_suggestions_stay_beside_the_new_ones() -> None:
+    was = known(PATCH, suggestions=("Name the unit of every price in the database.",))
+    outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=was))
+
+    assert outcome.before == "As it was."
+    assert "Name the unit of every price in the database." in outcome.suggestions

@@ -1,7 +1,6 @@
 """Where the lines of an earlier finding are after a later push, in real git: that they are gone must be certain."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest

@@ -230,3 +230,33 @@ def test_whatever_people_write_a_thread_stays_what_it_is(replies: list[tuple[int
     found = thread(finding(), *(said(body, author, system=system) for author, body, system in replies))
     assert (found.mark, found.note, found.disputed in (True, False)) == (MARK, 60, True)
     assert len(found.replies) == sum(bool(body.strip()) and not system for _, body, system in replies)
+
+
+# --- whose word counts ---
+
+
+def test_a_resolve_by_somebody_else_is_a_persons_whatever_is_remembered() -> None:
+    by_a_person = thread(finding(resolved=True, resolved_by=User(PERSON)))
+    by_us = thread(finding(resolved=True, resolved_by=User(OWN)))
+
+    assert by_a_person.settled_by_person(["d" * 40])
+    assert not by_us.settled_by_person([])
+
+
+@pytest.mark.parametrize(
+    "body", ["**ignore:** no input", "> Why?\n\nignore: no input", "@bot Ignore：不需要", "忽略: 已知"]
+)
+def test_a_waiver_may_be_written_in_bold_below_a_quote_and_in_chinese(body: str) -> None:
+    assert list(thread(finding(), said(body)).waivers) == [PERSON]
+
+
+@pytest.mark.parametrize("body", ["> ignore: quoted", "Do not ignore: this", "ignore:", "ignored: x"])
+def test_other_words_waive_nothing(body: str) -> None:
+    assert list(thread(finding(), said(body)).waivers) == []
+
+
+@pytest.mark.parametrize(
+    "body", ["Right. Leave this open until security has seen it.", "Done. " + "It took long. " * 9]
+)
+def test_an_agreement_with_something_behind_it_is_none(body: str) -> None:
+    assert thread(finding(), said(body)).disputed

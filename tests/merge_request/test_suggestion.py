@@ -412,3 +412,13 @@ def test_what_is_offered_replaces_the_lines_and_nothing_else(rows: list[str], qu
         [*before[: numbers[0] - 1], new, *before[numbers[-1] :]]
     )
     assert [row.split() for row in new.split("\n")] == [row.split() for row in rows]
+
+
+@pytest.mark.parametrize("hidden", ["\ufe0f", "\u00a0", "\u2003", "\u2800", "\U0001d173", "\u3164", "\u00ad", "\x7f"])
+def test_a_character_that_nobody_sees_is_not_put_into_a_file(hidden: str) -> None:
+    assert offered("is_admin = False", f"is_{hidden}admin = True", "start\nis_admin = False\nend\n") is None
+
+
+def test_a_character_that_stands_there_already_may_stay() -> None:
+    assert offered("a = '\u00a0'", "b = '\u00a0'", "start\na = '\u00a0'\nend\n") == "b = '\u00a0'"
+    assert offered("a = 'é'", "b = 'é'", "start\na = 'é'\nend\n") == "b = 'é'"
