@@ -3,10 +3,12 @@ are gone does."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from iquest_review.change.diff import Diff, FileDiff, Kind, Line, Side, Status
 from iquest_review.change.unfold import unfolded
 from iquest_review.merge_request.fingerprint import Mark, digest, normal
+from iquest_review.model.quoted import Same
 from iquest_review.prompt.rows import shown_text
 
 Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
@@ -45,14 +47,23 @@ def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Her
     return Here(file.path, _nearest(numbers, line)) if numbers else None
 
 
-def places(anchor: str, count: int, side: Side, file: FileDiff) -> Iterator[int]:
-    """The first line of each place in the file where so many lines have the text of this digest."""
-    lines = [line for line in file.lines() if _on_side(line, side)]
-    numbers, words = [line.number for line in lines], [normal([shown_text(line)]) for line in lines]
-    for index in range(len(lines) - count + 1):
+def places(anchor: str, count: int, side: Side, file: FileDiff, first: str | None = None) -> Iterator[int]:
+    """The first line of each place in the file where so many lines have the text of this digest. Who knows the text of
+    the first of them says so, and has it sooner."""
+    numbers, words = _words(Same(file), side)
+    for index in range(len(words) - count + 1):
+        if first is not None and words[index] != first:
+            continue
         in_a_row = numbers[index + count - 1] - numbers[index] == count - 1
         if in_a_row and digest(" ".join(filter(None, words[index : index + count]))) == anchor:
             yield numbers[index]
+
+
+@lru_cache(maxsize=16)  # a finding, or a thread, after the other asks about the same few files
+def _words(file: Same[FileDiff], side: Side) -> tuple[list[int], list[str]]:
+    """The numbers of the lines of a side, and their words."""
+    lines = [line for line in file.value.lines() if _on_side(line, side)]
+    return [line.number for line in lines], [normal([shown_text(line)]) for line in lines]
 
 
 def _found(mark: Mark, file: FileDiff) -> Iterator[int]:

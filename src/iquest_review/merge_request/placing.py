@@ -48,5 +48,5 @@ def _twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[in
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1
-    starts = places(anchor, len(lines), first.side, verified.file)
+    starts = places(anchor, len(lines), first.side, verified.file, normal([shown_text(first)]))
     return tuple(number + more for number in starts if number != first.number)
