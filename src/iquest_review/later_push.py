@@ -10,7 +10,7 @@ from iquest_review.merge_request import earlier
 from iquest_review.merge_request.alike import alike, same
 from iquest_review.merge_request.earlier import Open
 from iquest_review.merge_request.evidence import Here
-from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Status, Why
+from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
 from iquest_review.merge_request.placing import limited
 from iquest_review.merge_request.standing import Thread
 from iquest_review.model.endpoint import Reply
@@ -26,9 +26,9 @@ def compared(
     outcome: Outcome, task: Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
 ) -> Outcome:
     """The outcome in the light of what stands already. One that is no review leaves all of it as it is."""
-    if outcome.status in (Status.REVIEWED, Status.PARTIAL):
-        return with_earlier(outcome, task, inquiry, model, board, say)
-    return as_before(outcome, task, board)
+    if outcome.failed:
+        return as_before(outcome, task, board)
+    return with_earlier(outcome, task, inquiry, model, board, say)
 
 
 def with_earlier(

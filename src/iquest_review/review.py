@@ -119,13 +119,13 @@ def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
     """0 reviewed, 1 a finding as bad as `fail_on` stands, be there a new review or not, 3 no usable review."""
     if fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities):
         return 1
-    return ModelError.exit_code if outcome.status in (Status.NOT_REVIEWED, Status.RAW) else 0
+    return ModelError.exit_code if outcome.failed else 0
 
 
-def _outcome(task: Task, status: Status = Status.REVIEWED, reason: str | None = None) -> Outcome:
+def _outcome(task: Task, reason: str | None = None) -> Outcome:
     change, templates = task.change, task.options.templates
     return Outcome(
-        status=status,
+        status=Status.REVIEWED,
         reason=reason,
         merge_request=change.merge_request,
         diff_refs=change.refs,
@@ -202,11 +202,11 @@ def _placed(result: Review, task: Task) -> tuple[list[PlacedFinding], list[Place
 
 def _nothing_new(outcome: Outcome, change: Change) -> bool:
     """Whether all that would be posted is there."""
-    known, standing, head = change.known, change.standing, change.refs.head_sha if change.refs else ""
+    known, standing = change.known, change.standing
     return (
         outcome.reason == UNCHANGED
         and known is not None
-        and (known.head, known.reviewed) == (head, head)
+        and known.head == known.reviewed == outcome.head
         and all(entry.why is Why.LEFT for entry in outcome.settled)
         and len(standing.notes) == 1
         and note.PREVIOUS not in standing.notes[0].body

@@ -33,8 +33,8 @@ def merged(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
     kept = list[PlacedFinding]()
     for finding in sorted(findings, key=lambda finding: finding.severity.rank):
         for index, earlier in enumerate(kept):
-            same = earlier.fingerprint == finding.fingerprint
-            if overlap(earlier, finding) and (same or alike(earlier.description, finding.description)):
+            close = overlap(earlier, finding) and alike(earlier.description, finding.description)
+            if close or same(earlier, finding):
                 kept[index] = _both(earlier, finding)
                 break
         else:

@@ -62,7 +62,7 @@ def compose(outcome: Outcome, around: Surroundings, posted: Posted | None = None
     findings = posted.ledger.findings if posted else (*outcome.findings, *outcome.kept)
     rows = posted.rows if posted else ()
     sections = [MARKER + memory, *_sections(outcome, findings, rows, around, text), _footer(outcome, around, text)]
-    if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
+    if outcome.failed:
         sections.append(PREVIOUS)
     return "\n\n".join(section for section in sections if section) + "\n"
 

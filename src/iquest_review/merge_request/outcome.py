@@ -129,6 +129,16 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
 
     @property
+    def failed(self) -> bool:
+        """Whether there is no review that could be used."""
+        return self.status in (Status.NOT_REVIEWED, Status.RAW)
+
+    @property
+    def head(self) -> str:
+        """The commit it is about; empty where that is none of a merge request's."""
+        return self.diff_refs.head_sha if self.diff_refs else ""
+
+    @property
     def severities(self) -> tuple[Severity, ...]:
         """Of everything that stands: found now, or earlier and not settled."""
         found = (finding.severity for finding in (*self.findings, *self.kept))

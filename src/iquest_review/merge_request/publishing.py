@@ -5,7 +5,7 @@ Nothing is written without having looked: GitLab may answer 500, or nothing, to 
 when all before it is done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
@@ -41,7 +41,7 @@ def publish(
     before, overtaken = remembered(standing), _overtaken(gitlab, outcome, known, tell)
     if overtaken(standing):
         return Published(outcome, None)
-    if outcome.status in (Status.NOT_REVIEWED, Status.RAW):
+    if outcome.failed:
         return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around)), overtaken)
     threads = Threads(gitlab, outcome, before.resolved if before else (), tell)
     standing = threads.settle(standing)
@@ -50,10 +50,11 @@ def publish(
         return Published(outcome, None)
     before, new = remembered(standing), {thread.id for thread in standing.threads} - {t.id for t in found.threads}
     left = {entry.thread for entry in outcome.settled if entry.why is Why.LEFT}
-    stands = [thread for thread in standing.threads if not thread.resolved and thread.id not in left]
+    still_open = [thread for thread in standing.threads if not thread.resolved]
+    stands, titles = [thread for thread in still_open if thread.id not in left], _titles(outcome, still_open, before)
     waived = [thread for thread in stands if thread.id not in new and gitlab.waived(thread)]
-    rows = _rows(outcome, [thread for thread in stands if thread not in waived], before, around)
-    posted = Posted(rows, _ledger(outcome, standing, before, threads.resolved, waived))
+    rows = _rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
+    posted = Posted(rows, _ledger(outcome, standing, before, titles, threads.resolved, waived))
     return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around, posted)), overtaken)
 
 
@@ -72,7 +73,7 @@ def _overtaken(
     gitlab: GitLab, outcome: Outcome, known: Ledger | None, tell: Callable[[str], object]
 ) -> Callable[[Standing], bool]:
     """Whether the note that stands is about a later commit than this outcome: then it stays as it is."""
-    head = outcome.diff_refs.head_sha if outcome.diff_refs else ""
+    head = outcome.head
     older = ["", head, known.head if known else ""]
 
     def overtaken(standing: Standing) -> bool:
@@ -95,9 +96,9 @@ def _titles(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None) 
     return {**titles, **dict(before.titles if before else ()), **told}
 
 
-def _rows(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None, around: Surroundings) -> list[Row]:
+def _rows(outcome: Outcome, threads: Sequence[Thread], titles: Mapping[str, str], around: Surroundings) -> list[Row]:
     """The open threads, as the note lists them."""
-    titles, merge_request = _titles(outcome, threads, before), outcome.merge_request
+    merge_request = outcome.merge_request
     now = {one.thread: one for one in outcome.standing}
     page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
     return [
@@ -124,14 +125,18 @@ def _lines(thread: Thread, now: Stands | None) -> tuple[str, int | None, int | N
 
 
 def _ledger(
-    outcome: Outcome, standing: Standing, before: Ledger | None, ours: set[str], waived: Sequence[Thread]
+    outcome: Outcome,
+    standing: Standing,
+    before: Ledger | None,
+    titles: Mapping[str, str],
+    ours: set[str],
+    waived: Sequence[Thread],
 ) -> Ledger:
     """What the note is to remember. `ours` are the discussions this run has resolved."""
     open_threads = [thread for thread in standing.threads if not thread.resolved]
-    titles = _titles(outcome, open_threads, before)
     told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
     told += [one for one in outcome.kept if not any(plan.stands_in(thread, one) for thread in standing.threads)]
-    reviewed, head = outcome.reviewed, outcome.diff_refs.head_sha if outcome.diff_refs else ""
+    reviewed, head = outcome.reviewed, outcome.head
     past = before if before and reviewed and not reviewed.afresh else None
     resolved = [thread for thread in standing.threads if thread.resolved]
     return Ledger(
@@ -155,14 +160,13 @@ def _noted(
 ) -> Published:
     """Makes the body the one summary note. Whoever posts a first one looks again: another first run may do the same."""
     outcome, body = published.outcome, published.body or ""
-    failed = outcome.status in (Status.NOT_REVIEWED, Status.RAW)
     idle = outcome.status is Status.REVIEWED and outcome.reason == NOTHING and not outcome.omissions
     failure, wrote = GitLabError("the note does not stay: it is deleted while it is written"), False
     for attempt in range(ROUNDS):
-        action = plan.write(standing.notes, body, failure=failed, idle=idle and not standing.threads)
+        action = plan.write(standing.notes, body, failure=outcome.failed, idle=idle and not standing.threads)
         twins = [twin for twin in standing.notes[1:] if not twin.replies]
         if action is None and (not twins or attempt == ROUNDS - 1):
-            stands = standing.notes[0].body if standing.notes and failed else body
+            stands = standing.notes[0].body if standing.notes and outcome.failed else body
             return replace(published, body=stands, wrote=wrote)
         if attempt == ROUNDS - 1:
             break

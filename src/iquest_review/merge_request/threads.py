@@ -80,9 +80,7 @@ class Threads:
         return replace(self._outcome, findings=tuple(self._findings), settled=settled)
 
     def _planned(self, standing: Standing) -> Iterator[Action]:
-        refs = self._outcome.diff_refs
-        head = refs.head_sha if refs else ""
-        return plan.actions(self._findings, self._outcome.settled, standing, self.resolved, head)
+        return plan.actions(self._findings, self._outcome.settled, standing, self.resolved, self._outcome.head)
 
     def _open(self, action: Action) -> bool:
         return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self.denied)

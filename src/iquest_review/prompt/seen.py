@@ -38,13 +38,13 @@ def known_after(
     left, known, whole = Counter(before), list[str](), set[str]()
     left.update(shown)
     for file in files:
-        rests = [_taken(file, hunk, left) for hunk in file.hunks]
-        known += [identity for taken, _ in rests for identity in taken]
-        if not file.hunks and (bare := bare_id(file)) in left:
-            _take(left, bare)
-            known.append(bare)
-            whole.add(file.path)
-        elif file.hunks and all(rest is None for _, rest in rests):
+        if file.hunks:
+            rests = [_taken(file, hunk, left) for hunk in file.hunks]
+            known += [identity for taken, _ in rests for identity in taken]
+            seen = all(rest is None for _, rest in rests)
+        elif seen := _take(left, bare_id(file)):
+            known.append(bare_id(file))
+        if seen:
             whole.add(file.path)
     return tuple(known), frozenset(whole)
 
