@@ -43,6 +43,7 @@ class Part:
 
     file: FileDiff
     hunks: tuple[Hunk, ...]
+    wide: tuple[Hunk, ...] | None = None  # the same changed lines among more unchanged ones; None: as they are
 
 
 @dataclass(frozen=True, slots=True)
