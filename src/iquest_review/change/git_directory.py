@@ -2,9 +2,13 @@
 
 import base64
 import os
+import re
+import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from iquest_review.change.characters import one_line
@@ -33,6 +37,7 @@ _ENVIRONMENT = {
     "GIT_TRACE_REDACT": "1",
     "LC_ALL": "C",
 }
+_ID = re.compile(rb"[0-9a-f]{64}|[0-9a-f]{40}")
 _EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -70,12 +75,53 @@ class GitDirectory:
     timeout: float
     id_length: int = 40
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
-        """What a git command prints."""
-        return self.ask(*arguments, environment=environment)[0]
+    def run(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+        """What a git command prints; `given` is its standard input."""
+        return self.ask(*arguments, given=given, environment=environment)[0]
 
-    def ask(self, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[bytes, str]:
+    def ask(
+        self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> tuple[bytes, str]:
         """What a git command prints, and what it warns of. Raises GitError, with git's own complaint."""
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(given)
+            stdin.seek(0)
+            status, printed, said = self._execute(
+                arguments,
+                environment or {},
+                istream=stdin if given else None,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=self.timeout,
+            )
+        if said.startswith("Timeout:"):
+            raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
+        if status:
+            raise Refused(status, _complaint(said))
+        return bytes(printed), said
+
+    def glimpse(self, *arguments: str, seconds: float, most: int) -> tuple[bytes, bool]:
+        """The first `most` bytes that a git command prints within so many seconds, and whether they are all there is:
+        not when it fails, either. Raises GitError without git."""
+        if seconds <= 0:
+            return b"", False
+        running = self._execute(arguments, {}, as_process=True)  # GitPython ends the process once this is forgotten
+        process = running.proc
+        watchdog = threading.Timer(seconds, process.kill)
+        watchdog.start()
+        try:
+            with process:  # closes the pipes, then waits
+                printed: bytes = process.stdout.read(most + 1)
+                if len(printed) > most:
+                    process.kill()
+        finally:
+            watchdog.cancel()
+        return printed[:most], process.returncode == 0 and len(printed) <= most
+
+    def _execute(self, arguments: Sequence[str], environment: Mapping[str, str], **options: object) -> Any:
+        """GitPython's answer, its form as the options ask."""
         try:  # importing GitPython takes time, and fails where git is missing: a saved diff needs neither
             from git.cmd import Git  # noqa: PLC0415
             from git.exc import GitCommandNotFound  # noqa: PLC0415
@@ -90,23 +136,16 @@ class GitDirectory:
             "GIT_SHALLOW_FILE": str(self.common / "shallow"),
             "GIT_ATTR_SOURCE": _EMPTY_TREE[self.id_length],
         }
+        command = ["git", *_HARMLESS, *arguments]
         try:
-            status, printed, said = Git(str(self.own)).execute(
-                ["git", *_HARMLESS, *arguments],
-                env={**_ENVIRONMENT, **where, **(environment or {})},
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=self.timeout,
-            )
+            return Git(str(self.own)).execute(command, env={**_ENVIRONMENT, **where, **environment}, **options)  # type: ignore[call-overload]
         except GitCommandNotFound:  # gone since, or GIT_PYTHON_REFRESH=quiet let it be missing
             raise GitError("git is not installed") from None
-        if said.startswith("Timeout:"):
-            raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
-        if status:
-            raise Refused(status, _complaint(said))
-        return bytes(printed), said
+
+    def shallow(self) -> frozenset[bytes]:
+        """The commits whose parents are not here, although they have some."""
+        file = self.common / "shallow"
+        return frozenset(_ID.findall(file.read_bytes())) if file.is_file() else frozenset()
 
     def missing(self, commits: Sequence[str]) -> list[str]:
         """Those of the commits whose tree is not here."""

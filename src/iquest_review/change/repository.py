@@ -6,17 +6,17 @@ attributes, hooks, index, replacement refs and owner have no part in what is sho
 """
 
 import os
-import posixpath
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff
+from iquest_review.change import definitions, log, patch, tree
+from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.git_directory import GitDirectory, Refused, Remote, git_directory, path_in
+from iquest_review.change.history import History
 from iquest_review.errors import GitError, UsageError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -27,6 +27,13 @@ _DIFF = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=none"),
     *("--src-prefix=a/", "--dst-prefix=b/", "--full-index", "--no-relative", "-O/dev/null"),
 )
+# Lines of the commit's own regular text files; -w and -F, so that a name is a word and never an expression.
+_GREP = (
+    *("grep", "-n", "-z", "-I", "-w", "-F", "--no-color", "--full-name", "--no-textconv", "--no-recurse-submodules"),
+    *("--no-column", "--no-heading", "--no-break"),
+)
+GREP_SECONDS, GREP_BYTES = 5.0, 4 * 1024**2
+SHA_1 = 40  # digits of a commit's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +44,33 @@ class Repository:
     timeout: float = 300  # seconds a git command may take
     largest: int = 256 * 1024**2  # bytes a diff may have: some five million lines, and five times that in memory
 
-    def diff(self, base: str, head: str, remote: Remote | None = None) -> Diff:
-        """What `head` changes since `base`, both full commit ids; commits the clone lacks come from `remote`.
+    @contextmanager
+    def opened(self, remote: Remote | None = None) -> Iterator["Opened"]:
+        """The clone, opened for a whole run: what had to be fetched from `remote` once stays until the end.
 
-        Raises GitError when a commit cannot be had.
+        Raises GitError where there is no repository.
         """
-        commits = [_commit(base), _commit(head)]
-        with self._borrowed(len(head)) as git:
-            try:
-                return patch.parse(self._patch(git, commits))
-            except Refused as refused:
-                missing = git.missing(commits)
-                if not missing:
-                    raise GitError(
-                        f"the diff cannot be made from {self.directory}; is it a partial clone? {refused}"
-                    ) from None
-            if remote is None:
-                raise GitError(
-                    f"{self.directory} does not hold commit {' and '.join(missing)}; "
-                    "fetch it, or clone with the whole history (GIT_DEPTH: 0)"
-                )
-            git.fetch(remote, missing, [commit for commit in commits if commit not in missing])
-            return patch.parse(self._patch(git, commits))
+        clone = self._clone()
+        with tempfile.TemporaryDirectory(prefix="iquest-review-") as temporary:
+            home = Path(temporary)
+            for folder in ("objects/info", "refs/heads"):
+                (home / folder).mkdir(parents=True)
+            (home / "HEAD").write_text("ref: refs/heads/none\n")
+            (home / "config").write_text(_config(SHA_1))
+            (home / "objects/info/alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
+            if (clone.common / "shallow").is_file():
+                (home / "shallow").write_bytes((clone.common / "shallow").read_bytes())
+            yield Opened(self, GitDirectory(home, home, self.timeout), remote)
+
+    def diff(self, base: str, head: str, remote: Remote | None = None) -> Diff:
+        """What `head` changes since `base`: see `Opened.diff`."""
+        with self.opened(remote) as opened:
+            return opened.diff(base, head)
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """A file as it stands in a commit: see `Opened.blob`."""
+        with self.opened() as opened:
+            return opened.blob(commit, path)
 
     def merge_base(self, base: str, head: str) -> tuple[str, str, str]:
         """The commits of two refs and of their merge base, as (merge base, base, head), for `base...head`.
@@ -66,33 +78,15 @@ class Repository:
         Raises UsageError for a ref that is not there, GitError when the two have no common commit.
         """
         tips = [self._resolve(base), self._resolve(head)]
-        with self._borrowed(len(tips[0])) as git:
+        with self.opened() as opened:
             try:
-                common = git.run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
+                common = opened.git(tips[0]).run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
             except Refused as refused:
                 if refused.status != 1:
                     raise
                 raise GitError(f"{base} and {head} have no common commit in {self.directory}; is the clone shallow? "
                                "`git fetch --unshallow` completes it") from None  # fmt: skip
         return common, tips[0], tips[1]
-
-    def blob(self, commit: str, path: str) -> bytes | None:
-        """A file as it stands in a commit; None where there is no such file."""
-        with self._borrowed(len(commit)) as git:
-            if "\0" in path or posixpath.normpath(path) != path or path.split("/", 1)[0] in ("", ".", ".."):
-                return None
-            entry = git.run("ls-tree", "--full-tree", "-z", _commit(commit), "--", path)
-            if not entry.startswith(b"100"):  # regular files only: a symbolic link leads anywhere
-                return None
-            return git.run("cat-file", "blob", entry.split()[2].decode("ascii"))
-
-    def _patch(self, git: GitDirectory, commits: Sequence[str]) -> bytes:
-        file = git.own / "patch"  # not a pipe: so its size is known before it is in memory
-        git.run(*_DIFF, f"--output={file}", "--end-of-options", *commits)
-        size = file.stat().st_size
-        if size > self.largest:
-            raise GitError(f"the diff has {size >> 20} MiB; more than {self.largest >> 20} MiB is not read")
-        return file.read_bytes()
 
     def _resolve(self, ref: str) -> str:
         """The commit a ref of the clone names."""
@@ -122,19 +116,99 @@ class Repository:
             raise GitError(f"{self.directory} cannot be read: {error.strerror}") from None
         raise GitError(f"{self.directory} is no git repository")
 
-    @contextmanager
-    def _borrowed(self, id_length: int) -> Iterator[GitDirectory]:
-        clone = self._clone()
-        with tempfile.TemporaryDirectory(prefix="iquest-review-") as temporary:
-            home = Path(temporary)
-            for folder in ("objects/info", "refs/heads"):
-                (home / folder).mkdir(parents=True)
-            (home / "HEAD").write_text("ref: refs/heads/none\n")
-            (home / "config").write_text(_config(id_length))
-            (home / "objects/info/alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
-            if (clone.common / "shallow").is_file():
-                (home / "shallow").write_bytes((clone.common / "shallow").read_bytes())
-            yield GitDirectory(home, home, self.timeout, id_length)
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A clone, opened: one borrowed git directory for everything that a run asks of it."""
+
+    repository: Repository
+    directory: GitDirectory
+    remote: Remote | None = None  # gives the commits that the clone lacks
+
+    def diff(self, base: str, head: str) -> Diff:
+        """What `head` changes since `base`, both full commit ids.
+
+        Raises GitError when a commit cannot be had.
+        """
+        commits = [_commit(base), _commit(head)]
+        git = self.git(head)
+        try:
+            return patch.parse(self._patch(git, commits))
+        except Refused as refused:
+            if not self._complete(git, commits):
+                raise GitError(
+                    f"the diff cannot be made from {self.repository.directory}; is it a partial clone? {refused}"
+                ) from None
+        return patch.parse(self._patch(git, commits))
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """A file as it stands in a commit; None where there is no such file.
+
+        Raises GitError when the commit or the file cannot be had.
+        """
+        git = self._holding(commit)
+        found = tree.entries(git, commit, [path]).get(path)
+        return git.run("cat-file", "blob", found.id) if found else None
+
+    def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """Files as they stand in a commit, by their paths in the order asked. Not among them: what is no regular file
+        there, files over 1 MiB, those after the first 64 MiB, and those a partial clone has left away.
+
+        Raises GitError when the commit cannot be had.
+        """
+        git = self._holding(commit)
+        return tree.contents(git, tree.entries(git, commit, paths))
+
+    def grep(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
+        """The first `most` lines of a commit that look like definitions of these names, as (path, line, text), the
+        earlier names first. What is no identifier is not looked for; what takes too long is not found.
+
+        Raises GitError when the commit cannot be had.
+        """
+        wanted = definitions.searchable(names)
+        if not wanted:
+            return []
+        patterns = [part for name in wanted for part in ("-e", name)]
+        git = self._holding(commit)
+        printed, _ = git.glimpse(*_GREP, *patterns, _commit(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES)
+        return definitions.found(printed, wanted)[:most]
+
+    def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
+        """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,
+        the first ones count most. Raises GitError for what is no commit id."""
+        return log.history(self.git(base), _commit(base), _commit(head), files, seconds)
+
+    def git(self, commit: str) -> GitDirectory:
+        """The git directory, for ids like this one: whoever opens a clone need not know how it names its commits."""
+        length = len(_commit(commit))
+        if length != self.directory.id_length:
+            (self.directory.own / "config").write_text(_config(length))
+        return replace(self.directory, id_length=length)
+
+    def _holding(self, commit: str) -> GitDirectory:
+        git = self.git(commit)
+        self._complete(git, [commit])
+        return git
+
+    def _complete(self, git: GitDirectory, commits: Sequence[str]) -> bool:
+        """Fetches those of the commits that are not here; whether there were any."""
+        missing = git.missing(commits)
+        if missing and self.remote is None:
+            raise GitError(
+                f"{self.repository.directory} does not hold commit {' and '.join(missing)}; "
+                "fetch it, or clone with the whole history (GIT_DEPTH: 0)"
+            )
+        if missing and self.remote:
+            git.fetch(self.remote, missing, [commit for commit in commits if commit not in missing])
+        return bool(missing)
+
+    def _patch(self, git: GitDirectory, commits: Sequence[str]) -> bytes:
+        file = git.own / "patch"  # not a pipe: so its size is known before it is in memory
+        git.run(*_DIFF, f"--output={file}", "--end-of-options", *commits)
+        size, largest = file.stat().st_size, self.repository.largest
+        if size > largest:
+            raise GitError(f"the diff has {size >> 20} MiB; more than {largest >> 20} MiB is not read")
+        return file.read_bytes()
 
 
 def _config(id_length: int) -> str:

@@ -1,0 +1,58 @@
+"""Lines that define a name, among those that only use it: told by how they look, in the languages people write."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+MOST_NAMES = 50
+LONGEST_LINE = 1_000  # characters; minified code defines nothing anybody would look up
+
+_NAME = re.compile(r"[^\W\d]\w{0,99}")
+_HIT = re.compile(rb"[0-9a-f]+:([^\0]+)\0(\d+)\0([^\n]*)\n")
+# What may stand before the name of a definition: a keyword, anywhere before it where no expression has begun yet.
+_KEYWORD = (
+    r"(?:def|class|func|function|fn|fun|struct|enum|union|interface|trait|impl|type|typedef|module|mod|namespace"
+    r"|const|let|var|val|static|object|record|protocol|extension|macro|macro_rules!|\#\s*define|define|sub|proc|defn"
+    r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW|FUNCTION|PROCEDURE)(?:\s+IF\s+NOT\s+EXISTS)?)"
+)
+# What begins a comment, or a statement that defines nothing.
+_USE = re.compile(
+    r"\s*(?://|/?\*|--|#(?!\s*define)|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
+)
+
+
+def searchable(names: Iterable[str]) -> list[str]:
+    """Those of the names that are identifiers, each once: nothing else is looked for."""
+    return [name for name in dict.fromkeys(names) if _NAME.fullmatch(name)][:MOST_NAMES]
+
+
+def found(printed: bytes, names: Sequence[str]) -> list[tuple[str, int, str]]:
+    """The definitions in what `git grep -n -z` printed for a commit, as (path, line, text): by the order of the names,
+    then as printed. A row that is cut off is not read."""
+    forms = [_definition(name) for name in names]
+    ranked = list[tuple[int, str, int, str]]()
+    for path, line, text in _hits(printed):
+        looked = (rank for rank, name in enumerate(names) if name in text and forms[rank].search(text))
+        if not _USE.match(text) and (rank := next(looked, None)) is not None:
+            ranked.append((rank, path, line, text))
+    return [(path, line, text) for _, path, line, text in sorted(ranked, key=lambda hit: hit[0])]
+
+
+def _hits(printed: bytes) -> Iterator[tuple[str, int, str]]:
+    at = 0
+    while match := _HIT.match(printed, at):
+        at = match.end()
+        if len(match[3]) <= LONGEST_LINE:
+            path = match[1].decode("utf-8", "backslashreplace")
+            yield path, int(match[2]), match[3].removesuffix(b"\r").decode("utf-8", "backslashreplace")
+
+
+def _definition(name: str) -> re.Pattern[str]:
+    """A keyword before the name; an assignment or a label at the line's start; or, as in C and Java, a type before it
+    and a parameter list after it that no semicolon ends."""
+    word = rf"\b{re.escape(name)}\b"
+    return re.compile(
+        rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}"
+        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::=|=(?!=)|:(?!:)\s*(?:[^=]{{0,100}}=|function|\(|async))"
+        rf"|^\s{{0,200}}(?:[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
+        re.IGNORECASE if name.isupper() else 0,
+    )

@@ -1,0 +1,249 @@
+"""What the commits tell of a change: its own, those that touched what it touches, and the files that go along with it.
+
+Everything here is text of other people, and dates are what their clocks said. Names and addresses of people stay out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from iquest_review.change import names
+from iquest_review.change.diff import FileDiff, Kind
+
+LARGEST_CHANGE = 50  # files; a commit that changes more of them says nothing of what belongs together
+SUPPORT, CONFIDENCE = 3, 0.5  # commits, and the share of them, that make "usually"
+LONGEST_SUBJECT, LONGEST_BODY, BODY_LINES = 300, 600, 3  # characters, lines
+MOST_OF_A_FILE = 8  # runs of removed lines; a file that is written anew has hundreds
+
+_FIX = re.compile(
+    r"\b(?:(?:hot|bug)?-?fix(?:e[sd]|ing)?|bugs?|revert(?:s|ed)?|regressions?)\b|修复|修正|修正|修復|回滚|回退|缺陷|漏洞",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"\s*(?:[\w-]{1,40}-by|cc|from|author|co-author)\s*:", re.IGNORECASE)  # Signed-off-by and its kin
+_ADDRESS = re.compile(r"<?[\w.+-]{1,100}@[\w-]{1,100}(?:\.[\w-]{1,100}){0,10}>?")
+_LOGGED = re.compile(rb"([0-9a-f]{40,64}) (\d+) ([0-9a-f ]*)\n([^\n]*)\n(.*)", re.DOTALL)
+_BLAMED = re.compile(rb"([0-9a-f]{40,64}) \d+ (\d+) (\d+)")
+_DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A commit as `git log` prints it."""
+
+    id: bytes
+    time: int  # seconds since 1970, as the committer's clock said
+    parents: int
+    subject: str
+    body: str  # its first lines, on one
+    paths: tuple[str, ...]  # that it changes; none where they were not asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the merge request itself."""
+
+    subject: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Lines that the change removes or replaces, and the commit that wrote them."""
+
+    path: str  # the file as the diff cites it
+    first: int  # numbers in the old file
+    last: int
+    subject: str
+    days: int  # before the target branch's last commit
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One of the last commits of a file."""
+
+    path: str
+    subject: str
+    days: int  # before the target branch's last commit
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A file that usually changes when another one does, and does not in this change."""
+
+    path: str
+    along: str  # the file that is changed
+    times: int  # commits that change both
+    of: int  # commits that change `along`
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """How often a file was changed of late."""
+
+    path: str
+    commits: int
+    fixes: int  # those of them that repair something
+    of: int  # commits that were looked at
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known; whatever could not be had is empty. Each part has its most useful facts first, but the commits,
+    which stand in the order they were made in."""
+
+    commits: tuple[Commit, ...] = ()
+    touched: tuple[Touched, ...] = ()
+    recent: tuple[Recent, ...] = ()
+    together: tuple[Together, ...] = ()
+    churn: tuple[Churn, ...] = ()
+
+
+def is_fix(subject: str) -> bool:
+    """Whether a commit's subject says that it repairs something."""
+    return _FIX.search(subject) is not None
+
+
+def logged(printed: bytes, whole: bool, shallow: Collection[bytes] = ()) -> Iterator[Logged]:
+    """The commits in what `git log -z` printed in `log.FORMAT`. The last one is left out where the output is not whole,
+    and so are those where a shallow clone ends: git says that they made every file there is."""
+    # Neither a message nor a path can hold a NUL, and only a commit begins with two of them.
+    records = [record.lstrip(b"\0") for record in printed.split(b"\0\0")]
+    for record in records if whole else records[:-1]:
+        head, *paths = record.rstrip(b"\0").split(b"\0")
+        match = _LOGGED.fullmatch(head)
+        if match and match[1] not in shallow:
+            changed = [path.removeprefix(b"\n") if at == 0 else path for at, path in enumerate(paths)]
+            yield Logged(
+                match[1],
+                int(match[2]),
+                len(match[3].split()),
+                _subject(match[4]),
+                _body(match[5]),
+                tuple(map(names.text, changed)),
+            )
+
+
+def own(entries: Iterable[Logged], most: int) -> tuple[Commit, ...]:
+    """The change's own commits, newest first -> the last `most` of them that are no merges, in order."""
+    made = [Commit(entry.subject, entry.body) for entry in entries if entry.parents < 2]
+    return tuple(reversed(made[:most]))
+
+
+def recent(entries: Iterable[Logged], cited: Mapping[str, str], now: int, most: int) -> tuple[Recent, ...]:
+    """The last `most` commits of each file. `cited` gives each old path the name that the diff cites it by."""
+    found = dict[str, list[Recent]]((path, []) for path in cited)
+    for entry in entries:
+        for path in entry.paths:
+            if path in found and len(found[path]) < most:
+                found[path].append(Recent(cited[path], entry.subject, _days(now, entry.time)))
+    return tuple(fact for row in range(most) for facts in found.values() for fact in facts[row : row + 1])
+
+
+def together(entries: Iterable[Logged], cited: Mapping[str, str], changed: Collection[str]) -> tuple[Together, ...]:
+    """The files that usually change along with these and are not among the changed paths, the surest ones first; each
+    with the one file that it goes along with most surely."""
+    alone, both = Counter[str](), Counter[tuple[str, str]]()
+    for entry in entries:
+        if len(entry.paths) <= LARGEST_CHANGE:
+            here = [path for path in entry.paths if path in cited]
+            alone.update(here)
+            both.update((path, other) for path in here for other in entry.paths if other not in changed)
+    pairs = [
+        Together(other, cited[path], times, alone[path])
+        for (path, other), times in both.items()
+        if times >= SUPPORT and times >= CONFIDENCE * alone[path]
+    ]
+    # Laplace's rule: 40 of 42 times is surer than 3 of 3.
+    pairs.sort(key=lambda pair: (-(pair.times + 1) / (pair.of + 2), pair.path, pair.along))
+    return tuple({pair.path: pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def churn(entries: Sequence[Logged], cited: Mapping[str, str]) -> tuple[Churn, ...]:
+    """How often each of these files was changed, the most often repaired one first."""
+    commits, fixes = Counter[str](), Counter[str]()
+    for entry in entries:
+        here = [path for path in entry.paths if path in cited]
+        commits.update(here)
+        if is_fix(entry.subject):
+            fixes.update(here)
+    facts = [Churn(cited[path], times, fixes[path], len(entries)) for path, times in commits.items()]
+    return tuple(sorted(facts, key=lambda fact: (-fact.fixes, -fact.commits, fact.path)))
+
+
+def removed(file: FileDiff) -> list[tuple[int, int]]:
+    """The runs of lines that are removed or replaced, as (first, last) of the old file."""
+    runs = list[tuple[int, int]]()
+    for line in file.lines():
+        if line.kind is Kind.REMOVED and line.old_line is not None:
+            if runs and runs[-1][1] == line.old_line - 1:
+                runs[-1] = (runs[-1][0], line.old_line)
+            else:
+                runs.append((line.old_line, line.old_line))
+    return runs
+
+
+def touched(printed: bytes, path: str, now: int, shallow: Collection[bytes]) -> tuple[Touched, ...]:
+    """The commits in what `git blame --incremental` printed for a file: repairs first, then those of most lines.
+    Where a shallow clone ends nobody knows who wrote a line."""
+    known, runs = dict[bytes, tuple[str, int]](), list[tuple[int, int, bytes]]()
+    subject, time, commit = "", 0, b""
+    for row in printed.split(b"\n"):
+        if match := _BLAMED.fullmatch(row):
+            commit = match[1]
+            subject, time = known.get(commit, ("", 0))
+            first, count = int(match[2]), int(match[3])
+        elif row.startswith(b"summary "):
+            subject = _subject(row.removeprefix(b"summary "))
+        elif row.startswith(b"committer-time "):
+            time = int(row.removeprefix(b"committer-time "))
+        elif row.startswith(b"filename ") and commit:  # the last row of each run
+            known[commit] = subject, time
+            runs.append((first, first + count - 1, commit))
+    facts = [
+        Touched(path, first, last, known[commit][0], _days(now, known[commit][1]))
+        for first, last, commit in _joined(sorted(runs))
+        if commit not in shallow
+    ]
+    return tuple(sorted(facts, key=by_weight)[:MOST_OF_A_FILE])
+
+
+def by_weight(fact: Touched) -> tuple[bool, int]:
+    """Sorts lines that a repair wrote first, then the longest runs."""
+    return not is_fix(fact.subject), fact.first - fact.last
+
+
+def _joined(runs: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+    """The runs with those of one commit that follow one another as one."""
+    last: tuple[int, int, bytes] | None = None
+    for run in runs:
+        if last and last[2] == run[2] and last[1] + 1 == run[0]:
+            last = (last[0], run[1], run[2])
+            continue
+        if last:
+            yield last
+        last = run
+    if last:
+        yield last
+
+
+def _days(now: int, time: int) -> int:
+    return max(0, (now - time) // _DAY)
+
+
+def _subject(raw: bytes) -> str:
+    return _anonymous(_text(raw, LONGEST_SUBJECT)).strip()
+
+
+def _body(raw: bytes) -> str:
+    """The first lines that say something, on one."""
+    lines = [line.strip() for line in _text(raw, LONGEST_BODY).split("\n") if not _PERSON.match(line)]
+    return " ".join(_anonymous(line) for line in [line for line in lines if line][:BODY_LINES])
+
+
+def _text(raw: bytes, most: int) -> str:
+    return raw[: 4 * most].decode("utf-8", "replace")[:most]
+
+
+def _anonymous(text: str) -> str:
+    return _ADDRESS.sub("[address]", text)
