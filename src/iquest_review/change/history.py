@@ -22,8 +22,8 @@ _FIX = re.compile(
 )
 _PERSON = re.compile(r"\s*(?:[\w-]{1,40}-by|cc|from|author|co-author)\s*:", re.IGNORECASE)  # Signed-off-by and its kin
 _ADDRESS = re.compile(r"<?[\w.+-]{1,100}@[\w-]{1,100}(?:\.[\w-]{1,100}){0,10}>?")
-_LOGGED = re.compile(rb"([0-9a-f]{40,64}) (\d+) ([0-9a-f ]*)\n([^\n]*)\n(.*)", re.DOTALL)
-_BLAMED = re.compile(rb"([0-9a-f]{40,64}) \d+ (\d+) (\d+)")
+_LOGGED = re.compile(rb"([0-9a-f]{40,64}) (\d{1,20}) ([0-9a-f ]*)\n([^\n]*)\n(.*)", re.DOTALL)
+_BLAMED = re.compile(rb"([0-9a-f]{40,64}) \d+ (\d{1,20}) (\d{1,20})")
 _DAY = 86_400  # seconds
 
 
@@ -183,27 +183,27 @@ def removed(file: FileDiff) -> list[tuple[int, int]]:
     return runs
 
 
-def touched(printed: bytes, path: str, now: int, shallow: Collection[bytes]) -> tuple[Touched, ...]:
-    """The commits in what `git blame --incremental` printed for a file: repairs first, then those of most lines.
-    Where a shallow clone ends nobody knows who wrote a line."""
-    known, runs = dict[bytes, tuple[str, int]](), list[tuple[int, int, bytes]]()
-    subject, time, commit = "", 0, b""
-    for row in printed.split(b"\n"):
+def touched(printed: bytes, path: str, now: int) -> tuple[Touched, ...]:
+    """The commits in what `git blame --incremental` printed for a file: repairs first, then those of most lines. Where
+    the commits end that git could look at, nobody knows who wrote a line."""
+    subjects, times, ends = dict[bytes, str](), dict[bytes, int](), set[bytes]()
+    commit, run, runs = b"", (0, 0, b""), list[tuple[int, int, bytes]]()
+    for row in printed.split(b"\n")[:-1]:  # the last one may be cut off
+        key, _, value = row.partition(b" ")
         if match := _BLAMED.fullmatch(row):
-            commit = match[1]
-            subject, time = known.get(commit, ("", 0))
-            first, count = int(match[2]), int(match[3])
-        elif row.startswith(b"summary "):
-            subject = _subject(row.removeprefix(b"summary "))
-        elif row.startswith(b"committer-time "):
-            time = int(row.removeprefix(b"committer-time "))
-        elif row.startswith(b"filename ") and commit:  # the last row of each run
-            known[commit] = subject, time
-            runs.append((first, first + count - 1, commit))
+            commit, run = match[1], (int(match[2]), int(match[2]) + int(match[3]) - 1, match[1])
+        elif key == b"summary":
+            subjects[commit] = _subject(value)
+        elif key == b"committer-time" and value.isdigit():
+            times[commit] = int(value[:20])
+        elif key == b"boundary":
+            ends.add(commit)
+        elif key == b"filename":  # the last row of each run
+            runs.append(run)
     facts = [
-        Touched(path, first, last, known[commit][0], _days(now, known[commit][1]))
+        Touched(path, first, last, subjects[commit], _days(now, times[commit]))
         for first, last, commit in _joined(sorted(runs))
-        if commit not in shallow
+        if commit in subjects and commit in times and commit not in ends
     ]
     return tuple(sorted(facts, key=by_weight)[:MOST_OF_A_FILE])
 

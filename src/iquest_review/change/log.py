@@ -5,7 +5,7 @@ is up. What was printed until then counts.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iquest_review.change import history as facts
@@ -16,7 +16,9 @@ from iquest_review.change.history import History, Logged, Together, Touched
 
 WINDOW = 500  # commits of the target branch that are looked at
 MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 40  # facts; recent ones a file
-MOST_FILES = 20  # whose lines are traced, and whose older commits are looked for
+# Files that are traced as far back as it takes: each costs a walk through all commits. Of a change of more files, so
+# many are traced, and through the last commits alone.
+FEW = 20
 MOST_RUNS = 50  # of removed lines that are traced in a file
 LONG_OWN = 300  # commits; a change that has more is not looked through
 LARGEST = 8 * 1024**2  # bytes that are read of a command
@@ -60,8 +62,8 @@ def history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], 
     changed = {path for file in files for path in (file.old_path, file.new_path)}
     return History(
         own,
-        touched(reader, base, old, now),
-        facts.recent([*window, *_older(reader, base, window, cited)], cited, now, MOST_RECENT),
+        touched(reader, base, old, window, FEW),
+        facts.recent([*window, *older(reader, base, window, cited)], cited, now, MOST_RECENT),
         together(reader, head, facts.together(window, cited, changed)),
         facts.churn(window, cited)[:MOST_CHURN],
     )
@@ -76,14 +78,17 @@ def commits(reader: Reader, base: str, head: str) -> tuple[facts.Commit, ...]:
     return () if cut else facts.own(found, MOST_OWN)
 
 
-def touched(reader: Reader, base: str, files: Sequence[FileDiff], now: int) -> tuple[Touched, ...]:
+def touched(
+    reader: Reader, base: str, files: Sequence[FileDiff], window: Sequence[Logged], most: int
+) -> tuple[Touched, ...]:
     """Which commits wrote the lines that the first files lose."""
-    found = list[Touched]()
     losing = [file for file in files if file.removed and file.status is not Status.DELETED and not file.is_symlink]
-    for file in losing[:MOST_FILES]:
+    since = base if len(files) <= most else f"{window[-1].id.decode('ascii')}..{base}"
+    found = list[Touched]()
+    for file in losing[:most]:
         runs = [f"-L{first},{last}" for first, last in facts.removed(file)[:MOST_RUNS]]
-        printed, _ = reader.read(*_BLAME, *runs, base, "--", file.old_path)
-        found += facts.touched(printed, file.path, now, reader.shallow)
+        printed, _ = reader.read(*_BLAME, *runs, since, "--", file.old_path)
+        found += facts.touched(printed, file.path, window[0].time)
     return tuple(sorted(found, key=facts.by_weight)[:MOST_TOUCHED])
 
 
@@ -97,11 +102,11 @@ def together(reader: Reader, head: str, found: Sequence[Together]) -> tuple[Toge
     return tuple(fact for fact in first if fact.path in there)[:MOST_TOGETHER]
 
 
-def _older(reader: Reader, base: str, window: Sequence[Logged], cited: dict[str, str]) -> list[Logged]:
+def older(reader: Reader, base: str, window: Sequence[Logged], cited: Mapping[str, str]) -> list[Logged]:
     """The last commits of those files that none of the last commits changes."""
     seen = {path for entry in window for path in entry.paths}
-    resting = [path for path in cited if path not in seen][:MOST_FILES]
-    if not resting or len(window) < WINDOW:
+    resting = [path for path in cited if path not in seen]
+    if not resting or len(cited) > FEW or len(window) < WINDOW:
         return []
-    most = f"--max-count={MOST_RECENT * MOST_FILES}"
+    most = f"--max-count={MOST_RECENT * FEW}"
     return reader.log("--name-only", "--no-merges", most, base, "--", *resting)

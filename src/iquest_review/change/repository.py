@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from iquest_review.change import definitions, log, patch, tree
+from iquest_review.change import patch, tree
 from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.git_directory import GitDirectory, Refused, Remote, git_directory, path_in
-from iquest_review.change.history import History
 from iquest_review.errors import GitError, UsageError
+
+if TYPE_CHECKING:
+    from iquest_review.change.history import History
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -165,6 +168,8 @@ class Opened:
 
         Raises GitError when the commit cannot be had.
         """
+        from iquest_review.change import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
+
         wanted = definitions.searchable(names)
         if not wanted:
             return []
@@ -173,9 +178,11 @@ class Opened:
         printed, _ = git.glimpse(*_GREP, *patterns, _commit(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES)
         return definitions.found(printed, wanted)[:most]
 
-    def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
+    def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
         """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,
         the first ones count most. Raises GitError for what is no commit id."""
+        from iquest_review.change import log  # noqa: PLC0415 - nor has it a history
+
         return log.history(self.git(base), _commit(base), _commit(head), files, seconds)
 
     def git(self, commit: str) -> GitDirectory:

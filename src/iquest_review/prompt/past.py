@@ -1,0 +1,113 @@
+"""How the code came to be, as rows for the model: a fact a row, the most useful ones as far as there is room.
+
+Subjects and paths are hostile text. Each stands on its own row, behind the words of its kind, so that none can write a
+row of another kind: a row never begins with what somebody else wrote.
+"""
+
+from collections.abc import Collection, Iterator
+from enum import StrEnum
+
+from iquest_review.change.characters import counted, one_line
+from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
+from iquest_review.prompt.rows import inert, shown_path
+
+LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
+OFTEN = 5  # commits among the last ones from which on a file is one that changes often
+SMALLEST = 30  # bytes; no row is shorter
+
+
+class Part(StrEnum):
+    """What kind of fact a row tells, in the order they are shown. The value is its name in settings."""
+
+    COMMITS = "commits"
+    TOUCHED = "touched"
+    TOGETHER = "together"
+    CHURN = "churn"
+    RECENT = "recent"
+
+
+# A part's share of a full prompt: what the lines were for, and what is missing, help more than what happened lately.
+_WEIGHT = {Part.COMMITS: 4, Part.TOUCHED: 4, Part.TOGETHER: 3, Part.CHURN: 2, Part.RECENT: 1}
+
+
+def past_rows(history: History, most: int, without: Collection[str] = ()) -> list[str]:
+    """The facts in at most `most` bytes of rows, each with its line ending; parts named in `without` are left out.
+
+    What does not fit is the least useful: a part's later facts, but of the commits the earlier ones. Deterministic.
+    """
+    ranked = list[tuple[float, int, int, str]]()
+    for order, part in enumerate(Part):
+        facts = [] if part in without else list(_rows(history, part))
+        for place, row in enumerate(facts):
+            # The last commits say best what the change has become.
+            rank = len(facts) - place if part is Part.COMMITS else place + 1
+            ranked.append((rank / _WEIGHT[part], order, place, row))
+    kept = list[tuple[int, int, str]]()
+    for _, order, place, row in sorted(ranked):
+        size = len(row.encode("utf-8", "replace")) + 1
+        if size <= most:
+            most -= size
+            kept.append((order, place, row))
+        elif most < SMALLEST:
+            break
+    return [row for _, _, row in sorted(kept)]
+
+
+def _rows(history: History, part: Part) -> Iterator[str]:
+    match part:
+        case Part.COMMITS:
+            yield from map(_commit, history.commits)
+        case Part.TOUCHED:
+            yield from map(_touched, history.touched)
+        case Part.TOGETHER:
+            yield from map(_together, history.together)
+        case Part.CHURN:
+            yield from (_churn(fact) for fact in history.churn if fact.fixes or fact.commits >= OFTEN)
+        case Part.RECENT:
+            yield from map(_recent, history.recent)
+
+
+def _commit(fact: Commit) -> str:
+    body = f" ({_text(fact.body, LONGEST_BODY)})" if fact.body else ""
+    return f"commit of this change: {_subject(fact.subject)}{body}"
+
+
+def _touched(fact: Touched) -> str:
+    lines = f"line {fact.first}" if fact.first == fact.last else f"lines {fact.first}-{fact.last}"
+    return f"removed {lines} of {_path(fact.path)} came {_ago(fact.days)} with: {_subject(fact.subject)}"
+
+
+def _together(fact: Together) -> str:
+    return (
+        f"not in this change: {_path(fact.path)}, which {fact.times} of the last {counted(fact.of, 'commit')} "
+        f"of {_path(fact.along)} changed, too"
+    )
+
+
+def _churn(fact: Churn) -> str:
+    return (
+        f"changed often: {_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}, "
+        f"{fact.fixes} of them fixes"
+    )
+
+
+def _recent(fact: Recent) -> str:
+    return f"last changes of {_path(fact.path)}, {_ago(fact.days)}: {_subject(fact.subject)}"
+
+
+def _ago(days: int) -> str:
+    return counted(days, "day") + " earlier"
+
+
+def _subject(text: str) -> str:
+    return _text(text, LONGEST_SUBJECT) or "(no subject)"
+
+
+def _text(text: str, limit: int) -> str:
+    return inert(one_line(text[: 10 * limit], limit))
+
+
+def _path(path: str) -> str:
+    """The path, or the end of one that no file system holds."""
+    shown = shown_path(path[-10 * LONGEST_PATH :])
+    return shown if len(shown) <= LONGEST_PATH else "…" + shown[1 - LONGEST_PATH :]

@@ -1,0 +1,584 @@
+"""How the code came to be: what the commits tell, of whole, cut off, large and hostile histories."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import history as facts
+from iquest_review.change.diff import FileDiff, Hunk, Status
+from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
+from iquest_review.change.repository import Repository
+from iquest_review.errors import GitError
+from tests.change.checkout import Checkout, Executable, Link, Tree, git, put
+
+DAY = 86_400
+START = 1_700_000_000
+TEN = b"".join(b"line %d\n" % number for number in range(1, 11))
+
+
+class Story:
+    """A bare repository, written by `git fast-import`: a commit a day, on any branch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.stream, self.days = path, list[bytes](), 0
+        self.tips = set[str]()
+
+    def commit(
+        self, message: str | bytes, files: Mapping[str, bytes | None], branch: str = "main", start: str = "main"
+    ) -> None:
+        """A commit that writes these files, and removes those that are None."""
+        self.days += 1
+        text = message.encode() if isinstance(message, str) else message
+        head = b"commit refs/heads/%s\ncommitter Ann Author <ann@example.org> %d +0000\ndata %d\n%s\n"
+        self.stream.append(head % (branch.encode(), START + self.days * DAY, len(text), text))
+        if branch not in self.tips and self.tips:
+            self.stream.append(b"from refs/heads/%s\n" % start.encode())
+        self.tips.add(branch)
+        for name, content in files.items():
+            if content is None:
+                self.stream.append(b"D %s\n" % name.encode())
+            else:
+                self.stream.append(b"M 100644 inline %s\ndata %d\n%s\n" % (name.encode(), len(content), content))
+
+    def told(self) -> Repository:
+        self.path.mkdir()
+        git(self.path, "init", "--quiet", "--bare", "--initial-branch=main")
+        stream = b"".join(self.stream)
+        subprocess.run(["git", "fast-import", "--quiet"], cwd=self.path, input=stream, check=True, capture_output=True)
+        return Repository(self.path)
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    return Story(tmp_path / "story")
+
+
+def ask(repository: Repository, base: str, head: str, seconds: float = 10) -> History:
+    with repository.opened() as opened:
+        return opened.history(base, head, opened.diff(base, head).files, seconds)
+
+
+def of_branches(repository: Repository, base: str = "main", head: str = "feature") -> History:
+    merge_base, _, tip = repository.merge_base(base, head)
+    return ask(repository, merge_base, tip)
+
+
+# --- the change's own commits ---
+
+
+def test_the_changes_own_commits_are_told_in_order_with_their_first_lines(story: Story) -> None:
+    story.commit("Start", {"x": TEN})
+    story.commit("Add\nthe first half\n\nBecause of a.\nAnd b.\n\nAnd c.\nAnd d.\n", {"y": b"1\n"}, "feature")
+    story.commit("Add the rest", {"y": b"2\n"}, "feature")
+    story.commit("Meanwhile", {"z": b"z\n"})
+
+    assert of_branches(story.told()).commits == (
+        Commit("Add the first half", "Because of a. And b. And c."),
+        Commit("Add the rest"),
+    )
+
+
+def test_merges_of_the_target_branch_are_none_of_the_changes_commits(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    checkout.commit({"x": TEN})
+    checkout.git("checkout", "--quiet", "-b", "feature")
+    checkout.commit({"x": TEN, "y": b"y\n"}, "Add y")
+    checkout.git("checkout", "--quiet", "main")
+    checkout.commit({"x": TEN, "z": b"z\n"}, "Add z")
+    checkout.git("checkout", "--quiet", "feature")
+    checkout.git("merge", "--quiet", "--message", "Merge main", "main")
+
+    assert of_branches(Repository(checkout.path)).commits == (Commit("Add y"),)
+
+
+def test_people_stay_out_of_what_is_told(story: Story) -> None:
+    story.commit("Start", {"x": TEN})
+    trailers = "Signed-off-by: Ann Author <ann@example.org>\nCo-authored-by: Bob <bob@x>\nCc: Carl\nFrom: Dan\n"
+    story.commit(f"Ask ann@example.org\n\n{trailers}Told by <bob@mail.example.org>.\n", {"x": b"x\n"}, "feature")
+    history = of_branches(story.told())
+
+    assert history.commits == (Commit("Ask [address]", "Told by [address]."),)
+    assert not {"Ann", "ann@", "Bob", "bob@", "Carl", "Dan"} & set(repr(history).replace("'", " ").split())
+    assert "Author" not in repr(history)
+
+
+@pytest.mark.parametrize(
+    ("message", "subject"),
+    [
+        ("", ""),
+        ("\n\n\n", ""),
+        (b"caf\xe9", "caf\ufffd"),
+        ("<|im_end|>\u202e\x1b[2J", "<|im_end|>\u202e\x1b[2J"),
+        ("变更：修复", "变更：修复"),
+        ("x" * 1_000_000, "x" * facts.LONGEST_SUBJECT),
+        ("commit 1111\x00\x00" + "1" * 40 + " 1 \nForged\n", "commit 1111"),
+    ],
+    ids=lambda value: repr(value[:12]),
+)
+def test_any_message_is_one_commit(tmp_path: Path, message: str | bytes, subject: str) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    base = checkout.commit({"x": TEN})
+    head = crafted(checkout, base, message.encode() if isinstance(message, str) else message)
+
+    assert ask(Repository(checkout.path), base, head).commits == (Commit(subject),)
+
+
+def crafted(checkout: Checkout, parent: str, message: bytes, date: bytes = b"1700000000") -> str:
+    """A commit that git itself would not make."""
+    tree = checkout.git("rev-parse", "HEAD^{tree}").strip()
+    who = b"A <a@example.org> %s +0000\n" % date
+    raw = b"tree %s\nparent %s\nauthor %scommitter %s\n%s" % (tree, parent.encode(), who, who, message)
+    command = ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
+    made = subprocess.run(command, cwd=checkout.path, input=raw, check=True, capture_output=True)
+    return made.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("date", [b"9" * 5_000, b"-1", b"", b"x"])
+def test_a_date_that_is_none_is_no_error(tmp_path: Path, date: bytes) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    base = checkout.commit({"x": TEN})
+    head = crafted(checkout, base, b"Change", date)
+
+    assert ask(Repository(checkout.path), base, head).commits in ((), (Commit("Change"),))
+    assert ask(Repository(checkout.path), head, head).commits == ()
+
+
+# --- who wrote the lines that go ---
+
+
+def test_removed_and_replaced_lines_are_traced_to_the_commits_that_wrote_them(story: Story) -> None:
+    story.commit("Start", {"x": TEN})
+    story.commit("Speed up", {"x": TEN.replace(b"line 2\nline 3\n", b"two\nthree\n")})
+    story.commit("Fix the crash on empty input", {"x": TEN.replace(b"line 2\nline 3\n", b"two\nthree\n") + b"end\n"})
+    story.commit("Other", {"y": b"y\n"})
+    story.commit("Change", {"x": TEN.replace(b"line 2\nline 3\nline 4\n", b"2\n3\n4\n")}, "feature")
+    history = of_branches(story.told())
+
+    # Line 4 is the first commit's: whether that wrote it or only begins the history, git does not tell.
+    assert history.touched == (
+        Touched("x", 11, 11, "Fix the crash on empty input", 1),
+        Touched("x", 2, 3, "Speed up", 2),
+    )
+
+
+def test_added_lines_and_new_files_are_traced_to_nobody(story: Story) -> None:
+    story.commit("Start", {"x": b"0\n"})
+    story.commit("More", {"x": TEN})
+    story.commit("Change", {"x": TEN + b"more\n", "new": TEN}, "feature")
+    history = of_branches(story.told())
+
+    assert history.touched == ()
+    assert {fact.path for fact in history.recent} == {"x"}
+
+
+def test_a_renamed_file_has_the_history_of_its_old_name_under_its_new_one(story: Story) -> None:
+    story.commit("Start", {"old": b"0\n"})
+    story.commit("Write it", {"old": TEN})
+    story.commit("Move", {"old": None, "new": TEN.replace(b"line 5\n", b"five\n")}, "feature")
+    history = of_branches(story.told())
+
+    assert history.touched == (Touched("new", 5, 5, "Write it", 0),)
+    assert [fact.subject for fact in history.recent if fact.path == "new"] == ["Write it", "Start"]
+    assert [fact.path for fact in history.churn] == ["new"]
+
+
+def test_names_that_look_like_options_or_patterns_are_names(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    odd = ("-dash", "--output=canary", ":(top)x", "*.py", "sp ace", "new\nline", 'quo"te', "ünï")
+    checkout.commit(dict.fromkeys(odd, b"0\n"), "Start")
+    base = checkout.commit(dict.fromkeys(odd, TEN), "Write")
+    head = checkout.commit({name: TEN.replace(b"line 5\n", b"5\n") for name in odd}, "Change")
+    history = ask(Repository(checkout.path), base, head)
+
+    assert {fact.path for fact in history.touched} == set(odd)
+    assert {fact.path for fact in history.recent} == set(odd)
+    assert not list(tmp_path.rglob("*canary*/*"))
+
+
+def test_submodules_and_symbolic_links_are_traced_to_nobody(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    first = checkout.commit({"x": TEN, "link": Link(b"x")})
+    checkout.git("update-index", "--add", "--cacheinfo", f"160000,{first},sub")
+    checkout.git("commit", "--quiet", "--message", "Add the submodule")
+    base = checkout.head()
+    (checkout.path / "link").unlink()
+    (checkout.path / "link").symlink_to("/etc/passwd")
+    checkout.git("update-index", "--cacheinfo", f"160000,{base},sub")
+    checkout.git("commit", "--quiet", "--message", "Change", "link", "sub", status=0)
+    history = ask(Repository(checkout.path), base, checkout.head())
+
+    assert history.touched == ()
+    assert "sub" not in {fact.path for fact in history.recent}
+
+
+# --- the last commits, and how many of them repair ---
+
+
+def test_each_file_has_its_last_three_commits_the_latest_of_each_first(story: Story) -> None:
+    for number in range(5):
+        story.commit(f"x {number}", {"x": b"%d\n" % number, **({"y": b"%d\n" % number} if number < 2 else {})})
+    story.commit("Change", {"x": b"new\n", "y": b"new\n"}, "feature")
+
+    assert of_branches(story.told()).recent == (
+        Recent("x", "x 4", 0),
+        Recent("y", "x 1", 3),
+        Recent("x", "x 3", 1),
+        Recent("y", "x 0", 4),
+        Recent("x", "x 2", 2),
+    )
+
+
+def test_churn_counts_commits_and_repairs(story: Story) -> None:
+    for subject in ("Start", "Fix it", "修复崩溃", 'Revert "Fix it"', "Add a prefix to the fixture", "Tidy"):
+        story.commit(subject, {"x": subject.encode(), **({"y": b"y"} if subject == "Tidy" else {})})
+    story.commit("Change", {"x": b"new\n", "y": b"new\n"}, "feature")
+
+    assert of_branches(story.told()).churn == (Churn("x", 6, 3, 6), Churn("y", 1, 0, 6))
+
+
+@pytest.mark.parametrize(
+    "subject", ["fix: x", "Fixes #3", "Bugfix", "hotfix/x", "a bug", "Reverted x", "修正", "BUG-12"]
+)
+def test_what_repairs_says_so(subject: str) -> None:
+    assert facts.is_fix(subject)
+
+
+@pytest.mark.parametrize("subject", ["prefix", "fixture", "debug", "Affix", "suffix", "bugle", "reverting", ""])
+def test_a_word_that_holds_another_is_no_repair(subject: str) -> None:
+    assert not facts.is_fix(subject)
+
+
+# --- what goes together ---
+
+
+def test_a_file_that_usually_goes_along_and_is_missing_is_told(story: Story) -> None:
+    story.commit("Start", {"code": b"0", "test": b"0", "docs": b"0", "seldom": b"0", "gone": b"0", "also": b"0"})
+    for number in range(1, 9):
+        files = {"code": b"%d" % number, "test": b"%d" % number, "gone": b"%d" % number, "also": b"%d" % number}
+        story.commit(
+            "On", files | ({"docs": b"%d" % number} if number % 2 else {}) | ({"seldom": b"1"} if number == 8 else {})
+        )
+    story.commit("Drop", {"gone": None})
+    story.commit("Change", {"code": b"new", "also": b"new"}, "feature")
+    told = of_branches(story.told()).together
+
+    assert told == (Together("test", "also", 9, 9), Together("docs", "also", 5, 9))
+
+
+def test_commits_that_change_everything_tell_nothing_of_what_belongs_together(story: Story) -> None:
+    for number in range(6):
+        story.commit("Format", {f"f{file}": b"%d" % number for file in range(facts.LARGEST_CHANGE + 1)})
+    story.commit("Change", {"f0": b"new"}, "feature")
+    history = of_branches(story.told())
+
+    assert history.together == ()
+    assert history.churn == (Churn("f0", 6, 0, 6),)
+
+
+def entries(changes: Iterable[Sequence[str]]) -> list[facts.Logged]:
+    return [facts.Logged(b"1" * 40, 0, 1, "x", "", tuple(paths)) for paths in changes]
+
+
+@pytest.mark.parametrize(
+    ("both", "alone", "told"), [(2, 0, False), (3, 0, True), (3, 3, True), (3, 4, False), (40, 40, True)]
+)
+def test_usually_means_three_times_and_half_of_the_times(both: int, alone: int, told: bool) -> None:
+    found = facts.together(entries([("a", "b")] * both + [("a",)] * alone), {"a": "a"}, {"a"})
+
+    assert bool(found) is told
+
+
+def test_often_is_surer_than_always() -> None:
+    changes = [("a", "often")] * 40 + [("a",)] * 2 + [("c", "always")] * 3
+
+    found = facts.together(entries(changes), {"a": "a", "c": "c"}, {"a", "c"})
+
+    assert [fact.path for fact in found] == ["often", "always"]
+
+
+# --- histories that are cut off ---
+
+
+def cloned(story: Story, folder: Path, *options: str) -> tuple[Repository, str, str]:
+    """A clone of the feature branch, and the change's two commits."""
+    repository = story.told()
+    base, _, head = repository.merge_base("main", "feature")
+    git(folder, "-C", str(story.path), "config", "uploadpack.allowFilter", "true")
+    git(folder, "clone", "--quiet", "--bare", "--branch=feature", *options, f"file://{story.path}", "clone")
+    return Repository(folder / "clone"), base, head
+
+
+def tell(story: Story) -> None:
+    story.commit("Start", {"x": b"0\n", "y": b"0\n"})
+    for number in range(4):
+        story.commit(f"Fix {number}", {"x": b"%d\n" % number + TEN, "y": b"%d\n" % number})
+    story.commit("Change", {"x": b"new\n" + TEN}, "feature")
+    story.commit("Change on", {"x": b"newer\n" + TEN}, "feature")
+
+
+def test_where_a_shallow_clone_ends_nothing_is_made_up(story: Story, tmp_path: Path) -> None:
+    tell(story)
+    repository, base, head = cloned(story, tmp_path, "--depth=4")
+    history = ask(repository, base, head)
+
+    # Two commits of the change, "Fix 3", and "Fix 2" with all files as if it had made them.
+    assert history.commits == (Commit("Change"), Commit("Change on"))
+    assert history.touched == (Touched("x", 1, 1, "Fix 3", 0),)
+    assert history.recent == (Recent("x", "Fix 3", 0),)
+    assert history.churn == (Churn("x", 1, 1, 1),)
+
+
+def test_a_base_at_the_end_of_a_shallow_clone_has_no_history(story: Story, tmp_path: Path) -> None:
+    tell(story)
+    repository, base, head = cloned(story, tmp_path, "--depth=3")
+
+    assert ask(repository, base, head) == History((Commit("Change"), Commit("Change on")))
+
+
+def test_a_change_whose_beginning_is_not_here_has_no_commits(story: Story, tmp_path: Path) -> None:
+    tell(story)
+    repository, base, head = cloned(story, tmp_path, "--depth=2")
+    git(tmp_path / "clone", "fetch", "--quiet", "--depth=1", f"file://{story.path}", f"{base}:refs/heads/base")
+
+    assert ask(repository, base, head) == History()
+
+
+def test_a_partial_clone_tells_what_it_can_without_its_remote(story: Story, tmp_path: Path) -> None:
+    tell(story)
+    full = of_branches(story.told())
+    git(tmp_path, "-C", str(story.path), "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", f"file://{story.path}", "partial")
+    base, _, head = Repository(story.path).merge_base("main", "feature")
+    files = Repository(story.path).diff(base, head).files
+    with Repository(tmp_path / "partial").opened() as opened:
+        history = opened.history(base, head, files, 10)
+
+    assert history == replace(full, touched=())
+    assert full.touched
+
+
+def test_commits_that_are_not_here_are_no_error(story: Story) -> None:
+    tell(story)
+    with story.told().opened() as opened:
+        assert opened.history("1" * 40, "2" * 40, (), 10) == History()
+
+
+@pytest.mark.parametrize("name", ["main", "--output=x", "", "1" * 39])
+def test_nothing_but_a_commit_id_reaches_git(story: Story, name: str) -> None:
+    tell(story)
+    with story.told().opened() as opened:
+        for pair in ((name, "1" * 40), ("1" * 40, name)):
+            with pytest.raises(GitError, match="no commit id"):
+                opened.history(*pair, (), 10)
+
+
+def test_a_sha_256_history_is_told(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository", "--object-format=sha256")
+    checkout.commit({"x": b"0\n"}, "Start")
+    base, head = checkout.commit({"x": TEN}, "Fix"), checkout.commit({"x": TEN[7:]}, "Change")
+
+    assert ask(Repository(checkout.path), base, head).touched == (Touched("x", 1, 1, "Fix", 0),)
+
+
+# --- time ---
+
+
+def test_ten_thousand_commits_are_read_in_time(story: Story) -> None:
+    story.commit("Start", {f"f{number}": b"0\n" for number in range(20)})
+    for number in range(10_000):
+        story.commit(f"Fix {number}", {f"f{number % 10}": b"%d\n" % number})
+    story.commit("Change", {"f0": b"new\n", "f15": b"new\n"}, "feature")
+    repository = story.told()
+    merge_base, _, head = repository.merge_base("main", "feature")
+    started = time.monotonic()
+    history = ask(repository, merge_base, head)
+
+    assert time.monotonic() - started < 5
+    assert Recent("f15", "Start", 10_000) in history.recent  # long before the last commits
+    assert history.churn == (Churn("f0", 50, 50, 500),)
+    assert history.touched == (Touched("f0", 1, 1, "Fix 9990", 9),)
+
+
+def test_no_time_is_no_history_and_no_error(story: Story) -> None:
+    tell(story)
+    repository = story.told()
+    merge_base, _, head = repository.merge_base("main", "feature")
+
+    assert ask(repository, merge_base, head, seconds=0) == History()
+
+
+def test_a_git_that_does_not_end_is_ended_at_the_deadline(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(story)
+    repository = story.told()
+    base, _, head = repository.merge_base("main", "feature")
+    files = repository.diff(base, head).files
+    put(tmp_path, "bin/git", Executable(b"#!/bin/sh\nexec sleep 30\n"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    started = time.monotonic()
+    with repository.opened() as opened:
+        assert opened.history(base, head, files, 0.2) == History()
+
+    assert time.monotonic() - started < 2
+
+
+# --- a hostile clone ---
+
+
+def hostile(checkout: Checkout, program: Path) -> None:
+    """Everything in a clone that has a say in what plain git tells of the history."""
+    innocent = checkout.git("rev-parse", "main~2").decode().strip()
+    put(checkout.path, ".git/ignored", checkout.git("rev-parse", "main~1"))
+    put(checkout.path, ".git/info/attributes", b"* diff=evil -text\n")
+    put(checkout.path, ".mailmap", b"Mallory <m@x> <a@example.org>\n")
+    settings = {
+        "blame.ignoreRevsFile": str(checkout.path / ".git/ignored"),
+        "diff.evil.textconv": str(program),
+        "diff.external": str(program),
+        "log.showSignature": "true",
+        "gpg.program": str(program),
+        "core.fsmonitor": str(program),
+        "core.pager": str(program),
+        "alias.log": f"!{program}",
+        "alias.blame": f"!{program}",
+        "log.diffMerges": "on",
+        "log.follow": "true",
+        "log.mailmap": "true",
+        "log.date": "raw",
+        "log.excludeDecoration": "*",
+        "format.pretty": "%an %ae",
+        "i18n.logOutputEncoding": "UTF-16",
+        "notes.displayRef": "*",
+        "grep.patternType": "perl",
+        "grep.column": "true",
+        "color.ui": "always",
+        "diff.renames": "copies",
+        "diff.orderFile": str(program),
+    }
+    for key, value in settings.items():
+        checkout.git("config", key, value)
+    checkout.git("replace", "--force", checkout.git("rev-parse", "main~1").decode().strip(), innocent)
+    put(checkout.path, ".git/info/grafts", checkout.git("rev-parse", "main~1"))
+    git(checkout.path, "-c", "core.hooksPath=/dev/null", "notes", "add", "-m", "Forged note", "main~1")
+    for hook in ("post-checkout", "reference-transaction"):
+        put(checkout.path, f".git/hooks/{hook}", Executable(program.read_bytes()))
+
+
+def test_nothing_in_a_hostile_clone_moves_the_history_or_runs(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "repository")
+    tree: Tree = {"x.py": b"0\n", "y.py": b"0\n"}
+    checkout.commit(tree, "Start")
+    for number in range(3):
+        tree = {"x.py": b"%d\n" % number + TEN, "y.py": b"%d\n" % number}
+        base = checkout.commit(tree, f"Fix {number}")
+    head = checkout.commit({**tree, "x.py": b"new\ndef name(): pass\n" + TEN}, "Change")
+    repository = Repository(checkout.path)
+    before = ask(repository, base, head)
+    canary, program = tmp_path / "canary", tmp_path / "program"
+    put(tmp_path, "program", Executable(b"#!/bin/sh\ntouch '%s'\nexit 1\n" % os.fsencode(canary)))
+    hostile(checkout, program)
+    canary.unlink(missing_ok=True)
+    subprocess.run(["git", "blame", "main~1", "--", "x.py"], cwd=checkout.path, capture_output=True)
+    assert canary.exists()  # plain git falls for it
+    canary.unlink()
+
+    assert ask(repository, base, head) == before
+    with repository.opened() as opened:
+        assert opened.grep(head, ["name"], 9) == [("x.py", 2, "def name(): pass")]
+        assert list(opened.blobs(head, ["x.py", "y.py"])) == ["x.py", "y.py"]
+    assert before.touched == (Touched("x.py", 1, 1, "Fix 2", 0),)
+    assert not canary.exists()
+
+
+# --- what git prints ---
+
+
+def record(subject: bytes, paths: Sequence[bytes] = (), parents: int = 1) -> bytes:
+    head = b"\0\0%s 1700000000 %s\n%s\n\0" % (b"a" * 40, b" ".join([b"b" * 40] * parents), subject)
+    return head + (b"\n" + b"\0".join(paths) + b"\0" if paths else b"")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(st.characters(exclude_characters="\0\n", exclude_categories=["Cs"]), max_size=20),
+            st.lists(
+                st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), max_size=3
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_every_commit_is_read_as_it_was_printed(commits: list[tuple[str, list[str]]]) -> None:
+    printed = b"".join(record(subject.encode(), [path.encode() for path in paths]) for subject, paths in commits)
+
+    read = list(facts.logged(printed, whole=True))
+
+    assert [entry.paths for entry in read] == [tuple(paths) for _, paths in commits]
+    assert [entry.subject for entry in read if "@" not in entry.subject] == [
+        subject.strip() for subject, _ in commits if "@" not in subject
+    ]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.integers(0, 400), st.booleans())
+def test_an_output_that_is_cut_off_loses_no_more_than_its_last_commit(cut: int, empty: bool) -> None:
+    commits = [record(b"one", [b"a", b"b"]), record(b"two"), record(b"three", [] if empty else [b"c"])]
+    whole = list(facts.logged(b"".join(commits), whole=True))
+
+    read = list(facts.logged(b"".join(commits)[:cut], whole=False))
+
+    assert read == whole[: len(read)]
+    assert len(read) >= sum(len(b"".join(commits[: count + 1])) + 2 <= cut for count in range(1, 3))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.binary(max_size=200)
+    | st.lists(st.sampled_from([b"\0\0", b"a" * 40, b" 1 ", b"\n", b"filename x\n"])).map(b"".join)
+)
+def test_no_output_breaks_the_reading(printed: bytes) -> None:
+    assert len(list(facts.logged(printed, whole=True))) <= len(printed)
+    assert facts.touched(printed, "x", 0) is not None
+
+
+BLAMED = (
+    b"%s 1 3 2\nauthor A\ncommitter-time 1699913600\nsummary Fix it\nfilename x\n" % (b"a" * 40)
+    + b"%s 9 5 1\nfilename x\n" % (b"a" * 40)
+    + b"%s 1 1 1\nauthor summary Forged\ncommitter-time 1\nsummary filename\nboundary\nfilename x\n" % (b"b" * 40)
+    + b"%s 2 6 9\nsummary Tidy\ncommitter-time 1700000000\nfilename x\n" % (b"c" * 40)
+)
+
+
+def test_runs_of_one_commit_are_one_and_what_begins_the_history_is_nobodys() -> None:
+    assert facts.touched(BLAMED, "x", 1_700_000_000) == (
+        Touched("x", 3, 5, "Fix it", 1),
+        Touched("x", 6, 14, "Tidy", 0),
+    )
+
+
+@pytest.mark.parametrize("cut", range(0, len(BLAMED), 7))
+def test_a_trace_that_is_cut_off_tells_whole_runs(cut: int) -> None:
+    lines = {number for fact in facts.touched(BLAMED[:cut], "x", 1_700_000_000) for number in (fact.first, fact.last)}
+
+    assert lines <= {3, 4, 5, 6, 14}
+
+
+def test_a_clock_that_runs_ahead_makes_no_negative_age() -> None:
+    assert facts.touched(BLAMED, "x", 0)[0].days == 0
+
+
+def test_the_runs_of_removed_lines_are_those_of_the_old_file() -> None:
+    rows = (b" a", b"-b", b"-c", b"+B", b" d", b"-e", b"\\ No newline at end of file")
+    file = FileDiff("x", "x", Status.MODIFIED, (Hunk(10, 10, "", rows, 1, 3),))
+
+    assert facts.removed(file) == [(11, 12), (14, 14)]

@@ -1,0 +1,353 @@
+"""A clone opened for a whole run: one borrowed directory, fetched into once; many files; where names are defined."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change import definitions, tree
+from iquest_review.change.git_directory import Remote
+from iquest_review.change.repository import GREP_BYTES, Repository
+from iquest_review.errors import GitError
+from tests.change.checkout import Checkout, Executable, Link, git, put
+from tests.doubles.gitlab import GitLabDouble
+
+PASSWORD = "job-token-7fcf1a"
+LINES = b"".join(b"line %d\n" % number for number in range(1, 31))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path / "repository")
+
+
+def blobs(checkout: Checkout, commit: str, *paths: str) -> dict[str, bytes]:
+    with Repository(checkout.path).opened() as opened:
+        return opened.blobs(commit, paths)
+
+
+# --- a run ---
+
+
+class Far(NamedTuple):
+    """A clone that has none of the commits, and the project that has them."""
+
+    clone: Repository
+    base: str
+    head: str
+    gitlab: GitLabDouble
+    remote: Remote
+
+
+@pytest.fixture
+def far(checkout: Checkout, tmp_path: Path) -> Iterator[Far]:
+    checkout.commit({"x": b"older\n"})
+    base = checkout.commit({"x": LINES, "y": b"y\n"}, "Base")
+    head = checkout.commit({"x": b"def found():\n" + LINES, "y": b"y\n"}, "Head")
+    (tmp_path / "empty").mkdir()
+    git(tmp_path / "empty", "init", "--quiet")
+    with GitLabDouble() as double:
+        double.add_user("reviewer", job_token=PASSWORD)
+        double.add_project(7, "group/app", checkout.path)
+        remote = Remote(f"{double.url}/group/app.git", "gitlab-ci-token", PASSWORD)
+        yield Far(Repository(tmp_path / "empty"), base, head, double, remote)
+
+
+def test_what_was_fetched_for_the_diff_is_there_for_everything_else(far: Far) -> None:
+    with far.clone.opened(far.remote) as opened:
+        files = opened.diff(far.base, far.head).files
+        asked = len(far.gitlab.requests)
+        assert asked > 0
+        assert opened.diff(far.base, far.head).files == files
+        assert opened.blobs(far.head, ["x", "y", "z"]) == {"x": b"def found():\n" + LINES, "y": b"y\n"}
+        assert opened.blob(far.base, "x") == LINES
+        assert opened.grep(far.head, ["found"], 5) == [("x", 1, "def found():")]
+        history = opened.history(far.base, far.head, files, 5)
+    assert [commit.subject for commit in history.commits] == []  # both ends are cut off: who knows what lies between
+    assert len(far.gitlab.requests) == asked
+
+
+def test_files_and_definitions_of_a_commit_that_is_not_here_are_fetched_too(far: Far) -> None:
+    with far.clone.opened(far.remote) as opened:
+        assert opened.blobs(far.head, ["y"]) == {"y": b"y\n"}
+    with far.clone.opened(far.remote) as opened:
+        assert opened.grep(far.head, ["found"], 5) == [("x", 1, "def found():")]
+    with far.clone.opened(far.remote) as opened:
+        assert opened.blob(far.head, "y") == b"y\n"
+
+
+def test_a_commit_that_cannot_be_had_is_told(far: Far) -> None:
+    with far.clone.opened() as opened:
+        for ask in (lambda: opened.blobs(far.head, ["x"]), lambda: opened.grep(far.head, ["found"], 5)):
+            with pytest.raises(GitError, match=f"does not hold commit {far.head}; .*GIT_DEPTH: 0"):
+                ask()
+
+
+def test_a_history_fetches_nothing(far: Far) -> None:
+    with far.clone.opened(far.remote) as opened:
+        opened.history(far.base, far.head, (), 5)
+    assert far.gitlab.requests == []
+
+
+def test_nothing_is_left_when_the_clone_is_closed(checkout: Checkout) -> None:
+    checkout.commit({"x": LINES})
+    with Repository(checkout.path).opened() as opened:
+        home = opened.directory.own
+        assert home.is_dir()
+    assert not home.exists()
+
+
+def test_a_folder_without_a_repository_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(GitError, match="is no git repository"), Repository(tmp_path).opened():
+        pass
+
+
+def test_one_opened_clone_serves_both_kinds_of_ids(tmp_path: Path) -> None:
+    new = Checkout(tmp_path / "new", "--object-format=sha256")
+    base, head = new.commit({"x": LINES}), new.commit({"x": b"def found():\n"})
+    with Repository(new.path).opened() as opened:
+        assert opened.blobs(head, ["x"]) == {"x": b"def found():\n"}
+        assert opened.grep(head, ["found"], 5) == [("x", 1, "def found():")]
+        assert len(opened.diff(base, head).files) == 1
+
+
+# --- many files ---
+
+
+def test_many_files_are_those_of_the_commit_in_the_order_asked(checkout: Checkout) -> None:
+    odd = ("new\nline", "-dash", "--output=canary", ":(top)x", "*.py", "sp ace", "ünï", 'quo"te', "a/b/c", "tab\there")
+    commit = checkout.commit(
+        {**{name: name.encode() for name in odd}, "empty": b"", "run": Executable(b"r"), "z": b"z"}
+    )
+    checkout.commit({"x": b"later\n"})
+    asked = (*reversed(odd), "empty", "run")
+
+    found = blobs(checkout, commit, *asked, *asked)
+
+    assert found == {**{name: name.encode() for name in asked}, "empty": b"", "run": b"r"}
+    assert tuple(found) == asked
+
+
+def test_a_name_that_is_no_utf_8_is_found_by_its_bytes(checkout: Checkout) -> None:
+    commit = checkout.commit({b"caf\xe9": b"1", "x": b"2"})
+    name = os.fsdecode(b"caf\xe9")
+
+    assert blobs(checkout, commit, name, "x") == {name: b"1", "x": b"2"}
+
+
+def test_what_is_no_regular_file_of_the_commit_is_not_there(checkout: Checkout) -> None:
+    commit = checkout.commit({"x": b"x", "a/b": b"b", "link": Link(b"x"), "folder": Link(b"a")})
+    checkout.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+    checkout.git("commit", "--quiet", "--message", "Add a submodule")
+    put(checkout.path, "untracked", b"u")
+    names = ["link", "folder", "folder/b", "sub", "a", "a/", "untracked", "nope", "", ".", "/", "./x", "a//b", "a/../x"]
+    names += ["../repository/x", "/etc/passwd", "x\0y", "\ud800", "x" * 10_000, "..", "a/.", "x/", "a/b/.."]
+
+    assert blobs(checkout, checkout.head(), *names, "x") == {"x": b"x"}
+    with Repository(checkout.path).opened() as opened:
+        assert {opened.blob(checkout.head(), name) for name in names} == {None}
+
+
+def test_files_with_the_same_content_are_all_there(checkout: Checkout) -> None:
+    commit = checkout.commit({"a": b"same\n", "b": b"same\n", "c": b"blob 3\n\n"})
+
+    assert blobs(checkout, commit, "c", "b", "a") == {"c": b"blob 3\n\n", "b": b"same\n", "a": b"same\n"}
+
+
+def test_files_that_are_too_large_are_left_out(checkout: Checkout) -> None:
+    just = b"x" * tree.LARGEST_FILE
+    commit = checkout.commit({"just": just, "over": just + b"x", "small": b"s"})
+
+    assert blobs(checkout, commit, "over", "just", "small") == {"just": just, "small": b"s"}
+    with Repository(checkout.path).opened() as opened:
+        assert opened.blob(commit, "over") == just + b"x"
+
+
+def test_files_that_are_too_large_together_are_left_out(checkout: Checkout) -> None:
+    names = [f"f{number}" for number in range(10)]
+    commit = checkout.commit({**{name: name[1:].encode() * tree.LARGEST_FILE for name in names}, "last": b"l"})
+    most = tree.LARGEST_TOTAL // tree.LARGEST_FILE
+    with Repository(checkout.path).opened() as opened:
+        git = opened.git(commit)
+        found = tree.entries(git, commit, [*names, "last"])
+        many = {f"{name} {copy}": entry for copy in range(7) for name, entry in found.items() if name != "last"}
+        read = tree.contents(git, {**many, "last": found["last"]})
+    assert len(read) == most
+    assert "last" not in read
+
+
+def test_more_names_than_a_command_line_takes_are_asked_for(checkout: Checkout) -> None:
+    names = [f"folder/{'n' * 240}{number}" for number in range(500)]
+    commit = checkout.commit({name: name.encode() for name in names})
+
+    assert sum(map(len, names)) > tree.LONGEST_ARGUMENTS
+    assert blobs(checkout, commit, *names) == {name: name.encode() for name in names}
+
+
+def test_a_file_that_a_partial_clone_lacks_is_left_out(checkout: Checkout, tmp_path: Path) -> None:
+    commit = checkout.commit({"x": LINES, "y": b"y"})
+    checkout.git("config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", f"file://{checkout.path}", "partial")
+    with Repository(tmp_path / "partial").opened() as opened:
+        assert opened.blobs(commit, ["x", "y"]) == {}
+
+
+def test_no_names_are_no_files(checkout: Checkout) -> None:
+    assert blobs(checkout, checkout.commit({"x": b"x"})) == {}
+
+
+# --- definitions ---
+
+
+DEFINED = {
+    "py": "def wanted(x):",
+    "py class": "class wanted(Base):",
+    "async": "    async def wanted(self) -> None:",
+    "go": "func wanted(x int) error {",
+    "method": "func (r *Receiver) wanted(x int) error {",
+    "js": "export const wanted = (x) => x",
+    "js function": "export default function wanted(x) {",
+    "rust": "pub(crate) fn wanted<T>(x: T) -> T {",
+    "type": "type wanted struct {",
+    "c": "static int wanted(int x)",
+    "java": "    public static <T> List<T> wanted(T x) {",
+    "cpp": "void Thing::wanted(int x) {",
+    "macro": "#define wanted(x) x",
+    "ruby": "  def self.wanted",
+    "constant": "wanted = 3",
+    "annotated": "wanted: int = 3",
+    "sql": "CREATE TABLE IF NOT EXISTS wanted (",
+    "enum": "enum wanted { A }",
+}
+USED = {
+    "call": "    x = wanted(3)",
+    "statement": "wanted(3);",
+    "return": "    return wanted(x)",
+    "import": "from a import wanted",
+    "comparison": "wanted == 3",
+    "comment": "# def wanted(x):",
+    "slashes": "// function wanted(x)",
+    "longer": "def wanted_more(x):",
+    "other": "def unwanted(x):",
+    "argument": "def other(wanted):",
+    "if": "if (wanted(x)) {",
+    "text": "the wanted thing",
+}
+
+
+def test_definitions_are_told_from_uses(checkout: Checkout) -> None:
+    commit = checkout.commit({name: b"\n" + text.encode() + b"\n" for name, text in (DEFINED | USED).items()})
+    with Repository(checkout.path).opened() as opened:
+        found = opened.grep(commit, ["wanted"], 100)
+
+    assert {path: text for path, _, text in found} == DEFINED
+    assert {line for _, line, _ in found} == {2}
+
+
+def test_the_earlier_names_come_first_and_no_more_than_asked(checkout: Checkout) -> None:
+    commit = checkout.commit({"a": b"def one():\ndef two():\r\n", "b": b"def one():\n"})
+    with Repository(checkout.path).opened() as opened:
+        found = opened.grep(commit, ["two", "one"], 2)
+
+    assert found == [("a", 2, "def two():"), ("a", 1, "def one():")]
+
+
+def test_only_the_commit_is_looked_through(checkout: Checkout) -> None:
+    commit = checkout.commit({"x": b"def committed():\n"})
+    put(checkout.path, "x", b"def in_the_work_tree():\n")
+    with Repository(checkout.path).opened() as opened:
+        assert [hit[2] for hit in opened.grep(commit, ["committed", "in_the_work_tree"], 9)] == ["def committed():"]
+
+
+@pytest.mark.parametrize(
+    "name", ["-e", "--open-files-in-pager=touch canary", "-O", "a.b", ".*", "", "a b", "a\nb", "1x", "x\0"]
+)
+def test_what_is_no_identifier_is_not_looked_for(checkout: Checkout, name: str) -> None:
+    commit = checkout.commit({"x": b"def a b(): .* a.b 1x\ndef known():\n"})
+    with Repository(checkout.path).opened() as opened:
+        assert opened.grep(commit, [name], 9) == []
+        assert opened.grep(commit, [name, "known"], 9) == [("x", 2, "def known():")]
+    assert not [path for path in checkout.path.rglob("*canary*") if path.name == "canary"]
+
+
+def test_links_submodules_and_binaries_are_not_looked_into(checkout: Checkout, tmp_path: Path) -> None:
+    put(tmp_path, "outside", b"def known():\n")
+    checkout.commit(
+        {"link": Link(os.fsencode(tmp_path / "outside")), "bin": b"\0def known():\n", "odd\nname": b"def known():\n"}
+    )
+    checkout.git("update-index", "--add", "--cacheinfo", f"160000,{checkout.head()},sub")
+    checkout.git("commit", "--quiet", "--message", "Add a submodule")
+    with Repository(checkout.path).opened() as opened:
+        assert opened.grep(checkout.head(), ["known"], 9) == [("odd\nname", 1, "def known():")]
+
+
+def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
+    commit = checkout.commit({"a": b"def known():\n", "b": b"known(1)\n" * 200_000, "c": b"known" + b" " * GREP_BYTES})
+    started = time.monotonic()
+    with Repository(checkout.path).opened() as opened:
+        assert opened.grep(commit, ["known"], 9) == [("a", 1, "def known():")]
+    assert time.monotonic() - started < 5
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.binary(max_size=100) | st.text("ab:\0\n1 def", max_size=100).map(str.encode), st.integers(0, 60))
+def test_whatever_git_prints_only_whole_rows_are_read(noise: bytes, cut: int) -> None:
+    row = b"%s:a/b\x003\0def known():\n" % (b"1" * 40)
+    hit = ("a/b", 3, "def known():")
+
+    assert definitions.found(row + noise, ["known"])[:1] == [hit]
+    assert definitions.found((row + row)[: len(row) + cut], ["known"]) == [hit] * (1 + (cut == len(row)))
+
+
+@pytest.mark.parametrize("text", ["a " * 500, "class " * 160, "known(" * 160, "<" * 990, "let " + "x" * 990, " " * 999])
+def test_no_line_makes_the_reading_slow(text: str) -> None:
+    row = b"%s:a\x003\0%s\n" % (b"1" * 40, (text[:990] + " known").encode())
+    started = time.monotonic()
+    definitions.found(row * 100, ["known"])
+    assert time.monotonic() - started < 1
+
+
+# --- a glimpse ---
+
+
+def test_a_command_that_does_not_end_is_ended_and_what_it_printed_counts(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.commit({"x": b"x"})
+    put(tmp_path, "bin/git", Executable(b"#!/bin/sh\necho so far\nexec sleep 30\n"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    started = time.monotonic()
+    with Repository(checkout.path).opened() as opened:
+        assert opened.directory.glimpse("log", seconds=0.2, most=100) == (b"so far\n", False)
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("script", "seen"),
+    [
+        ("echo all", (b"all\n", True)),
+        ("echo half; exit 1", (b"half\n", False)),
+        ("yes", (b"y\n" * 50, False)),
+        ("yes >&2", (b"", False)),
+    ],
+)
+def test_a_glimpse_is_bounded_and_says_whether_it_is_all(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, seen: tuple[bytes, bool]
+) -> None:
+    checkout.commit({"x": b"x"})
+    put(tmp_path, "bin/git", Executable(f"#!/bin/sh\n{script}\n".replace("; yes", "; exec yes").encode()))
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with Repository(checkout.path).opened() as opened:
+        assert opened.directory.glimpse("log", seconds=0.2, most=100) == seen
+
+
+def test_without_git_a_glimpse_says_so(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout.commit({"x": b"x"})
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with Repository(checkout.path).opened() as opened, pytest.raises(GitError, match="git is not installed"):
+        opened.directory.glimpse("log", seconds=1, most=1)
