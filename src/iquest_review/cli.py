@@ -71,7 +71,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     from iquest_review.reports import preview  # noqa: PLC0415
 
-    prompt, excerpt = wiring.run_preview(asked)
+    prompts, excerpt = wiring.run_preview(asked)
+    prompt = next(iter(prompts), None)
     sys.stdout.write(preview.as_json(prompt, excerpt) if arguments.json else preview.as_text(prompt, excerpt))
     return 0
 

@@ -42,6 +42,7 @@ class ModelError(ReviewError):
     """The model gave no usable review."""
 
     exit_code = 3
+    less_may_pass = False  # whether a smaller prompt may come through where this one did not
 
 
 class ModelUnreachable(ModelError):
@@ -58,6 +59,8 @@ class FormatRefused(ModelError):
 
 class ContextExceeded(ModelError):
     """The prompt does not fit the model's context window."""
+
+    less_may_pass = True
 
 
 class GitError(ReviewError):

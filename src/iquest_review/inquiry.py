@@ -1,24 +1,32 @@
-"""Asking the model about a change: one prompt as large as the server takes, halved when it was too large after all."""
+"""Asking the model about a change: in as many requests as it takes and may take, each as large as the server takes.
 
-from dataclasses import dataclass, replace
+A request that was too much for the server is asked again in halves, once; what is still unanswered then is told.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Protocol
 
 from iquest_review.change.characters import counted
-from iquest_review.errors import ContextExceeded, ModelError
+from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.merge_request.outcome import Usage
 from iquest_review.model import asking
 from iquest_review.model.asking import Answer, StructuredOutput
 from iquest_review.model.endpoint import Reply, Served
+from iquest_review.model.reply import Review
 from iquest_review.progress import Progress
-from iquest_review.prompt import fitting
-from iquest_review.prompt.budget import Limits
-from iquest_review.prompt.fitting import Material, Prompt
+from iquest_review.prompt import fitting, sharing
+from iquest_review.prompt.budget import Excerpt, Limits
+from iquest_review.prompt.fitting import FULL, Material, Prompt
 from iquest_review.prompt.render import Message
 from iquest_review.prompt.screen import Reason
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
-SHRINK = 0.5  # of the tokens, when a server says that the prompt was too long
-SHRINKS = 2
+SHRINK = 0.5  # of the tokens, when a prompt was longer than the window
+HALF = 0.55  # of what is shown, when an answer took too long: a half, and the row between two lines at which it is cut
+SHRINKS = 2  # for a window that the server did not tell, or told wrongly
+CUT_OFF = "length"  # the finish_reason of an answer that had no room
 
 
 class Model(asking.Model, Protocol):
@@ -40,26 +48,52 @@ class Terms:
     max_tokens: int | None  # None: from the server's context window
     max_requests: int
     structured_output: StructuredOutput
+    concurrency: int = 1
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request that shows a part of the change: its answer, or why there is none."""
+
+    prompt: Prompt
+    answer: Answer | None = None
+    failure: ModelError | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.answer is not None and isinstance(self.answer.result, Review)
+
+    @property
+    def less_may_pass(self) -> bool:
+        """Whether half of it may be answered better."""
+        if self.answer is not None:
+            return not self.usable and all(reply.finish_reason == CUT_OFF for reply in self.answer.replies)
+        return self.failure is not None and self.failure.less_may_pass
 
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What asking came to: a prompt with its answer, or a failure in words. `model` is what answered."""
+    """What asking came to. `model` is what answered, `left_out` what it was not shown where nothing fitted."""
 
     model: str | None = None
-    prompt: Prompt | None = None
-    answer: Answer | None = None
+    asked: tuple[Asked, ...] = ()
     limits: Limits | None = None  # of one prompt
-    failure: str | None = None  # with a prompt: nothing of the change fitted into it
+    failure: str | None = None  # why nothing was asked
+    left_out: Excerpt | None = None  # nothing of the change fitted into a prompt
+
+    @property
+    def replies(self) -> list[Reply]:
+        """All that the model said, in the order of the requests."""
+        return [reply for one in self.asked if one.answer for reply in one.answer.replies]
 
 
 class NothingFits(ContextExceeded):
     """Nothing was asked: the smallest part of the change is more than a prompt may hold."""
 
-    def __init__(self, message: str, prompt: Prompt) -> None:
-        """`prompt` is the empty one, with its omissions."""
+    def __init__(self, message: str, excerpt: Excerpt) -> None:
+        """`excerpt` is the empty one, with its omissions."""
         super().__init__(message)
-        self.prompt = prompt
+        self.excerpt = excerpt
 
 
 def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> Inquiry:
@@ -67,12 +101,16 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
     inquiry = Inquiry()
     try:
         served = model.served()
-        inquiry = replace(inquiry, model=_name(served), limits=limits(terms, served.window, model.max_tokens))
-        prompt, answer = _answered(material, served, model, terms, say)
+        room = limits(terms, served.window, model.max_tokens)
+        inquiry = replace(inquiry, model=_name(served), limits=room)
+        prompts = sharing.prompts(material, room, terms.max_requests, model.count)
+        if not prompts[0].excerpt.parts:
+            raise _nothing_fits(prompts[0], room)
     except ModelError as error:
         say.say(f"not reviewed: {error}")
-        return replace(inquiry, failure=str(error), prompt=error.prompt if isinstance(error, NothingFits) else None)
-    return replace(inquiry, prompt=prompt, answer=answer)
+        left_out = error.excerpt if isinstance(error, NothingFits) else None
+        return replace(inquiry, failure=str(error), left_out=left_out)
+    return replace(inquiry, asked=tuple(_Asking(material, model, terms, say, served.model).all(prompts, room)))
 
 
 def limits(terms: Terms, window: int | None, answer_tokens: int) -> Limits:
@@ -82,7 +120,7 @@ def limits(terms: Terms, window: int | None, answer_tokens: int) -> Limits:
     return Limits(terms.max_lines, min(wanted, room) if room else wanted)
 
 
-def usage(replies: list[Reply]) -> Usage:
+def usage(replies: Sequence[Reply]) -> Usage:
     """What the replies took, by the server's own count."""
     return Usage(
         requests=len(replies),
@@ -91,32 +129,121 @@ def usage(replies: list[Reply]) -> Usage:
     )
 
 
-def _answered(material: Material, served: Served, model: Model, terms: Terms, say: Progress) -> tuple[Prompt, Answer]:
-    """The prompt and its answer; a prompt that turns out too long for the server is halved, twice at the most."""
-    room = limits(terms, served.window, model.max_tokens)
-    for left in range(SHRINKS, -1, -1):
-        prompt = fitting.fill(material, room, model.count)
-        if not prompt.excerpt.parts:
-            too_many = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
-            tokens = f"{room.tokens} prompt tokens (IQUEST_MAX_TOKENS)"
-            what = f"{room.lines} lines (IQUEST_MAX_LINES)" if too_many else tokens
-            raise NothingFits(f"no part of the change fits into {what}", prompt)
+@dataclass
+class _Asking:
+    """The requests of one review, as many at once as the terms allow."""
+
+    material: Material
+    model: Model
+    terms: Terms
+    say: Progress
+    name: str
+    spent: int = 0  # of the requests the review may take; one refused for its length costs nothing
+    spare: int = 0  # requests that nobody needs in this round: for a second try
+    lock: Lock = field(default_factory=Lock)
+
+    def all(self, prompts: Sequence[Prompt], room: Limits) -> list[Asked]:
+        """What each came to; what was too much for the server is asked again in smaller requests."""
+        done = list[Asked]()
+        for left in range(SHRINKS, -1, -1):
+            asked = self._round(prompts)
+            again = [one for one in asked if self._may_be_halved(one, left)]
+            prompts = self._smaller(again, room) if again else []
+            done += [one for one in asked if not prompts or one not in again]
+            if not prompts:
+                break
+        return done
+
+    def _may_be_halved(self, one: Asked, left: int) -> bool:
+        overflows = isinstance(one.failure, ContextExceeded)
+        return one.less_may_pass and left > (0 if overflows else SHRINKS - 1) and self.spent < self.terms.max_requests
+
+    def _smaller(self, again: Sequence[Asked], room: Limits) -> list[Prompt]:
+        """What these showed in prompts half as large, as far as there are requests for them."""
+        self.say.say(f"showing less at a time: {_why(again[0])}")
+        files = [file for one in again for file in sharing.shown_files(one.prompt.excerpt)]
+        largest = min(room.tokens, *(one.prompt.tokens for one in again))
+        # A window takes all of a prompt, time and words go into what it shows.
+        overflows = any(isinstance(one.failure, ContextExceeded) for one in again)
+        fixed = 0 if overflows else room.tokens - fitting.room(self.material, room).tokens
+        tokens = fixed + int((largest - fixed) * (SHRINK if overflows else HALF))
+        left = self.terms.max_requests - self.spent
+        most = left if overflows else min(left, 2 * len(again))
         try:
-            lines = counted(prompt.excerpt.lines, "line")
-            with say.waiting(f"asking {served.model} on {model.host}: {lines}, {prompt.tokens:,} tokens"):
-                answer = asking.ask(
-                    model, material.templates, prompt.messages, terms.structured_output, terms.max_requests
-                )
-        except ContextExceeded as error:
-            if not left:
-                raise
-            say.say(f"showing less: {error}")
-            room = replace(room, tokens=int(min(room.tokens, prompt.tokens) * SHRINK))
+            prompts = sharing.prompts(
+                replace(self.material, files=files), replace(room, tokens=tokens), most, self.model.count
+            )
+        except ContextExceeded:  # not even the instructions fit
+            return []
+        return [prompt for prompt in prompts if prompt.excerpt.parts]
+
+    def _round(self, prompts: Sequence[Prompt]) -> list[Asked]:
+        self.spare = self.terms.max_requests - self.spent - len(prompts)
+        if self.terms.concurrency == 1 or len(prompts) == 1:
+            asked = list(self._one_by_one(prompts))
         else:
-            for refusal in answer.refused:
-                say.detail(refusal)
-            return prompt, answer
-    raise AssertionError("the last round returns or raises")
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most reviews are one request
+
+            with ThreadPoolExecutor(self.terms.concurrency) as pool:
+                asked = list(pool.map(lambda numbered: self._ask(*numbered), self._numbered(prompts)))
+        self.spent += sum(_cost(one) for one in asked)
+        return asked
+
+    def _one_by_one(self, prompts: Sequence[Prompt]) -> Iterator[Asked]:
+        """One after the other. What one request was refused for is not tried with the others."""
+        refused: Asked | None = None
+        for text, prompt in self._numbered(prompts):
+            asked = _refused_too(prompt, refused) if refused else None
+            asked = asked or self._ask(text, prompt)
+            refused = asked if isinstance(asked.failure, ModelRefused | ContextExceeded) else refused
+            yield asked
+
+    def _numbered(self, prompts: Sequence[Prompt]) -> Iterator[tuple[str, Prompt]]:
+        for number, prompt in enumerate(prompts, 1):
+            part = f"part {number} of {len(prompts)}, " if len(prompts) > 1 else ""
+            lines = counted(prompt.excerpt.lines, "line")
+            yield f"asking {self.name} on {self.model.host}: {part}{lines}, {prompt.tokens:,} tokens", prompt
+
+    def _ask(self, text: str, prompt: Prompt) -> Asked:
+        form, templates = self.terms.structured_output, self.material.templates
+        with self.lock:
+            most = 1 + min(1, max(0, self.spare))
+            self.spare -= most - 1
+        try:
+            with self.say.waiting(text):
+                answer = asking.ask(self.model, templates, prompt.messages, form, most)
+        except ModelError as error:
+            return Asked(prompt, failure=error)
+        with self.lock:
+            self.spare += max(0, most - len(answer.replies))
+        for refusal in answer.refused:
+            self.say.detail(refusal)
+        return Asked(prompt, answer)
+
+
+def _refused_too(prompt: Prompt, refused: Asked) -> Asked | None:
+    """What a request came to that is refused for what another one was; None when it may be asked."""
+    overflows = isinstance(refused.failure, ContextExceeded)
+    return (
+        None if overflows and prompt.tokens < refused.prompt.tokens * FULL else Asked(prompt, failure=refused.failure)
+    )
+
+
+def _cost(one: Asked) -> int:
+    if one.answer is not None:
+        return len(one.answer.replies)
+    return 0 if isinstance(one.failure, ContextExceeded) else 1
+
+
+def _why(one: Asked) -> str:
+    return str(one.failure) if one.failure else "the answer was cut off"
+
+
+def _nothing_fits(prompt: Prompt, room: Limits) -> NothingFits:
+    too_many = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
+    tokens = f"{room.tokens} prompt tokens (IQUEST_MAX_TOKENS)"
+    what = f"{room.lines} lines (IQUEST_MAX_LINES)" if too_many else tokens
+    return NothingFits(f"no part of the change fits into {what}", prompt.excerpt)
 
 
 def _name(served: Served) -> str:

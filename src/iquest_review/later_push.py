@@ -40,7 +40,7 @@ def with_earlier(
     def waived(thread: Thread) -> bool:
         return board is not None and board.waived(thread)
 
-    known, asked = task.known, inquiry.answer is not None
+    known, asked = task.known, bool(inquiry.replies)
     told = change.known.findings if change.known else ()
     before = earlier.look(change.standing, told, change.diff, change.text, _read(task, outcome), asked=asked)
     named = earlier.with_names(outcome.findings, before.open, change.diff)
@@ -69,7 +69,7 @@ def with_earlier(
         kept=tuple(one.finding for one in still if one.finding),
         standing=tuple(_standing(still, options, waived)),
         settled=(*settled, *(Settled(thread, Why.LEFT) for thread in sorted(left))),
-        usage=usage([*(inquiry.answer.replies if inquiry.answer else ()), *replies]),
+        usage=outcome.usage + usage(replies),
     )
 
 
@@ -121,7 +121,7 @@ def _fixed(
 ) -> tuple[list[Open], tuple[Reply, ...]]:
     """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
     candidates = list(earlier.askable(still, {file.path for file in task.fresh}))
-    requests = len(inquiry.answer.replies) if inquiry.answer else 0
+    requests = len(inquiry.replies)
     if not candidates or inquiry.limits is None or requests >= task.options.terms.max_requests:
         return [], ()
     paths = {one.here.path for one in candidates}

@@ -9,22 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from iquest_review.change.characters import counted
-from iquest_review.change.diff import Diff
+from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
-from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, usage
+from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, PromptUsed, Status, Why
+from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.standing import Standing
 from iquest_review.model.finding import Severity
-from iquest_review.model.reply import Review
-from iquest_review.model.verify import verify
 from iquest_review.progress import Progress
-from iquest_review.prompt import fitting
-from iquest_review.prompt.budget import Coverage, Excerpt
+from iquest_review.prompt import sharing
+from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.seen import shown_ids
 from iquest_review.task import Board, Change, Options, Task
 
 __all__ = [
@@ -41,7 +38,6 @@ __all__ = [
     "review",
 ]
 
-NOT_ALL = "not everything fitted into the prompt"
 UNCHANGED = "nothing has changed since the last review"
 
 
@@ -69,7 +65,7 @@ def review(
     task = Task.of(change, options)
     if task.fresh:
         inquiry = inquire(task.material(), model, options.terms, say)
-        outcome = _answered(task, inquiry, say)
+        outcome = concluded(_outcome(task), task, inquiry, model, say)
     else:
         inquiry, outcome = Inquiry(), _unasked(task, say)
     if outcome.findings or change.known or change.standing.threads:
@@ -106,13 +102,14 @@ def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish
     return outcome, posted
 
 
-def preview(change: Change, options: Options) -> tuple[Prompt | None, Excerpt]:
+def preview(change: Change, options: Options) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
     task = Task.of(change, options)
     if not task.fresh:
-        return None, Excerpt((), task.omissions)
-    prompt = fitting.fill(task.material(), limits(options.terms, None, 0), lambda _: None)
-    return prompt, prompt.excerpt
+        return (), Excerpt((), task.omissions)
+    terms = options.terms
+    prompts = sharing.prompts(task.material(), limits(terms, None, 0), terms.max_requests, lambda _: None)
+    return prompts, sharing.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 
 def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
@@ -145,61 +142,6 @@ def _unasked(task: Task, say: Progress) -> Outcome:
     return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
 
 
-def _answered(task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
-    """What the model's answer comes to."""
-    base = replace(_outcome(task), model=inquiry.model)
-    if inquiry.prompt and inquiry.answer is None and task.known and task.known.hunks:
-        # The rest of the change was reviewed before, and that stands.
-        base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
-        return replace(base, status=Status.PARTIAL, reason=NOT_ALL, omissions=inquiry.prompt.excerpt.omissions)
-    if inquiry.prompt is None or inquiry.answer is None:
-        unseen_files = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
-        return replace(base, status=Status.NOT_REVIEWED, reason=inquiry.failure, coverage=unseen_files)
-    excerpt, result = inquiry.prompt.excerpt, inquiry.answer.result
-    base = replace(
-        base,
-        coverage=_coverage(task, excerpt),
-        omissions=excerpt.omissions,
-        usage=usage(inquiry.answer.replies),
-    )
-    if isinstance(result, Review):
-        return _with_findings(base, task, result, excerpt, say)
-    why = f"the model's answer could not be used: {result.why}"
-    say.say(why)
-    if result.text:
-        return replace(base, status=Status.RAW, reason=result.why, raw=result.text)
-    return replace(base, status=Status.NOT_REVIEWED, reason=why)
-
-
-def _with_findings(base: Outcome, task: Task, result: Review, excerpt: Excerpt, say: Progress) -> Outcome:
-    found, findings = _placed(result, task) if result.findings else ([], [])
-    lost = [
-        *(["the answer breaks off"] if result.partial else []),
-        *([f"{result.dropped} of the model's findings could not be read"] if result.dropped else []),
-    ]
-    problems = [*lost, *([NOT_ALL] if excerpt.over_budget else [])]
-    say.say("; ".join([counted(len(findings), "finding"), *problems]))
-    return replace(
-        base,
-        status=Status.PARTIAL if problems else Status.REVIEWED,
-        reason="; ".join(problems) or None,
-        summary=result.summary,
-        suggestions=result.suggestions,
-        findings=tuple(findings),
-        merged=len(found) - len(findings),
-        reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
-    )
-
-
-def _placed(result: Review, task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
-    """The findings with their places, and those that are left when near-duplicates are one."""
-    from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
-    from iquest_review.merge_request.placing import placed  # noqa: PLC0415
-
-    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in result.findings]
-    return found, merged(found)
-
-
 def _nothing_new(outcome: Outcome, change: Change) -> bool:
     """Whether all that would be posted is there."""
     known, standing = change.known, change.standing
@@ -221,9 +163,3 @@ def _same_threads(known: Ledger, standing: Standing) -> bool:
     new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)
     listed = sorted(fingerprint for fingerprint, _ in known.titles)
     return not new_waivers and listed == sorted(thread.mark.fingerprint for thread in still_open)
-
-
-def _coverage(task: Task, excerpt: Excerpt) -> tuple[Coverage, ...]:
-    """The ledger of what is shown; lines that were reviewed before count as the file's as well."""
-    changed = {file.path: file.changed_lines for file in task.files}
-    return tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.coverage())

@@ -54,7 +54,7 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     return outcome, body, code
 
 
-def run_preview(job: Job) -> tuple[Prompt | None, Excerpt]:
+def run_preview(job: Job) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     change, around, job = source.change(job, None if job.is_local else _gitlab(job))
     return review.preview(change, _options(job, around))
@@ -182,7 +182,11 @@ def _options(job: Job, around: note.Surroundings) -> Options:
     return Options(
         templates=templates,
         terms=Terms(
-            wanted.max_lines, wanted.max_tokens, wanted.max_requests, StructuredOutput(wanted.structured_output)
+            wanted.max_lines,
+            wanted.max_tokens,
+            wanted.max_requests,
+            StructuredOutput(wanted.structured_output),
+            wanted.concurrency,
         ),
         max_findings=wanted.max_findings,
         nonce=secrets.token_hex(8),

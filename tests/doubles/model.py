@@ -5,7 +5,8 @@
     assert double.requests[1].body["max_tokens"] == 512
 
 A request that breaks a rule of the server is refused as that server refuses it, and uses up no reply. Neither does
-the question which earlier remarks are fixed: `fixed` answers it, and `asked_fixed` lists it. A failure inside the
+the question which earlier remarks are fixed: `fixed` answers it, and `asked_fixed` lists it; nor that for one summary
+of several parts: `summary` answers it, and `asked_summary` lists it. A failure inside the
 double itself is raised when the `with` ends.
 """
 
@@ -38,6 +39,7 @@ SERVERS: dict[ServerName, type[Server]] = {
 }
 EMPTY_REVIEW = '{"issues": [], "summary": "Nothing to remark.", "suggestions": []}'
 NOTHING_FIXED = '{"remarks": []}'
+ONE_SUMMARY = '{"issues": [], "summary": "All parts together.", "suggestions": []}'
 MODEL = "IQuestLab/IQuest-Coder-V1-40B-Instruct"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: closing sends RST instead of FIN
 
@@ -83,6 +85,7 @@ class ModelDouble:
         routes: Mapping[str, Fault] | None = None,
         tokens: Tokens = three_bytes_a_token,
         fixed: Scripted = NOTHING_FIXED,
+        summary: Scripted = ONE_SUMMARY,
     ) -> None:
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
@@ -90,6 +93,7 @@ class ModelDouble:
         self._server = SERVERS[server](model, window, tokens, thinking)
         self._tokens, self._api_key = tokens, api_key
         self._replies, self._routes, self._fixed = list(replies), dict(routes or {}), fixed
+        self._summary = summary
         self._lock = threading.Lock()
         self._http = _Http(self)
 
@@ -107,6 +111,11 @@ class ModelDouble:
     def asked_fixed(self) -> list[Request]:
         """Those of them that asked which earlier remarks are fixed."""
         return [request for request in self.completions if asks_fixed(request.body)]
+
+    @property
+    def asked_summary(self) -> list[Request]:
+        """Those of them that asked for one summary of several parts."""
+        return [request for request in self.completions if asks_summary(request.body)]
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
@@ -179,8 +188,8 @@ class ModelDouble:
         return Answer(200, [*events, "[DONE]"] if self._server.ends_with_done else events)
 
     def _next(self, body: Json) -> Reply | Fault:
-        scripted = self._fixed
-        if not asks_fixed(body):
+        scripted = self._summary if asks_summary(body) else self._fixed
+        if not asks_fixed(body) and not asks_summary(body):
             with self._lock:
                 scripted = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         if callable(scripted):
@@ -190,13 +199,25 @@ class ModelDouble:
 
 def asks_fixed(body: Any) -> bool:
     """Whether a request asks which earlier remarks are fixed: it has a fence of remarks with the diff's own nonce."""
+    text = _text(body)
+    fences = re.findall(r"^<<<(\S+) diff$", text, re.MULTILINE)
+    return bool(fences) and f"\n<<<{fences[-1]} remarks\n" in f"\n{text}"
+
+
+def asks_summary(body: Any) -> bool:
+    """Whether a request asks for one summary: it has a fence of parts, and none of a diff."""
+    text = _text(body)
+    parts, diffs = (re.findall(rf"^<<<(\S+) {name}$", text, re.MULTILINE) for name in ("parts", "diff"))
+    return bool(parts) and not diffs
+
+
+def _text(body: Any) -> str:
+    """All that a request says."""
     body = body if isinstance(body, dict) else {}
     messages = body.get("messages")
     messages = messages if isinstance(messages, list) else []
     texts = [message.get("content") for message in messages if isinstance(message, dict)]
-    text = "\n".join(text for text in [*texts, body.get("prompt")] if isinstance(text, str))
-    fences = re.findall(r"^<<<(\S+) diff$", text, re.MULTILINE)
-    return bool(fences) and f"\n<<<{fences[-1]} remarks\n" in f"\n{text}"
+    return "\n".join(text for text in [*texts, body.get("prompt")] if isinstance(text, str))
 
 
 class _Http(ThreadingHTTPServer):

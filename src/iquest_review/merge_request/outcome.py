@@ -102,6 +102,14 @@ class Usage:
     completion_tokens: int = 0
     seconds: float = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

@@ -200,6 +200,8 @@ CHINESE = Words(
         Reason.LINES: "超出行数预算",
         Reason.TOKENS: "超出 token 预算",
         Reason.SEEN: "之前推送时已评审",
+        Reason.ELSEWHERE: "在本次评审的另一部分中展示",
+        Reason.UNANSWERED: "没有得到可用的回答",
     },
     problems={
         verify.NO_PATH: "没有指明文件",

@@ -17,6 +17,7 @@ from iquest_review.model.decoder import number
 from iquest_review.patience import Passing, retry_after
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_BROKEN = frozenset({408, 500, 504, 524})
 _ABSENT = frozenset({404, 405, 501})
 # Wordings of vLLM 0.2 to 0.32, SGLang, llama.cpp, Ollama, LM Studio, OpenAI, LiteLLM; the last line is TGI's.
 _CONTEXT = re.compile(
@@ -35,12 +36,18 @@ _SEARCHED = 4_000  # characters of them that are looked at: routers put theirs i
 
 
 class Passes(Passing, ModelUnreachable):
-    """A failure that may pass. `status` is the server's; None when there was no answer at all."""
+    """A failure that may pass. `status` is the server's; None when there was no answer at all.
 
-    def __init__(self, message: str, wait: float | None = None, status: int | None = None) -> None:
+    A server that breaks over a prompt, or is not done in time, may manage a smaller one.
+    """
+
+    def __init__(
+        self, message: str, wait: float | None = None, status: int | None = None, *, in_time: bool = True
+    ) -> None:
         super().__init__(message)
         self.wait = wait
         self.status = status
+        self.less_may_pass = not in_time or status in _BROKEN
 
 
 class NoRoute(ModelRefused):

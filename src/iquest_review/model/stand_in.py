@@ -16,6 +16,7 @@ from typing import Any, Self
 from iquest_review.model import STAND_IN
 from iquest_review.model.stand_in_fixed import fixed
 from iquest_review.model.stand_in_review import review
+from iquest_review.model.stand_in_summary import summary
 
 __all__ = ["MODEL", "StandIn", "review"]
 
@@ -203,8 +204,8 @@ def _message(message: object) -> tuple[str, str]:
 
 
 def _answer(asked: str, instructions: str | None) -> Json:
-    """The verdicts on earlier remarks where those are asked for, else the review."""
-    return {**(fixed(asked) or review(asked, instructions))}
+    """The verdicts on earlier remarks, or the one summary of several parts, where that is asked for, else the review."""
+    return {**(fixed(asked) or summary(asked) or review(asked, instructions))}
 
 
 def _fitted(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:

@@ -219,11 +219,16 @@ def _summary(sections: list[Section], found: int, chinese: bool) -> str:
         return _NOTHING[chinese]
     lines = sum(line.added for section in sections for hunk in section.hunks for line in hunk)
     files = len({section.path for section in sections})
+    return looked(lines, files, found, chinese, max(0, found - MOST_ISSUES))
+
+
+def looked(lines: int, files: int, found: int, chinese: bool, unlisted: int = 0) -> str:
+    """How far the rules looked, in words."""
     words = {
         "lines": _count(lines, ("added line", "行新增代码"), chinese),
         "files": _count(files, ("file", "个文件"), chinese),
         "found": _count(found, ("time", "处"), chinese),
-        "left": _LEFT[chinese].format(found - MOST_ISSUES) if found > MOST_ISSUES else "",
+        "left": _LEFT[chinese].format(unlisted) if unlisted else "",
     }
     return _LOOKED[chinese].format(**words)
 

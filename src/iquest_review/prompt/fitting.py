@@ -72,6 +72,12 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
     return best
 
 
+def room(material: Material, limits: Limits) -> Limits:
+    """What one request has room for beside the instructions and the author's texts, by the estimate."""
+    bare = _written(material, Excerpt((), tuple(material.screened)), limits.tokens)
+    return Limits(limits.lines, max(limits.tokens - bare.tokens, 0))
+
+
 def _draft(material: Material, lines: int, room: int) -> Prompt:
     """The prompt that shows the most and whose estimate is at most `room`; the instructions alone may be more."""
     bare = _written(material, Excerpt((), tuple(material.screened)), room)

@@ -27,14 +27,15 @@ __all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
 
-SYSTEM, USER, AGAIN, FIXED = "system.j2", "user.j2", "again.j2", "fixed.j2"
+SYSTEM, USER, AGAIN, FIXED, SUMMARY = "system.j2", "user.j2", "again.j2", "fixed.j2", "summary.j2"
 VARIABLES = {  # what a template may use
     SYSTEM: frozenset({"language"}),
     USER: frozenset({"language", "nonce", "title", "description", "labels", "draft", "diff", "omitted"}),
     AGAIN: frozenset({"language", "problem"}),
     FIXED: frozenset({"language", "nonce", "remarks", "diff"}),
+    SUMMARY: frozenset({"language", "nonce", "parts"}),
 }
-OPTIONAL = frozenset({FIXED})  # what a folder of one's own may do without
+OPTIONAL = frozenset({FIXED, SUMMARY})  # what a folder of one's own may do without
 LONGEST_TITLE, LONGEST_LABEL, MOST_LABELS = 300, 100, 20
 ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
 LONGEST_OMITTED = 200  # characters of a path in the list of omissions
@@ -111,6 +112,15 @@ class Templates:
         shown = "\n".join(remark_rows(remarks))
         asked = self._render(FIXED, nonce=nonce, remarks=shown, diff="\n".join(rows(excerpt)))
         return [{"role": "user", "content": asked}]
+
+    def summary(self, parts: Sequence[str], nonce: str) -> list[Message] | None:
+        """The question for one summary of a review in parts, one message; None where there is no template for it.
+
+        Raises UsageError when the template fails.
+        """
+        if SUMMARY not in self._names:
+            return None
+        return [{"role": "user", "content": self._render(SUMMARY, nonce=nonce, parts="\n".join(parts))}]
 
     def _render(self, name: str, **values: object) -> str:
         tag = self.language.lower().replace("_", "-")

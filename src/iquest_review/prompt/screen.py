@@ -23,6 +23,10 @@ class Reason(StrEnum):
     LINES = "over the line budget"
     TOKENS = "over the token budget"
     SEEN = "reviewed at an earlier push"
+    MOVED = "moved, not changed"
+    WHITESPACE = "changed in white space only"
+    ELSEWHERE = "shown in another part of this review"  # told to the model alone
+    UNANSWERED = "no usable answer came"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,113 @@
+"""What the model's answers come to: findings with their places, one summary, and what nobody has seen."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from iquest_review.change.characters import counted
+from iquest_review.change.diff import Diff
+from iquest_review.inquiry import Asked, Inquiry, Model, usage
+from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
+from iquest_review.model.reply import Review, Unparsed
+from iquest_review.model.summing import one_review
+from iquest_review.model.verify import verify
+from iquest_review.progress import Progress
+from iquest_review.prompt import sharing
+from iquest_review.prompt.budget import Coverage, Excerpt
+from iquest_review.prompt.seen import shown_ids
+from iquest_review.task import Task
+
+NOT_ALL = "not everything fitted into the prompt"
+
+
+def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Progress) -> Outcome:
+    """The outcome that asking came to; `base` says what is known without it."""
+    base = replace(base, model=inquiry.model)
+    if inquiry.left_out and task.known and task.known.hunks:
+        # The rest of the change was reviewed before, and that stands.
+        base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
+        return replace(base, status=Status.PARTIAL, reason=NOT_ALL, omissions=inquiry.left_out.omissions)
+    usable = [one for one in inquiry.asked if one.usable]
+    if usable:
+        return _reviewed(base, task, inquiry, usable, model, say)
+    texts = [one.answer.result for one in inquiry.asked if one.answer and isinstance(one.answer.result, Unparsed)]
+    if not texts:
+        return _unanswered(base, task, inquiry, say)
+    excerpt = _shown(task, [one for one in inquiry.asked if one.answer], inquiry.asked)
+    base = _covered(base, task, inquiry, excerpt)
+    why = f"the model's answer could not be used: {texts[0].why}"
+    say.say(why)
+    raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
+    if raw:
+        return replace(base, status=Status.RAW, reason=texts[0].why, raw=raw)
+    return replace(base, status=Status.NOT_REVIEWED, reason=why)
+
+
+def _unanswered(base: Outcome, task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
+    failure = inquiry.failure
+    if failure is None:
+        failure = next(str(one.failure) for one in inquiry.asked if one.failure)
+        say.say(f"not reviewed: {failure}")
+    unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
+    return replace(base, status=Status.NOT_REVIEWED, reason=failure, coverage=unseen)
+
+
+def _reviewed(
+    base: Outcome, task: Task, inquiry: Inquiry, usable: Sequence[Asked], model: Model, say: Progress
+) -> Outcome:
+    excerpt = _shown(task, usable, inquiry.asked)
+    reviews = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
+    whole = one_review(model, task.options.templates, reviews, task.options.nonce)
+    found, findings = _placed(whole.review, task) if whole.review.findings else ([], [])
+    lost = _lost(whole.review)
+    problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]
+    say.say("; ".join([counted(len(findings), "finding"), *problems]))
+    return replace(
+        _covered(base, task, inquiry, excerpt),
+        status=Status.PARTIAL if problems else Status.REVIEWED,
+        reason="; ".join(problems) or None,
+        summary=whole.review.summary,
+        suggestions=whole.review.suggestions,
+        findings=tuple(findings),
+        merged=len(found) - len(findings),
+        reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
+        usage=usage([*inquiry.replies, *whole.replies]),
+    )
+
+
+def _lost(review: Review) -> list[str]:
+    """What of the answers is missing."""
+    return [
+        *(["the answer breaks off"] if review.partial else []),
+        *([f"{review.dropped} of the model's findings could not be read"] if review.dropped else []),
+    ]
+
+
+def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
+    """Which requests had no usable answer."""
+    failed = [one for one in asked if one not in usable]
+    if not failed:
+        return []
+    why = next((str(one.failure) for one in failed if one.failure), "the answer could not be used")
+    return [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
+
+
+def _shown(task: Task, answered: Sequence[Asked], asked: Sequence[Asked]) -> Excerpt:
+    """What the answers are about; the rest is left out."""
+    unanswered = [one.prompt.excerpt for one in asked if one not in answered]
+    return sharing.together(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
+
+
+def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
+    """With the ledger of what is shown; lines that were reviewed before count as the file's as well."""
+    changed = {file.path: file.changed_lines for file in task.files}
+    coverage = tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.coverage())
+    return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=usage(inquiry.replies))
+
+
+def _placed(result: Review, task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
+    """The findings with their places, and those that are left when near-duplicates are one."""
+    from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
+    from iquest_review.merge_request.placing import placed  # noqa: PLC0415
+
+    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in result.findings]
+    return found, merged(found)

@@ -1,0 +1,27 @@
+"""The stand-in's one summary of a review in parts: the figures of the parts' own, added up."""
+
+import re
+
+from iquest_review.model.stand_in_review import Answer, fenced, looked
+
+_OPENING = re.compile(r"<<<(\S+) parts")
+_PART = re.compile(r"part \d{1,6}: (.*)")
+_FIGURES = (
+    re.compile(r"Built-in rules looked at (\d{1,9}) added lines? in (\d{1,9}) files? and matched (\d{1,9}) times?"),
+    re.compile(r"内置规则检查了 (?P<files>\d{1,9}) 个文件中的 (?P<lines>\d{1,9}) 行新增代码，命中 (?P<found>\d{1,9}) 处"),
+)
+
+
+def summary(prompt: str) -> Answer | None:
+    """The answer to a question for one summary; None for a prompt that asks something else."""
+    openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
+    nonce = next((opening[1] for opening in openings if opening), None)
+    parts = fenced(prompt, nonce, "parts") if nonce else None
+    if parts is None:
+        return None
+    said = [match[1] for row in parts.split("\n") if (match := _PART.fullmatch(row))]
+    chinese = any(_FIGURES[1].search(text) for text in said)
+    found = [match for text in said if (match := _FIGURES[chinese].search(text))]
+    order = ("lines", "files", "found") if chinese else (1, 2, 3)
+    lines, files, times = (sum(int(match[name]) for match in found) for name in order)
+    return {"issues": [], "summary": looked(lines, files, times, chinese), "suggestions": []}

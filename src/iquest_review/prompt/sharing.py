@@ -1,0 +1,191 @@
+"""Several requests for what does not fit one: which hunks share a request, and what all of them show together.
+
+Files that belong together stay together: those of a folder, and a test with the code it tests. Where the change is more
+than all requests hold, the best of it is chosen first, so that it is not the last folder that nobody sees.
+"""
+
+import math
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, fit, slices
+from iquest_review.prompt.fitting import Count, Material, Prompt, fill, room
+from iquest_review.prompt.rows import overlong
+from iquest_review.prompt.screen import Omission, Reason
+
+ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
+
+_TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
+_WANT_OF_ROOM = (Reason.LINES, Reason.TOKENS, Reason.ELSEWHERE)
+
+
+def prompts(material: Material, limits: Limits, most: int, count: Count) -> tuple[Prompt, ...]:
+    """The requests that show the change, at most `most` of `limits` each; one where one is enough, or nothing fits.
+
+    Raises ContextExceeded when not even the instructions fit.
+    """
+    first = fill(material, limits, count)
+    if most == 1 or not first.excerpt.over_budget:
+        return (first,)
+    one = room(material, limits)
+    chosen = fit(material.files, Limits(one.lines * most, one.tokens * most))
+    late = tuple(_elsewhere(_rest(material.files, chosen)))
+    left, made = related(shown_files(chosen)), list[Prompt]()
+    wanted = min(most, max(2, math.ceil(sum(_size(file, one) for file in left))))
+    while left and len(made) < most:
+        share, left = _split(left, max(wanted - len(made), 1), one)
+        others = [*(file for prompt in made for file in shown_files(prompt.excerpt)), *left]
+        screened = (*material.screened, *_elsewhere(others), *late)
+        prompt = fill(replace(material, files=share, screened=screened), limits, count)
+        if prompt.excerpt.parts:
+            made.append(prompt)
+            left = [*_rest(share, prompt.excerpt), *left]
+    return tuple(made) or (first,)
+
+
+def together(
+    files: Sequence[FileDiff],
+    screened: Sequence[Omission],
+    excerpts: Sequence[Excerpt],
+    unanswered: Sequence[Excerpt] = (),
+) -> Excerpt:
+    """What several requests showed of these files, as one excerpt: every changed line is shown or left out, once. What
+    the unanswered ones showed is left out, too."""
+    shown, wide = dict[_Key, list[Hunk]](), dict[_Key, list[Hunk]]()
+    left_out = dict[tuple[str, Reason], int]()
+    for excerpt in excerpts:
+        for part in excerpt.parts:
+            shown.setdefault(_key(part.file), []).extend(part.hunks)
+            wide.setdefault(_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
+        for omission in excerpt.omissions:
+            if omission.reason not in _WANT_OF_ROOM and omission not in screened:
+                place = omission.path, omission.reason
+                left_out[place] = left_out.get(place, 0) + omission.changed_lines
+    for excerpt in unanswered:
+        for part in excerpt.parts:
+            place = part.file.path, Reason.UNANSWERED
+            lines = sum(hunk.changed_lines for hunk in part.hunks)
+            left_out[place] = left_out.get(place, 0) + lines
+    parts = tuple(
+        Part(file, _ordered(shown[_key(file)]), _ordered(wide[_key(file)])) for file in files if _key(file) in shown
+    )
+    omissions = [*screened, *(Omission(path, reason, lines) for (path, reason), lines in left_out.items())]
+    return Excerpt(parts, (*omissions, *_missing(files, parts, left_out)))
+
+
+def related(files: Sequence[FileDiff]) -> list[FileDiff]:
+    """The files in the order of their paths, each test behind the code that has its name."""
+    owners = dict[str, list[str]]()
+    for file in files:
+        stem = posixpath.basename(file.path).split(".", 1)[0]
+        if _tested(file.path) == stem:
+            owners.setdefault(stem, []).append(file.path)
+
+    def place(file: FileDiff) -> tuple[str, bool, str]:
+        code = owners.get(_tested(file.path), [])
+        near = max(code, key=lambda path: (_in_common(path, file.path), path), default=file.path)
+        return near, near != file.path, file.path
+
+    return sorted(files, key=place)
+
+
+def _tested(path: str) -> str:
+    """The name of what a test tests, by its own name; of other files their own."""
+    stem = posixpath.basename(path).split(".", 1)[0]
+    dotted = re.sub(r"\.(?:tests?|spec)\.\w+$", "", posixpath.basename(path))  # thing.spec.ts
+    return _TEST.sub("", stem) if dotted == posixpath.basename(path) else dotted
+
+
+def _in_common(one: str, other: str) -> int:
+    """Folders two paths have in common, wherever: src/a/b.py and tests/a/test_b.py have one."""
+    return len(set(one.split("/")[:-1]) & set(other.split("/")[:-1]))
+
+
+def _split(files: Sequence[FileDiff], requests: int, one: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
+    """The first files, as much as each of so many requests should show, and the others. A file is split by `fill` only
+    where it is more than a request holds."""
+    if requests == 1:
+        return list(files), []
+    sizes = [_size(file, one) for file in files]
+    share, taken = sum(sizes) / requests, 0.0
+    for at, size in enumerate(sizes):
+        if at and taken + size / 2 > share:
+            return list(files[:at]), list(files[at:])
+        taken += size
+    return list(files), []
+
+
+def _size(file: FileDiff, one: Limits) -> float:
+    """What a file takes of the room of one request, about."""
+    rows = sum(len(hunk.rows) for hunk in file.hunks)
+    content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW * rows
+    return max(rows / one.lines, content / (float(BYTES_PER_TOKEN) * max(1, one.tokens)))
+
+
+def shown_files(excerpt: Excerpt) -> list[FileDiff]:
+    """What is shown, as file diffs of their own."""
+    return [replace(part.file, hunks=part.hunks) for part in excerpt.parts]
+
+
+def _elsewhere(files: Iterable[FileDiff]) -> Iterator[Omission]:
+    lines = dict[str, int]()
+    for file in files:
+        lines[file.path] = lines.get(file.path, 0) + sum(hunk.changed_lines for hunk in file.hunks)
+    return (Omission(path, Reason.ELSEWHERE, changed) for path, changed in lines.items())
+
+
+_Key = tuple[str, str, str]
+
+
+def _key(file: FileDiff) -> _Key:
+    return file.old_path, file.new_path, file.status
+
+
+def _ordered(hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:
+    return tuple(sorted(hunks, key=lambda hunk: (hunk.old_start + hunk.new_start, hunk.new_start)))
+
+
+def _missing(
+    files: Sequence[FileDiff], parts: Sequence[Part], left_out: dict[tuple[str, Reason], int]
+) -> Iterator[Omission]:
+    """What is neither shown nor left out for another reason had no room."""
+    shown = {_key(part.file): part for part in parts}
+    for file in files:
+        part = shown.get(_key(file))
+        changed = sum(hunk.changed_lines for hunk in file.hunks)
+        seen = sum(hunk.changed_lines - overlong(hunk) for hunk in part.hunks) if part else 0
+        other = sum(lines for (path, _), lines in left_out.items() if path == file.path)
+        if (part is None and not other) or changed > seen + other:
+            yield Omission(file.path, Reason.TOKENS, max(0, changed - seen - other))
+
+
+def _rest(files: Sequence[FileDiff], excerpt: Excerpt) -> list[FileDiff]:
+    shown = {_key(part.file): part.hunks for part in excerpt.parts}
+    left = []
+    for file in files:
+        pieces = shown.get(_key(file))
+        if pieces is None:
+            left.append(file)
+            continue
+        hunks: list[Hunk] = []
+        for hunk in file.hunks:
+            index = dict[tuple[int, int], int]()
+            old, new = hunk.old_start, hunk.new_start
+            for at, row in enumerate(hunk.rows):
+                index.setdefault((old, new), at)
+                old += row[:1] in (b"-", b" ")
+                new += row[:1] in (b"+", b" ")
+            at, gaps = 0, []
+            for piece in pieces:
+                start = index.get((piece.old_start, piece.new_start))
+                if start is not None and hunk.rows[start : start + len(piece.rows)] == piece.rows:
+                    gaps.append((at, start))
+                    at = start + len(piece.rows)
+            gaps.append((at, len(hunk.rows)))
+            hunks += [part for part in slices(hunk, [gap for gap in gaps if gap[1] > gap[0]]) if part.changed_lines]
+        if hunks:
+            left.append(replace(file, hunks=tuple(hunks)))
+    return left

@@ -1,0 +1,154 @@
+"""Which files share a request when one does not hold them all, and what all of them showed together."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Diff, FileDiff
+from iquest_review.change.intent import Intent
+from iquest_review.errors import ContextExceeded
+from iquest_review.prompt.budget import Excerpt, Limits
+from iquest_review.prompt.fitting import Material, fill, room
+from iquest_review.prompt.rows import overlong
+from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.prompt.sharing import prompts, related, together
+from tests.prompt.making import NONCE, added, changed, diffs, hunk, lines, modified, omitted, renamed, templates
+
+TEMPLATES = templates()
+
+
+def material(*files: FileDiff, screened: tuple[Omission, ...] = ()) -> Material:
+    return Material(files, screened, Intent("A change"), TEMPLATES, NONCE)
+
+
+def uncounted(_: object) -> None:
+    return None
+
+
+def paths(excerpt: Excerpt) -> list[str]:
+    return [part.file.path for part in excerpt.parts]
+
+
+def test_a_change_that_fits_is_one_request() -> None:
+    made = prompts(material(added("a.py", "one"), added("b.py", "two")), Limits(2000, 8000), 4, uncounted)
+
+    assert [paths(prompt.excerpt) for prompt in made] == [["a.py", "b.py"]]
+
+
+def test_files_of_a_folder_share_a_request() -> None:
+    files = [added(f"{folder}/{name}.py", *lines(100)) for name in "abc" for folder in ("one", "two")]
+
+    made = prompts(material(*files), Limits(310, 100_000), 4, uncounted)
+
+    assert [paths(prompt.excerpt) for prompt in made] == [
+        ["one/a.py", "one/b.py", "one/c.py"],
+        ["two/a.py", "two/b.py", "two/c.py"],
+    ]
+
+
+def test_a_test_goes_with_the_code_it_tests() -> None:
+    files = [
+        added(path, "one")
+        for path in (
+            *("src/a/thing.py", "src/b/thing.py", "src/other.py", "tests/b/test_thing.py", "tests/test_other.py"),
+            *("web/view.ts", "web/view.spec.ts", "pkg/run.go", "pkg/run_test.go", "app/Order.java"),
+            *("test/app/OrderTest.java", "zz/test_alone.py"),
+        )
+    ]
+
+    assert [file.path for file in related(files)] == [
+        *("app/Order.java", "test/app/OrderTest.java", "pkg/run.go", "pkg/run_test.go", "src/a/thing.py"),
+        *("src/b/thing.py", "tests/b/test_thing.py", "src/other.py", "tests/test_other.py"),
+        *("web/view.ts", "web/view.spec.ts", "zz/test_alone.py"),
+    ]
+
+
+def test_no_more_requests_than_allowed_are_made_and_the_best_is_chosen() -> None:
+    files = [added(f"docs/{number}.md", *lines(100)) for number in range(8)]
+    files += [added(f"src/{number}.py", *lines(100)) for number in range(4)]
+
+    made = prompts(material(*files), Limits(210, 100_000), 2, uncounted)
+
+    assert sorted(path for prompt in made for path in paths(prompt.excerpt)) == [f"src/{n}.py" for n in range(4)]
+
+
+def test_the_requests_are_filled_evenly() -> None:
+    files = [added(f"src/{number}.py", *lines(100)) for number in range(6)]
+
+    made = prompts(material(*files), Limits(450, 100_000), 4, uncounted)
+
+    assert [len(prompt.excerpt.parts) for prompt in made] == [3, 3]
+
+
+def test_a_file_that_is_more_than_a_request_is_continued_in_the_next() -> None:
+    made = prompts(material(added("a.py", *lines(900))), Limits(400, 100_000), 4, uncounted)
+
+    assert [prompt.excerpt.coverage()[0].shown[0] for prompt in made] == [(1, 400), (401, 800), (801, 900)]
+
+
+def test_what_never_fits_leaves_the_request_that_shows_nothing() -> None:
+    huge = added("a.py", *("x" * 450 for _ in range(30)))
+
+    (only,) = prompts(material(huge), Limits(5, 2_500), 4, uncounted)
+
+    assert only.excerpt.parts == ()
+
+
+def test_instructions_that_do_not_fit_are_an_error() -> None:
+    with pytest.raises(ContextExceeded):
+        prompts(material(added("a.py", "one")), Limits(2000, 500), 4, uncounted)
+
+
+def test_the_room_of_a_request_is_what_the_instructions_leave() -> None:
+    full = material(added("a.py", *lines(50)))
+
+    left = room(full, Limits(2000, 8000))
+
+    bare = fill(material(), Limits(2000, 8000), uncounted)
+    assert left == Limits(2000, 8000 - bare.tokens)
+
+
+def test_an_excerpt_of_all_requests_has_each_hunk_in_its_place() -> None:
+    first, second = hunk("+one", new=1), hunk("+two", old=9, new=10)
+    file = modified("a.py", first, second)
+    halves = [Excerpt((), ()), *(fill(material(modified("a.py", part)), Limits(9, 8000), uncounted).excerpt
+                                 for part in (second, first))]  # fmt: skip
+
+    whole = together([file], (), halves)
+
+    assert whole.parts[0].file is file
+    assert whole.parts[0].hunks == (first, second)
+    assert whole.omissions == ()
+
+
+def test_what_an_unanswered_request_showed_is_left_out() -> None:
+    one, other = (
+        fill(material(file), Limits(9, 8000), uncounted).excerpt for file in (added("a", "1"), added("b", "2"))
+    )
+
+    whole = together([added("a", "1"), added("b", "2")], (), [one], [other])
+
+    assert whole.omissions == (Omission("b", Reason.UNANSWERED, 1),)
+
+
+def test_a_rename_that_no_request_showed_is_left_out() -> None:
+    assert together([renamed("a", "b")], (), []).omissions == (Omission("b", Reason.TOKENS, 0),)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(diffs(), st.integers(1, 4), st.integers(1, 60))
+def test_every_changed_line_is_shown_once_or_left_out_once(diff: Diff, most: int, rows: int) -> None:
+    files = diff.files
+    made = prompts(material(*files), Limits(rows, 4000), most, uncounted)
+
+    whole = together(files, (), [prompt.excerpt for prompt in made])
+
+    assert len(made) <= most
+    assert all(prompt.tokens <= 4000 and prompt.excerpt.lines <= rows for prompt in made)
+    pieces = [(part.file.path, piece) for prompt in made for part in prompt.excerpt.parts for piece in part.hunks]
+    shown: Counter[str] = Counter()
+    for path, piece in pieces:
+        shown[path] += piece.changed_lines - overlong(piece)
+    assert +(shown + omitted(whole.omissions)) == +changed(files)

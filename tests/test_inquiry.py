@@ -1,0 +1,279 @@
+"""A change that is too large for one request: several requests, what comes of their answers, and what of failures."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
+from iquest_review.merge_request.outcome import Outcome, Status
+from iquest_review.model.endpoint import Reply, Served
+from iquest_review.model.refusal import Passes
+from iquest_review.prompt.render import Message
+from tests.reviewing import CLEAN, FakeModel, answer, big, issue, reviewed
+
+ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
+FILES, LINES = 6, 150
+
+
+@pytest.fixture
+def large() -> bytes:
+    """Six new files; a prompt of 8,192 tokens holds two of them."""
+    return b"".join(big(LINES).replace(b"b.py", b"part_%d.py" % number) for number in range(FILES))
+
+
+class Parts(FakeModel):
+    """Answers by what is asked: `said` is told the paths it is shown, and may raise. What is `cut` ends early."""
+
+    def __init__(self, said: Callable[[list[str]], str], window: int = 8192) -> None:
+        super().__init__([CLEAN], window=window)
+        self.said = said
+        self.summaries: list[str] = []
+        self.cut: set[str] = set()
+        self.at_once = self.most_at_once = 0
+        self.lock = threading.Lock()
+
+    def served(self) -> Served:
+        return Served(self.name, self.name, self.window)
+
+    def complete(
+        self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
+    ) -> Reply:
+        text = messages[-1]["content"]
+        paths = [row.split()[2] for row in text.split("\n") if row.startswith("=== file: ")]
+        if not paths:
+            self.summaries.append(text)
+            return Reply(
+                '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}', "", "stop", "m", 9, 9, 0
+            )
+        with self.lock:
+            self.asked.append(text)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.said is slow:
+                threading.Event().wait(0.05)
+            said = self.said(paths)
+        finally:
+            with self.lock:
+                self.at_once -= 1
+        return Reply(said, "", "length" if said in self.cut else "stop", "m", 100, 20, 0)
+
+
+def clean(paths: list[str]) -> str:
+    return f'{{"issues": [], "summary": "Looked at {" and ".join(paths)}.", "suggestions": []}}'
+
+
+def slow(paths: list[str]) -> str:
+    return clean(paths)
+
+
+def shown(outcome: Outcome) -> int:
+    return sum(entry.shown_changed_lines for entry in outcome.coverage)
+
+
+def test_what_one_request_cannot_show_goes_to_several(large: bytes) -> None:
+    model = Parts(clean)
+
+    outcome = reviewed(model, large)
+
+    assert 1 < len(model.asked) <= 4
+    assert (outcome.status, shown(outcome), outcome.omissions) == (Status.REVIEWED, FILES * LINES, ())
+    assert outcome.reviewed is not None
+    assert outcome.reviewed.whole
+
+
+def test_a_change_that_fits_is_one_request_and_asks_for_no_summary() -> None:
+    model = Parts(clean)
+
+    outcome = reviewed(model, big(20))
+
+    assert (len(model.asked), model.summaries) == (1, [])
+    assert outcome.summary == "Looked at b.py."
+
+
+def test_requests_end_where_the_setting_says_and_the_rest_is_named(large: bytes) -> None:
+    model = Parts(clean)
+
+    outcome = reviewed(model, large, max_requests=2)
+
+    assert len(model.asked) == 2
+    assert outcome.status is Status.PARTIAL
+    assert 0 < shown(outcome) == FILES * LINES - sum(omission.changed_lines for omission in outcome.omissions)
+
+
+def test_a_part_knows_that_the_other_parts_are_looked_at(large: bytes) -> None:
+    model = Parts(clean)
+
+    reviewed(model, large)
+
+    assert all("shown in another part of this review" in text for text in model.asked)
+
+
+def test_requests_of_one_review_begin_alike(large: bytes) -> None:
+    model = Parts(clean)
+
+    reviewed(model, large)
+
+    first, *others = (text[: text.index("=== file: ")] for text in model.asked)
+    assert others
+    assert all(other == first for other in others)
+
+
+def test_findings_of_all_parts_are_those_of_the_review(large: bytes) -> None:
+    def said(paths: list[str]) -> str:
+        return answer(*(issue(file=path, line=7, quote="value_6 = compute(6)") for path in paths))
+
+    outcome = reviewed(Parts(said), large)
+
+    assert sorted({finding.path for finding in outcome.findings}) == [f"part_{number}.py" for number in range(FILES)]
+    assert all(finding.line == 7 for finding in outcome.findings)
+
+
+def test_one_summary_is_written_from_those_of_the_parts(large: bytes) -> None:
+    model = Parts(clean)
+
+    outcome = reviewed(model, large)
+
+    assert (outcome.summary, outcome.suggestions) == ("One change.", ("Test it.",))
+    assert "part 1: Looked at part_0.py" in model.summaries[0]
+    assert outcome.usage.requests == len(model.asked) + 1
+
+
+def test_as_many_requests_run_at_once_as_the_setting_says(large: bytes) -> None:
+    one, three = Parts(slow), Parts(slow)
+
+    reviewed(one, large)
+    reviewed(three, large, concurrency=3)
+
+    assert one.most_at_once == 1
+    assert 1 < three.most_at_once <= 3
+
+
+def test_what_runs_at_once_comes_to_the_same_review(large: bytes) -> None:
+    one, other = reviewed(Parts(clean), large), reviewed(Parts(clean), large, concurrency=4)
+
+    assert (one.coverage, one.findings, one.summary) == (other.coverage, other.findings, other.summary)
+
+
+def test_a_request_that_is_too_long_is_asked_again_in_halves(large: bytes) -> None:
+    model = Parts(clean, window=65_536)
+    refused: list[int] = []
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked[-1]) > 20_000:
+            refused.append(len(model.asked[-1]))
+            raise ContextExceeded("at most 12000 tokens")
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, large)
+
+    assert len(refused) == 1
+    assert (outcome.status, shown(outcome)) == (Status.REVIEWED, FILES * LINES)
+
+
+def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() -> None:
+    model = Parts(clean, window=32_768)
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked) == 1:
+            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, big(600))
+
+    assert len(model.asked) == 3
+    assert (outcome.status, shown(outcome)) == (Status.REVIEWED, 600)
+
+
+def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
+    model = Parts(clean, window=32_768)
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked) < 3:
+            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, big(600))
+
+    assert len(model.asked) == 3
+    assert outcome.status is Status.PARTIAL
+    assert outcome.reason == "1 of 2 parts not reviewed: model:8000 gave no answer within 120 s"
+    assert [str(omission.reason) for omission in outcome.omissions] == ["no usable answer came"]
+    assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
+
+
+def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> None:
+    def said(paths: list[str]) -> str:
+        if "part_0.py" in paths:
+            raise ModelRefused("the filter does not like it")
+        return clean(paths)
+
+    outcome = reviewed(Parts(said), large, concurrency=2)
+
+    assert outcome.status is Status.PARTIAL
+    assert outcome.reviewed is not None
+    assert not outcome.reviewed.whole
+    unseen = {omission.path for omission in outcome.omissions}
+    assert "part_0.py" in unseen
+    assert len(outcome.reviewed.hunks) == FILES - len(unseen)
+
+
+@pytest.mark.parametrize("failure", [ModelRefused("the key is refused"), Passes("model:8000 cannot be reached")])
+def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, failure: ModelError) -> None:
+    def said(paths: list[str]) -> str:
+        raise failure
+
+    model = Parts(said)
+
+    outcome = reviewed(model, large)
+
+    assert len(model.asked) <= 4
+    assert (outcome.status, outcome.reason) == (Status.NOT_REVIEWED, str(failure))
+
+
+def test_a_refused_key_is_not_tried_with_the_other_parts(large: bytes) -> None:
+    def said(paths: list[str]) -> str:
+        raise ModelRefused("the key is refused")
+
+    model = Parts(said)
+
+    reviewed(model, large)
+
+    assert len(model.asked) == 1
+
+
+def test_an_answer_cut_off_before_it_says_anything_is_asked_for_in_halves(large: bytes) -> None:
+    model = Parts(clean, window=32_768)
+    model.cut = {'{"issues": ['}
+
+    def said(paths: list[str]) -> str:
+        return '{"issues": [' if len(model.asked) <= 2 else clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, big(600))
+
+    assert len(model.asked) == 4
+    assert outcome.status is Status.REVIEWED
+
+
+def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes) -> None:
+    def said(paths: list[str]) -> str:
+        return (
+            "Looks fine to me." if "part_5.py" in paths else answer(issue(file=paths[0], quote="value_1 = compute(1)"))
+        )
+
+    outcome = reviewed(Parts(said), large)
+
+    assert outcome.status is Status.PARTIAL
+    assert outcome.findings
+    assert outcome.reason is not None
+    assert "parts not reviewed: the answer could not be used" in outcome.reason
