@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from iquest_review.change.diff import Diff, Kind
+from iquest_review.change.history import Commit
 from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError, UsageError
 from tests.change.checkout import Checkout, Content, Executable, Link, Name, git, only, put, texts
@@ -57,6 +58,13 @@ def assert_unmoved(trap: Trap) -> None:
     assert_shown(repository.diff(trap.base, trap.head_commit))
     assert repository.merge_base("main~1", "main") == (trap.base, trap.base, trap.head_commit)
     assert repository.blob(trap.head_commit, "x.py") == NEW
+    with repository.opened() as opened:
+        files = opened.diff(trap.base, trap.head_commit).files
+        assert opened.blobs(trap.head_commit, ["x.py", "y.py"]) == {"x.py": NEW}
+        assert opened.grep(trap.head_commit, ["secret"], 9) == [("x.py", 1, "secret = 2")]
+        history = opened.history(trap.base, trap.head_commit, files, 10)
+    assert history.commits == (Commit("Change"),)
+    assert {(fact.path, fact.subject) for fact in history.recent} == {("x.py", "Change")}
 
 
 # --- .gitattributes ---

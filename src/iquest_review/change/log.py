@@ -6,13 +6,14 @@ is up. What was printed until then counts.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iquest_review.change import history as facts
 from iquest_review.change import tree
 from iquest_review.change.diff import FileDiff, Status
-from iquest_review.change.git_directory import GitDirectory, Refused
+from iquest_review.change.git_directory import GitDirectory
 from iquest_review.change.history import History, Logged, Together, Touched
+from iquest_review.errors import GitError
 
 WINDOW = 500  # commits of the target branch that are looked at
 MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 40  # facts; recent ones a file
@@ -21,7 +22,7 @@ MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 
 FEW = 20
 MOST_RUNS = 50  # of removed lines that are traced in a file
 LONG_OWN = 300  # commits; a change that has more is not looked through
-LARGEST = 8 * 1024**2  # bytes that are read of a command
+LARGEST = 16 * 1024**2  # bytes that are read of a command
 
 FORMAT = "%x00%x00%H %ct %P%n%s%n%b"
 _LOG = (
@@ -39,10 +40,14 @@ class Reader:
     shallow: frozenset[bytes]
     end: float  # of time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        """What is left."""
+        return min(self.git.timeout, self.end - time.monotonic())
+
     def read(self, *arguments: str) -> tuple[bytes, bool]:
         """What git prints until the end, and whether it is all."""
-        seconds = min(self.git.timeout, self.end - time.monotonic())
-        return self.git.glimpse(*arguments, seconds=seconds, most=LARGEST)
+        return self.git.glimpse(*arguments, seconds=self.seconds, most=LARGEST)
 
     def log(self, *arguments: str) -> list[Logged]:
         """Commits, newest first; not those where a shallow clone ends."""
@@ -95,9 +100,11 @@ def touched(
 def together(reader: Reader, head: str, found: Sequence[Together]) -> tuple[Together, ...]:
     """Those of the files that are still there."""
     first = found[: 3 * MOST_TOGETHER]
+    if not first or reader.seconds <= 0:
+        return ()
     try:
-        there = tree.entries(reader.git, head, [fact.path for fact in first]) if first else {}
-    except Refused:  # a partial clone without trees: what may be gone is not spoken of
+        there = tree.entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
+    except GitError:  # too late, or a partial clone without trees: what may be gone is not spoken of
         return ()
     return tuple(fact for fact in first if fact.path in there)[:MOST_TOGETHER]
 
