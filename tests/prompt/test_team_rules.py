@@ -182,6 +182,18 @@ def test_a_comment_in_a_code_block_is_no_heading(opening: str, closing: str) -> 
     assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Tabs."
 
 
+def test_a_shorter_fence_does_not_close_a_code_block() -> None:
+    text = "## Style\n````\n```\n# Layout\n```\n````\nTabs.\n"
+
+    assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Tabs."
+
+
+def test_a_line_below_a_paragraph_of_several_lines_makes_no_heading() -> None:
+    text = "## Style\nTabs.\n\nBlanks where\nthe build needs them.\n---\nAlways.\n"
+
+    assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Always."
+
+
 def test_a_long_agents_file_without_headings_is_shown_from_its_beginning() -> None:
     found = rules({"AGENTS.md": b"Be kind.\n" * 1_000}, ["a.py"], 900)
 
@@ -325,6 +337,16 @@ def test_braces_without_end_take_no_time(filters: str) -> None:
 
     assert time.perf_counter() - start < 1
     assert found.rows[1:] == ("  A (for all files):", "    B")
+
+
+def test_what_follows_too_many_filters_is_not_used_and_that_is_said() -> None:
+    entries = "{name: A, instructions: B}, {name: C, instructions: D, fileFilters: ['FILTER']}".replace(
+        "FILTER", "{a,b}" * 9
+    )
+    found = duo(f"instructions: [{entries}, {{name: E, instructions: F}}]")
+
+    assert found.rows[1:] == ("  A (for all files):", "    B")
+    assert found.problems == (f"{DUO} is used up to entry 1: it has too many, or too many filters",)
 
 
 def test_what_is_said_again_and_again_by_reference_is_bounded() -> None:
@@ -561,6 +583,15 @@ def test_sections_that_would_get_next_to_nothing_are_left_out_and_counted() -> N
     found = rules({"CONTRIBUTING.md": (STYLE * 9).encode()}, ["a.py"], 1_000)
 
     assert found.rows[-1] == "[not shown: 6 more parts]"
+
+
+def test_there_is_room_to_say_that_sections_are_left_out_where_others_would_fill_it() -> None:
+    files = {"CONTRIBUTING.md": b"## Style\nTabs, not blanks.\n" * 100}
+    most = size(rules(files, ["a.py"], PLENTY).rows[:81])  # the head and forty sections
+    found = rules(files, ["a.py"], most)
+
+    assert size(found.rows) <= most
+    assert found.rows[-1] == "[not shown: 62 more parts]"
 
 
 def test_a_source_that_would_get_next_to_nothing_is_not_opened() -> None:
