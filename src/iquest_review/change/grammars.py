@@ -1,0 +1,263 @@
+"""Which parser reads which file, and what in its tree is a definition: one tree-sitter query a language.
+
+In a query the capture around a pattern is the kind of the definition, @name holds its name and @body what follows its
+signature; @lead stands directly above a definition and belongs to it. Node names are those of each grammar's
+src/node-types.json.
+"""
+
+from functools import lru_cache
+from importlib import import_module
+from itertools import accumulate, count
+
+import tree_sitter
+
+MOST_STEPS = 12_000  # of 100 operations each: a megabyte of code takes 5,000, text made to be hard 3,000 in a second
+MOST_MATCHES = 64  # begun at once
+DEEPEST, LONGEST_LINE = 400, 10_000  # nodes or brackets, bytes
+
+Captures = dict[str, list[tree_sitter.Node]]
+
+_NAMED = "name: (_) @name body: (_) @body"
+_NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
+_CHUNK = 65_536  # bytes handed to the parser at once
+_JS_VALUE = (
+    "[(arrow_function body: (_) @body) (function_expression body: (_) @body) (generator_function body: (_) @body)]"
+)
+
+
+def _plain(*kinds: str, fields: str = _NAMED) -> str:
+    """A pattern for each kind of node, all with the same fields; the first word is the kind of the definition."""
+    return "".join(f"({node} {fields}) @{kind}\n" for kind, *nodes in map(str.split, kinds) for node in nodes)
+
+
+_PYTHON = """
+(function_definition name: (_) @name body: (_) @body) @function
+(class_definition name: (_) @name body: (_) @body) @class
+(decorated_definition definition: (function_definition name: (_) @name body: (_) @body)) @function
+(decorated_definition definition: (class_definition name: (_) @name body: (_) @body)) @class
+(assignment left: (identifier) @name right: (lambda body: (_) @body)) @function
+"""
+
+# A call with a text and a function, as in it("adds", () => {...}), is what tests are made of.
+_JAVASCRIPT = (
+    _plain("function function_declaration generator_function_declaration method_definition", "class class_declaration")
+    + f"""
+(variable_declarator name: (_) @name value: {_JS_VALUE}) @function
+(variable_declarator name: (_) @name value: (call_expression arguments: (arguments . {_JS_VALUE}))) @function
+(variable_declarator name: (_) @name value: (class body: (_) @body)) @class
+(assignment_expression left: (_) @name right: {_JS_VALUE}) @function
+(pair key: (_) @name value: {_JS_VALUE}) @function
+(export_statement "default" @name value: {_JS_VALUE}) @function
+(call_expression arguments: (arguments . [(string) (template_string)] @name . {_JS_VALUE})) @callback
+"""
+)
+
+_TYPESCRIPT = (
+    _JAVASCRIPT
+    + _plain(
+        "class abstract_class_declaration",
+        "interface interface_declaration",
+        "enum enum_declaration",
+        "namespace internal_module module",
+    )
+    + f"""
+(type_alias_declaration name: (_) @name value: (object_type) @body) @type
+(public_field_definition name: (_) @name value: {_JS_VALUE}) @function
+(class_body (decorator) @lead)
+(export_statement (decorator) @lead)
+"""
+)
+
+_GO = """
+(function_declaration name: (_) @name body: (_) @body) @function
+(method_declaration name: (_) @name body: (_) @body) @method
+(type_spec name: (_) @name type: (struct_type (field_declaration_list) @body)) @struct
+(type_spec name: (_) @name type: (interface_type) @body) @interface
+(var_spec name: (_) @name value: (expression_list . (func_literal body: (_) @body))) @function
+(short_var_declaration left: (expression_list . (identifier) @name .)
+    right: (expression_list . (func_literal body: (_) @body))) @function
+(call_expression arguments: (argument_list . [(interpreted_string_literal) (raw_string_literal)] @name .
+    (func_literal body: (_) @body))) @callback
+"""
+
+_JAVA = (
+    _plain(
+        "class class_declaration",
+        "interface interface_declaration annotation_type_declaration",
+        "enum enum_declaration",
+        "record record_declaration",
+        "function method_declaration constructor_declaration compact_constructor_declaration",
+    )
+    + "(variable_declarator name: (_) @name value: (lambda_expression body: (_) @body)) @function"
+)
+
+_KOTLIN = """
+(class_declaration name: (_) @name [(class_body) (enum_class_body)]? @body) @class
+(object_declaration name: (_) @name (class_body)? @body) @object
+(companion_object (class_body) @body) @object
+(function_declaration name: (_) @name (function_body) @body) @function
+(secondary_constructor (block) @body) @function
+(anonymous_initializer (block) @body) @function
+(property_declaration (variable_declaration . (identifier) @name) (lambda_literal) @body) @function
+"""
+
+_C = (
+    _plain("struct struct_specifier", "union union_specifier", "enum enum_specifier")
+    + """
+(function_definition declarator: (_) @name body: (_) @body) @function
+(type_definition type: [(struct_specifier body: (_) @body) (union_specifier body: (_) @body)] declarator: (_) @name)
+    @struct
+(type_definition type: (enum_specifier body: (_) @body) declarator: (_) @name) @enum
+(preproc_function_def name: (_) @name value: (_) @body) @macro
+"""
+)
+
+_CPP = (
+    _C
+    + """
+(class_specifier name: (_) @name body: (_) @body) @class
+(namespace_definition name: (_)? @name body: (_) @body) @namespace
+(template_declaration (function_definition declarator: (_) @name body: (_) @body)) @function
+(template_declaration (class_specifier name: (_) @name body: (_) @body)) @class
+(template_declaration (struct_specifier name: (_) @name body: (_) @body)) @struct
+(init_declarator declarator: (_) @name value: (lambda_expression body: (_) @body)) @function
+"""
+)
+
+_C_SHARP = (
+    _plain(
+        "namespace namespace_declaration",
+        "class class_declaration",
+        "struct struct_declaration",
+        "interface interface_declaration",
+        "enum enum_declaration",
+        "function method_declaration constructor_declaration destructor_declaration local_function_statement",
+    )
+    + """
+(record_declaration name: (_) @name body: (_)? @body) @record
+(operator_declaration operator: _ @name body: (_) @body) @function
+(property_declaration name: (_) @name accessors: (_) @body) @property
+(indexer_declaration accessors: (_) @body) @property
+(variable_declarator name: (_) @name (lambda_expression body: (_) @body)) @function
+"""
+)
+
+_RUST = (
+    _plain(
+        "function function_item",
+        "trait trait_item",
+        "struct struct_item",
+        "enum enum_item",
+        "union union_item",
+        "module mod_item",
+    )
+    + """
+(impl_item type: (_) @name body: (_) @body) @impl
+(macro_definition name: (_) @name) @macro
+(let_declaration pattern: (identifier) @name value: (closure_expression body: (_) @body)) @function
+(attribute_item) @lead
+"""
+)
+
+_RUBY = (
+    _plain(
+        "function method singleton_method", "class class", "module module", fields="name: (_) @name body: (_)? @body"
+    )
+    + """
+(singleton_class value: (_) @name) @class
+(assignment left: (_) @name right: (lambda body: (_) @body)) @function
+(call arguments: (argument_list . [(string) (simple_symbol)] @name) block: (_) @body) @callback
+"""
+)
+
+_PHP = (
+    _plain(
+        "function function_definition method_declaration",
+        "class class_declaration",
+        "interface interface_declaration",
+        "trait trait_declaration",
+        "enum enum_declaration",
+    )
+    + """
+(assignment_expression left: (_) @name right: [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)])
+    @function
+(function_call_expression arguments: (arguments . (argument [(string) (encapsed_string)] @name) .
+    (argument [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)]))) @callback
+"""
+)
+
+_BASH = "(function_definition name: (_) @name body: (_) @body) @function"
+
+_SCALA = (
+    _plain(
+        "class class_definition",
+        "object object_definition given_definition",
+        "trait trait_definition",
+        "enum enum_definition",
+        fields="name: (_) @name body: (_)? @body",
+    )
+    + """
+(function_definition name: (_) @name body: (_) @body) @function
+(val_definition pattern: (identifier) @name value: (lambda_expression) @body) @function
+"""
+)
+
+
+# The files' suffixes: the module of the grammar, its function that gives the parser's tables, and the query.
+_SOURCES = {
+    "py pyi": ("tree_sitter_python", "language", _PYTHON),
+    "js jsx mjs cjs": ("tree_sitter_javascript", "language", _JAVASCRIPT),
+    "ts mts cts": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
+    "tsx": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
+    "go": ("tree_sitter_go", "language", _GO),
+    "java": ("tree_sitter_java", "language", _JAVA),
+    "kt kts": ("tree_sitter_kotlin", "language", _KOTLIN),
+    "c": ("tree_sitter_c", "language", _C),
+    "h cc cpp cxx hh hpp hxx cu": ("tree_sitter_cpp", "language", _CPP),
+    "cs": ("tree_sitter_c_sharp", "language", _C_SHARP),
+    "rs": ("tree_sitter_rust", "language", _RUST),
+    "rb rake": ("tree_sitter_ruby", "language", _RUBY),
+    "php": ("tree_sitter_php", "language_php", _PHP),
+    "sh bash": ("tree_sitter_bash", "language", _BASH),
+    "scala sc": ("tree_sitter_scala", "language", _SCALA),
+}
+_BY_SUFFIX = {suffix: source for suffixes, source in _SOURCES.items() for suffix in suffixes.split()}
+
+
+def is_known(path: str) -> bool:
+    """Whether files of this name are parsed."""
+    return _suffix(path) in _BY_SUFFIX
+
+
+def matches(path: str, text: bytes) -> list[Captures] | None:
+    """What the query finds in a text in UTF-8 of a file that is known, the parser's errors among it; None for a text
+    that is nested too deep to be read by people, and when the parser takes more than MOST_STEPS."""
+    if max(map(len, text.split(b"\n"))) > LONGEST_LINE or _depth(text) > DEEPEST:
+        return None  # such texts keep the parsers busy for minutes without a step, or end the process
+    language, query = _loaded(*_BY_SUFFIX[_suffix(path)])
+    steps = count(1)
+    try:
+        tree = tree_sitter.Parser(language).parse(
+            lambda at, _: text[at : at + _CHUNK], progress_callback=lambda *_: next(steps) > MOST_STEPS
+        )
+    except ValueError:  # what the binding raises when the callback ends the parse
+        return None
+    cursor = tree_sitter.QueryCursor(query, match_limit=MOST_MATCHES)
+    cursor.set_max_start_depth(DEEPEST)  # below it every node takes as long as the tree is deep
+    return [captures for _, captures in cursor.matches(tree.root_node)]
+
+
+def _depth(text: bytes) -> int:
+    """How deep brackets are nested, those in strings and comments too."""
+    return max(accumulate(1 if bracket in b"([{" else -1 for bracket in text.translate(None, _NO_BRACKETS)), default=0)
+
+
+def _suffix(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[2].lower()
+
+
+@lru_cache
+def _loaded(module: str, function: str, query: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
+    """A language is loaded when the first file of it is there."""
+    language = tree_sitter.Language(getattr(import_module(module), function)())
+    return language, tree_sitter.Query(language, query + "\n(ERROR) @error")
