@@ -406,6 +406,22 @@ def test_ten_thousand_commits_are_read_in_time(story: Story) -> None:
     assert history.touched == (Touched("f0", 1, 1, "Fix 9990", 9),)
 
 
+@pytest.mark.parametrize(("files", "subjects"), [(20, {"Early", "Late"}), (21, {"Late"})])
+def test_a_change_of_many_files_is_traced_through_the_last_commits_alone(
+    story: Story, files: int, subjects: set[str]
+) -> None:
+    story.commit("Start", {})
+    story.commit("Early", {f"f{number}": b"0\n" for number in range(files)})
+    for number in range(500):
+        story.commit(f"Step {number}", {"other": b"%d\n" % number})
+    story.commit("Late", {"f0": b"1\n"})
+    story.commit("Change", {f"f{number}": b"new\n" for number in range(files)}, "feature")
+    history = of_branches(story.told())
+
+    assert {fact.subject for fact in history.touched} == subjects
+    assert {fact.subject for fact in history.recent} == subjects
+
+
 def test_no_time_is_no_history_and_no_error(story: Story) -> None:
     tell(story)
     repository = story.told()
@@ -529,16 +545,16 @@ def test_every_commit_is_read_as_it_was_printed(commits: list[tuple[str, list[st
     ]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(st.integers(0, 400), st.booleans())
-def test_an_output_that_is_cut_off_loses_no_more_than_its_last_commit(cut: int, empty: bool) -> None:
-    commits = [record(b"one", [b"a", b"b"]), record(b"two"), record(b"three", [] if empty else [b"c"])]
-    whole = list(facts.logged(b"".join(commits), whole=True))
+@pytest.mark.parametrize("last", [[], [b"path/c", b"path/d"]])
+def test_an_output_that_is_cut_off_loses_no_more_than_its_last_commit(last: list[bytes]) -> None:
+    commits = [record(b"one", [b"path/a", b"path/b"]), record(b"two"), record(b"three", last)]
+    printed = b"".join(commits)
+    whole = list(facts.logged(printed, whole=True))
 
-    read = list(facts.logged(b"".join(commits)[:cut], whole=False))
-
-    assert read == whole[: len(read)]
-    assert len(read) >= sum(len(b"".join(commits[: count + 1])) + 2 <= cut for count in range(1, 3))
+    for cut in range(len(printed)):
+        read = list(facts.logged(printed[:cut], whole=False))
+        assert read == whole[: len(read)]
+        assert len(read) >= sum(len(b"".join(commits[: count + 1])) + 2 <= cut for count in range(1, 3))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
