@@ -16,7 +16,7 @@ from iquest_review.change.diff import FileDiff, Hunk, Status
 from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError
-from tests.change.checkout import Checkout, Executable, Link, Tree, git, put
+from tests.change.checkout import Checkout, Executable, Tree, git, put
 
 DAY = 86_400
 START = 1_700_000_000
@@ -204,18 +204,24 @@ def test_names_that_look_like_options_or_patterns_are_names(tmp_path: Path) -> N
 
 def test_submodules_and_symbolic_links_are_traced_to_nobody(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "repository")
-    first = checkout.commit({"x": TEN, "link": Link(b"x")})
+    first = checkout.commit({"x": TEN}, "Start")
+    (checkout.path / "link").symlink_to("x")
+    checkout.git("add", "link")
     checkout.git("update-index", "--add", "--cacheinfo", f"160000,{first},sub")
-    checkout.git("commit", "--quiet", "--message", "Add the submodule")
+    checkout.git("commit", "--quiet", "--message", "Add both")
     base = checkout.head()
     (checkout.path / "link").unlink()
     (checkout.path / "link").symlink_to("/etc/passwd")
+    checkout.git("add", "link")
     checkout.git("update-index", "--cacheinfo", f"160000,{base},sub")
-    checkout.git("commit", "--quiet", "--message", "Change", "link", "sub", status=0)
-    history = ask(Repository(checkout.path), base, checkout.head())
+    checkout.git("commit", "--quiet", "--message", "Change both")
+    with Repository(checkout.path).opened() as opened:
+        files = opened.diff(base, checkout.head()).files
+        history = opened.history(base, checkout.head(), files, 10)
 
+    assert {file.path: file.removed for file in files} == {"link": 1, "sub": 1}
     assert history.touched == ()
-    assert "sub" not in {fact.path for fact in history.recent}
+    assert {fact.path for fact in history.recent} == {"link"}
 
 
 # --- the last commits, and how many of them repair ---

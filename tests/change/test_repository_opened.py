@@ -182,11 +182,11 @@ def test_files_that_are_too_large_together_are_left_out(checkout: Checkout) -> N
 
 
 def test_more_names_than_a_command_line_takes_are_asked_for(checkout: Checkout) -> None:
-    names = [f"folder/{'n' * 240}{number}" for number in range(500)]
-    commit = checkout.commit({name: name.encode() for name in names})
+    names = [f"folder/{'n' * 240}{number}" for number in range(10_000)]
+    commit = checkout.commit({names[0]: b"first", names[-1]: b"last"})
 
-    assert sum(map(len, names)) > tree.LONGEST_ARGUMENTS
-    assert blobs(checkout, commit, *names) == {name: name.encode() for name in names}
+    assert sum(map(len, names)) > 2 * 1024**2
+    assert blobs(checkout, commit, *names) == {names[0]: b"first", names[-1]: b"last"}
 
 
 def test_a_file_that_a_partial_clone_lacks_is_left_out(checkout: Checkout, tmp_path: Path) -> None:
@@ -284,6 +284,13 @@ def test_links_submodules_and_binaries_are_not_looked_into(checkout: Checkout, t
     checkout.git("commit", "--quiet", "--message", "Add a submodule")
     with Repository(checkout.path).opened() as opened:
         assert opened.grep(checkout.head(), ["known"], 9) == [("odd\nname", 1, "def known():")]
+
+
+def test_a_definition_in_minified_code_is_none_to_look_up(checkout: Checkout) -> None:
+    row = b"def known(" + b"x, " * definitions.LONGEST_LINE
+    commit = checkout.commit({"a": row + b"\n", "b": row[: definitions.LONGEST_LINE] + b"\n"})
+    with Repository(checkout.path).opened() as opened:
+        assert [path for path, _, _ in opened.grep(commit, ["known"], 9)] == ["b"]
 
 
 def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
