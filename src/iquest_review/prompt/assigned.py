@@ -1,0 +1,126 @@
+"""Secrets that are known by the name they are assigned to: `db_password = "..."`, in code, YAML, JSON, env, flags.
+
+The name must end in a word for a secret and the value must look like one (see secret_values). A value on another line
+than its name, and one put together from several strings, is not seen.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from iquest_review.prompt.secret_formats import Span
+from iquest_review.prompt.secret_values import is_password, is_placeholder, is_random
+
+MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
+_KIND = "assigned-secret"
+_MARKED = re.compile(rb"(?:pass|pwd|secret|token|credential|key)[\w-]*")
+_NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+_LONGEST = 64  # characters of a name
+_NEAR = 200  # characters looked at around a name and its value
+_PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_SECRET = re.compile(
+    rb"(?:.*(?:password|passwd|passphrase|passcode|secret|token|apikey|secretkey|accesskey|privatekey|pwd)|pass|credentials?)"
+)
+_NOT_SECRET = re.compile(rb".*(?:nonsecret|notsecret)")
+_KEYS = frozenset(
+    b"api access secret private auth encryption encrypt signing sign master account shared storage hmac jwt webhook"
+    b" openai anthropic azure stripe aws google maps sendgrid mailgun twilio datadog algolia gitlab github slack"
+    b" license admin service subscription crypt cipher aes session app consumer token root deploy write primary".split()
+)
+_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
+    b"value val str string text raw prod production dev test staging default base live old new hex b64 key".split()
+)
+_OTHER = frozenset(  # parts that make it another thing: a page token is no secret, nor a public key
+    b"public pub page next continuation cursor cancellation cancel pad eos bos sep mask unk special stop csrf sync"
+    b" resume foreign cache sort pagination creation partition hash hashed digest idempotency".split()
+)
+
+_CLOSE = rb"\\?[\"'`]?\]?"
+_QUOTED = re.compile(
+    _CLOSE
+    + rb"""(?x:
+    (?:\s{0,20}(?: :\s?[&*]{0,2}[A-Za-z_][\w.<>\[\]|&?']{0,40}\s?=(?!=) | \[\w{0,8}\]\s?= | \s(?:string|String)\s?=
+        | :=|=>|={1,3}|!={1,2}|:|,|\(|\|\||\?\? )
+      | \s{1,4}value\s?= | \s{1,4}(?=["']))
+    \s{0,20}
+    (?:[\w.:\[\]"']{1,60}(?:\((?=\S)|\)?\s?(?:\|\||\?\?|\bor\b|\?:)\s?))?
+    [A-Za-z@$]{0,2}
+    (?P<quote>\\?["'`])(?P<value>\S{8,512}?)(?<!\\)(?P=quote))"""
+)
+_BARE = re.compile(
+    _CLOSE
+    + rb"(?:\s{0,20}(?::=|=>|=(?!=)|:(?!:))\s{0,20}|(?<=[A-Za-z])>|\s{1,4})(?P<value>[^\s\"'`<>]{8,256})(?P<end>.?)"
+)
+_CODE = re.compile(
+    rb"[\w$.?!:>*&-]*[\w$\])](?:\(|\[|!?\.[A-Za-z_]\w*[(\[])|[A-Za-z_$*&][\w$]*(?:(?:\??\.|::|->|\[)[\w$\]'\"]+)+[;,)]*$|.*=>|.*&&|.*\|\||[*&^!]+[A-Za-z_]"
+)
+_LINE_START = re.compile(rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z")
+_SHORT_RUN, _LONG_RUN = 2.6, 4.0  # mean letters of a run: in random text 2, in words 5
+_CUT = re.compile(rb"[;&,)}\]\\|].*", re.DOTALL)
+
+
+def spans(text: bytes, low: bytes) -> Iterator[Span]:
+    """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
+    for marked in _MARKED.finditer(low):
+        before = low[max(0, marked.start() - _LONGEST) : marked.start()]
+        start = marked.start() - (len(before) - len(before.rstrip(_NAME.lower())))
+        end = marked.end()
+        if end - start <= _LONGEST and text[start - 2 : start] != b"::" and _is_secret(text[start:end]):
+            span = _quoted(text, end) or _bare(text, start, end)
+            if span:
+                yield Span(*span, _KIND, False)
+
+
+@lru_cache(4096)
+def _is_secret(name: bytes) -> bool:
+    parts = [part.lower() for part in _PARTS.findall(name)]
+    if not _OTHER.isdisjoint(parts):
+        return False
+    while len(parts) > 1 and (parts[-1].isdigit() or (parts[-1] in _AFTER_NAME and parts[-1] != b"key")):
+        parts.pop()
+    if not parts:
+        return False
+    if parts[-1] == b"key":
+        return len(parts) > 1 and (parts[-2] in _KEYS or parts[-2].endswith((b"secret", b"api")))
+    return bool(_SECRET.fullmatch(parts[-1])) and not _NOT_SECRET.match(parts[-1])
+
+
+def _quoted(text: bytes, at: int) -> tuple[int, int] | None:
+    match = _QUOTED.match(text, at)
+    if not match:
+        return None
+    value = match["value"]
+    return match.span("value") if not is_placeholder(value) and (is_random(value) or is_password(value)) else None
+
+
+def _bare(text: bytes, start: int, at: int) -> tuple[int, int] | None:
+    match = _BARE.match(text, at)
+    if not match or _CODE.match(match["value"]) or match["end"] == b"`":
+        return None
+    if text[at : at + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
+        return None
+    before, behind = text[max(0, start - _NEAR) : start], text[match.end("value") : match.end("value") + _NEAR].lstrip()
+    in_url = before.endswith((b"?", b"&")) or (before.endswith(b";") and text[start : start + 1].isupper())
+    flag = text[start : start + 2] == b"--"
+    first, _ = match.span("value")
+    if text[at:first].isspace() and not (flag or before.lstrip().startswith(b"ENV ") or b"login " in before):
+        return None  # words of a sentence
+    value = match["value"].rstrip(b",;.)")
+    whole = flag or (start < _NEAR and bool(_LINE_START.match(before)))  # nothing but the value follows
+    if (not whole or _CUT.search(value)) and not is_password(value):
+        value = _CUT.sub(b"", value)
+    if is_placeholder(value) or not (is_random(value) or is_password(value)):
+        return None
+    longest = (
+        _LONG_RUN if flag or in_url or (whole and not behind) or behind.startswith((b'"', b"'", b"</")) else _SHORT_RUN
+    )
+    if value.replace(b"_", b"").isalnum() and not value[:1].isdigit() and _is_a_name(value, longest):
+        return None
+    return first, first + len(value)
+
+
+def _is_a_name(value: bytes, longest: float) -> bool:
+    """Whether it could be a variable: its letters come in runs long enough for words, as in user1Name2, not in x1y2."""
+    runs = re.findall(rb"[A-Z]?[a-z]+|[A-Z]+", value)
+    return len(value) < 32 and sum(map(len, runs)) > longest * len(runs)

@@ -1,0 +1,380 @@
+"""Secrets are replaced before anything leaves the runner, and nothing else is; lines, markers and numbers stay."""
+
+import base64
+import random
+import re
+import time
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Side
+from iquest_review.prompt.redact import Redactor, Secret, leaks
+from tests.prompt.making import added, deleted, diffs, hunk, modified
+from tests.prompt.planting import (
+    ALNUM,
+    ASSIGNED,
+    CODE,
+    TOKENS,
+    URLSAFE,
+    Planted,
+    any_secret,
+    checked,
+    jwt,
+    key_lines,
+    ordinary,
+    pem,
+    planted,
+    routable,
+    text,
+)
+
+OWN = "p9/Zq+w&k 'x\"Lm"  # of characters that encodings change
+REDACTOR = Redactor({"GITLAB_API_TOKEN": OWN})
+settings.register_profile("redact", max_examples=100, deadline=None, derandomize=True)
+QUICK = settings.get_profile("redact")
+
+
+def chance(seed: int = 7) -> random.Random:
+    return random.Random(seed)
+
+
+def redacted(line: str) -> str:
+    return REDACTOR.text(line).text
+
+
+def kinds(line: str) -> list[str]:
+    return [secret.kind for secret in REDACTOR.text(line).found]
+
+
+def one(file: FileDiff) -> tuple[FileDiff, Sequence[Secret]]:
+    (clean,), found = REDACTOR.diff([file])
+    return clean, found
+
+
+def rows(file: FileDiff) -> list[bytes]:
+    return [row for hunk in file.hunks for row in hunk.rows]
+
+
+# -- what is found
+
+
+def test_of_two_hundred_secrets_of_all_kinds_none_is_left() -> None:
+    left = [
+        (secret.kind, secret.lines[0][:40])
+        for secret in planted(chance(1), 200)
+        if any(value in redacted("\n".join(secret.lines)) for value in secret.values)
+    ]
+
+    assert left == []
+
+
+def test_of_two_thousand_ordinary_lines_none_is_changed() -> None:
+    lines = ordinary(chance(2), 2_000)
+
+    assert [line for line in lines if redacted(line) != line] == []
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_token_is_named_by_its_kind_and_certain_is_what_its_form_proves(kind: str) -> None:
+    for make in TOKENS[kind]:
+        shown = make(chance(3))
+        line = f'send("https://hooks.slack.com/services/{shown}")' if kind == "slack-webhook" else f'send("{shown}")'
+
+        assert redacted(line) == line.replace(shown, f"[REDACTED:{kind}]")
+
+
+@pytest.mark.parametrize("secret", planted(chance(4), 80), ids=lambda secret: secret.kind)
+def test_the_rest_of_the_line_stays(secret: Planted) -> None:
+    clean = redacted("\n".join(secret.lines)).split("\n")
+
+    assert len(clean) == len(secret.lines)
+    for before, after in zip(secret.lines, clean, strict=True):
+        start, found, end = after.partition("[REDACTED:")
+        assert before.startswith(start)
+        assert not found or before.endswith(end.partition("]")[2])
+
+
+@pytest.mark.parametrize(
+    ("secret", "certain"),
+    [
+        (checked("ghp_", chance()), True),
+        ("ghp_" + text(chance(), ALNUM, 36), False),
+        (routable("glpat-", chance()), True),
+        (routable("glrt-t1_", chance(), ".01"), True),
+        (routable("glpat-", chance())[:-7] + "1k7qz3x", False),
+        ("glpat-" + text(chance(), URLSAFE, 20), True),
+        (jwt(chance()), True),
+    ],
+    ids=str,
+)
+def test_a_wrong_checksum_leaves_it_likely(secret: str, certain: bool) -> None:
+    found = REDACTOR.text(f"x = f({secret!r})").found
+
+    assert [hit.certain for hit in found][:1] == [certain]
+
+
+@pytest.mark.parametrize("before", ["\\n", "%20", "\x1b[31m", "\\u0026", "=", '"', "(", "\\t"])
+def test_an_escape_before_a_token_is_no_part_of_a_word(before: str) -> None:
+    token = jwt(chance())
+
+    assert token[:12] not in redacted(f"x{before}{token}")
+
+
+def test_a_long_token_is_replaced_to_its_end() -> None:
+    token = routable("glpat-", chance(), ".01")
+
+    assert redacted(f"a {token} b") == "a [REDACTED:gitlab-token] b"
+
+
+@pytest.mark.parametrize("line", ASSIGNED)
+def test_a_password_is_known_by_the_name_it_is_assigned_to(line: str) -> None:
+    value = "vX4" + text(chance(), ALNUM, 12) + "7qZ"
+
+    assert value not in redacted(line.replace("{}", value))
+
+
+@pytest.mark.parametrize(
+    "name", ["username", "password_hash", "publicKey", "next_page_token", "tokens", "cache_key", "password_url", "key"]
+)
+def test_a_name_of_something_else_is_no_sign_of_a_secret(name: str) -> None:
+    line = f'{name} = "vX4q9ZpL27wKd8sR"'
+
+    assert redacted(line) == line
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://app:Xq7{}@db/app", "https://x-access:Zw8{}@git.example.org/a.git", "https://k9f{}:@host/v1"]
+)
+def test_the_password_of_a_url_goes_and_its_host_stays(url: str) -> None:
+    value = text(chance(), ALNUM, 20)
+    clean = redacted(f"url = '{url.replace('{}', value)}'")
+
+    assert value not in clean
+    assert clean.startswith(f"url = '{url.partition('//')[0]}//")
+
+
+def test_basic_authentication_is_decoded_before_it_is_believed() -> None:
+    secret, harmless = (base64.b64encode(pair).decode() for pair in (b"bot:Zw8qLr5tK", b"username:password"))
+
+    assert kinds(f"Authorization: Basic {secret}") == ["authorization"]
+    assert kinds(f"Authorization: Basic {harmless}") == []
+
+
+# -- the job's own secrets
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        OWN,
+        quote(OWN, safe=""),
+        re.sub("%..", lambda escape: escape[0].lower(), quote(OWN, safe="")),
+        OWN.replace('"', '\\"'),
+        OWN.encode().hex(),
+        OWN.encode().hex().upper(),
+        OWN.replace("&", "&amp;"),
+        *(base64.b64encode(b"user"[:at] + OWN.encode() + b"!").decode() for at in range(4)),
+        base64.b64encode(b"oauth2:" + OWN.encode()).decode(),
+        base64.urlsafe_b64encode(OWN.encode()).decode(),
+    ],
+)
+def test_an_own_secret_is_known_in_every_encoding(shown: str) -> None:
+    assert redacted(f"<{shown}>") == "<[REDACTED:own-secret]>"
+    assert REDACTOR.text(f"<{shown}>").found == (Secret("own-secret", 1, True),)
+
+
+@pytest.mark.parametrize("value", ["", "short", "password", "production", "Master", "******"])
+def test_a_common_word_is_no_secret_though_a_variable_holds_it(value: str) -> None:
+    line = f"a {value} b, {value.upper()}"
+
+    assert Redactor({"X": value}).text(line).text == line
+
+
+def test_an_own_secret_of_several_lines_is_known_by_each_of_them() -> None:
+    body = key_lines(chance(), 96)
+
+    assert Redactor({"KEY": "\n".join(pem(body))}).text(f"see {body[1]}").found[0].kind == "own-secret"
+
+
+# -- private keys across lines
+
+
+@pytest.mark.parametrize("before", ["", "    ", "# ", ' "', "// ", "+ '"])
+def test_each_line_of_a_private_key_becomes_a_placeholder(before: str) -> None:
+    body = key_lines(chance(), 400)
+    after = {' "': '\\n" +', "+ '": "\\n'"}.get(before, "")
+    clean, found = one(added("key.txt", "a", *(f"{before}{line}{after}" for line in pem(body)), "b"))
+
+    assert [row.count(b"[REDACTED:private-key]") for row in rows(clean)] == [0, 0, *(1 for _ in body), 0, 0]
+    assert found == (Secret("private-key", 3, True, "key.txt", Kind.ADDED),)
+
+
+def test_a_key_of_removed_added_and_unchanged_lines_goes_whole() -> None:
+    (begin, *old, end), new = pem(key_lines(chance(1), 200)), key_lines(chance(2), 200)
+    mixed = [
+        line
+        for pair in zip([f"-{line}" for line in old[1:]], [f"+{line}" for line in new[1:]], strict=True)
+        for line in pair
+    ]
+    clean, found = one(modified("key.pem", hunk(f" {begin}", f" {old[0]}", *mixed, f" {end}", " after")))
+
+    assert not any(line.encode() in row for row in rows(clean) for line in (*old, *new))
+    assert [row[:1] for row in rows(clean)] == [b" ", b" ", *(row[:1].encode() for row in mixed), b" ", b" "]
+    assert {secret.row for secret in found} == {Kind.REMOVED, Kind.ADDED, Kind.CONTEXT}
+    assert {secret.side for secret in found} == {Side.OLD, Side.NEW}
+
+
+@pytest.mark.parametrize(
+    "shown", [slice(0, 4), slice(-4, None), slice(3, 8)], ids=["its beginning", "its end", "its middle"]
+)
+def test_of_a_key_a_hunk_may_show_a_part(shown: slice) -> None:
+    lines = pem(key_lines(chance(), 600))[shown]
+    clean, found = one(modified("key.pem", hunk(*(f" {line}" for line in lines[:-1]), f"+{lines[-1]}")))
+
+    assert not any(line.encode() in row for row in rows(clean) for line in lines if "-----" not in line)
+    assert found
+
+
+def test_code_that_looks_for_keys_and_certificates_stay() -> None:
+    body = key_lines(chance(), 300)
+    certificate = [line.replace("RSA PRIVATE" + " KEY", "CERTIFICATE") for line in pem(body)]
+    code = [f'if "{pem([])[0]}" in text:', "    return True", "else:", "    return False"]
+    file = added("a.py", *code, *certificate)
+
+    assert one(file) == (file, ())
+
+
+def test_a_heading_may_be_the_line_of_a_key_or_hold_a_token_that_git_cut() -> None:
+    body, token = key_lines(chance(), 96)[0], "ghp_" + text(chance(), ALNUM, 36)
+    heading = f"const settings = {{ region: 'eu-central-1', endpoint: 'a.example', token: '{token}"[:80]
+    clean, found = one(modified("a.js", hunk(" a", "+b", heading=heading), hunk(" a", "+b", heading=body)))
+
+    assert token[:8] not in clean.hunks[0].heading
+    assert clean.hunks[1].heading == "[REDACTED:private-key]"
+    assert found == ()
+
+
+def test_a_long_heading_without_a_secret_stays() -> None:
+    heading = "def connect(self, host: str, port: int, password: str, token: str = DEFAULT_TOKEN, secret: st"[:80]
+    link = "To get started, run the installer and visit the [docs](https://kit.example.org:80"
+    file = modified("a.py", hunk(" a", "+b", heading=heading), hunk(" a", "+b", heading=link))
+
+    assert one(file)[0] is file
+
+
+# -- diffs and files
+
+
+def test_a_file_and_a_hunk_without_a_secret_are_the_very_same_objects() -> None:
+    clean_hunk, token = hunk("-a", "+b"), checked("ghp_", chance())
+    files = [
+        modified("a.py", clean_hunk),
+        modified("b.py", clean_hunk, hunk(" x", f"+y = '{token}'", " z", old=9, new=9)),
+    ]
+    (first, second), found = REDACTOR.diff(files)
+
+    assert first is files[0]
+    assert second.hunks[0] is clean_hunk
+    assert second.hunks[1].rows[0] is files[1].hunks[1].rows[0]
+    assert second.hunks[1].rows[1] == b"+y = '[REDACTED:github-token]'"
+    assert found == (Secret("github-token", 10, True, "b.py", Kind.ADDED),)
+
+
+def test_a_removed_secret_is_told_on_the_old_side() -> None:
+    _, found = one(deleted("a.env", "A=1", f"X={checked('npm_', chance())}"))
+
+    assert [(secret.line, secret.side, secret.row) for secret in found] == [(2, Side.OLD, Kind.REMOVED)]
+
+
+def test_a_file_reads_the_same_as_its_diff() -> None:
+    lines = [line for secret in planted(chance(5), 80) for line in (*secret.lines, "between")]
+    clean, _ = one(added("a.txt", *lines))
+
+    assert [row[1:] for row in rows(clean)] == REDACTOR.bytes("\n".join(lines).encode()).split(b"\n")
+
+
+def test_what_is_no_utf8_stays_as_it_is_around_a_secret() -> None:
+    token = checked("ghp_", chance()).encode()
+
+    assert REDACTOR.bytes(b"\xff\xfe '" + token + b"'\r\n\xe9") == b"\xff\xfe '[REDACTED:github-token]'\r\n\xe9"
+    assert REDACTOR.bytes(clean := b"\xff\xfe\r\n") is clean
+
+
+def test_a_finding_says_where_and_what_and_never_the_value() -> None:
+    token = checked("ghp_", chance())
+    _, found = one(added("a.py", f"x = '{token}' + '{token}'"))
+    (leak,) = leaks(found)
+
+    assert (leak.path, leak.line, leak.side, leak.certain) == ("a.py", 1, Side.NEW, True)
+    assert leak.title == "Github token in the code"
+    assert token not in repr((found, leak))
+
+
+# -- anything at all
+
+
+_PLANTED = st.integers(0, 10_000).map(lambda seed: any_secret(chance(seed)).values[0])
+_ANY_LINE = st.one_of(
+    st.text(st.characters(blacklist_characters="\n"), max_size=60),
+    st.builds(lambda line, value: line.replace("{}", value), st.sampled_from([*CODE, *ASSIGNED]), _PLANTED),
+    st.integers(0, 200).map(lambda seed: ordinary(chance(seed), 2)[1]),
+    st.builds(lambda value, other: value + other, _PLANTED, _PLANTED),
+)
+
+
+@QUICK
+@given(st.lists(_ANY_LINE, max_size=8))
+def test_lines_stay_lines_and_a_second_look_finds_nothing(lines: list[str]) -> None:
+    once = REDACTOR.text("\n".join(lines))
+
+    assert len(once.text.split("\n")) == len("\n".join(lines).split("\n"))
+    assert REDACTOR.text(once.text).text == once.text
+    assert (once.text == "\n".join(lines)) is (once.found == ())
+
+
+@QUICK
+@given(st.integers(0, 10**6), st.sampled_from(sorted(TOKENS)), st.sampled_from(CODE))
+def test_of_a_token_no_five_characters_are_left(seed: int, kind: str, line: str) -> None:
+    value = chance(seed).choice(TOKENS[kind])(chance(seed))
+    around = "https://hooks.slack.com/services/{}" if kind == "slack-webhook" else "{}"
+    clean = redacted(line.replace("{}", around.replace("{}", value))).replace(f"[REDACTED:{kind}]", "")
+
+    assert not any(value[at : at + 5] in clean for at in range(len(value) - 4))
+
+
+@QUICK
+@given(diffs(), st.integers(0, 10_000))
+def test_a_diff_keeps_its_rows_markers_and_numbers(diff: Diff, seed: int) -> None:
+    secret = any_secret(chance(seed)).lines[0]
+    files = [*diff.files, modified("z.py", hunk(" a", f"-{secret}", f"+{secret}", "\\ No newline at end of file"))]
+    clean, found = REDACTOR.diff(files)
+
+    assert [_shape(file.hunks) for file in clean] == [_shape(file.hunks) for file in files]
+    assert secret.startswith("-----") or {(hit.path, hit.line) for hit in found} >= {("z.py", 2)}
+
+
+def _shape(hunks: tuple[Hunk, ...]) -> list[tuple[object, ...]]:
+    return [(line.kind, line.old_line, line.new_line, line.newline) for hunk in hunks for line in hunk.lines()]
+
+
+# -- time
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("token", "key=", "glpat-", "eyJ", "eyJa.", "://", "://a:", "sk-", "sk-a_", "password = ", "xoxb-", "bearer "),
+        *('password="', "authorization: ", "A", "a1", "PRIVATE KEY-----", "basic aa", "token token=a1B2c3", "Q~", "-"),
+    ],
+)
+def test_a_long_line_takes_time_by_its_length_alone(unit: str) -> None:
+    line = (unit * (100_000 // len(unit))).encode()
+
+    started = time.process_time()
+    REDACTOR.bytes(line)
+
+    assert time.process_time() - started < 1
