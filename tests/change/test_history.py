@@ -412,7 +412,7 @@ def test_ten_thousand_commits_are_read_in_time(story: Story) -> None:
     assert history.touched == (Touched("f0", 1, 1, "Fix 9990", 9),)
 
 
-@pytest.mark.parametrize(("files", "subjects"), [(20, {"Early", "Late"}), (21, {"Late"})])
+@pytest.mark.parametrize(("files", "subjects"), [(5, {"Early", "Late"}), (6, {"Late"})])
 def test_a_change_of_many_files_is_traced_through_the_last_commits_alone(
     story: Story, files: int, subjects: set[str]
 ) -> None:

@@ -17,9 +17,9 @@ from iquest_review.errors import GitError
 
 WINDOW = 500  # commits of the target branch that are looked at
 MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 40  # facts; recent ones a file
-# Files that are traced as far back as it takes: each costs a walk through all commits. Of a change of more files, so
-# many are traced, and through the last commits alone.
-FEW = 20
+# A change of so few files is looked at as far back as it takes: each file costs a walk through all commits, a fifth of
+# a second where these are 10,000. Of a larger one so many files are traced, and through the last commits alone.
+FEW, MOST_TRACED = 5, 20
 MOST_RUNS = 50  # of removed lines that are traced in a file
 LONG_OWN = 300  # commits; a change that has more is not looked through
 LARGEST = 16 * 1024**2  # bytes that are read of a command
@@ -67,7 +67,7 @@ def history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], 
     changed = {path for file in files for path in (file.old_path, file.new_path)}
     return History(
         own,
-        touched(reader, base, old, window, FEW),
+        touched(reader, base, old, window),
         facts.recent([*window, *older(reader, base, window, cited)], cited, now, MOST_RECENT),
         together(reader, head, facts.together(window, cited, changed)),
         facts.churn(window, cited)[:MOST_CHURN],
@@ -83,14 +83,12 @@ def commits(reader: Reader, base: str, head: str) -> tuple[facts.Commit, ...]:
     return () if cut else facts.own(found, MOST_OWN)
 
 
-def touched(
-    reader: Reader, base: str, files: Sequence[FileDiff], window: Sequence[Logged], most: int
-) -> tuple[Touched, ...]:
+def touched(reader: Reader, base: str, files: Sequence[FileDiff], window: Sequence[Logged]) -> tuple[Touched, ...]:
     """Which commits wrote the lines that the first files lose."""
     losing = [file for file in files if file.removed and file.status is not Status.DELETED and not file.is_symlink]
-    since = base if len(files) <= most else f"{window[-1].id.decode('ascii')}..{base}"
+    since = base if len(files) <= FEW else f"{window[-1].id.decode('ascii')}..{base}"
     found = list[Touched]()
-    for file in losing[:most]:
+    for file in losing[:MOST_TRACED]:
         runs = [f"-L{first},{last}" for first, last in facts.removed(file)[:MOST_RUNS]]
         printed, _ = reader.read(*_BLAME, *runs, since, "--", file.old_path)
         found += facts.touched(printed, file.path, window[0].time)
