@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from iquest_review.prompt.secret_formats import Span
-from iquest_review.prompt.secret_values import is_password, is_placeholder, is_random
+from iquest_review.prompt.secret_values import compiled, is_password, is_placeholder, is_random
 
 MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
 _KIND = "assigned-secret"
-_MARKED = re.compile(rb"(?:pass|pwd|secret|token|credential|key)[\w-]*")
+_MARKED = rb"(?:pass|pwd|secret|token|credential|key)[\w-]*"
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _LONGEST = 64  # characters of a name
 _NEAR = 200  # characters looked at around a name and its value
-_PARTS = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_PARTS = rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+"
 
-_SECRET = re.compile(
-    rb"(?:.*(?:password|passwd|passphrase|passcode|secret|token|apikey|secretkey|accesskey|privatekey|pwd)|pass|credentials?)"
+_SECRET = (
+    rb"(?:.*(?:password|passwd|passphrase|passcode|secret|token|apikey|secretkey|accesskey|privatekey|pwd)|pass"
+    rb"|credentials?)"
 )
-_NOT_SECRET = re.compile(rb".*(?:nonsecret|notsecret)")
+_NOT_SECRET = rb".*(?:nonsecret|notsecret)"
 _KEYS = frozenset(
     b"api access secret private auth encryption encrypt signing sign master account shared storage hmac jwt webhook"
     b" openai anthropic azure stripe aws google maps sendgrid mailgun twilio datadog algolia gitlab github slack"
@@ -37,7 +38,7 @@ _OTHER = frozenset(  # parts that make it another thing: a page token is no secr
 )
 
 _CLOSE = rb"\\?[\"'`]?\]?"
-_QUOTED = re.compile(
+_QUOTED = (
     _CLOSE
     + rb"""(?x:
     (?:\s{0,20}(?: :\s?[&*]{0,2}[A-Za-z_][\w.<>\[\]|&?']{0,40}\s?=(?!=) | \[\w{0,8}\]\s?= | \s(?:string|String)\s?=
@@ -48,21 +49,22 @@ _QUOTED = re.compile(
     [A-Za-z@$]{0,2}
     (?P<quote>\\?["'`])(?P<value>\S{8,512}?)(?<!\\)(?P=quote))"""
 )
-_BARE = re.compile(
+_BARE = (
     _CLOSE
     + rb"(?:\s{0,20}(?::=|=>|=(?!=)|:(?!:))\s{0,20}|(?<=[A-Za-z])>|\s{1,4})(?P<value>[^\s\"'`<>]{8,256})(?P<end>.?)"
 )
-_CODE = re.compile(
-    rb"[\w$.?!:>*&-]*[\w$\])](?:\(|\[|!?\.[A-Za-z_]\w*[(\[])|[A-Za-z_$*&][\w$]*(?:(?:\??\.|::|->|\[)[\w$\]'\"]+)+[;,)]*$|.*=>|.*&&|.*\|\||[*&^!]+[A-Za-z_]"
+_CODE = (
+    rb"[\w$.?!:>*&-]*[\w$\])](?:\(|\[|!?\.[A-Za-z_]\w*[(\[])|[A-Za-z_$*&][\w$]*(?:(?:\??\.|::|->|\[)[\w$\]'\"]+)+[;,)]*$|.*=>"
+    rb"|.*&&|.*\|\||[*&^!]+[A-Za-z_]"
 )
-_LINE_START = re.compile(rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z")
+_LINE_START = rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z"
 _SHORT_RUN, _LONG_RUN = 2.6, 4.0  # mean letters of a run: in random text 2, in words 5
-_CUT = re.compile(rb"[;&,)}\]\\|].*", re.DOTALL)
+_CUT = rb"(?s)[;&,)}\]\\|].*"
 
 
 def spans(text: bytes, low: bytes) -> Iterator[Span]:
     """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
-    for marked in _MARKED.finditer(low):
+    for marked in compiled(_MARKED).finditer(low):
         before = low[max(0, marked.start() - _LONGEST) : marked.start()]
         start = marked.start() - (len(before) - len(before.rstrip(_NAME.lower())))
         end = marked.end()
@@ -74,7 +76,7 @@ def spans(text: bytes, low: bytes) -> Iterator[Span]:
 
 @lru_cache(4096)
 def _is_secret(name: bytes) -> bool:
-    parts = [part.lower() for part in _PARTS.findall(name)]
+    parts = [part.lower() for part in compiled(_PARTS).findall(name)]
     if not _OTHER.isdisjoint(parts):
         return False
     while len(parts) > 1 and (parts[-1].isdigit() or (parts[-1] in _AFTER_NAME and parts[-1] != b"key")):
@@ -83,11 +85,11 @@ def _is_secret(name: bytes) -> bool:
         return False
     if parts[-1] == b"key":
         return len(parts) > 1 and (parts[-2] in _KEYS or parts[-2].endswith((b"secret", b"api")))
-    return bool(_SECRET.fullmatch(parts[-1])) and not _NOT_SECRET.match(parts[-1])
+    return bool(compiled(_SECRET).fullmatch(parts[-1])) and not compiled(_NOT_SECRET).match(parts[-1])
 
 
 def _quoted(text: bytes, at: int) -> tuple[int, int] | None:
-    match = _QUOTED.match(text, at)
+    match = compiled(_QUOTED).match(text, at)
     if not match:
         return None
     value = match["value"]
@@ -95,8 +97,8 @@ def _quoted(text: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _bare(text: bytes, start: int, at: int) -> tuple[int, int] | None:
-    match = _BARE.match(text, at)
-    if not match or _CODE.match(match["value"]) or match["end"] == b"`":
+    match = compiled(_BARE).match(text, at)
+    if not match or compiled(_CODE).match(match["value"]) or match["end"] == b"`":
         return None
     if text[at : at + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
         return None
@@ -107,9 +109,9 @@ def _bare(text: bytes, start: int, at: int) -> tuple[int, int] | None:
     if text[at:first].isspace() and not (flag or before.lstrip().startswith(b"ENV ") or b"login " in before):
         return None  # words of a sentence
     value = match["value"].rstrip(b",;.)")
-    whole = flag or (start < _NEAR and bool(_LINE_START.match(before)))  # nothing but the value follows
-    if (not whole or _CUT.search(value)) and not is_password(value):
-        value = _CUT.sub(b"", value)
+    whole = flag or (start < _NEAR and bool(compiled(_LINE_START).match(before)))  # nothing but the value follows
+    if (not whole or compiled(_CUT).search(value)) and not is_password(value):
+        value = compiled(_CUT).sub(b"", value)
     if is_placeholder(value) or not (is_random(value) or is_password(value)):
         return None
     longest = (

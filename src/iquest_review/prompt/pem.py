@@ -7,16 +7,18 @@ line of one, what stands before the last, and a hunk of nothing but base64 as wi
 import re
 from collections.abc import Sequence
 
+from iquest_review.prompt.secret_values import compiled
+
 MARKER = b"private key"
-_BEGIN = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_END = re.compile(rb"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_BODY = re.compile(rb"[^A-Za-z0-9=]*?([A-Za-z0-9+/=]+)(?:\\+[rn]|[\s\"'`+,;.\\)&*|-])*")
-_BLANK = re.compile(rb"[\s\"'`+,;.\\)(&*|#/-]*(?:\\[rn])*[\s\"'`+,;\\]*")
-_HEADER = re.compile(rb"[^A-Za-z]{0,40}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}")
+_BEGIN = rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+_END = rb"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+_BODY = rb"[^A-Za-z0-9=]*?([A-Za-z0-9+/=]+)(?:\\+[rn]|[\s\"'`+,;.\\)&*|-])*"
+_BLANK = rb"[\s\"'`+,;.\\)(&*|#/-]*(?:\\[rn])*[\s\"'`+,;\\]*"
+_HEADER = rb"[^A-Za-z]{0,40}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}"
 _FULL = 32  # characters of a line of which nobody needs to see where the key ends; keys have 64, 70 or 76
 _LEAST = 32  # characters of a whole body; fewer are no key
-_ALONE = re.compile(rb"\s*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\s*")
-_LAST = re.compile(rb"\s*[A-Za-z0-9+/]{1,76}={0,2}\s*")
+_ALONE = rb"\s*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\s*"
+_LAST = rb"\s*[A-Za-z0-9+/]{1,76}={0,2}\s*"
 _LEAST_ALONE = 3
 
 Block = tuple[int, ...]  # the indexes of the lines that are the body of one key
@@ -29,9 +31,9 @@ def blocks(lines: Sequence[bytes]) -> list[Block]:
     for at, line in enumerate(lines):
         if at < behind or MARKER.upper() not in line:
             continue
-        if _BEGIN.search(line) and not _END.search(line):
+        if compiled(_BEGIN).search(line) and not compiled(_END).search(line):
             block, behind = _after(lines, at + 1)
-        elif _END.search(line) and not _BEGIN.search(line):
+        elif compiled(_END).search(line) and not compiled(_BEGIN).search(line):
             block = _before(lines, at, behind)
         else:
             continue
@@ -43,19 +45,21 @@ def blocks(lines: Sequence[bytes]) -> list[Block]:
 def is_alone(lines: Sequence[bytes]) -> bool:
     """Whether the lines of a hunk are nothing but base64 as wide as in a key: its middle, or a certificate's."""
     wide = (
-        len(lines) >= _LEAST_ALONE and all(_ALONE.fullmatch(line) for line in lines[:-1]) and _LAST.fullmatch(lines[-1])
+        len(lines) >= _LEAST_ALONE
+        and all(compiled(_ALONE).fullmatch(line) for line in lines[:-1])
+        and compiled(_LAST).fullmatch(lines[-1])
     )
     return bool(wide) and _is_mixed(b"".join(lines))
 
 
 def may_be_alone(line: bytes) -> bool:
     """Whether the first line of a hunk makes it worth while to ask `is_alone`."""
-    return bool(_ALONE.fullmatch(line))
+    return bool(compiled(_ALONE).fullmatch(line))
 
 
 def is_end(line: bytes) -> bool:
     """Whether a key begins or ends in the line."""
-    return MARKER.upper() in line and bool(_BEGIN.search(line) or _END.search(line))
+    return MARKER.upper() in line and bool(compiled(_BEGIN).search(line) or compiled(_END).search(line))
 
 
 def is_body(text: bytes) -> bool:
@@ -65,7 +69,7 @@ def is_body(text: bytes) -> bool:
 
 def core(line: bytes) -> tuple[int, int] | None:
     """Where the base64 stands in a line of a body; None in an empty one."""
-    match = _BODY.fullmatch(line)
+    match = compiled(_BODY).fullmatch(line)
     return match.span(1) if match else None
 
 
@@ -77,10 +81,10 @@ def _after(lines: Sequence[bytes], first: int) -> tuple[Block, int]:
     """The body that starts at a line, and the line after it."""
     body: list[int] = []
     at = first
-    while at < len(lines) and not _END.search(lines[at]):
-        if _BODY.fullmatch(lines[at]):
+    while at < len(lines) and not compiled(_END).search(lines[at]):
+        if compiled(_BODY).fullmatch(lines[at]):
             body.append(at)
-        elif not (_BLANK.fullmatch(lines[at]) or (not body and _HEADER.fullmatch(lines[at]))):
+        elif not (compiled(_BLANK).fullmatch(lines[at]) or (not body and compiled(_HEADER).fullmatch(lines[at]))):
             return _surely(lines, body), at
         at += 1
     if at < len(lines):
@@ -92,7 +96,7 @@ def _before(lines: Sequence[bytes], end: int, first: int) -> Block:
     """The body that ends before a line: its last line may be short."""
     body: list[int] = []
     at = end - 1
-    while at >= first and (_BODY.fullmatch(lines[at]) or _BLANK.fullmatch(lines[at])):
+    while at >= first and (compiled(_BODY).fullmatch(lines[at]) or compiled(_BLANK).fullmatch(lines[at])):
         wide = _width(lines[at])
         if (
             wide and wide < _FULL and body and _width(lines[body[-1]]) != 5

@@ -81,17 +81,17 @@ def basic(secret: bytes) -> bool | None:
 
 def authorization(secret: bytes) -> bool | None:
     """The value of a header."""
-    return basic(secret) if re.fullmatch(rb"[!-~]+:[!-~]+", _decoded(secret)) else random(secret)
+    return basic(secret) if re.fullmatch(rb"[!-~]+:[!-~]+", _decoded(secret)) else at_random(secret)
 
 
 def url_password(secret: bytes) -> bool | None:
     """`user:password` of a URL, where no name of a variable stands for the password."""
     user, _, password = secret.partition(b":")
     named = is_placeholder(password) or password == user
-    return False if not named or random(user) is False else None  # https://TOKEN:x-oauth-basic@host
+    return False if not named or at_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
 
 
-def random(secret: bytes) -> bool | None:
+def at_random(secret: bytes) -> bool | None:
     """What only its place and its entropy tell."""
     return False if not is_placeholder(secret) and is_random(secret) else None
 

@@ -4,12 +4,23 @@ Each format is looked for where one of its markers stands; a pattern is matched 
 so that the time is bounded by the text's length. What is written by hand as an example is no secret.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import NamedTuple
 
-from iquest_review.prompt import secret_checks
+from iquest_review.prompt.secret_checks import (
+    at_random,
+    authorization,
+    base62_checked,
+    basic,
+    encoded_private_key,
+    gitlab,
+    jwt,
+    openai,
+    prefixed,
+    private_key,
+    url_password,
+)
+from iquest_review.prompt.secret_values import compiled
 
 # A word starts here: nothing of a word before it, or the end of an escape (\n, %20, \u0026, ESC[1m) that looks so.
 _START = (
@@ -50,7 +61,7 @@ def spans(text: bytes, low: bytes, markers: Iterable[bytes]) -> Iterator[Span]:
 
 
 def _at_marker(form: Format, marker: bytes, text: bytes, low: bytes) -> Iterator[Span]:
-    match_at, at = _compiled(form.pattern).match, low.find(marker)
+    match_at, at = compiled(form.pattern).match, low.find(marker)
     while at >= 0:
         after = at + len(marker)
         if match := match_at(text, at):
@@ -62,8 +73,6 @@ def _at_marker(form: Format, marker: bytes, text: bytes, low: bytes) -> Iterator
         at = low.find(marker, after)
 
 
-_compiled = cache(re.compile)  # of all these patterns a merge request needs a few, mostly none
-
 _AZURE = "https://learn.microsoft.com/purview/sit-defn-all-creds"
 _GITLAB_TAIL = rb"[\w-]{20,300}(?:(?:\.[0-9a-z]{2})?\.[0-9a-z]{9}" + _END + rb"|(?:\.[\w-]{20,4000}){1,2})?"
 
@@ -71,7 +80,7 @@ _GITLAB_TAIL = rb"[\w-]{20,300}(?:(?:\.[0-9a-z]{2})?\.[0-9a-z]{9}" + _END + rb"|
 def _gitlab_format(*prefixes: bytes) -> Format:
     either = b"|".join(prefixes)
     return Format(
-        *("gitlab-token", prefixes, b"(?i:" + either + b")" + _GITLAB_TAIL, secret_checks.gitlab),
+        *("gitlab-token", prefixes, b"(?i:" + either + b")" + _GITLAB_TAIL, gitlab),
         "https://docs.gitlab.com/security/tokens/#token-prefixes; lib/authn/token_field/generator/routable_token.rb",
     )
 
@@ -79,15 +88,13 @@ def _gitlab_format(*prefixes: bytes) -> Format:
 FORMATS = (
     _gitlab_format(b"glpat-", b"gloas-", b"gldt-", b"glrt-", b"glrtr-", b"glcbt-", b"glptt-", b"glft-", b"glimt-"),
     _gitlab_format(b"glagent-", b"glwt-", b"glsoat-", b"glffct-"),
-    Format(
-        "gitlab-token", (b"gr1348941",), rb"GR1348941[\w-]{20,}", secret_checks.prefixed, "runner registration tokens"
-    ),
+    Format("gitlab-token", (b"gr1348941",), rb"GR1348941[\w-]{20,}", prefixed, "runner registration tokens"),
     Format(
         *(
             "gitlab-token",
             (b"_gitlab_session=",),
             rb"(?i:_gitlab_session=)(?P<secret>[0-9a-f]{32})" + _END,
-            secret_checks.prefixed,
+            prefixed,
         ),
         "GitLab's session cookie",
     ),
@@ -95,246 +102,117 @@ FORMATS = (
         "github-token",
         (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"),
         rb"gh[pousr]_[0-9A-Za-z]{36,255}(?:_[\w-]{10,2000}(?:\.[\w-]{10,2000}){0,2})?",
-        secret_checks.base62_checked,
+        base62_checked,
         "https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/",
     ),
-    Format("github-token", (b"github_pat_",), rb"github_pat_[0-9A-Za-z_]{50,255}", secret_checks.prefixed, "the same"),
+    Format("github-token", (b"github_pat_",), rb"github_pat_[0-9A-Za-z_]{50,255}", prefixed, "the same"),
     Format(
         "aws-key",
         (b"akia", b"asia", b"abia", b"acca"),
         _START + rb"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}" + _END,
-        secret_checks.prefixed,
+        prefixed,
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
     ),
-    Format(
-        "google-key",
-        (b"aiza",),
-        _START + rb"AIza[\w-]{35}(?![\w-])",
-        secret_checks.prefixed,
-        "API keys of Google Cloud",
-    ),
-    Format(
-        "google-key", (b"gocspx-",), rb"GOCSPX-[\w-]{28,}", secret_checks.prefixed, "OAuth client secrets of Google"
-    ),
-    Format(
-        "google-key",
-        (b"ya29.",),
-        _START + rb"ya29\.[\w-]{20,2000}",
-        secret_checks.prefixed,
-        "access tokens of Google OAuth",
-    ),
+    Format("google-key", (b"aiza",), _START + rb"AIza[\w-]{35}(?![\w-])", prefixed, "API keys of Google Cloud"),
+    Format("google-key", (b"gocspx-",), rb"GOCSPX-[\w-]{28,}", prefixed, "OAuth client secrets of Google"),
+    Format("google-key", (b"ya29.",), _START + rb"ya29\.[\w-]{20,2000}", prefixed, "access tokens of Google OAuth"),
     Format(
         "azure-key",
         (b"accountkey=", b"sharedaccesskey=", b"sharedsecretvalue="),
         rb"(?i:accountkey|sharedaccesskey|sharedsecretvalue)=(?P<secret>[A-Za-z0-9+/%]{30,200}={0,2})",
-        secret_checks.prefixed,
+        prefixed,
         "https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string",
     ),
-    Format(
-        "azure-key",
-        (b"sig=",),
-        rb"(?<=[?&;])sig=(?P<secret>[A-Za-z0-9+/%]{40,100}={0,2})",
-        secret_checks.prefixed,
-        _AZURE,
-    ),
-    Format(
-        "azure-key", (b"q~",), rb"(?<=[\w~.-]{3}[0-9])Q~[\w~.-]{31,34}(?![\w~-])", secret_checks.prefixed, _AZURE, 4
-    ),
-    Format(
-        "azure-key",
-        (b"jqqj9",),
-        rb"(?<=[A-Za-z0-9]{52})JQQJ9[A-Za-z0-9]{20,30}(?:==)?",
-        secret_checks.prefixed,
-        _AZURE,
-        52,
-    ),
-    Format(
-        "azure-key", (b"azdo",), rb"(?<=[A-Za-z0-9]{76})AZDO[A-Za-z0-9]{4}" + _END, secret_checks.prefixed, _AZURE, 76
-    ),
-    Format(
-        "azure-key", (b"+ast",), rb"(?<=[A-Za-z0-9+/]{76})\+ASt[A-Za-z0-9+/]{6}==", secret_checks.prefixed, _AZURE, 76
-    ),
-    Format(
-        "slack-token",
-        (b"xox",),
-        rb"xox[a-z](?:\.xox[a-z])?-[0-9A-Za-z-]{10,300}",
-        secret_checks.prefixed,
-        "api.slack.com",
-    ),
-    Format("slack-token", (b"xapp-",), rb"xapp-[0-9]-[0-9A-Za-z-]{20,300}", secret_checks.prefixed, "api.slack.com"),
+    Format("azure-key", (b"sig=",), rb"(?<=[?&;])sig=(?P<secret>[A-Za-z0-9+/%]{40,100}={0,2})", prefixed, _AZURE),
+    Format("azure-key", (b"q~",), rb"(?<=[\w~.-]{3}[0-9])Q~[\w~.-]{31,34}(?![\w~-])", prefixed, _AZURE, 4),
+    Format("azure-key", (b"jqqj9",), rb"(?<=[A-Za-z0-9]{52})JQQJ9[A-Za-z0-9]{20,30}(?:==)?", prefixed, _AZURE, 52),
+    Format("azure-key", (b"azdo",), rb"(?<=[A-Za-z0-9]{76})AZDO[A-Za-z0-9]{4}" + _END, prefixed, _AZURE, 76),
+    Format("azure-key", (b"+ast",), rb"(?<=[A-Za-z0-9+/]{76})\+ASt[A-Za-z0-9+/]{6}==", prefixed, _AZURE, 76),
+    Format("slack-token", (b"xox",), rb"xox[a-z](?:\.xox[a-z])?-[0-9A-Za-z-]{10,300}", prefixed, "api.slack.com"),
+    Format("slack-token", (b"xapp-",), rb"xapp-[0-9]-[0-9A-Za-z-]{20,300}", prefixed, "api.slack.com"),
     Format(
         "slack-webhook",
         (b"hooks.slack.com/",),
         rb"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9+/]{30,100})",
-        secret_checks.prefixed,
+        prefixed,
         "https://api.slack.com/messaging/webhooks",
     ),
     Format(
         "stripe-key",
         (b"sk_live_", b"rk_live_", b"sk_test_", b"rk_test_", b"sk_prod_", b"rk_prod_"),
         _START + rb"[rs]k_(?:live|test|prod)_[0-9A-Za-z]{16,250}",
-        secret_checks.prefixed,
+        prefixed,
         "https://docs.stripe.com/keys",
     ),
+    Format("stripe-key", (b"whsec_",), _START + rb"whsec_[A-Za-z0-9+/]{24,100}={0,2}", prefixed, "docs.stripe.com"),
+    Format("anthropic-key", (b"sk-ant-",), rb"sk-ant-[\w-]{20,300}", prefixed, "https://docs.anthropic.com"),
+    Format("openai-key", (b"sk-",), _START + rb"sk-(?!ant-)[\w-]{20,400}", openai, "https://platform.openai.com/docs"),
+    Format("huggingface-token", (b"hf_",), _START + rb"hf_[0-9A-Za-z]{30,60}" + _END, prefixed, "huggingface.co/docs"),
     Format(
-        "stripe-key",
-        (b"whsec_",),
-        _START + rb"whsec_[A-Za-z0-9+/]{24,100}={0,2}",
-        secret_checks.prefixed,
-        "docs.stripe.com",
-    ),
-    Format(
-        "anthropic-key", (b"sk-ant-",), rb"sk-ant-[\w-]{20,300}", secret_checks.prefixed, "https://docs.anthropic.com"
-    ),
-    Format(
-        "openai-key",
-        (b"sk-",),
-        _START + rb"sk-(?!ant-)[\w-]{20,400}",
-        secret_checks.openai,
-        "https://platform.openai.com/docs",
-    ),
-    Format(
-        "huggingface-token",
-        (b"hf_",),
-        _START + rb"hf_[0-9A-Za-z]{30,60}" + _END,
-        secret_checks.prefixed,
-        "huggingface.co/docs",
-    ),
-    Format(
-        *("npm-token", (b"npm_",), _START + rb"npm_[0-9A-Za-z]{36}" + _END, secret_checks.base62_checked),
+        *("npm-token", (b"npm_",), _START + rb"npm_[0-9A-Za-z]{36}" + _END, base62_checked),
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/",
     ),
-    Format(
-        "pypi-token",
-        (b"pypi-ag",),
-        rb"pypi-Ag[\w-]{40,2000}",
-        secret_checks.prefixed,
-        "https://docs.pypi.org/api/secrets/",
-    ),
-    Format(
-        "jwt",
-        (b"eyj",),
-        _START + rb"eyJ[\w-]{8,4000}\.eyJ[\w-]{8,20000}\.[\w-]{10,4000}",
-        secret_checks.jwt,
-        "RFC 7519",
-    ),
+    Format("pypi-token", (b"pypi-ag",), rb"pypi-Ag[\w-]{40,2000}", prefixed, "https://docs.pypi.org/api/secrets/"),
+    Format("jwt", (b"eyj",), _START + rb"eyJ[\w-]{8,4000}\.eyJ[\w-]{8,20000}\.[\w-]{10,4000}", jwt, "RFC 7519"),
     Format(
         "private-key",
         (b"private key",),
         rb"(?<= )PRIVATE KEY(?: BLOCK)?-----(?P<secret>[A-Za-z0-9+/=\\ \t\r,:%]{32,20000})",
-        secret_checks.private_key,
+        private_key,
         "RFC 7468, on one line",
     ),
     Format(
-        "private-key",
-        (b"ls0tls1cruditi",),
-        rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}",
-        secret_checks.encoded_private_key,
-        "base64",
+        "private-key", (b"ls0tls1cruditi",), rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", encoded_private_key, "base64"
     ),
     Format(
         "url-password",
         (b"://",),
         rb"://(?P<secret>[^\s:@/?#\"'`<>\\(){}]{0,100}:[^\s@/\"'`<>\\]{4,300})@(?=[\w\[$%{])",
-        secret_checks.url_password,
+        url_password,
         "RFC 3986, 3.2.1",
     ),
-    Format(
-        "url-password",
-        (b"://",),
-        rb"://(?P<secret>[\w-]{20,200}):?@(?=[\w\[])",
-        secret_checks.random,
-        "RFC 3986, 3.2.1",
-    ),
+    Format("url-password", (b"://",), rb"://(?P<secret>[\w-]{20,200}):?@(?=[\w\[])", at_random, "RFC 3986, 3.2.1"),
     Format(
         "authorization",
         (b"bearer",),
         rb"(?i:bearer)[ +]{1,4}(?P<secret>[\w.~+/-]{12,4000}={0,2})",
-        secret_checks.random,
+        at_random,
         "RFC 6750",
     ),
     Format(
-        "authorization",
-        (b"basic",),
-        rb"(?i:basic)\ {1,4}(?P<secret>[A-Za-z0-9+/]{8,400}={0,2})",
-        secret_checks.basic,
-        "RFC 7617",
+        "authorization", (b"basic",), rb"(?i:basic)\ {1,4}(?P<secret>[A-Za-z0-9+/]{8,400}={0,2})", basic, "RFC 7617"
     ),
     Format(
         "authorization",
         (b"authorization",),
         rb"(?<![A-Za-z])(?i:authorization)\\?[\"'`]?\]?\s{0,4}(?:=>|[:=,])\s{0,4}\\?[\"'`]?(?:[A-Za-z]{3,10}\s)?(?P<secret>[\w.~+/-]{16,4000}={0,2})(?![\w.~+/=(\[-])",
-        secret_checks.authorization,
+        authorization,
         "RFC 9110, 11.6.2",
     ),
     Format(
         "url-password",
         (b"-u ", b"-u=", b"--user"),
         rb"(?<=\s)(?:-u|--user)[ =]?[\"']?(?P<secret>[\w.@-]{1,60}:(?!//)[^\s\"'`<>:]{4,200})",
-        secret_checks.url_password,
+        url_password,
         "curl(1)",
     ),
-    Format(
-        "digitalocean-token",
-        (b"do_v1_",),
-        rb"(?<=d)o[opr]_v1_[0-9a-f]{64}",
-        secret_checks.prefixed,
-        "docs.digitalocean.com",
-        1,
-    ),
-    Format("docker-token", (b"dckr_",), rb"dckr_(?:pat|oat)_[\w-]{20,60}", secret_checks.prefixed, "docs.docker.com"),
-    Format(
-        "grafana-token", (b"glsa_",), rb"glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}", secret_checks.prefixed, "grafana.com/docs"
-    ),
-    Format(
-        "vault-token",
-        (b"hvs.", b"hvb."),
-        _START + rb"hv[sb]\.[\w-]{24,300}",
-        secret_checks.prefixed,
-        "developer.hashicorp.com",
-    ),
-    Format(
-        "sendgrid-key",
-        (b"sg.",),
-        _START + rb"SG\.[\w-]{16,32}\.[\w-]{30,64}",
-        secret_checks.prefixed,
-        "docs.sendgrid.com",
-    ),
-    Format(
-        "shopify-token",
-        (b"shp",),
-        _START + rb"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",
-        secret_checks.prefixed,
-        "shopify.dev",
-    ),
-    Format(
-        "databricks-token",
-        (b"dapi",),
-        _START + rb"dapi[0-9a-f]{32}" + _END,
-        secret_checks.prefixed,
-        "docs.databricks.com",
-    ),
+    Format("digitalocean-token", (b"do_v1_",), rb"(?<=d)o[opr]_v1_[0-9a-f]{64}", prefixed, "docs.digitalocean.com", 1),
+    Format("docker-token", (b"dckr_",), rb"dckr_(?:pat|oat)_[\w-]{20,60}", prefixed, "docs.docker.com"),
+    Format("grafana-token", (b"glsa_",), rb"glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}", prefixed, "grafana.com/docs"),
+    Format("vault-token", (b"hvs.", b"hvb."), _START + rb"hv[sb]\.[\w-]{24,300}", prefixed, "developer.hashicorp.com"),
+    Format("sendgrid-key", (b"sg.",), _START + rb"SG\.[\w-]{16,32}\.[\w-]{30,64}", prefixed, "docs.sendgrid.com"),
+    Format("shopify-token", (b"shp",), _START + rb"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}", prefixed, "shopify.dev"),
+    Format("databricks-token", (b"dapi",), _START + rb"dapi[0-9a-f]{32}" + _END, prefixed, "docs.databricks.com"),
     Format(
         "authorization",
         (b'auth"',),
         rb"auth\"\s?:\s?\"(?P<secret>[A-Za-z0-9+/]{8,400}={0,2})\"",
-        secret_checks.basic,
+        basic,
         "docker-login(1)",
     ),
+    Format("age-key", (b"age-secret-key-1",), rb"AGE-SECRET-KEY-1[0-9A-Z]{58}", prefixed, "age-encryption.org/v1"),
     Format(
-        "age-key",
-        (b"age-secret-key-1",),
-        rb"AGE-SECRET-KEY-1[0-9A-Z]{58}",
-        secret_checks.prefixed,
-        "age-encryption.org/v1",
-    ),
-    Format(
-        "telegram-token",
-        (b":aa",),
-        rb"(?<=[0-9]{8}):AA[\w-]{33}(?![\w-])",
-        secret_checks.prefixed,
-        "core.telegram.org/bots/api",
-        8,
+        "telegram-token", (b":aa",), rb"(?<=[0-9]{8}):AA[\w-]{33}(?![\w-])", prefixed, "core.telegram.org/bots/api", 8
     ),
 )
 MARKERS = tuple(dict.fromkeys(marker for form in FORMATS for marker in form.markers))

@@ -2,20 +2,23 @@
 
 import re
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 from math import log2
 
+compiled = cache(re.compile)  # when it is first needed: in most merge requests none is
 LEAST = 8  # characters of an assigned secret
 _LEAST_ENTROPY = 2.75  # bits a character: "hunter2hunter2" has 2.8
 # Written by hand in an example of a token; long enough to be in no random one by chance.
-_EXAMPLE = re.compile(
-    rb"(?i)example|placeholder|redacted|xxxxx|12345678|abcdefgh|changeme|your[_-]|dummy|00000000|\*\*\*|\.\.\.|(?:deadbeef){2}"
+_EXAMPLE = (
+    rb"(?i)example|placeholder|redacted|xxxxx|12345678|abcdefgh|changeme|your[_-]|dummy|00000000|\*\*\*|\.\.\."
+    rb"|(?:deadbeef){2}"
 )
-_TEMPLATE = re.compile(
+_TEMPLATE = (
     rb"\$[{(]|\{\{|<%|%\(|#\{|\{[A-Za-z_][\w.:!()\[\]]*\}|^\$[A-Za-z_]\w*$|%[sdvq](?![0-9a-z])|^%\w+%$|^<.*>?$"
     rb"|^\{.*\}?$|^\[.*\]?$|^\(|\[REDACTED|^\*+$|^__\w+__$|^!\w+$|^@\w*[./:{(]|^\\[wdsb(]|\\[dwsb][+*{]|\\[xuU][0-9A-Fa-f]|\(\?|\[\^?[\w\\]+-|&#|^&\w+;"
 )
-_STANDS_FOR = re.compile(
+_STANDS_FOR = (
     rb"(?i)example|\.\.\.|\*\*\*|change.?(?:me|it|this)|placeholder|your[_-]|(?<![a-z0-9])my[_-]|dummy"
     rb"|redacted|sample|replace|insert|todo|fake|mock|(?<![a-z0-9])f[o0]{2}b|lorem|not.?(?:a.?)?(?:real|secret|valid)|invalid|undefined|process\.env|environ|getenv|import\.meta|secrets?\.|vault:|^enc\["
 )
@@ -25,18 +28,19 @@ _WORDS = frozenset(
     b" minio minioadmin hunter2 letmein qwerty login credential credentials api_key apikey"
     b" access_token auth_token x-oauth-basic oauth2".split()
 )
-_COMMON = re.compile(
-    rb"(?i)passw(?:or)?d|passphrase|secret|token|bearer|apikey|api|auth|access|refresh|client|user|admin|test|key|abc|123+"
+_COMMON = (
+    rb"(?i)passw(?:or)?d|passphrase|secret|token|bearer|apikey|api|auth|access|refresh|client|user|admin|test"
+    rb"|key|abc|123+"
 )
-_UUID = re.compile(rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ELSEWHERE = re.compile(
+_UUID = rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ELSEWHERE = (
     rb"(?i)^[a-z][a-z0-9+.-]{1,20}:/|^(?:\.{1,2}|~|/[\w.-]+|[\w-]+)(?:/[\w.-]+)+\.\w{1,5}$|^(?:\.{0,2}|~)/[\w.-]+/|^[a-z]:\\|^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$"
     rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
 )
-_PART = re.compile(rb"[-_./:,|+=@ ]+")
-_WORD = re.compile(rb"(?:[A-Z]?[a-z]+|[A-Z]+(?![a-z]))+\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?", re.ASCII)
-_SPECIAL = re.compile(rb"[!@#$%^&*?~+=|;<>(){}\[\]]")
-_CONSONANTS = re.compile(rb"[bcdfghjklmnpqrstvwxz]{6}")
+_PART = rb"[-_./:,|+=@ ]+"
+_WORD = rb"(?:[A-Z]?[a-z]+|[A-Z]+(?![a-z]))+\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?"
+_SPECIAL = rb"[!@#$%^&*?~+=|;<>(){}\[\]]"
+_CONSONANTS = rb"[bcdfghjklmnpqrstvwxz]{6}"
 _CLASSES = bytes.maketrans(
     bytes(range(256)),
     bytes(
@@ -55,7 +59,11 @@ _CLASSES = bytes.maketrans(
 
 def is_example(secret: bytes) -> bool:
     """Whether a token of known form was made up: few characters, a sequence, or words alone."""
-    return len(set(secret[-30:])) <= 8 or not re.search(rb"[0-9A-Z]", secret[6:]) or bool(_EXAMPLE.search(secret))
+    return (
+        len(set(secret[-30:])) <= 8
+        or not re.search(rb"[0-9A-Z]", secret[6:])
+        or bool(compiled(_EXAMPLE).search(secret))
+    )
 
 
 def is_placeholder(value: bytes) -> bool:
@@ -64,23 +72,35 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if re.fullmatch(rb"[A-Z]+(?:_[A-Z0-9]+)*|<?[a-z]*[_-]?(?:password|passwd|pass|secret|token)[_-]?\d{0,3}>?", value):
         return True
-    return bool(b"xxxx" in value or b"XXXX" in value or _TEMPLATE.search(value) or _STANDS_FOR.search(value))
+    return bool(
+        b"xxxx" in value or b"XXXX" in value or compiled(_TEMPLATE).search(value) or compiled(_STANDS_FOR).search(value)
+    )
 
 
 def is_random(value: bytes, least: int = LEAST) -> bool:
     """Whether no person wrote it to be read. Words with a number behind, names, paths, versions and UUIDs are not."""
-    if len(value) < least or not value.isascii() or _UUID.fullmatch(value) or _ELSEWHERE.search(value):
+    if (
+        len(value) < least
+        or not value.isascii()
+        or compiled(_UUID).fullmatch(value)
+        or compiled(_ELSEWHERE).search(value)
+    ):
         return False
-    if all(not part or _WORD.fullmatch(part) for part in _PART.split(value)):
-        return _letters_at_random(value)
-    rest = _COMMON.sub(b"", value)
+    parts = compiled(_PART).split(value)
+    if all(not part or compiled(_WORD).fullmatch(part) for part in parts):
+        return any(map(_letters_at_random, parts))
+    rest = compiled(_COMMON).sub(b"", value)
     return len(rest) >= 6 and _changes(rest) >= max(3, 0.16 * (len(rest) - 1)) and entropy(rest) >= _LEAST_ENTROPY
 
 
 def is_password(value: bytes) -> bool:
     """Whether a value has the four kinds of characters that rules for passwords ask for."""
     classes = (rb"[a-z]", rb"[A-Z]", rb"[0-9]")
-    return len(value) >= LEAST and bool(_SPECIAL.search(value)) and all(re.search(kind, value) for kind in classes)
+    return (
+        len(value) >= LEAST
+        and bool(compiled(_SPECIAL).search(value))
+        and all(re.search(kind, value) for kind in classes)
+    )
 
 
 def entropy(value: bytes) -> float:
@@ -104,6 +124,6 @@ def _letters_at_random(value: bytes) -> bool:
     if len(letters) < 10 or not letters.isalpha():
         return False
     runs = re.findall(rb"[A-Z]*[a-z]*", letters)[:-1]
-    return bool(_CONSONANTS.search(letters)) or (
+    return bool(compiled(_CONSONANTS).search(letters)) or (
         len(runs) >= 5 and len(letters) <= (3.2 if len(letters) < 32 else 4) * len(runs)
     )
