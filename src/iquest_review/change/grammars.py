@@ -5,16 +5,20 @@ signature; @lead stands directly above a definition and belongs to it. Node name
 src/node-types.json.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from itertools import accumulate, count
+from time import monotonic
 
 import tree_sitter
 
-MOST_STEPS = 12_000  # of 100 operations each: a megabyte of code takes 5,000, text made to be hard 3,000 in a second
+FREE_STEPS, BYTES_A_STEP = 300, 50  # code that people write takes a step for 70 to 200 bytes, 70,000 steps a second
+MOST_SECONDS = 2.0
 MOST_MATCHES = 64  # begun at once
 DEEPEST, LONGEST_LINE = 400, 10_000  # nodes or brackets, bytes
 
+Clock = Callable[[], float]  # seconds, from anywhere
 Captures = dict[str, list[tree_sitter.Node]]
 
 _NAMED = "name: (_) @name body: (_) @body"
@@ -229,20 +233,24 @@ def is_known(path: str) -> bool:
     return _suffix(path) in _BY_SUFFIX
 
 
-def matches(path: str, text: bytes) -> list[Captures] | None:
-    """What the query finds in a text in UTF-8 of a file that is known, the parser's errors among it; None for a text
-    that is nested too deep to be read by people, and when the parser takes more than MOST_STEPS."""
+def matches(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
+    """What the query finds in a text in UTF-8 of a file that is known, the parser's errors among it.
+
+    None for a text that is nested too deep to be read by people, and for one that takes the parser too many steps or
+    MOST_SECONDS: text that is made for it can take minutes.
+    """
     if max(map(len, text.split(b"\n"))) > LONGEST_LINE or _depth(text) > DEEPEST:
-        return None  # such texts keep the parsers busy for minutes without a step, or end the process
+        return None  # the parsers may not even take a step, or run out of stack
     language, query = _loaded(*_BY_SUFFIX[_suffix(path)])
-    steps = count(1)
+    steps, end = count(-FREE_STEPS), clock() + MOST_SECONDS
     try:
         tree = tree_sitter.Parser(language).parse(
-            lambda at, _: text[at : at + _CHUNK], progress_callback=lambda *_: next(steps) > MOST_STEPS
+            lambda at, _: text[at : at + _CHUNK],
+            progress_callback=lambda *_: next(steps) * BYTES_A_STEP > len(text) or clock() > end,
         )
     except ValueError:  # what the binding raises when the callback ends the parse
         return None
-    cursor = tree_sitter.QueryCursor(query, match_limit=MOST_MATCHES)
+    cursor = tree_sitter.QueryCursor(query, match_limit=MOST_MATCHES)  # its own callback ends the process (0.26.1)
     cursor.set_max_start_depth(DEEPEST)  # below it every node takes as long as the tree is deep
     return [captures for _, captures in cursor.matches(tree.root_node)]
 

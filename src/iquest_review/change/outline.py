@@ -2,8 +2,7 @@
 
 Python, JavaScript, TypeScript, Go, Java, Kotlin, C, C++, C#, Rust, Ruby, PHP, Bash and Scala are parsed (grammars.py).
 Anything else, and what does not parse, is cut where git would say that a function begins: at a line whose first
-character is a letter, _ or $ (xdiff/xemit.c, def_ff). The same text gives the same outline, however slow the machine:
-a parse ends after a number of steps, not of seconds.
+character is a letter, _ or $ (xdiff/xemit.c, def_ff).
 """
 
 import re

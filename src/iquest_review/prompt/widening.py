@@ -1,19 +1,214 @@
-"""Hunks shown with the functions they stand in: what a reviewer needs most and three lines of context do not show."""
+"""Hunks shown with the functions they stand in: what a reviewer needs most and three lines of context do not show.
 
-from collections.abc import Iterable, Mapping, Sequence
+Only unchanged lines are added. A changed line that was left out stays out: the widened hunk ends in front of it, for
+what a hunk shows is what the review covers.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.outline import Definition
-from iquest_review.prompt.budget import Excerpt, Limits, Part
+from iquest_review.change.outline import Definition, enclosing
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, slices
+from iquest_review.prompt.rows import file_row, hunk_row, line_rows
 
-Outline = tuple[FileDiff, Sequence[Definition]]  # a file diff, unfolded, and the definitions of its new file
+MOST_ROWS = 200  # added to one hunk
+SHARE = 0.5  # of the excerpt's own rows that may be added to it
+MOST_ROWS_OF_CLASS = 60  # of a class, an enum or the like whose own lines are changed: a function explains more
+FREE_ROWS = 200  # that may be added to an excerpt however small it is
+
+_FUNCTIONS = frozenset(("function", "method", "callback", "section"))
+
+Outline = tuple[
+    FileDiff, Sequence[Definition]
+]  # a file diff with all lines (change/unfold.py), what its new file defines
+Order = Callable[[FileDiff, Hunk], float]  # the more, the sooner a hunk is widened
 
 
 def widened(part: Part, whole: FileDiff, definitions: Sequence[Definition], room_bytes: int) -> tuple[Hunk, ...]:
-    """The hunks of one file's part, widened to the definitions that hold their changed lines."""
-    return part.hunks
+    """The hunks of one file's part, each with the innermost definitions around its changed lines, as far as the rows
+    added take at most `room_bytes`.
+
+    `whole` is the unfolded file diff, `definitions` are those of the new file; the part's own hunks where `whole` is
+    not unfolded or does not hold them.
+    """
+    sheet = _sheet(part, whole, definitions)
+    if sheet is None:
+        return part.hunks
+    for step in sheet.steps():
+        room_bytes -= sheet.show(step, len(sheet.shown), room_bytes)[1]
+    return sheet.hunks()
 
 
-def widen(excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, order: Iterable[str] = ()) -> Excerpt:
-    """The excerpt, its hunks widened as far as the limits it was fitted to allow."""
-    return excerpt
+def widen(excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, order: Order = lambda *_: 0) -> Excerpt:
+    """The excerpt with `wide` hunks in the parts whose path has an outline: the first in order first, until FREE_ROWS
+    or the SHARE of its own rows are added or the limits, which are those it was fitted to, are reached.
+
+    What it covers stays the same.
+    """
+    sheets = dict[int, _Sheet]()
+    for index, part in enumerate(excerpt.parts):
+        sheet = _sheet(part, *outlines[part.file.path]) if part.file.path in outlines else None
+        if sheet is not None:
+            sheets[index] = sheet
+    rows = min(max(FREE_ROWS, math.floor(SHARE * excerpt.lines)), limits.lines - excerpt.lines)
+    room = math.floor(limits.tokens * BYTES_PER_TOKEN) - sum(map(_part_size, excerpt.parts))
+    steps = [
+        (-order(sheet.part.file, sheet.part.hunks[step.hunk]), sheet.lacks(step), sheet, step)
+        for sheet in sheets.values()
+        for step in sheet.steps()
+    ]
+    for _, _, sheet, step in sorted(steps, key=lambda one: one[:2]):
+        added, size = sheet.show(step, rows, room)
+        rows, room = rows - added, room - size
+    wide = {index: sheet.hunks() for index, sheet in sheets.items() if any(sheet.added)}
+    parts = (replace(part, wide=wide.get(index)) for index, part in enumerate(excerpt.parts))
+    return replace(excerpt, parts=tuple(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A hunk of a part, by its index, and the rows of one definition around it."""
+
+    hunk: int
+    first: int
+    end: int  # the row behind the last
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """All rows of a file diff, and which of them are shown."""
+
+    part: Part
+    whole: Hunk
+    definitions: Sequence[Definition]
+    new: list[int]  # for each row the number that the next line of the new file has
+    spans: list[tuple[int, int]]  # the rows of the part's hunks
+    shown: bytearray
+    foreign: list[int]  # changed rows that the part does not show
+    added: list[int]  # rows added to each hunk
+
+    def steps(self) -> Iterator[_Step]:
+        """What may be shown besides, in the order of the file."""
+        for index, (start, end) in enumerate(self.spans):
+            for definition in self._around(start, end):
+                yield _Step(index, *self._range(definition, start, end))
+
+    def lacks(self, step: _Step) -> int:
+        """How many rows of a step are not shown yet."""
+        return self.shown.count(0, step.first, step.end)
+
+    def show(self, step: _Step, most_rows: int, room_bytes: int) -> tuple[int, int]:
+        """Shows what is missing of a step: how many rows and bytes that took, none of both when it is too much."""
+        missing = [at for at in range(step.first, step.end) if not self.shown[at]]
+        if not missing or len(missing) > min(most_rows, MOST_ROWS - self.added[step.hunk]):
+            return 0, 0
+        size = _size(Hunk(1, self.new[step.end - 1], "", tuple(self.whole.rows[at] for at in missing), 0, 0))
+        if size > room_bytes:
+            return 0, 0
+        self.shown[step.first : step.end] = b"\1" * (step.end - step.first)
+        self.added[step.hunk] += len(missing)
+        return len(missing), size
+
+    def hunks(self) -> tuple[Hunk, ...]:
+        """What is shown now; a hunk to which nothing was added is the part's own."""
+        own = dict(zip(self.spans, self.part.hunks, strict=True))
+        ranges = list(self._runs())
+        pieces = zip(ranges, slices(self.whole, ranges), strict=True)
+        return tuple(own.get(at) or replace(piece, heading=self._heading(at[0], piece)) for at, piece in pieces)
+
+    def _runs(self) -> Iterator[tuple[int, int]]:
+        end = 0
+        while (start := self.shown.find(1, end)) >= 0:
+            end = self.shown.find(0, start)
+            end = end if end >= 0 else len(self.shown)
+            yield start, end
+
+    def _around(self, start: int, end: int) -> Iterable[Definition]:
+        """The innermost definitions that hold changed lines of a hunk, in order. A blank line needs no explanation, and
+        lines removed between two definitions stood in neither."""
+        found = dict[Definition, None]()
+        for at in range(start, end):
+            row, line = self.whole.rows[at], self.new[at]
+            if row[:1] in (b"+", b"-") and row[1:].strip():
+                definition = enclosing(self.definitions, line - (row[:1] == b"-"), MOST_ROWS)
+                if definition and definition.last >= line and _is_shown(definition):
+                    found[definition] = None
+        return found
+
+    def _range(self, definition: Definition, start: int, end: int) -> tuple[int, int]:
+        """The rows of a hunk and of a definition around it, up to the first changed row that stays out."""
+        first, last = min(start, self._row(definition.first)), max(end, self._row(definition.last) + 1)
+        at = bisect_left(self.foreign, start)
+        if at:
+            first = max(first, self.foreign[at - 1] + 1)
+        if at < len(self.foreign):
+            last = min(last, self.foreign[at])
+        rows = self.whole.rows
+        while first < start and rows[first][:1] == b"\\":  # it belongs to the row in front of it
+            first += 1
+        while last < len(rows) and rows[last][:1] == b"\\":
+            last += 1
+        return first, last
+
+    def _row(self, line: int) -> int:
+        """The row of a line of the new file: behind the removed ones in front of it."""
+        return max(0, bisect_right(self.new, line) - 1)
+
+    def _heading(self, start: int, piece: Hunk) -> str:
+        """What git would print there: the definition in the midst of which the piece begins."""
+        for (first, _), hunk in zip(self.spans, self.part.hunks, strict=True):
+            if first == start:
+                return hunk.heading
+        above = bisect_left(self.definitions, piece.new_start, key=lambda definition: definition.first)
+        holding = (
+            self.definitions[at] for at in range(above - 1, -1, -1) if self.definitions[at].last >= piece.new_start
+        )
+        return next((definition.signature for definition in holding), "")
+
+
+def _sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _Sheet | None:
+    """The rows of a file diff with those of a part shown; None when it is not unfolded, or another one."""
+    if len(whole.hunks) != 1 or not part.hunks or not definitions:
+        return None
+    (hunk,) = whole.hunks
+    rows = hunk.rows
+    new = list(accumulate((row[:1] not in (b"-", b"\\") for row in rows), initial=hunk.new_start))[:-1]
+    both = list(accumulate((_step(row) for row in rows), initial=hunk.old_start + hunk.new_start))[:-1]
+    shown, spans, end = bytearray(len(rows)), list[tuple[int, int]](), 0
+    for own in part.hunks:
+        start = bisect_right(both, own.old_start + own.new_start) - 1
+        if start < end or new[start] != own.new_start or rows[start : start + len(own.rows)] != own.rows:
+            return None
+        end = start + len(own.rows)
+        shown[start:end] = b"\1" * (end - start)
+        spans.append((start, end))
+    foreign = [at for at, row in enumerate(rows) if row[:1] in (b"+", b"-") and not shown[at]]
+    return _Sheet(part, hunk, definitions, new, spans, shown, foreign, [0] * len(spans))
+
+
+def _is_shown(definition: Definition) -> bool:
+    return definition.kind in _FUNCTIONS or definition.last - definition.first < MOST_ROWS_OF_CLASS
+
+
+def _step(row: bytes) -> int:
+    """How many of the two numbers a row moves on."""
+    return 0 if row[:1] == b"\\" else 1 if row[:1] in (b"+", b"-") else 2
+
+
+def _part_size(part: Part) -> int:
+    """Bytes that a part takes in a prompt."""
+    headings = (file_row(part.file), *map(hunk_row, part.hunks))
+    return sum(map(_bytes, headings)) + sum(map(_size, part.hunks))
+
+
+def _size(hunk: Hunk) -> int:
+    """Bytes that a hunk's lines take in a prompt."""
+    return sum(map(_bytes, line_rows(hunk)))
+
+
+def _bytes(row: str) -> int:
+    return len(row.encode("utf-8", "replace")) + 1
