@@ -91,7 +91,7 @@ def _parsed(content: bytes) -> Mapping[str, Any]:
         raise UsageError(f"{settings.FILE} is larger than {LARGEST_FILE // 1024} KiB")
     try:
         value = yaml.load(content, Loader=yaml.BaseLoader)  # noqa: S506 - it knows texts, lists and maps only
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: \U00110000
         mark = getattr(error, "problem_mark", None)
         raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
     value = value or {}

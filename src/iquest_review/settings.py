@@ -66,6 +66,7 @@ class Settings(NamedTuple):
     prompts_dir: str | None
     max_findings: int
     fail_on: str
+    context: frozenset[str]
 
 
 class Pipeline(NamedTuple):
@@ -132,6 +133,27 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
         merge_request_description=value("CI_MERGE_REQUEST_DESCRIPTION"),
         merge_request_labels=value("CI_MERGE_REQUEST_LABELS"),
     )
+
+
+def secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The job's own secrets, by the names of their variables: those of this program and of GitLab, and what the names
+    of others call a secret. None of them may reach a model."""
+    found = {name: value for name, value in environ.items() if _SECRET.search(name) and _is_secret(name, value)}
+    login = re.match(r"\w+://[^/@\s]*:([^/@\s]+)@", environ.get("CI_REPOSITORY_URL", ""))
+    return {**found, **({"CI_REPOSITORY_URL": login[1]} if login else {})}
+
+
+_SECRET = re.compile(
+    r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)(?:$|_)"
+)
+_OWN = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """A variable of another program may hold a word, a number, or the path of the file that holds the secret."""
+    if name in _OWN:
+        return bool(value)
+    return len(value) >= 8 and not re.fullmatch(r"[a-z_-]+|[\d.]+|true|false|[./~][\w./-]*|\$.*", value, re.IGNORECASE)
 
 
 def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Any:
@@ -202,6 +224,18 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return convert
 
 
+def _several_of(*choices: str) -> Callable[[str], frozenset[str]]:
+    def convert(text: str) -> frozenset[str]:
+        names = [name for name in re.split(r"[\s,]+", text.lower()) if name]
+        if names in (["all"], ["none"]):
+            return frozenset(choices if names == ["all"] else ())
+        if not set(names) <= set(choices):
+            raise ValueError(f"all, none, or some of: {', '.join(choices)}")
+        return frozenset(names)
+
+    return convert
+
+
 def _project(text: str) -> str:
     if not re.fullmatch(r"\d{1,18}|[\w.-]+(/[\w.-]+)+", text, re.ASCII) or ".." in text:
         raise ValueError("a project's number or its full path, group/project")
@@ -216,6 +250,8 @@ def _language(text: str) -> str:
 
 _LANGUAGES = {**dict.fromkeys(("中文", "简体中文", "汉语", "chinese", "zh-cn", "zh_cn"), "zh"), "english": "en"}
 
+
+CONTEXT = ("definitions", "calls", "rules", "commits", "touched", "together", "churn", "recent")  # prompt.context.Kind
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -283,5 +319,13 @@ SETTINGS: tuple[Setting, ...] = (
         "never",
         True,
         True,
+    ),
+    Setting(
+        "context",
+        ("IQUEST_CONTEXT",),
+        f"what is shown beside the diff: all, none, or some of {', '.join(CONTEXT)}",
+        _several_of(*CONTEXT),
+        frozenset(CONTEXT),
+        in_file=True,
     ),
 )

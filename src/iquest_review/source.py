@@ -1,6 +1,8 @@
 """Where the change comes from: a saved diff, a local branch, the merge request, or what a pipeline says of it."""
 
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -10,13 +12,14 @@ from iquest_review.change import patch
 from iquest_review.change.diff import Diff
 from iquest_review.change.git_directory import Remote
 from iquest_review.change.intent import Intent
-from iquest_review.change.repository import Repository
+from iquest_review.change.repository import Opened, Repository
 from iquest_review.errors import GitError, UsageError
 from iquest_review.job import Job
 from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import Facts, GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.prompt.redact import Redactor
 from iquest_review.review import Change
 from iquest_review.settings import Pipeline
 
@@ -24,32 +27,49 @@ LARGEST_TEXT = 2 * 1024**2  # bytes of a file in which a quote is looked for out
 LARGEST_PATCH = 256 * 1024**2  # bytes
 
 
-def change(job: Job, gitlab: GitLab | None) -> tuple[Change, Surroundings, Job]:
-    """What is to be reviewed, what its note links to, and the job with the target branch's settings in force."""
-    around = Surroundings(job_url=job.pipeline.job_url)
+def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, Surroundings, Job]:
+    """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
+
+    No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
+    """
+    around, redactor = Surroundings(job_url=job.pipeline.job_url), Redactor(settings.secrets(job.variables))
     if job.arguments.diff is not None:
-        return _saved_diff(job.arguments.diff), around, job
+        return _clean(_saved_diff(job.arguments.diff), redactor), around, job
     if job.arguments.base is not None:
-        found, file = _branch(job)
+        found, file = _branch(job, redactor, stack)
         return found, around, job.with_file(file)
     if gitlab is None:
-        return _pipeline(job), around, job
+        return _pipeline(job, redactor, stack), around, job
     facts, stands = gitlab.facts(), gitlab.standing()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}")
     job = job.with_file(gitlab.file(settings.FILE, facts.refs.start_sha))
-    diff, origin = _merge_request(job, gitlab, facts)
+    diff, opened = _merge_request(job, gitlab, facts, stack)
     found = Change(
         diff,
         facts.intent,
-        origin,
+        "git" if opened else "GitLab's raw diff",
         facts.merge_request,
         facts.refs,
         stands,
         publishing.remembered(stands),
-        cache(partial(_text, gitlab, facts.refs.head_sha)),
+        cache(partial(_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return found, Surroundings(facts.project_url, job.pipeline.job_url), job
+    return _clean(found, redactor, opened), Surroundings(facts.project_url, job.pipeline.job_url), job
+
+
+def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> Change:
+    """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
+    files, secrets = redactor.diff(found.diff.files)
+    intent, refs = found.intent, found.refs
+    title, description = redactor.text(intent.title).text, redactor.text(intent.description).text
+    lookup = found.lookup
+    if opened is not None and refs is not None:
+        from iquest_review.background import Clone  # noqa: PLC0415 - a saved diff has none
+
+        lookup = Clone(opened, refs.base_sha, refs.head_sha, files, redactor)
+    intent = replace(intent, title=title, description=description)
+    return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets)
 
 
 def _saved_diff(name: str) -> Change:
@@ -66,20 +86,21 @@ def _saved_diff(name: str) -> Change:
     return Change(patch.parse(text), Intent(), "standard input" if name == "-" else name)
 
 
-def _branch(job: Job) -> tuple[Change, bytes | None]:
+def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[Change, bytes | None]:
     """The local change, and the settings file of the branch it is meant for."""
     directory = Path(job.arguments.repo or ".")
     if not directory.is_dir():
         raise UsageError(f"--repo {directory} is no folder")
     repository, base, head = Repository(directory), str(job.arguments.base), job.arguments.head
     merge_base, start_sha, head_sha = repository.merge_base(base, head)
-    diff = repository.diff(merge_base, head_sha)
+    opened = stack.enter_context(repository.opened())
     intent = Intent(source_branch=head, target_branch=base)
-    found = Change(diff, intent, f"git ({base}...{head})", refs=DiffRefs(merge_base, start_sha, head_sha))
-    return found, repository.blob(start_sha, settings.FILE)
+    refs = DiffRefs(merge_base, start_sha, head_sha)
+    found = Change(opened.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
+    return _clean(found, redactor, opened), opened.blob(start_sha, settings.FILE)
 
 
-def _pipeline(job: Job) -> Change:
+def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> Change:
     """The merge request as the pipeline's own variables tell it: all there is without a token."""
     here = job.pipeline
     base, head = here.merge_request_base_sha, here.merge_request_head_sha or here.commit_sha
@@ -88,30 +109,31 @@ def _pipeline(job: Job) -> Change:
         raise UsageError(
             "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty and there is no GITLAB_API_TOKEN to ask GitLab for it"
         )
-    diff = Repository(Path(here.directory or ".")).diff(base, head, _remote(here))
+    opened = stack.enter_context(Repository(Path(here.directory or ".")).opened(_remote(here)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
-    return Change(diff, intent, "git", job.merge_request(), DiffRefs(base, base, head))
+    found = Change(opened.diff(base, head), intent, "git", job.merge_request(), DiffRefs(base, base, head))
+    return _clean(found, redactor, opened)
 
 
-def _merge_request(job: Job, gitlab: GitLab, facts: Facts) -> tuple[Diff, str]:
+def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, Opened | None]:
     """The diff as GitLab shows it: from the clone when it is one of this project, else as GitLab's raw diff."""
     here = job.pipeline
     same = facts.merge_request.project in (here.project_id, here.project_path, here.merge_request_project)
     directory = Path(here.directory or ".")
     if (same and here.directory) or (directory / ".git").exists():
         try:
-            remote = _remote(here) if same else None
-            return Repository(directory).diff(facts.refs.base_sha, facts.refs.head_sha, remote), "git"
+            opened = stack.enter_context(Repository(directory).opened(_remote(here) if same else None))
+            return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
-    return patch.parse(gitlab.raw_diff()), "GitLab's raw diff"
+    return patch.parse(gitlab.raw_diff()), None
 
 
-def _text(gitlab: GitLab, head: str, path: str) -> bytes | None:
+def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
     """A file as it stands at the head, unless it is too large to be looked through."""
     content = gitlab.file(path, head)
-    return content if content is not None and len(content) <= LARGEST_TEXT else None
+    return redactor.bytes(content) if content is not None and len(content) <= LARGEST_TEXT else None
 
 
 def _remote(here: Pipeline) -> Remote | None:

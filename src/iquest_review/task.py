@@ -14,7 +14,9 @@ from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
+from iquest_review.prompt.context import ALL, Context, Kind, Lookup, Nothing
 from iquest_review.prompt.fitting import Material
+from iquest_review.prompt.redact import Secret
 from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission, screen
 from iquest_review.prompt.seen import known_after, unseen
@@ -32,6 +34,8 @@ class Change:
     standing: Standing = field(default_factory=Standing)
     known: Ledger | None = None  # what the note remembers
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
+    lookup: Lookup = field(default_factory=Nothing)  # the repository around it
+    secrets: tuple[Secret, ...] = ()  # that were taken out of the diff
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Options:
     settings: str = ""  # digest of those that another answer could come from
     full: bool = False  # whether what was reviewed before is reviewed again
     fail_on: Severity | None = None
+    context: frozenset[Kind] = ALL  # what is shown beside the diff
 
 
 class Board(Protocol):
@@ -80,5 +85,7 @@ class Task:
         return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
 
     def material(self) -> Material:
-        options = self.options
-        return Material(self.fresh, self.omissions, self.change.intent, options.templates, options.nonce)
+        """What prompts are made of."""
+        options, change = self.options, self.change
+        context = Context(self.files, change.lookup, options.context)
+        return Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce, context)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
 from iquest_review.prompt.budget import Excerpt
+from iquest_review.prompt.context import Kind
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.render import Templates
 from iquest_review.reports import review_file
@@ -44,9 +45,10 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     model_url = _model_url(job)
     if job.is_local:
         review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
-    change, around, job = source.change(job, gitlab)
-    options, publisher = _options(job, around), _publisher(job, gitlab, around, change.known)
-    with _model(job, model_url) as model:
+    with ExitStack() as stack:
+        change, around, job = source.change(job, gitlab, stack)
+        options, publisher = _options(job, around), _publisher(job, gitlab, around, change.known)
+        model = stack.enter_context(_model(job, model_url))
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
     code = review.exit_code(outcome, options.fail_on)
     if code == 1:
@@ -56,8 +58,9 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
 
 def run_preview(job: Job) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
-    change, around, job = source.change(job, None if job.is_local else _gitlab(job))
-    return review.preview(change, _options(job, around))
+    with ExitStack() as stack:
+        change, around, job = source.change(job, None if job.is_local else _gitlab(job), stack)
+        return review.preview(change, _options(job, around))
 
 
 def run_publish(job: Job) -> str:
@@ -194,6 +197,7 @@ def _options(job: Job, around: note.Surroundings) -> Options:
         settings=digest("\0".join((templates.digest, wanted.language, wanted.model or "")))[:12],
         full=job.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
+        context=frozenset(map(Kind, wanted.context)),
     )
 
 

@@ -248,16 +248,16 @@ def test_a_job_that_is_killed_while_it_writes_leaves_no_duplicates_to_the_next(p
 def test_lines_that_did_not_fit_come_with_the_next_run(pushed: Life) -> None:
     pushed.pushes({"b.txt": text("30=eval(text)", "31=2", "32=3", count=40)})
 
-    pushed.review(IQUEST_MAX_LINES="16")
+    pushed.review(IQUEST_MAX_LINES="9", IQUEST_MAX_REQUESTS="1")
     assert ("a / 0" in pushed.prompt) != ("eval(text)" in pushed.prompt), "one of them fits"
     assert "over the line budget" in pushed.note
-    pushed.review(IQUEST_MAX_LINES="16")
+    pushed.review(IQUEST_MAX_LINES="9", IQUEST_MAX_REQUESTS="1")
 
     assert len(pushed.reader.prompts) == 2
     assert ("a / 0" in pushed.reader.prompts[0]) != ("a / 0" in pushed.reader.prompts[1])
     assert [thread.path for thread in sorted(pushed.threads, key=lambda thread: thread.path)] == ["a.txt", "b.txt"]
     assert "over the line budget" not in pushed.note
-    pushed.review(IQUEST_MAX_LINES="16")
+    pushed.review(IQUEST_MAX_LINES="9", IQUEST_MAX_REQUESTS="1")
     assert len(pushed.reader.prompts) == 2, "nothing is left"
 
 

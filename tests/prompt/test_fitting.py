@@ -55,7 +55,7 @@ def material(files: list[FileDiff], screened: list[Omission] | None = None, inte
     return Material(files, screened or [], intent or Intent("A title"), templates(), NONCE)
 
 
-@pytest.mark.parametrize("limit", [4_000, 8_000, 32_000])
+@pytest.mark.parametrize("limit", [5_000, 8_000, 32_000])
 @pytest.mark.parametrize(
     "count",
     [times(1), times(0.5), times(0.7), times(1.3), times(2), by_characters],

@@ -160,3 +160,14 @@ def test_whatever_is_written_every_row_is_one_visible_row_of_its_kind(text: str,
         assert row.splitlines() == [row]
         assert row.startswith(STARTS)
         assert "<|" not in row
+
+
+def test_lines_that_one_commit_wrote_are_one_row() -> None:
+    facts = [Touched("a.py", first, first + 1, "Fix the parser", 3) for first in (1, 5, 9)]
+
+    rows = past_rows(History(touched=(*facts, Touched("b.py", 7, 7, "Fix the parser", 3))), 1_000)
+
+    assert rows == [
+        "removed lines 1-2, 5-6, 9-10 of a.py came 3 days earlier with: Fix the parser",
+        "removed line 7 of b.py came 3 days earlier with: Fix the parser",
+    ]

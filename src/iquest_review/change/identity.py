@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from iquest_review.change.diff import FileDiff, Hunk
 
+FileKey = tuple[str, str, str]  # old path, new path, status
+
 _DIGITS = 12  # hexadecimal: 48 bits tell 10,000 hunks of one merge request apart
 
 
@@ -25,6 +27,11 @@ def run_ids(file: FileDiff, rows: Sequence[bytes]) -> Iterator[str]:
 def bare_id(file: FileDiff) -> str:
     """The same for a file of which no line changes: a rename, another mode."""
     return _digest(_head(file))
+
+
+def file_key(file: FileDiff) -> FileKey:
+    """What tells a file diff from the others of its change, whatever part of its hunks it holds."""
+    return file.old_path, file.new_path, file.status
 
 
 def _head(file: FileDiff) -> bytes:

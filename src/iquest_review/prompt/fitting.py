@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
-from iquest_review.prompt.render import Message, Templates, aside
+from iquest_review.prompt.context import Context
+from iquest_review.prompt.render import NOTHING_BESIDE, Beside, Message, Templates, aside
 from iquest_review.prompt.screen import Omission, Reason
 
 Count = Callable[[list[Message]], int | None]  # the server's own count of tokens; None where it does not tell
@@ -18,6 +19,7 @@ AIM = 0.96  # share of the limit that is aimed at once the server has counted
 MESSAGE_TOKENS = 8  # what the chat template adds to a message
 TRIES = 4  # how often the server is asked to count, at most
 ONE_MORE_ROW = 200  # bytes: what introduces the list of omissions, and its last row
+WORTH_TOKENS = 100  # less room than that is left empty
 FITS = 3  # how often the diff is fitted anew around a list of omissions that grew
 
 
@@ -39,6 +41,7 @@ class Material:
     intent: Intent
     templates: Templates
     nonce: str  # opens and closes the fences around the author's text
+    context: Context = field(default_factory=lambda: Context(()))
 
 
 def fill(material: Material, limits: Limits, count: Count) -> Prompt:
@@ -69,7 +72,28 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
         raise ContextExceeded(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
-    return best
+    return _with_context(material, best, limits, ratio, count if counts else _uncounted)
+
+
+def _with_context(material: Material, bare: Prompt, limits: Limits, ratio: float, count: Count) -> Prompt:
+    """The prompt with what there is room for beside the diff. Where the server finds it too long then, with half."""
+    lines = limits.lines - bare.excerpt.lines
+    spare = math.floor((AIM * limits.tokens - bare.tokens) / ratio)
+    for tokens in (spare, spare // 2):
+        if tokens < WORTH_TOKENS or not bare.excerpt.parts:
+            break
+        excerpt, beside = material.context.around(bare.excerpt, Limits(lines, tokens), limits.tokens)
+        rich = _written(material, excerpt, limits.tokens, beside)
+        if rich.messages == bare.messages:
+            break
+        prompt = Prompt(rich.messages, excerpt, count(rich.messages) or math.ceil(rich.tokens * ratio))
+        if prompt.tokens <= limits.tokens:
+            return prompt
+    return bare
+
+
+def _uncounted(_: list[Message]) -> int | None:
+    return None
 
 
 def room(material: Material, limits: Limits) -> Limits:
@@ -92,8 +116,9 @@ def _draft(material: Material, lines: int, room: int) -> Prompt:
     return _written(material, fit(material.files, Limits(lines, left), material.screened), room)
 
 
-def _written(material: Material, excerpt: Excerpt, room: int) -> Prompt:
-    messages = material.templates.messages(material.intent, excerpt, material.nonce, room)
+def _written(material: Material, excerpt: Excerpt, room: int, beside: Beside = NOTHING_BESIDE) -> Prompt:
+    frame = material.context.frame(room)
+    messages = material.templates.messages(material.intent, excerpt, material.nonce, room, frame, beside)
     return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 
 

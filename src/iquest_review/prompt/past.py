@@ -4,7 +4,7 @@ Subjects and paths are hostile text. Each stands on its own row, behind the word
 row of another kind: a row never begins with what somebody else wrote.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 
 from iquest_review.change.characters import counted, one_line
@@ -13,6 +13,7 @@ from iquest_review.prompt.rows import inert, shown_path
 
 LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
 OFTEN = 5  # commits among the last ones from which on a file is one that changes often
+MOST_RUNS = 6  # runs of lines of one commit that are told
 SMALLEST = 30  # bytes; no row is shorter
 
 
@@ -58,7 +59,7 @@ def _rows(history: History, part: Part) -> Iterator[str]:
         case Part.COMMITS:
             yield from map(_commit, history.commits)
         case Part.TOUCHED:
-            yield from map(_touched, history.touched)
+            yield from _touched(history.touched)
         case Part.TOGETHER:
             yield from map(_together, history.together)
         case Part.CHURN:
@@ -72,9 +73,16 @@ def _commit(fact: Commit) -> str:
     return f"commit of this change: {_subject(fact.subject)}{body}"
 
 
-def _touched(fact: Touched) -> str:
-    lines = f"line {fact.first}" if fact.first == fact.last else f"lines {fact.first}-{fact.last}"
-    return f"removed {lines} of {_path(fact.path)} came {_ago(fact.days)} with: {_subject(fact.subject)}"
+def _touched(facts: Sequence[Touched]) -> Iterator[str]:
+    """A row for each commit and file."""
+    runs = dict[tuple[str, str, int], list[str]]()
+    for fact in facts:
+        run = str(fact.first) if fact.first == fact.last else f"{fact.first}-{fact.last}"
+        runs.setdefault((fact.path, fact.subject, fact.days), []).append(run)
+    for (path, subject, days), lines in runs.items():
+        shown = ", ".join([*lines[:MOST_RUNS], *(["..."] if len(lines) > MOST_RUNS else [])])
+        word = "line" if lines[0].isdigit() and len(lines) == 1 else "lines"
+        yield f"removed {word} {shown} of {_path(path)} came {_ago(days)} with: {_subject(subject)}"
 
 
 def _together(fact: Together) -> str:

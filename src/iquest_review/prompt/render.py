@@ -30,7 +30,22 @@ Message = dict[str, str]  # OpenAI's form: role and content
 SYSTEM, USER, AGAIN, FIXED, SUMMARY = "system.j2", "user.j2", "again.j2", "fixed.j2", "summary.j2"
 VARIABLES = {  # what a template may use
     SYSTEM: frozenset({"language"}),
-    USER: frozenset({"language", "nonce", "title", "description", "labels", "draft", "diff", "omitted"}),
+    USER: frozenset(
+        {
+            "language",
+            "nonce",
+            "title",
+            "description",
+            "labels",
+            "draft",
+            "diff",
+            "omitted",
+            "commits",
+            "rules",
+            "calls",
+            "past",
+        }
+    ),
     AGAIN: frozenset({"language", "problem"}),
     FIXED: frozenset({"language", "nonce", "remarks", "diff"}),
     SUMMARY: frozenset({"language", "nonce", "parts"}),
@@ -45,6 +60,25 @@ LANGUAGES = {
     **dict.fromkeys(("zh", "zh-cn", "zh-hans", "zh-sg"), "简体中文"),
     **dict.fromkeys(("zh-tw", "zh-hk", "zh-hant"), "繁體中文"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Rows that are the same in every request of a review: its commits, and the rules of the team."""
+
+    commits: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Rows that belong to what one request shows: signatures of what it calls, and how its lines came to be."""
+
+    calls: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+
+
+NO_FRAME, NOTHING_BESIDE = Frame(), Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +114,19 @@ class Templates:
         digest = hashlib.sha256(b"\0".join([*sources, language.encode()])).hexdigest()[:12]
         return cls(language, digest, home, environment, frozenset(names))
 
-    def messages(self, intent: Intent, excerpt: Excerpt, nonce: str, tokens: int = 32_000) -> list[Message]:
+    def messages(
+        self,
+        intent: Intent,
+        excerpt: Excerpt,
+        nonce: str,
+        tokens: int = 32_000,
+        frame: Frame = NO_FRAME,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> list[Message]:
         """What the model is sent, for a prompt of about so many tokens.
 
-        The system message is the same for every review, so that servers can cache it.
+        The system message is the same for every review, and what stands before the diff for every request of one, so
+        that servers can cache it.
         """
         user = self._render(
             USER,
@@ -94,6 +137,10 @@ class Templates:
             draft=intent.draft,
             diff="\n".join(rows(excerpt)),
             omitted="\n".join(omitted_rows(excerpt.omissions, aside(tokens))),
+            commits="\n".join(frame.commits),
+            rules="\n".join(frame.rules),
+            calls="\n".join(beside.calls),
+            past="\n".join(beside.past),
         )
         return [{"role": "system", "content": self._render(SYSTEM)}, {"role": "user", "content": user}]
 
@@ -158,7 +205,7 @@ def rows(excerpt: Excerpt) -> Iterator[str]:
     """The diff as the model sees it."""
     for part in excerpt.parts:
         yield file_row(part.file)
-        for hunk in part.hunks:
+        for hunk in part.wide or part.hunks:
             yield hunk_row(hunk)
             yield from line_rows(hunk)
 

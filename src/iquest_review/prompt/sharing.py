@@ -7,10 +7,11 @@ than all requests hold, the best of it is chosen first, so that it is not the la
 import math
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.change.identity import FileKey, file_key
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, fit, slices
 from iquest_review.prompt.fitting import Count, Material, Prompt, fill, room
 from iquest_review.prompt.rows import overlong
@@ -54,14 +55,16 @@ def together(
 ) -> Excerpt:
     """What several requests showed of these files, as one excerpt: every changed line is shown or left out, once. What
     the unanswered ones showed is left out, too."""
-    shown, wide = dict[_Key, list[Hunk]](), dict[_Key, list[Hunk]]()
-    left_out = dict[tuple[str, Reason], int]()
+    shown, wide = dict[FileKey, list[Hunk]](), dict[FileKey, list[Hunk]]()
+    left_out, room = dict[tuple[str, Reason], int](), dict[str, Reason]()
     for excerpt in excerpts:
         for part in excerpt.parts:
-            shown.setdefault(_key(part.file), []).extend(part.hunks)
-            wide.setdefault(_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
+            shown.setdefault(file_key(part.file), []).extend(part.hunks)
+            wide.setdefault(file_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
         for omission in excerpt.omissions:
-            if omission.reason not in _WANT_OF_ROOM and omission not in screened:
+            if omission.reason in _WANT_OF_ROOM:
+                room[omission.path] = Reason.LINES if omission.reason is Reason.LINES else Reason.TOKENS
+            elif omission not in screened:
                 place = omission.path, omission.reason
                 left_out[place] = left_out.get(place, 0) + omission.changed_lines
     for excerpt in unanswered:
@@ -70,10 +73,12 @@ def together(
             lines = sum(hunk.changed_lines for hunk in part.hunks)
             left_out[place] = left_out.get(place, 0) + lines
     parts = tuple(
-        Part(file, _ordered(shown[_key(file)]), _ordered(wide[_key(file)])) for file in files if _key(file) in shown
+        Part(file, _ordered(shown[file_key(file)]), _ordered(wide[file_key(file)]))
+        for file in files
+        if file_key(file) in shown
     )
     omissions = [*screened, *(Omission(path, reason, lines) for (path, reason), lines in left_out.items())]
-    return Excerpt(parts, (*omissions, *_missing(files, parts, left_out)))
+    return Excerpt(parts, (*omissions, *_missing(files, parts, left_out, room)))
 
 
 def related(files: Sequence[FileDiff]) -> list[FileDiff]:
@@ -137,36 +142,32 @@ def _elsewhere(files: Iterable[FileDiff]) -> Iterator[Omission]:
     return (Omission(path, Reason.ELSEWHERE, changed) for path, changed in lines.items())
 
 
-_Key = tuple[str, str, str]
-
-
-def _key(file: FileDiff) -> _Key:
-    return file.old_path, file.new_path, file.status
-
-
 def _ordered(hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:
     return tuple(sorted(hunks, key=lambda hunk: (hunk.old_start + hunk.new_start, hunk.new_start)))
 
 
 def _missing(
-    files: Sequence[FileDiff], parts: Sequence[Part], left_out: dict[tuple[str, Reason], int]
+    files: Sequence[FileDiff],
+    parts: Sequence[Part],
+    left_out: Mapping[tuple[str, Reason], int],
+    room: Mapping[str, Reason],
 ) -> Iterator[Omission]:
     """What is neither shown nor left out for another reason had no room."""
-    shown = {_key(part.file): part for part in parts}
+    shown = {file_key(part.file): part for part in parts}
     for file in files:
-        part = shown.get(_key(file))
+        part = shown.get(file_key(file))
         changed = sum(hunk.changed_lines for hunk in file.hunks)
         seen = sum(hunk.changed_lines - overlong(hunk) for hunk in part.hunks) if part else 0
         other = sum(lines for (path, _), lines in left_out.items() if path == file.path)
         if (part is None and not other) or changed > seen + other:
-            yield Omission(file.path, Reason.TOKENS, max(0, changed - seen - other))
+            yield Omission(file.path, room.get(file.path, Reason.TOKENS), max(0, changed - seen - other))
 
 
 def _rest(files: Sequence[FileDiff], excerpt: Excerpt) -> list[FileDiff]:
-    shown = {_key(part.file): part.hunks for part in excerpt.parts}
+    shown = {file_key(part.file): part.hunks for part in excerpt.parts}
     left = []
     for file in files:
-        pieces = shown.get(_key(file))
+        pieces = shown.get(file_key(file))
         if pieces is None:
             left.append(file)
             continue

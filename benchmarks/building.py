@@ -1,0 +1,56 @@
+"""Building the prompts of a large change: time and memory against `git diff`, and what its requests have in common.
+
+    python -m benchmarks.building [--runs 3]
+
+The change rewrites 100 lines in each of 1,500 files. `preview` does all that a review does before it asks the model:
+it takes the diff, takes secrets out, ranks, looks at definitions and history, and fills up to four prompts.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+
+from benchmarks.overhead import COMMAND, Case, alternately, measure, repository
+
+CASE = Case("1,500 files, 150,000 lines", 1500, 50, 4.0)  # 50 lines rewritten are 50 removed and 50 added
+MEMORY_MOST = 400.0  # MB
+
+
+def prefix(requests: list[dict[str, list[dict[str, str]]]]) -> tuple[float, int]:
+    """Which share of all prompts' characters stands in a beginning that they have in common, and how many there are."""
+    texts = ["\n".join(message["content"] for message in request["messages"]) for request in requests]
+    same = sum(1 for _ in takewhile(lambda characters: len(set(characters)) == 1, zip(*texts, strict=False)))
+    return same * len(texts) / max(1, sum(map(len, texts))), len(texts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        base, head = repository(folder, CASE)
+        environment = {"PATH": os.environ["PATH"], "HOME": temporary}
+        diff = ["git", "diff", "--find-renames=30%", base, head]
+        build = [str(COMMAND), "preview", "--json", "--base", base, "--head", head]
+        git, ours = alternately(
+            runs,
+            partial(measure, diff, environment, folder),
+            partial(measure, build, environment, folder),
+        )
+        shown = json.loads(subprocess.run(build, cwd=folder, env=environment, capture_output=True, check=True).stdout)
+    ratio, (share, count) = ours.cpu / git.cpu, prefix(shown["requests"])
+    print(f"{CASE.name}: git diff {git.cpu:.0f} ms, prompts {ours.cpu:.0f} ms: {ratio:.1f} x (at most {CASE.most:g})")
+    print(f"memory: {ours.memory:.0f} MB (at most {MEMORY_MOST:.0f})")
+    print(f"{count} requests, of which the common beginning is {100 * share:.0f} % of all characters")
+    return int(ratio > CASE.most or ours.memory > MEMORY_MOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
