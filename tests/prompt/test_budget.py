@@ -63,7 +63,7 @@ def test_the_same_diff_gives_the_same_excerpt(diff: Diff, limits: Limits) -> Non
 
 
 def test_what_fits_is_shown_whole_and_in_the_order_of_the_diff() -> None:
-    files = [deleted("z.py", *lines(3)), added("README.md", *lines(300)), added("a.py", *lines(3_000))]
+    files = [deleted("z.py", *lines(3, "old")), added("README.md", *lines(300)), added("a.py", *lines(3_000))]
     excerpt = fit(files, PLENTY)
 
     assert paths(excerpt) == ["z.py", "README.md", "a.py"]
@@ -75,7 +75,7 @@ def test_what_fits_is_shown_whole_and_in_the_order_of_the_diff() -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (added("b.py", *lines(5)), added("a.py", *lines(6))),
+        (added("b.py", *lines(10)), added("a.py", *lines(300))),
         (added("b.py", *lines(10)), added("tests/test_a.py", *lines(5))),
         (added("src/a.go", *lines(10)), added("src/a_test.go", *lines(5))),
         (added("src/Foo.java", *lines(10)), added("src/FooTest.java", *lines(5))),

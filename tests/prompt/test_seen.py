@@ -71,12 +71,14 @@ def test_a_file_without_a_known_hunk_is_the_very_same_file() -> None:
 
 
 def in_order(diff: Diff) -> tuple[FileDiff, ...]:
-    """The files with their hunks one below the other, as git has them."""
+    """The files with their hunks one below the other, and a changed line in each, as git has them. No two rows are
+    alike: where they repeat, one run of them looks like another, and some are shown once more."""
     files = list[FileDiff]()
     for file in diff.files:
         start, hunks = 1, list[Hunk]()
-        for one in file.hunks:
-            hunks.append(replace(one, old_start=start, new_start=start))
+        for one in (hunk for hunk in file.hunks if hunk.changed_lines):
+            rows = (row if row[:1] == b"\\" else b"%s %d" % (row, at) for at, row in enumerate(one.rows))
+            hunks.append(replace(one, old_start=start, new_start=start, rows=tuple(rows)))
             start += len(one.rows) + 7
         files.append(replace(file, hunks=tuple(hunks)))
     return tuple(files)

@@ -6,9 +6,10 @@ what cannot be seen is escaped, what a server would take for a token of its own 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
-from iquest_review.change.characters import one_line, visible
+from iquest_review.change.characters import counted, one_line, visible
 from iquest_review.change.diff import FileDiff, Hunk, Line, Status
 
 LONGEST = 2_000  # characters; people do not write longer lines
@@ -17,6 +18,13 @@ NO_NEWLINE = "\\ No newline at end of file"
 
 _LARGEST_ESCAPE = 4  # a byte becomes at most so many characters: \xNN
 _CONTROL = re.compile(r"<(?=[|\uff5c]|/?s>)")  # opens <|im_end|>, DeepSeek's full-width form, and </s>
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Hunk):
+    """A run of changed lines, a hunk or a part of one, that is not shown: one row says what they are."""
+
+    other: str | None = None  # the file that removed lines are added to; None: white space is all that changes
 
 
 def inert(text: str) -> str:
@@ -41,19 +49,34 @@ def file_row(file: FileDiff) -> str:
 
 
 def hunk_row(hunk: Hunk) -> str:
-    """The row that opens a hunk."""
+    """The row that opens a hunk, or stands for one that is folded."""
+    if isinstance(hunk, Folded):
+        lines = counted(hunk.changed_lines, "line")
+        if hunk.other is None:
+            return f"~ {lines} changed in white space only"
+        return f"~ {lines} moved to {shown_path(hunk.other)}, unchanged"
     return f"@@ {inert(one_line(hunk.heading, 100))}".rstrip()
 
 
 def line_rows(hunk: Hunk) -> Iterator[str]:
-    """A text for each line of a hunk: its row, and a second one where the file ends in it without a newline."""
+    """A text for each line of a hunk: its row, and a second one where the file ends in it without a newline. None of a
+    hunk that is folded."""
+    if isinstance(hunk, Folded):
+        return
     for line in hunk.lines():
         row = f"{line.kind.value}{line.number}| {shown_text(line)}"
         yield row if line.newline else f"{row}\n{NO_NEWLINE}"
 
 
+def height(hunk: Hunk) -> int:
+    """Diff lines a hunk is shown in."""
+    return 1 if isinstance(hunk, Folded) else len(hunk.rows)
+
+
 def overlong(hunk: Hunk) -> int:
-    """Changed lines of a hunk that are too long to be shown whole."""
+    """Changed lines of a hunk that are not shown whole: those that are too long, and all that are folded."""
+    if isinstance(hunk, Folded):
+        return hunk.changed_lines
     return sum(
         _text(row[1:])[1] for row in hunk.rows if len(row) * _LARGEST_ESCAPE > LONGEST and row[:1] in (b"+", b"-")
     )

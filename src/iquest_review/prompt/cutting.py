@@ -1,0 +1,143 @@
+"""A hunk that does not fit as it is: what it takes, the same among fewer unchanged lines, its beginning."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from iquest_review.change.diff import Hunk
+from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows
+from iquest_review.prompt.screen import Reason
+
+LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
+WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk
+CONTEXT, LEAST_CONTEXT = 3, 1  # unchanged lines left around a change where more of them do not fit
+LEAST_ROW = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may still be shown."""
+
+    lines: int
+    bytes: int
+
+    def less(self, lines: int, size: int) -> "Room":
+        """What is left beside so many lines and bytes."""
+        return Room(self.lines - lines, self.bytes - size)
+
+
+def whole(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
+    """The room that is left beside all the pieces, or what they exceed."""
+    for piece in pieces:
+        excess = exceeded(piece, room)
+        if excess is not None:
+            return excess
+        if isinstance(piece, Folded):
+            room = room.less(1, size_of(hunk_row(piece)) + 1)
+            continue
+        sizes, excess = _sizes(piece, room)
+        if excess is not None:
+            return excess
+        room = room.less(len(piece.rows), sizes[-1])
+    return room
+
+
+def beginning(hunk: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
+    """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds."""
+    excess = exceeded(hunk, room)
+    if not hunk.changed_lines or (excess and not is_large(hunk)):
+        return None, 0, excess or Reason.TOKENS
+    sizes, excess = _sizes(hunk, room)
+    if excess is None:
+        return hunk, sizes[-1], Reason.TOKENS
+    rows = _seam(hunk.rows, len(sizes) - 1) if is_large(hunk) else 0
+    if rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES:
+        return None, 0, excess
+    first = next(slices(hunk, [(0, rows)]))
+    return (first if first.changed_lines else None), sizes[rows], excess
+
+
+def exceeded(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason | None:
+    """What a hunk certainly exceeds, or its changed lines alone do, told without writing it; None when it may fit."""
+    if isinstance(hunk, Folded):
+        return Reason.LINES if room.lines < 1 else Reason.TOKENS if room.bytes < size_of(hunk_row(hunk)) + 1 else None
+    if (hunk.changed_lines if changed_alone else len(hunk.rows)) > room.lines:
+        return Reason.LINES
+    left = room.bytes - (LEAST_ROW - 2) * hunk.changed_lines  # a row holds its marker, and perhaps a CR
+    if sum(map(len, hunk.rows)) <= left:  # the quick look does for nearly all hunks there are
+        return None
+    if 2 * hunk.changed_lines > left:
+        return Reason.TOKENS
+    rows = [row for row in hunk.rows if row[:1] in (b"+", b"-")] if changed_alone else hunk.rows
+    if max(map(len, rows), default=0) <= CUT:
+        return Reason.TOKENS if sum(map(len, rows)) > left else None
+    return Reason.TOKENS if sum(min(len(row), CUT) for row in rows) > left else None
+
+
+def is_large(hunk: Hunk) -> bool:
+    """Whether a hunk may be cut."""
+    return len(hunk.rows) > LARGE_ROWS or sum(map(len, hunk.rows)) > LARGE_BYTES
+
+
+def narrowed(hunk: Hunk, context: int = CONTEXT) -> Sequence[Hunk]:
+    """The hunks git would have made of it with so many lines around a change; the first has its heading."""
+    if isinstance(hunk, Folded) or len(hunk.rows) - hunk.changed_lines <= context:
+        return (hunk,)
+    ranges: list[tuple[int, int]] = []
+    for index, row in enumerate(hunk.rows):
+        if row[:1] in (b"+", b"-", b"\\"):
+            start, end = max(0, index - context), min(len(hunk.rows), index + context + 1)
+            if ranges and start <= ranges[-1][1] + 1:  # a row is no longer than the heading that would stand for it
+                start, _ = ranges.pop()
+            ranges.append((start, end))
+    if ranges == [(0, len(hunk.rows))]:
+        return (hunk,)
+    pieces = tuple(slices(hunk, ranges))
+    return (*pieces[:1], *(replace(piece, heading="") for piece in pieces[1:]))
+
+
+def slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
+    """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
+    old, new, at = hunk.old_start, hunk.new_start, 0
+    for start, end in ranges:
+        added, removed, context = _counts(hunk.rows[at:start])
+        old, new, at = old + removed + context, new + added + context, end
+        added, removed, context = _counts(hunk.rows[start:end])
+        yield replace(hunk, old_start=old, new_start=new, rows=hunk.rows[start:end], added=added, removed=removed)
+        old, new = old + removed + context, new + added + context
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _sizes(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
+    """Bytes the first 0, 1, 2 ... rows take with the hunk's heading, as far as they fit, and what ends them."""
+    sizes, texts = [size_of(hunk_row(hunk)) + 1], line_rows(hunk)
+    for number, row in enumerate(hunk.rows, 1):
+        size = sizes[-1] if row[:1] == b"\\" else sizes[-1] + size_of(next(texts)) + 1  # counted with its line
+        if number > room.lines:
+            return sizes, Reason.LINES
+        if size > room.bytes:
+            return sizes, Reason.TOKENS
+        sizes.append(size)
+    return sizes, None
+
+
+def _seam(rows: Sequence[bytes], most: int) -> int:
+    """Where to cut, behind at most `most` rows: not between a removed line and what replaces it, then behind a blank
+    line, then before the line that is indented least, then late."""
+
+    def roughness(at: int) -> tuple[bool, bool, int, int]:
+        before, after = rows[at - 1], rows[at][1:]
+        indentation = len(after) - len(after.lstrip()) if after.strip() else LARGE_BYTES
+        return before[:1] == b"-", bool(before[1:].strip()), indentation, -at
+
+    places = range(most, max(most // 2, most - LARGE_ROWS), -1)
+    return min((at for at in places if rows[at][:1] != b"\\"), key=roughness, default=0)
+
+
+def _counts(rows: Sequence[bytes]) -> tuple[int, int, int]:
+    """Added, removed and context lines."""
+    added, removed, marks = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-", b"\\"))
+    return added, removed, len(rows) - added - removed - marks

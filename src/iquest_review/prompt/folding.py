@@ -1,0 +1,187 @@
+"""Changed lines that say nothing new: hunks that change white space only, and the old place of blocks that only moved.
+Each becomes a Folded, which is shown as one row.
+
+A block that moved is shown where it stands now: reviewers do comment on moved lines, and what runs in another place is
+another thing. Both are told line by line: a line that is joined to another, or broken, is a change, since behind // it
+decides what runs. Where indentation means something, it is compared like any text.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.prompt.cutting import slices
+from iquest_review.prompt.ranking import is_test
+from iquest_review.prompt.rows import Folded
+
+LEAST_MOVED = 3  # lines of a block that say something; fewer are alike by chance
+MOST_ALIKE = 8  # places that are tried for a line that is removed at many
+MOST_ROWS = 1_000_000  # of a diff that is searched for moved blocks
+
+# Where white space at the beginning of a line says nothing. Elsewhere, and in files without a suffix, it may.
+_FREE = re.compile(
+    r"\.(js|jsx|mjs|cjs|ts|tsx|java|kt|kts|groovy|go|rs|c|h|cc|cpp|cxx|hh|hpp|m|mm|cs|php|swift|dart|lua|pl|pm|rb|r|sql"
+    r"|css|scss|less|json|jsonc|xml|html?|vue|svelte|proto|graphql|tf|sol|zig|ps1)$",
+    re.IGNORECASE,
+)
+_SAYS = re.compile(rb"\w\W*\w\W*\w")
+
+Place = tuple[int, int]  # numbers of a file, and of a hunk in it
+Key = bytes  # of a line, without the white space that does not count
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Removed or added lines without a line between them."""
+
+    place: Place
+    start: int  # index of the first row in the hunk
+    keys: tuple[Key, ...]
+
+
+def folded(files: Sequence[FileDiff]) -> dict[Place, tuple[Hunk, ...]]:
+    """The hunks of which something is folded, in pieces; all others stay as they are."""
+    made = dict[Place, tuple[Hunk, ...]]()
+    for at, file in enumerate(files):
+        indented = _FREE.search(file.path) is None
+        for number, hunk in enumerate(file.hunks):
+            if not isinstance(hunk, Folded) and _only_white_space(hunk, indented):
+                made[at, number] = (_fold(hunk, None),)
+    for place, ranges in _moved(files, made).items():
+        made[place] = tuple(_pieces(files[place[0]].hunks[place[1]], sorted(ranges)))
+    return made
+
+
+def _only_white_space(hunk: Hunk, indented: bool) -> bool:
+    """Whether a hunk says the same before and after, line by line; blank lines aside."""
+    removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
+    return removed == added and _said(hunk, b"-", indented) == _said(hunk, b"+", indented)
+
+
+def _first(hunk: Hunk, marker: bytes, indented: bool) -> Key:
+    """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
+    for row in hunk.rows:
+        if row[:1] == marker and (key := _key(row, indented)):
+            return key
+    return b""
+
+
+def _said(hunk: Hunk, marker: bytes, indented: bool) -> list[Key]:
+    """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
+    keys = [(_key(row, indented), row) for row in hunk.rows if row[:1] in (marker, b" ")]
+    return [key + row[1:] if key.endswith(b"\\") else key for key, row in keys if key]
+
+
+def _key(row: bytes, indented: bool) -> Key:
+    return row[1:].rstrip() if indented else b" ".join(row[1:].split())
+
+
+# -- moved blocks
+
+
+def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> dict[Place, list[tuple[int, int, str]]]:
+    """Ranges of removed rows, by their hunk, that are added in another place, with that place's path."""
+    if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MOST_ROWS:
+        return {}
+    groups, ranges = defaultdict[object, list[int]](list), defaultdict[Place, list[tuple[int, int, str]]](list)
+    for at, file in enumerate(files):
+        # Code that comes out of a document, or of a test, was not read as what it is now.
+        groups[is_test(file.path), file.path.rpartition(".")[2]].append(at)
+    for group in groups.values():
+        if any(files[at].removed for at in group) and any(files[at].added for at in group):
+            for block, path in _blocks(files, group, done):
+                ranges[block.place].append((block.start, block.start + len(block.keys), path))
+    return ranges
+
+
+def _blocks(
+    files: Sequence[FileDiff], group: Sequence[int], done: Mapping[Place, object]
+) -> Iterator[tuple[_Run, str]]:
+    """Removed blocks with the path they are added at, the longest where there are several; no line is in two."""
+    removed = [run for at in group for run in _runs(files[at], at, b"-", done)]
+    added = [run for at in group for run in _runs(files[at], at, b"+", done)] if removed else []
+    common = {key for run in removed for key in run.keys} & {key for run in added for key in run.keys}
+    telling = {key for key in common if _SAYS.search(key)}
+    where = defaultdict[Key, list[tuple[int, int]]](list)
+    for number, run in enumerate(removed):
+        for index, key in enumerate(run.keys):
+            if key in telling and len(where[key]) < MOST_ALIKE:
+                where[key].append((number, index))
+    used = defaultdict[int, set[int]](set)  # rows of removed runs
+    for run in added if where else ():
+        index = 0
+        while index < len(run.keys):
+            lengths = (
+                (_alike(removed[number].keys, begin, run.keys, index, used[number]), number, begin)
+                for number, begin in where.get(run.keys[index], ())
+            )
+            length, number, begin = max(lengths, default=(0, 0, 0), key=lambda found: found[0])
+            if sum(key in telling for key in run.keys[index : index + length]) < LEAST_MOVED:
+                index += 1
+                continue
+            used[number].update(range(begin, begin + length))
+            yield _part(removed[number], begin, length), files[run.place[0]].path
+            index += length
+
+
+def _runs(file: FileDiff, at: int, marker: bytes, done: Mapping[Place, object]) -> Iterator[_Run]:
+    """The runs of a file that may hold a block."""
+    indented = _FREE.search(file.path) is None
+    for number, hunk in enumerate(file.hunks):
+        lines = hunk.removed if marker == b"-" else hunk.added
+        if lines < LEAST_MOVED or (at, number) in done or isinstance(hunk, Folded):
+            continue
+        keys, start = list[Key](), 0
+        for index, row in enumerate((*hunk.rows, b" ")):
+            if row[:1] == marker:
+                if not keys:
+                    start = index
+                keys.append(_key(row, indented))
+            elif keys:
+                if len(keys) >= LEAST_MOVED:
+                    yield _Run((at, number), start, tuple(keys))
+                keys = []
+
+
+def _alike(one: Sequence[Key], at: int, other: Sequence[Key], index: int, used: Container[int]) -> int:
+    """How many lines are the same from here on, the last of them not blank; none that is used."""
+    length = last = 0
+    while (
+        at + length < len(one)
+        and index + length < len(other)
+        and one[at + length] == other[index + length]
+        and at + length not in used
+    ):
+        length += 1
+        if one[at + length - 1]:
+            last = length
+    return last
+
+
+def _part(run: _Run, start: int, length: int) -> _Run:
+    return _Run(run.place, run.start + start, run.keys[start : start + length])
+
+
+# -- pieces
+
+
+def _fold(hunk: Hunk, other: str | None) -> Folded:
+    return Folded(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other)
+
+
+def _pieces(hunk: Hunk, moved: Sequence[tuple[int, int, str]]) -> Iterator[Hunk]:
+    """A hunk with these ranges of rows folded; what is between them, if a line of it changes, as hunks of their own."""
+    ranges, others, at = list[tuple[int, int]](), list[str | None](), 0
+    for start, stop, other in moved:
+        # The mark of a missing newline stays with its line.
+        end = stop + (stop < len(hunk.rows) and hunk.rows[stop][:1] == b"\\")
+        ranges += [(at, start), (start, end)]
+        others += [None, other]
+        at = end
+    for piece, path in zip(slices(hunk, [*ranges, (at, len(hunk.rows))]), [*others, None], strict=True):
+        if path is not None:
+            yield _fold(piece, path)
+        elif piece.changed_lines:
+            yield piece
