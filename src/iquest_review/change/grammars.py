@@ -52,9 +52,12 @@ _JAVASCRIPT = (
 (assignment_expression left: (_) @name right: {_JS_VALUE}) @function
 (pair key: (_) @name value: {_JS_VALUE}) @function
 (export_statement "default" @name value: {_JS_VALUE}) @function
+(export_statement declaration: (class_declaration name: (_) @name body: (_) @body)) @class
 (call_expression arguments: (arguments . [(string) (template_string)] @name . {_JS_VALUE})) @callback
 """
 )
+
+_JS_FIELD = f"(field_definition property: (_) @name value: {_JS_VALUE}) @function"
 
 _TYPESCRIPT = (
     _JAVASCRIPT
@@ -67,8 +70,8 @@ _TYPESCRIPT = (
     + f"""
 (type_alias_declaration name: (_) @name value: (object_type) @body) @type
 (public_field_definition name: (_) @name value: {_JS_VALUE}) @function
+(export_statement declaration: (abstract_class_declaration name: (_) @name body: (_) @body)) @class
 (class_body (decorator) @lead)
-(export_statement (decorator) @lead)
 """
 )
 
@@ -210,7 +213,7 @@ _SCALA = (
 # The files' suffixes: the module of the grammar, its function that gives the parser's tables, and the query.
 _SOURCES = {
     "py pyi": ("tree_sitter_python", "language", _PYTHON),
-    "js jsx mjs cjs": ("tree_sitter_javascript", "language", _JAVASCRIPT),
+    "js jsx mjs cjs": ("tree_sitter_javascript", "language", _JAVASCRIPT + _JS_FIELD),
     "ts mts cts": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
     "tsx": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
     "go": ("tree_sitter_go", "language", _GO),

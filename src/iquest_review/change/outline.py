@@ -26,12 +26,12 @@ LONGEST_CALLING = 1_000  # bytes of a line that is looked through for calls
 _BOM = b"\xef\xbb\xbf"
 _BODIES_OF_METHODS = frozenset(("class", "interface", "struct", "enum", "trait", "impl", "object", "record"))
 _SECTION = re.compile(rb"^[A-Za-z_$][^\n]*", re.MULTILINE)
-_BEFORE_BRACKET, _WORD = re.compile(r"([\w$]+) ?\("), re.compile(r"([\w$]+)")
+_SECTION_NAME = re.compile(r"[^{:=<(]*?([\w$.-]+) ?(?:[{:=<(]|$)")
 _CALL = re.compile(r"(?<![\w$@])([A-Za-z_$][\w$]*)[!?]?\(")
 _DEFINES = re.compile(r"\b(?:def|function|func|fun|fn|class|struct|record|interface|new)\s+\*?$")
 _KEYWORDS = frozenset(
     "alignof and array as assert await case catch checked constructor decltype def default defer defined delete "
-    "do echo elif else empty except exit fixed fn for foreach from fun func function go guard if impl import in "
+    "do echo elif else empty except exit fixed fn for foreach from fun func function guard if impl import in "
     "is isset lambda let list lock match nameof new not or print pub raise require return select sizeof "
     "static_assert super switch synchronized this throw try typeid typeof unchecked unless unset until using val "
     "var when where while with yield".split()
@@ -235,5 +235,5 @@ def _sections(text: bytes) -> Iterator[Definition]:
 
 def _section(row: bytes, first: int, last: int) -> Definition:
     signature = _row(row, LONGEST_SIGNATURE)
-    name = _BEFORE_BRACKET.search(signature) or _WORD.search(signature)
+    name = _SECTION_NAME.match(signature)
     return Definition(name[1][:LONGEST_NAME] if name else "", "section", first, last, signature)
