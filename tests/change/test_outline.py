@@ -220,7 +220,7 @@ HOSTILE = {
     "one line": b"function f(a){return a+b(c)};" * 10_000,
     "nested functions": b"f(function(){" * 5_000,
     "nested signs": b"x = \\\n" + b"-~" * 1_500 + b"1\n",
-    "nested indentation": b"".join(b" " * depth + b"if x:\n" for depth in range(1_000)),
+    "nested indentation": b"".join(b" " * depth + b"if x:\n" for depth in range(300)),
     "comments that never end": b"/* //\n" * 300,
     "no text": bytes(range(256)) * 20,
 }

@@ -103,29 +103,30 @@ class _Sheet:
 
     def show(self, step: _Step, most_rows: int, room_bytes: int) -> tuple[int, int]:
         """Shows what is missing of a step: how many rows and bytes that took, none of both when it is too much."""
-        missing = [at for at in range(step.first, step.end) if not self.shown[at]]
-        if not missing or len(missing) > min(most_rows, MOST_ROWS - self.added[step.hunk]):
+        missing = self.lacks(step)
+        if not missing or missing > min(most_rows, MOST_ROWS - self.added[step.hunk]):
             return 0, 0
-        size = _size(Hunk(1, self.new[step.end - 1], "", tuple(self.whole.rows[at] for at in missing), 0, 0))
+        gaps = self._runs(0, step.first, step.end)
+        size = sum(_size(Hunk(1, self.new[first], "", self.whole.rows[first:end], 0, 0)) for first, end in gaps)
         if size > room_bytes:
             return 0, 0
         self.shown[step.first : step.end] = b"\1" * (step.end - step.first)
-        self.added[step.hunk] += len(missing)
-        return len(missing), size
+        self.added[step.hunk] += missing
+        return missing, size
 
     def hunks(self) -> tuple[Hunk, ...]:
         """What is shown now; a hunk to which nothing was added is the part's own."""
         own = dict(zip(self.spans, self.part.hunks, strict=True))
-        ranges = list(self._runs())
+        ranges = list(self._runs(1, 0, len(self.shown)))
         pieces = zip(ranges, slices(self.whole, ranges), strict=True)
         return tuple(own.get(at) or replace(piece, heading=self._heading(at[0], piece)) for at, piece in pieces)
 
-    def _runs(self) -> Iterator[tuple[int, int]]:
-        end = 0
-        while (start := self.shown.find(1, end)) >= 0:
-            end = self.shown.find(0, start)
-            end = end if end >= 0 else len(self.shown)
-            yield start, end
+    def _runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The runs of rows that are shown (1) or not (0), each with the row behind its end."""
+        while (start := self.shown.find(value, first, last)) >= 0:
+            end = self.shown.find(1 - value, start, last)
+            first = end if end >= 0 else last
+            yield start, first
 
     def _around(self, start: int, end: int) -> Iterable[Definition]:
         """The innermost definitions that hold changed lines of a hunk, in order. A blank line needs no explanation, and
