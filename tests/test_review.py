@@ -87,7 +87,7 @@ def test_a_prompt_too_long_for_the_server_is_halved() -> None:
 def test_a_prompt_is_halved_twice_at_the_most() -> None:
     model = FakeModel([ContextExceeded("at most 8192 tokens")])
 
-    outcome = reviewed(model, big(900))
+    outcome = reviewed(model, big(900), max_requests=1)
 
     assert len(model.asked) == 3
     assert outcome.status is Status.NOT_REVIEWED

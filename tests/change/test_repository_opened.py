@@ -219,8 +219,9 @@ DEFINED = {
     "cpp": "void Thing::wanted(int x) {",
     "macro": "#define wanted(x) x",
     "ruby": "  def self.wanted",
-    "constant": "wanted = 3",
-    "annotated": "wanted: int = 3",
+    "lambda": "wanted = lambda x: x",
+    "label": "  wanted: async function (x) {",
+    "typed": "const wanted: Handler = async (x) => {",
     "sql": "CREATE TABLE IF NOT EXISTS wanted (",
     "enum": "enum wanted { A }",
 }
@@ -237,6 +238,10 @@ USED = {
     "argument": "def other(wanted):",
     "if": "if (wanted(x)) {",
     "text": "the wanted thing",
+    "constant": "wanted = 3",
+    "annotated": "wanted: int = 3",
+    "variable": "const wanted = read(x);",
+    "field": "    wanted: str",
 }
 
 

@@ -280,7 +280,7 @@ def rendered(excerpt: Excerpt) -> str:
 
 
 def added_rows(excerpt: Excerpt) -> int:
-    return sum(len(hunk.rows) for part in excerpt.parts for hunk in part.wide or part.hunks) - excerpt.lines
+    return excerpt.lines - sum(len(hunk.rows) for part in excerpt.parts for hunk in part.hunks)
 
 
 LONG = function("f", 101)
@@ -296,7 +296,9 @@ def test_an_excerpt_gains_wide_hunks_and_covers_what_it_covered() -> None:
     assert first.wide is not None
     assert new_lines(first.wide) == [(4, 23)]
     assert second.wide is None, "nothing was added"
-    assert wide.coverage() == excerpt.coverage()
+    assert wide.lines == excerpt.lines + added_rows(wide)
+    assert [entry.shown_changed_lines for entry in wide.coverage()] == [2, 2]
+    assert [entry.shown for entry in wide.coverage()] == [((4, 23),), excerpt.coverage()[1].shown]
     assert wide.omissions == excerpt.omissions
 
 

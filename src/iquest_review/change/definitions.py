@@ -20,6 +20,10 @@ _USE = re.compile(
 )
 
 
+# A name that is given a value is a definition only where the value is something to call.
+_FUNCTION = r"(?:async\b|function\b|func\b|fn\b|lambda\b|class\b|struct\b|partial\(|proc\b|->|(?:\([^()]*\)|\w+)\s*(?::[^=]{0,50})?=>)"
+
+
 def searchable(names: Iterable[str]) -> list[str]:
     """Those of the names that are identifiers, each once: nothing else is looked for."""
     return [name for name in dict.fromkeys(names) if _NAME.fullmatch(name)][:MOST_NAMES]
@@ -47,12 +51,13 @@ def _hits(printed: bytes) -> Iterator[tuple[str, int, str]]:
 
 
 def _definition(name: str) -> re.Pattern[str]:
-    """A keyword before the name; an assignment or a label at the line's start; or, as in C and Java, a type before it
-    and a parameter list after it that no semicolon ends."""
+    """A keyword before the name, or a function that is assigned to it; or, as in C and Java, a type before it and a
+    parameter list after it that no semicolon ends."""
     word = rf"\b{re.escape(name)}\b"
+    value = rf"\s*(?::[^=]{{0,100}})?(?:=(?![=>])|:=)\s*+(?!{_FUNCTION})"
     return re.compile(
-        rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}"
-        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::=|=(?!=)|:(?!:)\s*(?:[^=]{{0,100}}=|function|\(|async))"
+        rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}(?!{value})"
+        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{_FUNCTION}"
         rf"|^\s{{0,200}}(?:[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
         re.IGNORECASE if name.isupper() else 0,
     )

@@ -6,7 +6,7 @@ one row. The excerpt keeps the diff's order. Same input, same excerpt.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -51,6 +51,11 @@ class Part:
     hunks: tuple[Hunk, ...]
     wide: tuple[Hunk, ...] | None = None  # the same changed lines among more unchanged ones; None: as they are
 
+    @property
+    def written(self) -> tuple[Hunk, ...]:
+        """The hunks as a prompt shows them."""
+        return self.hunks if self.wide is None else self.wide
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -73,7 +78,7 @@ class Excerpt:
     @property
     def lines(self) -> int:
         """Diff lines shown; what is folded counts as one."""
-        return sum(height(hunk) for part in self.parts for hunk in part.hunks)
+        return sum(height(hunk) for part in self.parts for hunk in part.written)
 
     @property
     def over_budget(self) -> bool:
@@ -85,7 +90,7 @@ class Excerpt:
         return tuple(
             Coverage(
                 part.file.path,
-                tuple(shown for hunk in part.hunks if (shown := _new_lines(hunk))),
+                _joined(shown for hunk in part.written if (shown := _new_lines(hunk))),
                 part.file.changed_lines,
                 sum(hunk.changed_lines - overlong(hunk) for hunk in part.hunks),
             )
@@ -149,9 +154,17 @@ def _not_shown(hunks: Sequence[Hunk]) -> dict[Reason, int]:
     return missing
 
 
+def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The ranges in order, those that overlap as one: two requests may show the same unchanged lines."""
+    joined = list[tuple[int, int]]()
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            first, last = joined[-1][0], max(last, joined.pop()[1])
+        joined.append((first, last))
+    return tuple(joined)
+
+
 def _new_lines(hunk: Hunk) -> tuple[int, int] | None:
     """First and last new-file line of a hunk; None when it only removes, or is folded."""
-    if isinstance(hunk, Folded):
-        return None
     numbers = [line.new_line for line in hunk.lines() if line.kind is not Kind.REMOVED and line.new_line is not None]
     return (numbers[0], numbers[-1]) if numbers else None

@@ -5,6 +5,7 @@ shows, and takes the room that the diff leaves. Each kind can be left out, so th
 """
 
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,13 +20,25 @@ from iquest_review.change.outline import LONGEST_SIGNATURE, called, definitions
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits
 from iquest_review.prompt.past import past_rows
+from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.render import Beside, Frame, aside, rows
 from iquest_review.prompt.rows import inert, shown_path
 from iquest_review.prompt.team_rules import rules, wanted
 from iquest_review.prompt.widening import Outline, widen
 
-MOST_CALLS, MOST_HITS = 20, 60  # signatures that are shown; defining lines that are looked at for them
+MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
 AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called
+
+MOST_NAMES = 50  # of called functions that are looked for
+_FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
+# What every language has of its own, or every second class: one definition somewhere is not the one that is called.
+COMMON = frozenset(
+    "abs add all any append apply assert bool call clear close copy count create delete dict exit extend filter find"
+    " first float format from get has hash id index init insert int items iter join keys len length list load log make"
+    " map max min new next of open parse pop print push put range read remove render replace repr reverse round run"
+    " save set size slice sort sorted split start stop str string sum super test then to toString trim tuple type update"
+    " value values write zip".split()
+)
 
 Hit = tuple[str, int, str]  # path, line and text
 
@@ -154,20 +167,37 @@ class Context:
 
     def _calls(self, excerpt: Excerpt) -> Iterator[str]:
         """The signatures of what added lines call, where it is defined in one place or two that are not shown."""
-        lines = (line for part in excerpt.parts for hunk in part.hunks for line in hunk.lines())
-        names = called(lines)
-        hits = [hit for hit in self.lookup.defined(names, MOST_HITS) if not _is_shown(hit, excerpt)] if names else []
-        places = dict[str, list[Hit]]()
-        for hit in hits:
-            name = next((name for name in names if name in hit[2]), "")
-            places.setdefault(name, []).append(hit)
-        found = [(name, hit) for name, some in places.items() if name and len(some) < AMBIGUOUS for hit in some]
-        texts = self.lookup.texts(list(dict.fromkeys(path for _, (path, _, _) in found[:MOST_CALLS])))
+        found = [(name, hit) for name, hits in self._defined(excerpt).items() for hit in hits][:MOST_CALLS]
+        texts = self.lookup.texts(list(dict.fromkeys(path for _, (path, _, _) in found)))
         outlines = {path: definitions(path, text) for path, text in texts.items()}
-        for name, (path, number, text) in found[:MOST_CALLS]:
+        for name, (path, number, text) in found:
             near = (one for one in outlines.get(path, ()) if one.name == name and one.first <= number <= one.last)
             signature = next((one.signature for one in near), text)
             yield f"{shown_path(path)}:{number}: {inert(one_line(signature.strip(), LONGEST_SIGNATURE))}"
+
+    def _defined(self, excerpt: Excerpt) -> dict[str, list[Hit]]:
+        """Where the functions are defined that added lines call, those of code before those of tests: in a file of the
+        same language, and for code in no test. Names that are defined in many places are left out."""
+        files = sorted((part for part in excerpt.parts), key=lambda part: is_test(part.file.path))
+        callers = dict[str, set[tuple[str, bool]]]()
+        for part in files:
+            for name in called(line for hunk in part.hunks for line in hunk.lines()):
+                callers.setdefault(name, set()).add((_language(part.file.path), is_test(part.file.path)))
+        names = [name for name in callers if name not in COMMON][:MOST_NAMES]
+        places = dict[str, list[Hit]]()
+        for hit in self.lookup.defined(names, MOST_HITS) if names else ():
+            name = next((name for name in names if re.search(rf"\b{re.escape(name)}\b", hit[2])), "")
+            language, test = _language(hit[0]), is_test(hit[0])
+            if any(caller == language and (tests or not test) for caller, tests in callers.get(name, ())):
+                places.setdefault(name, []).append(hit)
+        few = {name: hits for name, hits in places.items() if len(hits) < AMBIGUOUS}
+        return {name: [hit for hit in hits if not _is_shown(hit, excerpt)] for name, hits in few.items()}
+
+
+def _language(path: str) -> str:
+    """What files must have in common for one to call the other."""
+    suffix = path.rpartition(".")[2].lower()
+    return next((family for family in _FAMILIES if suffix in family.split()), suffix)
 
 
 def _outline(file: FileDiff, text: bytes) -> Outline | None:
@@ -178,7 +208,7 @@ def _outline(file: FileDiff, text: bytes) -> Outline | None:
 def _is_shown(hit: Hit, excerpt: Excerpt) -> bool:
     """Whether a line is in what is shown."""
     path, number, _ = hit
-    hunks = (hunk for part in excerpt.parts if part.file.path == path for hunk in part.wide or part.hunks)
+    hunks = (hunk for part in excerpt.parts if part.file.path == path for hunk in part.written)
     return any(hunk.new_start <= number < hunk.new_start + len(hunk.rows) - hunk.removed for hunk in hunks)
 
 

@@ -107,13 +107,17 @@ def _draft(material: Material, lines: int, room: int) -> Prompt:
     bare = _written(material, Excerpt((), tuple(material.screened)), room)
     left = room - bare.tokens
     for _ in range(FITS):
-        draft = _written(material, fit(material.files, Limits(lines, max(left, 0)), material.screened), room)
+        draft = _written(material, _fitted(material, Limits(lines, max(left, 0))), room)
         if draft.tokens <= room:
             return draft
         left -= draft.tokens - room
     list_tokens = math.ceil((aside(room) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
     left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
-    return _written(material, fit(material.files, Limits(lines, left), material.screened), room)
+    return _written(material, _fitted(material, Limits(lines, left)), room)
+
+
+def _fitted(material: Material, limits: Limits) -> Excerpt:
+    return fit(material.files, limits, material.screened, material.context.churn)
 
 
 def _written(material: Material, excerpt: Excerpt, room: int, beside: Beside = NOTHING_BESIDE) -> Prompt:

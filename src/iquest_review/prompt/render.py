@@ -205,7 +205,7 @@ def rows(excerpt: Excerpt) -> Iterator[str]:
     """The diff as the model sees it."""
     for part in excerpt.parts:
         yield file_row(part.file)
-        for hunk in part.wide or part.hunks:
+        for hunk in part.written:
             yield hunk_row(hunk)
             yield from line_rows(hunk)
 

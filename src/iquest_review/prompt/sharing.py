@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import FileKey, file_key
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, fit, slices
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, fit, rest
 from iquest_review.prompt.fitting import Count, Material, Prompt, fill, room
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.screen import Omission, Reason
@@ -32,8 +32,8 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
     if most == 1 or not first.excerpt.over_budget:
         return (first,)
     one = room(material, limits)
-    chosen = fit(material.files, Limits(one.lines * most, one.tokens * most))
-    late = tuple(_elsewhere(_rest(material.files, chosen)))
+    chosen = fit(material.files, Limits(one.lines * most, one.tokens * most), past=material.context.churn)
+    late = tuple(_elsewhere(rest(material.files, chosen)))
     left, made = related(shown_files(chosen)), list[Prompt]()
     wanted = min(most, max(2, math.ceil(sum(_size(file, one) for file in left))))
     while left and len(made) < most:
@@ -43,7 +43,7 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
         prompt = fill(replace(material, files=share, screened=screened), limits, count)
         if prompt.excerpt.parts:
             made.append(prompt)
-            left = [*_rest(share, prompt.excerpt), *left]
+            left = [*rest(share, prompt.excerpt), *left]
     return tuple(made) or (first,)
 
 
@@ -161,32 +161,3 @@ def _missing(
         other = sum(lines for (path, _), lines in left_out.items() if path == file.path)
         if (part is None and not other) or changed > seen + other:
             yield Omission(file.path, room.get(file.path, Reason.TOKENS), max(0, changed - seen - other))
-
-
-def _rest(files: Sequence[FileDiff], excerpt: Excerpt) -> list[FileDiff]:
-    shown = {file_key(part.file): part.hunks for part in excerpt.parts}
-    left = []
-    for file in files:
-        pieces = shown.get(file_key(file))
-        if pieces is None:
-            left.append(file)
-            continue
-        hunks: list[Hunk] = []
-        for hunk in file.hunks:
-            index = dict[tuple[int, int], int]()
-            old, new = hunk.old_start, hunk.new_start
-            for at, row in enumerate(hunk.rows):
-                index.setdefault((old, new), at)
-                old += row[:1] in (b"-", b" ")
-                new += row[:1] in (b"+", b" ")
-            at, gaps = 0, []
-            for piece in pieces:
-                start = index.get((piece.old_start, piece.new_start))
-                if start is not None and hunk.rows[start : start + len(piece.rows)] == piece.rows:
-                    gaps.append((at, start))
-                    at = start + len(piece.rows)
-            gaps.append((at, len(hunk.rows)))
-            hunks += [part for part in slices(hunk, [gap for gap in gaps if gap[1] > gap[0]]) if part.changed_lines]
-        if hunks:
-            left.append(replace(file, hunks=tuple(hunks)))
-    return left
