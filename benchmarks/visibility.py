@@ -43,19 +43,21 @@ class Change(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A measurement: so many requests of these limits, and the least shares in per cent that are promised."""
+    """A measurement: so many requests of these limits, the least shares in per cent that are promised, and those that
+    are wanted and not reached yet."""
 
     name: str
     limits: Limits
     requests: int
     promised: dict[str, float]
+    wanted: dict[str, float]
 
 
 CASES = (
-    Case("8k tokens", Limits(PLENTY, 8_000), 1, {}),
-    Case("32k tokens", Limits(PLENTY, 32_000), 1, {}),
-    Case("2,000 lines", Limits(2_000, PLENTY), 1, {"large": 75}),
-    Case("4 x 32k tokens", Limits(PLENTY, 32_000), 4, {"large": 99}),
+    Case("8k tokens", Limits(PLENTY, 8_000), 1, {"all": 74}, {"all": 85}),
+    Case("32k tokens", Limits(PLENTY, 32_000), 1, {"large": 77, "all": 92}, {"large": 92}),
+    Case("2,000 lines", Limits(2_000, PLENTY), 1, {"large": 80}, {}),
+    Case("4 x 32k tokens", Limits(PLENTY, 32_000), 4, {"large": 99}, {}),
 )
 
 
@@ -170,6 +172,8 @@ def main() -> int:
             )
         for split in missed:
             print(f"  {split}: at least {case.promised[split]} % are promised")
+        for split, least in case.wanted.items():
+            print(f"  {split}: {least} % are wanted")
     return int(broken > 0)
 
 

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.prompt.budget import LARGE_ROWS, Coverage, Excerpt, Limits, estimate, fit
+from iquest_review.prompt.budget import LARGE_ROWS, Coverage, Excerpt, Limits, estimate, fit, rest
 from iquest_review.prompt.render import rows
+from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason
 from tests.prompt.making import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
 
@@ -53,7 +54,8 @@ def test_what_is_shown_are_lines_of_the_diff_under_their_own_numbers(diff: Diff,
         shown = [line for hunk in part.hunks for line in hunk.lines()]
 
         assert {(line.kind, line.old_line, line.new_line, line.raw) for line in shown} <= own
-        assert sum(hunk.changed_lines for hunk in part.hunks) == sum(line.kind != " " for line in shown)
+        whole = [hunk for hunk in part.hunks if not isinstance(hunk, Folded)]
+        assert sum(hunk.changed_lines for hunk in whole) == sum(line.kind != " " for line in shown)
 
 
 @settings(max_examples=20, deadline=None)
@@ -238,3 +240,156 @@ def test_twenty_thousand_files_take_no_time() -> None:
 
     assert +accounted(excerpt) == changed(files)
     assert time.process_time() - started < 3
+
+
+def test_the_same_many_small_hunks_take_no_time() -> None:
+    rows = [" a", " b", " c", "-    value = compute(other)", "+    value = recompute(other)", " d", " e", " f"]
+    files = tuple(modified(f"{at}.py", *(hunk(*rows, new=10 * n) for n in range(20))) for at in range(500))
+    started = time.process_time()
+    excerpt = fit(files, Limits(2_000, 32_000))
+
+    assert +accounted(excerpt) == changed(files)
+    assert time.process_time() - started < 2
+
+
+# --- ranked ---
+
+
+def test_the_best_hunk_of_a_later_file_goes_before_the_others_of_the_first() -> None:
+    dull = [hunk(*[f"+# note {at}"] * 8, new=40 * at) for at in range(1, 4)]
+    files = [modified("a.py", *dull), modified("b.py", hunk("-if a:", *["+if a or not token:"] * 7))]
+    excerpt = fit(files, Limits(16, 10_000))
+
+    assert [(part.file.path, len(part.hunks)) for part in excerpt.parts] == [("a.py", 1), ("b.py", 1)]
+    assert excerpt.omissions == (Omission("a.py", Reason.LINES, 16),)
+
+
+def test_a_file_that_was_often_mended_goes_first() -> None:
+    files = [modified(path, hunk("+x = y", "+return x")) for path in ("a.py", "b.py")]
+
+    assert paths(fit(files, Limits(2, 10_000))) == ["a.py"]
+    assert paths(fit(files, Limits(2, 10_000), past={"b.py": (9, 4)})) == ["b.py"]
+
+
+# --- narrowed ---
+
+ONE = [" 1", " 2", " 3", "-old", "+new", " 4", " 5", " 6"]
+
+
+def test_where_room_is_short_less_is_shown_of_what_does_not_change() -> None:
+    files = [modified(f"{name}.py", hunk(*ONE, new=50)) for name in "abcd"]
+
+    assert [len(part.hunks[0].rows) for part in fit(files, Limits(16, 10_000)).parts] == [4] * 4
+    assert fit(files, Limits(16, 10_000)).coverage()[0] == Coverage("a.py", ((52, 54),), 2, 2)
+    assert [len(part.hunks[0].rows) for part in fit(files, Limits(32, 10_000)).parts] == [8] * 4
+
+
+def test_what_room_is_left_goes_to_the_lines_around_the_best_hunks() -> None:
+    better = ["  token", " 2", " 3", "-if old:", "+if new(token):", " 4", " 5", " 6"]
+    files = [modified("a.py", hunk(*ONE)), modified("b.py", hunk(*better))]
+
+    assert [len(part.hunks[0].rows) for part in fit(files, Limits(13, 10_000)).parts] == [4, 8]
+
+
+def test_one_unchanged_line_is_always_left_on_each_side() -> None:
+    far = ["+first", *[" same"] * 6, "+second"]
+    (part,) = fit([modified("a.py", hunk(*far, new=7))], Limits(5, 10_000)).parts
+
+    assert [(piece.new_start, piece.rows) for piece in part.hunks] == [
+        (7, (b"+first", b" same")),
+        (13, (b" same", b"+second")),
+    ]
+
+
+# --- folded ---
+
+BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
+
+
+def moved() -> list[FileDiff]:
+    there = modified("a.py", hunk(*[f"-{row}" for row in BLOCK], "+x = 1", old=20))
+    return [there, modified("b.py", hunk(" top", *[f"+{row}" for row in BLOCK]))]
+
+
+def test_a_block_that_moved_is_shown_where_it_is_now_and_told_of_where_it_was() -> None:
+    excerpt = fit(moved(), PLENTY)
+
+    assert list(rows(excerpt)) == [
+        *("=== file: a.py (modified)", "~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"),
+        *("=== file: b.py (modified)", "@@", " 1| top"),
+        *(f"+{at}| {row}" for at, row in enumerate(BLOCK, 2)),
+    ]
+    assert excerpt.omissions == (Omission("a.py", Reason.MOVED, 3),)
+    assert excerpt.coverage()[0] == Coverage("a.py", ((1, 1),), 4, 1)
+    assert excerpt.lines == 6
+    assert not excerpt.over_budget
+
+
+def test_white_space_alone_is_one_row() -> None:
+    excerpt = fit([modified("a.go", hunk("-if a {", "-  b()", "+if a {", "+", "+\tb()"))], PLENTY)
+
+    assert list(rows(excerpt)) == ["=== file: a.go (modified)", "~ 5 lines changed in white space only"]
+    assert excerpt.omissions == (Omission("a.go", Reason.WHITESPACE, 5),)
+    assert excerpt.coverage() == (Coverage("a.go", (), 5, 0),)
+    assert not excerpt.over_budget
+
+
+def test_what_is_folded_and_has_no_room_is_left_out_for_want_of_it() -> None:
+    excerpt = fit([modified("a.go", hunk("-a b", "+a  b"))], Limits(0, 100))
+
+    assert excerpt.omissions == (Omission("a.go", Reason.LINES, 2),)
+    assert excerpt.over_budget
+
+
+# --- what is left for the next request ---
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(diffs(), LIMITS)
+def test_what_is_left_is_what_was_left_out_for_want_of_room(diff: Diff, limits: Limits) -> None:
+    excerpt = fit(diff.files, limits)
+    left = rest(diff.files, excerpt)
+
+    short = [omission for omission in excerpt.omissions if omission.reason in (Reason.LINES, Reason.TOKENS)]
+    assert changed(left) == +accounted(Excerpt((), tuple(short)))
+    own = {(line.kind, line.old_line, line.new_line, line.raw) for file in diff.files for line in file.lines()}
+    assert {(line.kind, line.old_line, line.new_line, line.raw) for file in left for line in file.lines()} <= own
+
+
+def test_requests_that_go_on_show_every_line_once() -> None:
+    files: tuple[FileDiff, ...] = (
+        added("c.py", *lines(700)),
+        modified("d.py", *(hunk(*ONE, old=40 * at, new=40 * at) for at in range(1, 30))),
+        *moved(),
+    )
+    seen, requests = list[tuple[str, str, int]](), 0
+    while files:
+        excerpt = fit(files, Limits(200, 100_000))
+        for part in excerpt.parts:
+            own = (line for piece in part.hunks for line in piece.lines() if line.kind != " ")
+            seen += [(part.file.path, line.kind, line.number) for line in own]
+        files, requests = rest(files, excerpt), requests + 1
+
+    assert len(seen) == len(set(seen)) == 700 + 29 * 2 + 1 + 3
+    assert requests == 5
+
+
+def test_what_fits_leaves_nothing() -> None:
+    files = (added("a.py", *lines(30)), renamed("b.py", "c.py"), *moved())
+
+    assert rest(files, fit(files, PLENTY)) == ()
+
+
+def test_a_rename_that_had_no_room_is_left() -> None:
+    files = (renamed("b.py", "c.py"), added("a.py", *lines(3)))
+
+    assert rest(files, fit(files, Limits(0, 0))) == files
+
+
+def test_what_was_folded_once_stays_folded_though_the_other_place_was_shown() -> None:
+    files = moved()
+    (left,) = rest(files, fit(files, Limits(4, 10_000)))
+
+    assert left.path == "a.py"
+    assert [isinstance(piece, Folded) for piece in left.hunks] == [True, False]
+    assert list(rows(fit([left], PLENTY)))[1:] == ["~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"]

@@ -5,7 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import FileDiff, Kind, Line, Status
-from iquest_review.prompt.rows import CUT, LONGEST, NO_NEWLINE, file_row, hunk_row, line_rows, overlong, shown_text
+from iquest_review.prompt.rows import (
+    CUT,
+    LONGEST,
+    NO_NEWLINE,
+    Folded,
+    file_row,
+    height,
+    hunk_row,
+    line_rows,
+    overlong,
+    shown_text,
+)
 from tests.prompt.making import hunk, modified, renamed
 
 
@@ -107,3 +118,15 @@ def test_a_hunk_row_names_the_enclosing_function_on_one_row() -> None:
     assert hunk_row(hunk("+a")) == "@@"
     assert hunk_row(hunk("+a", heading="def f(<|x|>):\u202e\n")) == r"@@ def f(< |x|>):\u202e"
     assert len(hunk_row(hunk("+a", heading="x" * 10_000))) <= 110
+
+
+def test_what_is_folded_is_one_row_that_says_what_it_is() -> None:
+    plain = hunk("-a", "-b", "-c")
+    moved = Folded(plain.old_start, plain.new_start, "def f", plain.rows, 0, 3, "src/<|b|>\n.py")
+    white = Folded(1, 1, "", (b"-a", b"+ a"), 1, 1)
+
+    assert hunk_row(moved) == r"~ 3 lines moved to src/< |b|>\n.py, unchanged"
+    assert hunk_row(white) == "~ 2 lines changed in white space only"
+    assert [list(line_rows(folded)) for folded in (moved, white)] == [[], []]
+    assert [height(one) for one in (plain, moved, white)] == [3, 1, 1]
+    assert [overlong(one) for one in (plain, moved, white)] == [0, 3, 2]

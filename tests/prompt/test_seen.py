@@ -76,7 +76,7 @@ def in_order(diff: Diff) -> tuple[FileDiff, ...]:
     files = list[FileDiff]()
     for file in diff.files:
         start, hunks = 1, list[Hunk]()
-        for one in (hunk for hunk in file.hunks if hunk.changed_lines):
+        for one in (one for one in file.hunks if one.changed_lines):
             rows = (row if row[:1] == b"\\" else b"%s %d" % (row, at) for at, row in enumerate(one.rows))
             hunks.append(replace(one, old_start=start, new_start=start, rows=tuple(rows)))
             start += len(one.rows) + 7
@@ -209,3 +209,23 @@ def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
     assert known_after([twice], known(once), known(once))[0] == tuple(known(twice))
     assert known_after([twice], known(once), ())[0] == tuple(known(once))
     assert known_after([once], known(twice), ())[0] == tuple(known(once))
+
+
+def test_what_is_folded_counts_as_seen() -> None:
+    block = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
+    source = modified("a.py", hunk(" x", "-y", *(f"-{line}" for line in block), "+z"), SECOND)
+    files = (source, modified("b.py", hunk(*(f"+{line}" for line in block))), modified("c.go", hunk("-a b", "+a  b")))
+    excerpt = fit(files, PLENTY)
+
+    assert {omission.reason for omission in excerpt.omissions} == {Reason.MOVED, Reason.WHITESPACE}
+    assert list(shown_ids(files, excerpt)) == known(*files)
+
+
+def test_a_hunk_shown_among_fewer_unchanged_lines_is_known() -> None:
+    files = tuple(
+        modified(f"{name}.py", hunk(" 1", " 2", " 3", "-a", "+b", " 4", " 5", " 6", new=20)) for name in "abc"
+    )
+    excerpt = fit(files, Limits(12, 1_000_000))
+
+    assert [len(part.hunks[0].rows) for part in excerpt.parts] == [4, 4, 4]
+    assert list(shown_ids(files, excerpt)) == known(*files)

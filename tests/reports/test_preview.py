@@ -38,6 +38,16 @@ def test_the_json_form_holds_requests_coverage_and_omissions() -> None:
             {"path": "go.sum", "reason": "lock file", "changed_lines": 1},
             {"path": "b.py", "reason": "over the line budget", "changed_lines": 20},
         ],
+        "hunks": [
+            {"path": "a.py", "line": 8, "changed_lines": 1, "shown_changed_lines": 1, "reasons": ["code", "new logic"]},
+            {
+                "path": "b.py",
+                "line": 1,
+                "changed_lines": 20,
+                "shown_changed_lines": 0,
+                "reasons": ["code", "new logic"],
+            },
+        ],
     }
 
 
@@ -46,6 +56,7 @@ def test_where_nothing_is_shown_there_is_no_request() -> None:
         "requests": [],
         "coverage": [],
         "omissions": [{"path": "go.sum", "reason": "lock file", "changed_lines": 1}],
+        "hunks": [],
     }
 
 
@@ -61,7 +72,38 @@ def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
         "──── left out, whole or in part: 2 files ────\n"
         "go.sum: lock file, 1 changed line\n"
         "b.py: over the line budget, 20 changed lines\n"
+        "──── why: 2 hunks ────\n"
+        "a.py:1: 1 of 1 shown: code, new logic\n"
+        "b.py:1: 0 of 20 shown: code, deleted file\n"
     )
+
+
+def test_several_requests_are_shown_one_after_the_other() -> None:
+    first, second = prompt(modified("a.py", hunk("+b"))), prompt(added("b.py", *lines(20)))
+    both = Excerpt((*first.excerpt.parts, *second.excerpt.parts), ())
+
+    text, value = preview.as_text((first, second), both), json.loads(preview.as_json((first, second), both))
+
+    assert text.index("──── user of request 1 ────") < text.index("──── user of request 2 ────")
+    assert f"──── shown: 2 files, 21 lines, about {first.tokens + second.tokens:,} tokens ────" in text
+    assert [(request["lines"], request["tokens"]) for request in value["requests"]] == [
+        (1, first.tokens),
+        (20, second.tokens),
+    ]
+
+
+def test_of_a_hunk_that_is_cut_it_is_told_how_much_is_shown() -> None:
+    made = prompt(modified("a.py", hunk(*(f"+{line}" for line in lines(500))), hunk("+b", new=900)), max_lines=300)
+    shown = [(row["line"], row["shown_changed_lines"], row["changed_lines"]) for row in read(made)["hunks"]]
+
+    assert shown == [(1, 300, 500), (900, 0, 1)]
+
+
+def test_of_endless_hunks_the_first_are_told_of_and_the_others_counted() -> None:
+    made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MOST_HUNKS + 7))))
+
+    assert preview.as_text(made, made.excerpt).endswith("1 of 1 shown: code, new logic, large file\n7 more\n")
+    assert len(read(made)["hunks"]) == preview.MOST_HUNKS
 
 
 def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:

@@ -159,8 +159,9 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     joined = list[tuple[int, int]]()
     for first, last in sorted(ranges):
         if joined and first <= joined[-1][1]:
-            first, last = joined[-1][0], max(last, joined.pop()[1])
-        joined.append((first, last))
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
     return tuple(joined)
 
 

@@ -157,7 +157,7 @@ class Packing:
     def widen(self) -> None:
         """Gives the best of what is shown its unchanged lines back, as far as there is room."""
         for place, narrow in self.shown.items():
-            if min(self.room.lines, self.room.bytes) <= LEAST_ROW:
+            if self.room.lines <= 0 or self.room.bytes <= LEAST_ROW:
                 return
             wide = tuple(part for piece in self.change.pieces(place) for part in narrowed(piece, CONTEXT))
             more = sum(map(height, wide)) - sum(map(height, narrow))

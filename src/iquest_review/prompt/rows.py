@@ -26,6 +26,10 @@ class Folded(Hunk):
 
     other: str | None = None  # the file that removed lines are added to; None: white space is all that changes
 
+    def lines(self) -> Iterator[Line]:
+        """None: they are not shown."""
+        return iter(())
+
 
 def inert(text: str) -> str:
     """The text without the openings of chat-template tokens: servers take them for their own wherever they stand."""
@@ -61,8 +65,6 @@ def hunk_row(hunk: Hunk) -> str:
 def line_rows(hunk: Hunk) -> Iterator[str]:
     """A text for each line of a hunk: its row, and a second one where the file ends in it without a newline. None of a
     hunk that is folded."""
-    if isinstance(hunk, Folded):
-        return
     for line in hunk.lines():
         row = f"{line.kind.value}{line.number}| {shown_text(line)}"
         yield row if line.newline else f"{row}\n{NO_NEWLINE}"

@@ -1,35 +1,87 @@
 """What a model would be shown, for people and for programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pydantic_core import to_json
 
 from iquest_review.change.characters import counted
+from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.prompt import ranking
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.rows import shown_path
+from iquest_review.prompt.rows import overlong, shown_path
+
+MOST_HUNKS = 1_000  # that are told about one by one
+
+Prompts = Sequence[Prompt] | Prompt | None
 
 
-def as_json(prompt: Prompt | None, excerpt: Excerpt) -> str:
-    """One JSON object: requests, coverage and omissions, as in review.json."""
-    requests = [{"messages": prompt.messages, "lines": excerpt.lines, "tokens": prompt.tokens}] if prompt else []
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A hunk, how much of it is shown, and why it ranks as it does."""
+
+    path: str
+    line: int  # where it begins in the new file
+    changed_lines: int
+    shown_changed_lines: int
+    reasons: tuple[str, ...]
+
+
+def as_json(prompts: Prompts, excerpt: Excerpt) -> str:
+    """One JSON object: requests, coverage and omissions, as in review.json, and the hunks with the reasons of their
+    rank."""
+    requests = [
+        {"messages": prompt.messages, "lines": prompt.excerpt.lines, "tokens": prompt.tokens}
+        for prompt in _several(prompts)
+    ]
     value = {
         "requests": requests,
         "coverage": excerpt.coverage(),
         "omissions": excerpt.omissions,
+        "hunks": ranked(_several(prompts), excerpt)[:MOST_HUNKS],
     }
     return "".join(map(_printable, to_json(value, indent=2).decode())) + "\n"
 
 
-def as_text(prompt: Prompt | None, excerpt: Excerpt) -> str:
+def as_text(prompts: Prompts, excerpt: Excerpt) -> str:
     """The messages, and below them what is shown and what is left out."""
-    return "\n".join(_rows(prompt, excerpt)) + "\n"
+    return "\n".join(_rows(_several(prompts), excerpt)) + "\n"
 
 
-def _rows(prompt: Prompt | None, excerpt: Excerpt) -> Iterator[str]:
-    for message in prompt.messages if prompt else []:
-        yield from (f"──── {message['role']} ────", message["content"], "")
-    tokens = f", about {prompt.tokens:,} tokens" if prompt else ""
+def ranked(prompts: Sequence[Prompt], excerpt: Excerpt) -> list[Ranked]:
+    """The hunks of what is shown and of what had no room, in the order of the paths."""
+    shown = {part.file.path: part for part in excerpt.parts}
+    kept = {part.file.path: part for one in (excerpt, *(prompt.excerpt for prompt in prompts)) for part in one.left}
+    parts = [*shown.values(), *(part for path, part in kept.items() if path not in shown)]
+    around = ranking.around(part.file for part in parts)
+    made = list[Ranked]()
+    for part in sorted(parts, key=lambda part: part.file.path):
+        pieces = part.hunks if part.file.path in shown else ()
+        for at, hunk in enumerate(part.file.hunks):
+            seen = sum(piece.changed_lines - overlong(piece) for piece in pieces if _within(piece, part.file, at))
+            reasons = ranking.score(part.file, hunk, around).reasons
+            made.append(Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons))
+    return made
+
+
+def _within(piece: Hunk, file: FileDiff, at: int) -> bool:
+    """Whether a piece was cut out of the hunk with that number."""
+    starts = [hunk.old_start + hunk.new_start for hunk in file.hunks[at : at + 2]]
+    start = piece.old_start + piece.new_start
+    return starts[0] <= start and (len(starts) == 1 or start < starts[1])
+
+
+def _several(prompts: Prompts) -> Sequence[Prompt]:
+    return () if prompts is None else (prompts,) if isinstance(prompts, Prompt) else prompts
+
+
+def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
+    for number, prompt in enumerate(prompts, 1):
+        request = f" of request {number}" if len(prompts) > 1 else ""
+        for message in prompt.messages:
+            yield from (f"──── {message['role']}{request} ────", message["content"], "")
+    tokens = f", about {sum(prompt.tokens for prompt in prompts):,} tokens" if prompts else ""
     yield f"──── shown: {counted(len(excerpt.parts), 'file')}, {counted(excerpt.lines, 'line')}{tokens} ────"
     for entry in excerpt.coverage():
         yield f"{shown_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
@@ -38,6 +90,14 @@ def _rows(prompt: Prompt | None, excerpt: Excerpt) -> Iterator[str]:
         yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
         yield f"{shown_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
+    hunks = ranked(prompts, excerpt)
+    if hunks:
+        yield f"──── why: {counted(len(hunks), 'hunk')} ────"
+    for hunk in hunks[:MOST_HUNKS]:
+        share = f"{hunk.shown_changed_lines} of {hunk.changed_lines} shown"
+        yield f"{shown_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"
+    if len(hunks) > MOST_HUNKS:
+        yield f"{len(hunks) - MOST_HUNKS:,} more"
 
 
 def _printable(character: str) -> str:

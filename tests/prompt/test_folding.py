@@ -1,0 +1,197 @@
+"""Folded is what says nothing new, and nothing else: in doubt a line is shown."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.prompt.folding import folded
+from iquest_review.prompt.rows import Folded
+from tests.prompt.making import added, deleted, diffs, hunk, modified
+
+BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
+
+
+def folds(*files: FileDiff) -> list[tuple[str, int, str | None]]:
+    """What is folded: the path, how many lines, and where they went."""
+    return [
+        (files[at].path, piece.changed_lines, piece.other)
+        for (at, _), pieces in sorted(folded(files).items())
+        for piece in pieces
+        if isinstance(piece, Folded)
+    ]
+
+
+def gone(path: str, *lines: str) -> FileDiff:
+    return modified(path, hunk(" before", *(f"-{line}" for line in lines), " after", old=10, new=10))
+
+
+def come(path: str, *lines: str) -> FileDiff:
+    return modified(path, hunk(" above", *(f"+{line}" for line in lines), " below", old=90, new=90))
+
+
+# --- white space ---
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("-a  b", "+a b"),
+        ("-if (x) {\r", "+if (x) {"),
+        ("-    return x", "+\treturn x"),
+        ("-a", "-b", "+", "+a", "+", "+b"),
+        ("+", "+  "),
+        ("-", " a"),
+        ("-last", "\\ No newline at end of file", "+last"),
+    ],
+)
+def test_white_space_that_changes_alone_is_folded(rows: tuple[str, ...]) -> None:
+    file = modified("a.go", hunk(*rows))
+
+    assert folds(file) == [("a.go", file.changed_lines, None)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("-a b", "+ab"),
+        ("-// a", "-b", "+// a b"),
+        ("-// a b", "+// a", "+b"),
+        ("-x", " y", "+x"),
+        ("-a", "-b", "+b", "+a"),
+        ("-a \\", "+a \\ "),
+        ("-a", "+a", "+b"),
+        ("-a",),
+        ("+a",),
+    ],
+    ids=[
+        *("a word that is joined", "code that becomes a comment", "a comment that becomes code", "a line that moves"),
+        *("lines that change places", "a line that is no longer continued", "a new line", "removed", "added"),
+    ],
+)
+def test_what_may_mean_something_else_is_shown(rows: tuple[str, ...]) -> None:
+    assert folds(modified("a.c", hunk(*rows))) == []
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.yaml", "a.yml", "a.haml", "a.pug", "Makefile", "a.mk", "bin/run", "a.md"])
+def test_indentation_is_no_mere_white_space_where_it_means_something(path: str) -> None:
+    assert folds(modified(path, hunk("-  return x", "+return x"))) == []
+    assert folds(modified(path, hunk("-return x  ", "+return x"))) == [(path, 2, None)]
+
+
+# --- moved ---
+
+
+def test_a_block_that_went_elsewhere_is_folded_where_it_was() -> None:
+    assert folds(gone("a.py", *BLOCK), come("b.py", *BLOCK)) == [("a.py", 3, "b.py")]
+    assert folds(come("b.py", *BLOCK), gone("b.py", *BLOCK)) == [("b.py", 3, "b.py")]
+
+
+def test_what_stays_around_it_stays_as_it_was() -> None:
+    files = (gone("a.py", "other = 1", *BLOCK, "more = 2"), come("b.py", *BLOCK))
+    ((place, pieces),) = folded(files).items()
+
+    assert place == (0, 0)
+    assert [(piece.old_start, piece.new_start, piece.rows, piece.removed) for piece in pieces] == [
+        (10, 10, (b" before", b"-other = 1"), 1),
+        (12, 11, tuple(f"-{line}".encode() for line in BLOCK), 3),
+        (15, 11, (b"-more = 2", b" after"), 1),
+    ]
+
+
+def test_what_only_stands_around_a_fold_is_not_shown() -> None:
+    ((_, pieces),) = folded((gone("a.py", *BLOCK), come("b.py", *BLOCK))).items()
+
+    assert [type(piece) for piece in pieces] == [Folded]
+
+
+def test_a_block_may_be_indented_anew_where_that_says_nothing() -> None:
+    deeper = [f"    {line}" for line in BLOCK]
+
+    assert folds(gone("a.js", *BLOCK), come("b.js", *deeper)) == [("a.js", 3, "b.js")]
+    assert folds(gone("a.py", *BLOCK), come("b.py", *deeper)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (gone("a.py", *BLOCK[:2]), come("b.py", *BLOCK[:2])),
+        (gone("a.js", "a()", "}", "});", "{"), come("b.js", "a()", "}", "});", "{")),
+        (gone("a.py", *BLOCK), come("b.py", BLOCK[0], "new = 1", *BLOCK[1:])),
+        (gone("notes.md", *BLOCK), come("b.py", *BLOCK)),
+        (gone("tests/test_a.py", *BLOCK), come("b.py", *BLOCK)),
+    ],
+    ids=["too short", "brackets", "a line in between", "out of a document", "out of a test"],
+)
+def test_what_is_alike_by_chance_or_was_no_code_has_not_moved(source: FileDiff, target: FileDiff) -> None:
+    assert folds(source, target) == []
+
+
+def test_a_copy_does_not_make_two_blocks_go() -> None:
+    assert folds(gone("a.py", *BLOCK), come("b.py", *BLOCK), come("c.py", *BLOCK)) == [("a.py", 3, "b.py")]
+    assert len(folds(gone("a.py", *BLOCK), gone("c.py", *BLOCK), come("b.py", *BLOCK))) == 1
+
+
+def test_the_longest_of_several_places_is_the_one() -> None:
+    longer = [*BLOCK, "return total"]
+
+    assert folds(gone("a.py", *BLOCK), gone("c.py", *longer), come("b.py", *longer)) == [("c.py", 4, "b.py")]
+
+
+def test_a_deleted_file_whose_lines_are_all_elsewhere_is_one_fold() -> None:
+    assert folds(deleted("a.py", *BLOCK), added("b.py", "new = 1", *BLOCK)) == [("a.py", 3, "b.py")]
+
+
+def test_the_mark_of_a_missing_newline_goes_with_its_line() -> None:
+    source = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), "\\ No newline at end of file", "+x = 1"))
+    ((_, pieces),) = folded((source, come("b.py", *BLOCK))).items()
+
+    assert [piece.rows[-1] for piece in pieces] == [b"\\ No newline at end of file", b"+x = 1"]
+
+
+def test_what_is_folded_already_is_left_alone() -> None:
+    fold = Folded(1, 1, "", (b"-a", b"+ a"), 1, 1)
+
+    assert folded([modified("a.go", fold)]) == {}
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(diffs())
+def test_the_pieces_of_a_hunk_are_its_changed_lines_in_order(diff: Diff) -> None:
+    for (at, number), pieces in folded(diff.files).items():
+        own = diff.files[at].hunks[number]
+        rows = [row for piece in pieces for row in piece.rows if row[:1] in (b"+", b"-")]
+
+        assert rows == [row for row in own.rows if row[:1] in (b"+", b"-")]
+        assert sum(piece.changed_lines for piece in pieces) == own.changed_lines
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["aaa = 1", "bbb = 2", "ccc = 3", "}", ""]), max_size=30), st.integers(0, 5))
+def test_no_line_is_folded_that_is_not_added_somewhere(block: list[str], cut: int) -> None:
+    files = (gone("a.py", *block), come("b.py", *block[cut:]))
+
+    assert sum(lines for _, lines, other in folds(*files) if other) <= len(block[cut:])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [["    value = compute(previous)", "};"] * 30_000, ["same()"] * 60_000, ["a = 1", *["}"] * 50] * 1_200],
+    ids=["two lines", "one line", "brackets"],
+)
+def test_lines_that_repeat_take_no_time(rows: list[str]) -> None:
+    files = [
+        FileDiff(f"{at}.js", f"{at}.js", Status.MODIFIED, (Hunk(1, 1, "", tuple(made), *counts),))
+        for at, (made, counts) in enumerate(
+            [
+                ([f"-{row}".encode() for row in rows], (0, len(rows))),
+                ([f"+{row}".encode() for row in rows], (len(rows), 0)),
+            ]
+        )
+    ]
+    started = time.process_time()
+    folded(files)
+
+    assert time.process_time() - started < 2

@@ -1,0 +1,143 @@
+"""What is read first is where findings lie, and each hunk says why it ranks as it does."""
+
+import pytest
+from hypothesis import given, settings
+
+from iquest_review.change.diff import Diff, FileDiff, Hunk
+from iquest_review.prompt.ranking import Around, around, glance, score
+from tests.prompt.making import added, deleted, diffs, hunk, modified
+
+LOGIC = ("+total = sum(items)", "+report(total)", "+keep(total)")
+
+
+def value(path: str, *rows: str, among: Around | None = None) -> float:
+    file = modified(path, hunk(*rows))
+    return score(file, file.hunks[0], among or around([file])).value
+
+
+def reasons(path: str, *rows: str) -> tuple[str, ...]:
+    file = modified(path, hunk(*rows))
+    return score(file, file.hunks[0], around([file])).reasons
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (("a.py", *LOGIC), ("tests/test_a.py", *LOGIC)),
+        (("tests/test_a.py", *LOGIC), ("a.md", *LOGIC)),
+        (("a.py", *LOGIC), ("a.json", *LOGIC)),
+        (("a.py", *LOGIC), ("src/locales/a.py", *LOGIC)),
+        (("a.py", *LOGIC), ("a.py", "+import os", "+import re", "+import sys")),
+        (("a.py", *LOGIC), ("a.py", "+# one", "+# two", "+# three")),
+        (("a.js", "+a();", "+b();"), ("a.js", "+}", "+});")),
+        (("a.py", "-if a:", "+if a or b:"), ("a.py", "-c = a", "+c = a + b")),
+        (("a.py", "+except ValueError:", "+    retry()"), ("a.py", "+total = first", "+    second()")),
+        (("a.js", "+db.query(sql + name)"), ("a.js", "+db.select_one(a, nam)".replace("select_one", "present"))),
+        (("a.go", "+func Total(items []int) int {"), ("a.go", "+x := total(items, 1, 2, 3, 4)")),
+        (("a.md", "+text"), ("a.py", "-gone = 1")),
+        (("a.py", *LOGIC), ("a.py", *LOGIC, *[" unchanged = 1"] * 60)),
+    ],
+    ids=[
+        *("code before tests", "tests before documents", "code before data", "code before translations"),
+        *("logic before imports", "logic before comments", "words before brackets", "conditions first"),
+        *("failures first", "risky calls first", "interfaces first", "removed lines last", "what costs less first"),
+    ],
+)
+def test_one_is_worth_more_than_the_other(better: tuple[str, ...], worse: tuple[str, ...]) -> None:
+    assert value(*better) > value(*worse)
+
+
+def test_a_hunk_of_a_small_file_is_worth_more_than_the_same_of_a_large_one() -> None:
+    small, large = modified("a.py", hunk(*LOGIC)), modified("b.py", hunk(*LOGIC), hunk(*["+x = y"] * 900, new=50))
+    among = around([small, large])
+
+    assert score(small, small.hunks[0], among).value > 2 * score(large, large.hunks[0], among).value
+    assert "large file" in score(large, large.hunks[0], among).reasons
+
+
+def test_a_few_lines_of_logic_are_a_better_buy_than_a_file_of_two_thousand() -> None:
+    small, large = modified("a.py", hunk(*LOGIC)), added("b.py", *["value = compute(other)"] * 2_000)
+    among = around([small, large])
+
+    assert score(small, small.hunks[0], among).value > score(large, large.hunks[0], among).value
+
+
+def test_an_edit_that_is_made_everywhere_is_worth_less_each_time() -> None:
+    once = modified("a.py", hunk("-one(x)", "+two(x)"))
+    many = [modified(f"{at}.py", hunk(f"-a{at} = old(b{at})", f"+a{at} = new(b{at})")) for at in range(12)]
+    among = around([once, *many])
+
+    assert score(once, once.hunks[0], among).value > 2 * score(many[0], many[0].hunks[0], among).value
+    assert "repeated edit" in score(many[0], many[0].hunks[0], among).reasons
+    assert "repeated edit" not in score(once, once.hunks[0], among).reasons
+
+
+def test_a_table_looks_generated_and_logic_does_not() -> None:
+    assert "looks generated" in reasons("a.py", *[f'+    ("name {at}", {at}),' for at in range(20)])
+    assert "looks generated" not in reasons("a.py", *[f"+    name_{at} = call({at})" for at in range(20)])
+
+
+def test_the_past_of_a_file_counts_but_never_more_than_twice() -> None:
+    file = modified("a.py", hunk(*LOGIC))
+    plain, fixed = (score(file, file.hunks[0], around([file], past)) for past in ({}, {"a.py": (400, 300)}))
+
+    assert plain.value < fixed.value <= 2 * plain.value
+    assert fixed.reasons == (*plain.reasons, "often fixed")
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "expected"),
+    [
+        ("a.py", ("+x = f(y)",), ("code", "new logic")),
+        ("tests/test_a.py", ("-x = f(y)", "+x = g(y)"), ("test", "changed logic")),
+        ("a.py", ("-if a:", "+if b:"), ("code", "changed logic", "changed condition")),
+        ("a.go", ("+if err != nil {",), ("code", "new logic", "error handling")),
+        ("a.js", ("+execSync(name)",), ("code", "new logic", "risky call")),
+        ("a.java", ("+public int total() {",), ("code", "new logic", "public interface")),
+        ("README.md", ("+# Title",), ("no code", "only comments or imports")),
+        ("a.js", ("+}",), ("code", "no word")),
+        ("a.py", ("-x = 1",), ("code", "only removed")),
+        ("gen/a.py", ("+x = f(y)",), ("code", "generated by its name", "new logic")),
+    ],
+)
+def test_reasons_are_short_words(path: str, rows: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert reasons(path, *rows) == expected
+
+
+def test_a_deleted_file_says_so() -> None:
+    file = deleted("a.py", "x = 1")
+
+    assert score(file, file.hunks[0], around([file])).reasons == ("code", "deleted file")
+
+
+def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
+    half, whole = (added("a.py", *["value = compute(other)"] * rows) for rows in (400, 800))
+    among = Around({"a.py": 800})
+    values = [score(file, file.hunks[0], among).value for file in (half, whole)]
+
+    assert values[1] == pytest.approx(values[0], rel=0.2)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(diffs())
+def test_every_hunk_has_a_value_and_a_reason_and_both_are_always_the_same(diff: Diff) -> None:
+    scores = [[score(file, hunk, around(diff.files)) for file in diff.files for hunk in file.hunks] for _ in range(2)]
+
+    assert scores[0] == scores[1]
+    assert all(one.value > 0 and one.reasons for one in scores[0])
+
+
+def test_a_glance_puts_kinds_of_files_and_sizes_in_the_same_order() -> None:
+    made: list[tuple[FileDiff, Hunk]] = []
+    for file in (
+        added("a.py", *["value = compute(other)"] * 20),
+        added("tests/test_a.py", *["value = compute(other)"] * 20),
+        added("b.py", *["value = compute(other)"] * 2_000),
+        added("a.md", *["value = compute(other)"] * 20),
+        deleted("c.py", *["value = compute(other)"] * 20),
+    ):
+        made.append((file, file.hunks[0]))
+    glances = [glance(file, one, file.changed_lines) for file, one in made]
+    scores = [score(file, one, around([file])).value for file, one in made]
+
+    assert sorted(range(5), key=glances.__getitem__) == sorted(range(5), key=scores.__getitem__)
