@@ -23,6 +23,7 @@ from iquest_review.prompt.folding import Place, folded
 from iquest_review.prompt.rows import Folded, file_row, height, hunk_row
 from iquest_review.prompt.screen import Reason
 
+MOST_MISSES = 1_000  # hunks in a row that do not fit; the others are not tried then
 LOOKED_AT = 6  # times the room: what is read to be ranked; all else is ranked by its size and its file
 ENDLESS = Room(10**12, 10**12)
 
@@ -139,9 +140,13 @@ class Packing:
 
     def pack(self, order: Iterable[Place]) -> None:
         """Takes what fits, in this order, among as few unchanged lines as need be; what is too large is cut."""
+        misses, excess = 0, None
         for place in order:
             pieces, beside = self.change.pieces(place), self._beside_heading(place[0])
             if not any(piece.changed_lines for piece in pieces):
+                continue
+            if excess and misses > MOST_MISSES:
+                self._leave(place, pieces, excess)
                 continue
             excess = next((found for piece in pieces if (found := exceeded(piece, beside, changed_alone=True))), None)
             if excess is None:
@@ -149,8 +154,10 @@ class Packing:
                 left = whole(narrow, beside)
                 if isinstance(left, Room):
                     self._take(place, narrow, left)
+                    misses, excess = 0, None
                     continue
                 excess = left
+            misses += 1
             self._cut(place, pieces, beside, excess)
         self._open_bare()
 
@@ -178,35 +185,37 @@ class Packing:
 
     def _cut(self, place: Place, pieces: Hunks, beside: Room, excess: Reason) -> None:
         """Shows of a hunk that does not fit what can be shown of it, if it is large; the rest is left."""
-        shown, left, missing = list[Hunk](), list[Hunk](), self.missing[place[0]]
-        if beside.lines > 0 and beside.bytes > LEAST_ROW and any(map(is_large, pieces)):
-            for part in (part for piece in pieces for part in narrowed(piece, CONTEXT)):
-                first, size, reason = _first(part, beside)
-                if first is not None:
-                    shown.append(first)
-                    beside = beside.less(height(first), size)
-                if first is not part:
-                    rest = _behind(part, first)
-                    left += [rest] if rest.changed_lines else []
-                    missing[reason] += rest.changed_lines
-        else:
-            left += pieces
-            missing[excess] += sum(piece.changed_lines for piece in pieces)
+        if beside.lines <= 0 or beside.bytes <= LEAST_ROW or not any(map(is_large, pieces)):
+            self._leave(place, pieces, excess)
+            return
+        shown, left = list[Hunk](), list[Hunk]()
+        for part in (part for piece in pieces for part in narrowed(piece, CONTEXT)):
+            first, size, reason = _first(part, beside)
+            if first is not None:
+                shown.append(first)
+                beside = beside.less(height(first), size)
+            if first is not part:
+                rest = _behind(part, first)
+                left += [rest] if rest.changed_lines else []
+                self.missing[place[0]][reason] += rest.changed_lines
         if shown:
             self._take(place, tuple(shown), beside)
         if left:
             self.left[place] = tuple(left)
 
+    def _leave(self, place: Place, pieces: Hunks, excess: Reason) -> None:
+        self.left[place] = pieces
+        self.missing[place[0]][excess] += sum(piece.changed_lines for piece in pieces)
+
     def _open_bare(self) -> bool:
         """Takes the files in which no line changes, which are shown by their headings; False when one does not fit."""
-        for at, file in enumerate(self.change.files):
-            if at not in self.opened and not file.changed_lines:
-                beside = self._beside_heading(at)
-                if beside.bytes < 0:
-                    return False
+        bare = [at for at, file in enumerate(self.change.files) if at not in self.opened and not file.changed_lines]
+        for at in bare:
+            beside = self._beside_heading(at)
+            if beside.bytes >= 0:
                 self.room = beside
                 self.opened.add(at)
-        return True
+        return self.opened.issuperset(bare)
 
 
 def _first(piece: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
