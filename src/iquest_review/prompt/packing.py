@@ -24,7 +24,7 @@ from iquest_review.prompt.rows import Folded, file_row, height, hunk_row
 from iquest_review.prompt.screen import Reason
 
 MOST_MISSES = 1_000  # hunks in a row that do not fit; the others are not tried then
-LOOKED_AT = 6  # times the room: what is read to be ranked; all else is ranked by its size and its file
+LOOKED_AT, MOST_READ = 6, 4_000  # times the room, and hunks: what is read to be ranked; the rest by size and file
 ENDLESS = Room(10**12, 10**12)
 
 Hunks = tuple[Hunk, ...]
@@ -100,7 +100,7 @@ def ranked(change: Change, room: Room, past: Mapping[str, tuple[int, int]]) -> l
     order = sorted(values, key=values.__getitem__, reverse=True)  # equal ones keep their order
     read, lines, size = list[Place](), LOOKED_AT * room.lines, LOOKED_AT * room.bytes
     for place in order:
-        if lines <= 0 or size <= 0:
+        if lines <= 0 or size <= 0 or len(read) == MOST_READ:
             break
         read.append(place)
         for piece in change.pieces(place):
