@@ -17,6 +17,7 @@ FLOORS = (
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
     "change/git_directory.py",
+    "change/outlining.py",
     "change/repository.py",
     "model/endpoint.py",
     "model/limit.py",

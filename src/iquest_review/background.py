@@ -3,17 +3,22 @@
 Nothing here is worth an error: what cannot be had is not shown. No secret leaves: all texts are redacted.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.history import History
+from iquest_review.change.outlining import outlines
 from iquest_review.change.repository import Opened
 from iquest_review.errors import GitError
+from iquest_review.patience import Purse
+from iquest_review.prompt.context import Outlined
 from iquest_review.prompt.redact import Redactor
 
-HISTORY_SECONDS = 10.0  # what nobody should wait longer for
+# What nobody should wait longer for, in one review.
+HISTORY_SECONDS, OUTLINE_SECONDS = 10.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,14 @@ class Clone:
     head: str
     files: Sequence[FileDiff]
     redactor: Redactor
+    patience: Purse = field(default_factory=lambda: Purse(OUTLINE_SECONDS))
 
-    def texts(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """Files as they stand at the head."""
-        return self._blobs(self.head, paths)
+    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
+        """Files as they stand at the head, with what they define."""
+        texts, started = self._blobs(self.head, paths), time.monotonic()
+        found = outlines(texts, self.patience.left)
+        self.patience.pay(time.monotonic() - started)
+        return {path: (text, found.get(path, ())) for path, text in texts.items()}
 
     def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Files as they stand on the target branch."""

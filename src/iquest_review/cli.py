@@ -72,8 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from iquest_review.reports import preview  # noqa: PLC0415
 
     prompts, excerpt = wiring.run_preview(asked)
-    prompt = next(iter(prompts), None)
-    sys.stdout.write(preview.as_json(prompt, excerpt) if arguments.json else preview.as_text(prompt, excerpt))
+    sys.stdout.write(preview.as_json(prompts, excerpt) if arguments.json else preview.as_text(prompts, excerpt))
     return 0
 
 

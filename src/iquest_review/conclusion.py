@@ -7,6 +7,7 @@ from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
+from iquest_review.model.finding import Finding
 from iquest_review.model.reply import Review, Unparsed
 from iquest_review.model.summing import one_review
 from iquest_review.model.verify import verify
@@ -57,7 +58,7 @@ def _reviewed(
     excerpt = _shown(task, usable, inquiry.asked)
     reviews = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
     whole = one_review(model, task.options.templates, reviews, task.options.nonce)
-    found, findings = _placed(whole.review, task) if whole.review.findings else ([], [])
+    found, findings = _placed([*_leaked(task), *whole.review.findings], task)
     lost = _lost(whole.review)
     problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
@@ -104,10 +105,21 @@ def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> O
     return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=usage(inquiry.replies))
 
 
-def _placed(result: Review, task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
+def _leaked(task: Task) -> list[Finding]:
+    """The secrets that new lines would give away."""
+    if not task.change.secrets:
+        return []
+    from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
+
+    return list(findings(task.change.secrets, task.fresh, task.options.templates.language))
+
+
+def _placed(findings: Sequence[Finding], task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
     """The findings with their places, and those that are left when near-duplicates are one."""
+    if not findings:
+        return [], []
     from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
     from iquest_review.merge_request.placing import placed  # noqa: PLC0415
 
-    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in result.findings]
+    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in findings]
     return found, merged(found)

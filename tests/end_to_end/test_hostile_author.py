@@ -84,7 +84,7 @@ def test_a_stored_review_cannot_send_its_note_elsewhere(
         "max_lines: 1:1:1\n",
         f"max_lines: {'9' * 5000}\n",
         "language: {nested: map}\n",
-        "max_lines: \"\\U00110000\"\n",
+        'max_lines: "\\U00110000"\n',
         "- a list\n",
         "\x1b[31mFAKE: x\n",
         '"\\e[31mFAKE": x\n',

@@ -21,7 +21,10 @@ _USE = re.compile(
 
 
 # A name that is given a value is a definition only where the value is something to call.
-_FUNCTION = r"(?:async\b|function\b|func\b|fn\b|lambda\b|class\b|struct\b|partial\(|proc\b|->|(?:\([^()]*\)|\w+)\s*(?::[^=]{0,50})?=>)"
+_FUNCTION = (
+    r"(?:async\b|function\b|func\b|fn\b|lambda\b|class\b|struct\b|partial\(|proc\b|->"
+    r"|(?:\([^()]*\)|\w+)\s*(?::[^=]{0,50})?=>)"
+)
 
 
 def searchable(names: Iterable[str]) -> list[str]:

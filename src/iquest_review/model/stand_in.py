@@ -204,7 +204,7 @@ def _message(message: object) -> tuple[str, str]:
 
 
 def _answer(asked: str, instructions: str | None) -> Json:
-    """The verdicts on earlier remarks, or the one summary of several parts, where that is asked for, else the review."""
+    """The verdicts on earlier remarks or the one summary of several parts, where that is asked for, else the review."""
     return {**(fixed(asked) or summary(asked) or review(asked, instructions))}
 
 

@@ -8,7 +8,7 @@ _OPENING = re.compile(r"<<<(\S+) parts")
 _PART = re.compile(r"part \d{1,6}: (.*)")
 _FIGURES = (
     re.compile(r"Built-in rules looked at (\d{1,9}) added lines? in (\d{1,9}) files? and matched (\d{1,9}) times?"),
-    re.compile(r"内置规则检查了 (?P<files>\d{1,9}) 个文件中的 (?P<lines>\d{1,9}) 行新增代码，命中 (?P<found>\d{1,9}) 处"),
+    re.compile(r"内置规则检查了 (?P<files>\d{1,9}) 个文件中的 (?P<lines>\d{1,9}) 行新增代码，命中 (?P<found>\d{1,9}) "),
 )
 
 

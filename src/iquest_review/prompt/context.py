@@ -16,7 +16,7 @@ from iquest_review.change.characters import one_line
 from iquest_review.change.diff import FileDiff, Status
 from iquest_review.change.history import History
 from iquest_review.change.identity import file_key
-from iquest_review.change.outline import LONGEST_SIGNATURE, called, definitions
+from iquest_review.change.outline import LONGEST_SIGNATURE, Definition, called
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits
 from iquest_review.prompt.past import past_rows
@@ -36,11 +36,12 @@ COMMON = frozenset(
     "abs add all any append apply assert bool call clear close copy count create delete dict exit extend filter find"
     " first float format from get has hash id index init insert int items iter join keys len length list load log make"
     " map max min new next of open parse pop print push put range read remove render replace repr reverse round run"
-    " save set size slice sort sorted split start stop str string sum super test then to toString trim tuple type update"
-    " value values write zip".split()
+    " save set size slice sort sorted split start stop str string sum super test then to toString trim tuple type"
+    " update value values write zip".split()
 )
 
 Hit = tuple[str, int, str]  # path, line and text
+Outlined = tuple[bytes, Sequence[Definition]]  # a file's text, and what it defines
 
 
 class Kind(StrEnum):
@@ -63,8 +64,8 @@ PAST = frozenset((Kind.COMMITS, Kind.TOUCHED, Kind.TOGETHER, Kind.CHURN, Kind.RE
 class Lookup(Protocol):
     """The repository a change is made in. What cannot be had is empty, never an error; no secret is in it."""
 
-    def texts(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """Files as they stand at the head."""
+    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
+        """Files as they stand at the head: their texts, with what they define."""
 
     def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Files as they stand on the target branch."""
@@ -79,7 +80,7 @@ class Lookup(Protocol):
 class Nothing:
     """Of a saved diff there is nothing else to be known."""
 
-    def texts(self, _: Sequence[str]) -> Mapping[str, bytes]:
+    def outlines(self, _: Sequence[str]) -> Mapping[str, Outlined]:
         return {}
 
     def rules(self, _: Sequence[str]) -> Mapping[str, bytes]:
@@ -157,21 +158,19 @@ class Context:
             and file.hunks
             and file.status not in (Status.ADDED, Status.DELETED)
         ]
-        texts = self.lookup.texts([file.path for file in asked]) if asked else {}
+        found = self.lookup.outlines([file.path for file in asked]) if asked else {}
         for file in asked:
-            text = texts.get(file.path)
-            outline = _outline(file, text) if text is not None else None
-            self._outlines[file.path] = outline
+            self._outlines[file.path] = _outline(file, *found[file.path]) if file.path in found else None
         shown = {part.file.path for part in excerpt.parts}
         return {path: outline for path, outline in self._outlines.items() if outline and path in shown}
 
     def _calls(self, excerpt: Excerpt) -> Iterator[str]:
         """The signatures of what added lines call, where it is defined in one place or two that are not shown."""
         found = [(name, hit) for name, hits in self._defined(excerpt).items() for hit in hits][:MOST_CALLS]
-        texts = self.lookup.texts(list(dict.fromkeys(path for _, (path, _, _) in found)))
-        outlines = {path: definitions(path, text) for path, text in texts.items()}
+        outlines = self.lookup.outlines(list(dict.fromkeys(path for _, (path, _, _) in found))) if found else {}
         for name, (path, number, text) in found:
-            near = (one for one in outlines.get(path, ()) if one.name == name and one.first <= number <= one.last)
+            known = outlines[path][1] if path in outlines else ()
+            near = (one for one in known if one.name == name and one.first <= number <= one.last)
             signature = next((one.signature for one in near), text)
             yield f"{shown_path(path)}:{number}: {inert(one_line(signature.strip(), LONGEST_SIGNATURE))}"
 
@@ -200,9 +199,9 @@ def _language(path: str) -> str:
     return next((family for family in _FAMILIES if suffix in family.split()), suffix)
 
 
-def _outline(file: FileDiff, text: bytes) -> Outline | None:
+def _outline(file: FileDiff, text: bytes, definitions: Sequence[Definition]) -> Outline | None:
     whole = unfolded(file, text)
-    return (whole, definitions(file.path, text)) if whole is not file else None
+    return (whole, definitions) if whole is not file else None
 
 
 def _is_shown(hit: Hit, excerpt: Excerpt) -> bool:

@@ -56,8 +56,7 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
         if last is not None and draft.messages == last.messages:
             break  # what is left out is too large to fill the rest
         last = draft
-        # A token takes a byte at least: below that, no server's count can be over the limit.
-        counted = count(draft.messages) if draft.tokens * BYTES_PER_TOKEN > limits.tokens else None
+        counted = _counted(draft, limits, count)
         if counted:
             ratio, counts = counted / draft.tokens, True
         prompt = Prompt(draft.messages, draft.excerpt, counted or math.ceil(draft.tokens * ratio))
@@ -72,7 +71,7 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
         raise ContextExceeded(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
-    return _with_context(material, best, limits, ratio, count if counts else _uncounted)
+    return _with_context(material, best, limits, ratio, count)
 
 
 def _with_context(material: Material, bare: Prompt, limits: Limits, ratio: float, count: Count) -> Prompt:
@@ -86,14 +85,16 @@ def _with_context(material: Material, bare: Prompt, limits: Limits, ratio: float
         rich = _written(material, excerpt, limits.tokens, beside)
         if rich.messages == bare.messages:
             break
-        prompt = Prompt(rich.messages, excerpt, count(rich.messages) or math.ceil(rich.tokens * ratio))
+        tokens_now = _counted(rich, limits, count) or math.ceil(rich.tokens * ratio)
+        prompt = Prompt(rich.messages, excerpt, tokens_now)
         if prompt.tokens <= limits.tokens:
             return prompt
     return bare
 
 
-def _uncounted(_: list[Message]) -> int | None:
-    return None
+def _counted(prompt: Prompt, limits: Limits, count: Count) -> int | None:
+    """The server's count of a prompt. A token takes a byte at least: below that, no count can be over the limit."""
+    return count(prompt.messages) if prompt.tokens * BYTES_PER_TOKEN > limits.tokens else None
 
 
 def room(material: Material, limits: Limits) -> Limits:

@@ -59,6 +59,8 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
         if not file.hunks:
             yield bare_id(file)
         for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
+            if not hunk.changed_lines:
+                continue
             within = [piece for piece in pieces if _within(piece, hunk, after)]
             if sum(piece.changed_lines for piece in within) == hunk.changed_lines:
                 yield hunk_id(file, hunk)

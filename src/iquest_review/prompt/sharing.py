@@ -17,6 +17,7 @@ from iquest_review.prompt.fitting import Count, Material, Prompt, fill, room
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.screen import Omission, Reason
 
+PLAINLY = 2.0  # requests; a change that takes so many need not be tried with one
 ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
 
 _TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
@@ -28,10 +29,11 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
 
     Raises ContextExceeded when not even the instructions fit.
     """
-    first = fill(material, limits, count)
-    if most == 1 or not first.excerpt.over_budget:
-        return (first,)
     one = room(material, limits)
+    if most == 1 or sum(_size(file, one) for file in material.files) < PLAINLY:
+        first = fill(material, limits, count)
+        if most == 1 or not first.excerpt.over_budget:
+            return (first,)
     chosen = fit(material.files, Limits(one.lines * most, one.tokens * most), past=material.context.churn)
     late = tuple(_elsewhere(rest(material.files, chosen)))
     left, made = related(shown_files(chosen)), list[Prompt]()
@@ -44,7 +46,7 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
         if prompt.excerpt.parts:
             made.append(prompt)
             left = [*rest(share, prompt.excerpt), *left]
-    return tuple(made) or (first,)
+    return tuple(made) or (fill(material, limits, count),)
 
 
 def together(
@@ -78,7 +80,10 @@ def together(
         if file_key(file) in shown
     )
     omissions = [*screened, *(Omission(path, reason, lines) for (path, reason), lines in left_out.items())]
-    return Excerpt(parts, (*omissions, *_missing(files, parts, left_out, room)))
+    missing = tuple(_missing(files, parts, left_out, room))
+    paths = {omission.path for omission in missing}
+    left = tuple(Part(file, file.hunks) for file in files if file.path in paths and file_key(file) not in shown)
+    return Excerpt(parts, (*omissions, *missing), left)
 
 
 def related(files: Sequence[FileDiff]) -> list[FileDiff]:

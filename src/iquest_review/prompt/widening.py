@@ -13,7 +13,7 @@ from itertools import accumulate
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.outline import Definition, enclosing
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, slices
-from iquest_review.prompt.rows import file_row, hunk_row, line_rows
+from iquest_review.prompt.rows import Folded, file_row, hunk_row, line_rows
 
 MOST_ROWS = 200  # added to one hunk
 SHARE = 0.5  # of the excerpt's own rows that may be added to it
@@ -90,6 +90,7 @@ class _Sheet:
     shown: bytearray
     foreign: list[int]  # changed rows that the part does not show
     added: list[int]  # rows added to each hunk
+    folds: tuple[Folded, ...] = ()  # rows of the part that one row stands for: they stay folded
 
     def steps(self) -> Iterator[_Step]:
         """What may be shown besides, in the order of the file."""
@@ -119,7 +120,8 @@ class _Sheet:
         own = dict(zip(self.spans, self.part.hunks, strict=True))
         ranges = list(self._runs(1, 0, len(self.shown)))
         pieces = zip(ranges, slices(self.whole, ranges), strict=True)
-        return tuple(own.get(at) or replace(piece, heading=self._heading(at[0], piece)) for at, piece in pieces)
+        made = [own.get(at) or replace(piece, heading=self._heading(at[0], piece)) for at, piece in pieces]
+        return tuple(sorted([*made, *self.folds], key=lambda hunk: hunk.old_start + hunk.new_start))
 
     def _runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of rows that are shown (1) or not (0), each with the row behind its end."""
@@ -173,6 +175,8 @@ class _Sheet:
 
 def _sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _Sheet | None:
     """The rows of a file diff with those of a part shown; None when it is not unfolded, or another one."""
+    folds = tuple(hunk for hunk in part.hunks if isinstance(hunk, Folded))
+    part = replace(part, hunks=tuple(hunk for hunk in part.hunks if not isinstance(hunk, Folded)))
     if len(whole.hunks) != 1 or not part.hunks or not definitions:
         return None
     (hunk,) = whole.hunks
@@ -188,7 +192,7 @@ def _sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _S
         shown[start:end] = b"\1" * (end - start)
         spans.append((start, end))
     foreign = [at for at, row in enumerate(rows) if row[:1] in (b"+", b"-") and not shown[at]]
-    return _Sheet(part, hunk, definitions, new, spans, shown, foreign, [0] * len(spans))
+    return _Sheet(part, hunk, definitions, new, spans, shown, foreign, [0] * len(spans), folds)
 
 
 def _is_shown(definition: Definition) -> bool:

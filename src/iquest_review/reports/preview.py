@@ -14,8 +14,6 @@ from iquest_review.prompt.rows import overlong, shown_path
 
 MOST_HUNKS = 1_000  # that are told about one by one
 
-Prompts = Sequence[Prompt] | Prompt | None
-
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
@@ -28,32 +26,30 @@ class Ranked:
     reasons: tuple[str, ...]
 
 
-def as_json(prompts: Prompts, excerpt: Excerpt) -> str:
+def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     """One JSON object: requests, coverage and omissions, as in review.json, and the hunks with the reasons of their
     rank."""
     requests = [
-        {"messages": prompt.messages, "lines": prompt.excerpt.lines, "tokens": prompt.tokens}
-        for prompt in _several(prompts)
+        {"messages": prompt.messages, "lines": prompt.excerpt.lines, "tokens": prompt.tokens} for prompt in prompts
     ]
     value = {
         "requests": requests,
         "coverage": excerpt.coverage(),
         "omissions": excerpt.omissions,
-        "hunks": ranked(_several(prompts), excerpt)[:MOST_HUNKS],
+        "hunks": ranked(excerpt)[:MOST_HUNKS],
     }
     return "".join(map(_printable, to_json(value, indent=2).decode())) + "\n"
 
 
-def as_text(prompts: Prompts, excerpt: Excerpt) -> str:
+def as_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     """The messages, and below them what is shown and what is left out."""
-    return "\n".join(_rows(_several(prompts), excerpt)) + "\n"
+    return "\n".join(_rows(prompts, excerpt)) + "\n"
 
 
-def ranked(prompts: Sequence[Prompt], excerpt: Excerpt) -> list[Ranked]:
+def ranked(excerpt: Excerpt) -> list[Ranked]:
     """The hunks of what is shown and of what had no room, in the order of the paths."""
     shown = {part.file.path: part for part in excerpt.parts}
-    kept = {part.file.path: part for one in (excerpt, *(prompt.excerpt for prompt in prompts)) for part in one.left}
-    parts = [*shown.values(), *(part for path, part in kept.items() if path not in shown)]
+    parts = [*excerpt.parts, *(part for part in excerpt.left if part.file.path not in shown)]
     around = ranking.around(part.file for part in parts)
     made = list[Ranked]()
     for part in sorted(parts, key=lambda part: part.file.path):
@@ -72,10 +68,6 @@ def _within(piece: Hunk, file: FileDiff, at: int) -> bool:
     return starts[0] <= start and (len(starts) == 1 or start < starts[1])
 
 
-def _several(prompts: Prompts) -> Sequence[Prompt]:
-    return () if prompts is None else (prompts,) if isinstance(prompts, Prompt) else prompts
-
-
 def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
     for number, prompt in enumerate(prompts, 1):
         request = f" of request {number}" if len(prompts) > 1 else ""
@@ -90,7 +82,7 @@ def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
         yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
         yield f"{shown_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
-    hunks = ranked(prompts, excerpt)
+    hunks = ranked(excerpt)
     if hunks:
         yield f"──── why: {counted(len(hunks), 'hunk')} ────"
     for hunk in hunks[:MOST_HUNKS]:

@@ -1,0 +1,82 @@
+"""The outlines of many files, found in a child process: text can be made so hard that a parser hangs in it, or crashes.
+
+A child that does so is ended, and costs the outlines that it has not told yet, not the review. It is a fork: a new
+interpreter would take longer to start than most files take to parse.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from iquest_review.change.outline import Definition, definitions
+
+MEMORY = 2 * 1024**3  # bytes of address space that parsing may take on top
+PIECE = 65_536  # bytes read at once
+
+Outlines = dict[str, tuple[Definition, ...]]
+
+
+def outlines(texts: Mapping[str, bytes], seconds: float) -> Outlines:
+    """The definitions of the files with these texts, by path; only of those that were found in so many seconds."""
+    if not texts or seconds <= 0:
+        return {}
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child takes no locks
+        child = os.fork()
+    if child == 0:
+        try:
+            os.close(read)
+            _tell(texts, write, seconds)
+        finally:
+            os._exit(0)
+    os.close(write)
+    try:
+        told = b"".join(_heard(read, time.monotonic() + seconds))
+    finally:
+        os.close(read)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    paths = list(texts)
+    whole, _, _ = told.rpartition(b"\n")  # the last row may be cut off
+    return dict(_outline(paths, row) for row in whole.split(b"\n") if row)
+
+
+def _tell(texts: Mapping[str, bytes], write: int, seconds: float) -> None:
+    """In the child: a row for each file. The kernel ends a child whose parent is gone."""
+    used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
+    with suppress(ValueError, OSError):  # less is allowed already
+        resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (_mapped() + MEMORY,) * 2)
+    for number, (path, text) in enumerate(texts.items()):
+        found = [(one.name, one.kind, one.first, one.last, one.signature) for one in definitions(path, text)]
+        row = json.dumps([number, found]).encode() + b"\n"
+        while row:
+            row = row[os.write(write, row) :]
+
+
+def _mapped() -> int:
+    """Bytes of address space this process has."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
+
+
+def _heard(read: int, end: float) -> Iterator[bytes]:
+    """What the child says until it is done, or the time is over."""
+    while (left := end - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
+        piece = os.read(read, PIECE)
+        if not piece:
+            return
+        yield piece
+
+
+def _outline(paths: list[str], row: bytes) -> tuple[str, tuple[Definition, ...]]:
+    number, found = json.loads(row)
+    return paths[number], tuple(Definition(*fields) for fields in found)

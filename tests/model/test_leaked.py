@@ -1,0 +1,63 @@
+"""Secrets in added lines are findings, and their values are nowhere."""
+
+import pytest
+
+from iquest_review.change import patch
+from iquest_review.change.diff import FileDiff
+from iquest_review.model.finding import Finding, Severity
+from iquest_review.model.leaked import findings
+from iquest_review.prompt.redact import Redactor, Secret
+
+OWN = "s3cr3t-of-this-job"
+
+
+def leaks(rows: list[str], path: str = "app/config.py", language: str = "en", own: str = OWN) -> list[Finding]:
+    old, new = (sum(row[:1] in signs for row in rows) for signs in ("- ", "+ "))
+    text = (
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n" + "\n".join(rows) + "\n"
+    )
+    files, found = Redactor({"GITLAB_API_TOKEN": own}).diff(patch.parse(text.encode()).files)
+    return list(findings(found, files, language))
+
+
+def test_an_added_secret_is_a_finding_on_its_line() -> None:
+    (found,) = leaks([" import os", f'+TOKEN = "{OWN}"'])
+
+    assert (found.path, found.line, found.severity) == ("app/config.py", 2, Severity.HIGH)
+    assert found.quote == 'TOKEN = "[REDACTED:own-secret]"'
+    assert OWN not in repr(found)
+
+
+def test_removed_and_unchanged_secrets_are_hidden_but_no_findings() -> None:
+    assert leaks([f' TOKEN = "{OWN}"', f'-OTHER = "{OWN}"', "+OTHER = read()"]) == []
+
+
+def test_what_only_looks_like_a_secret_is_a_milder_finding_and_none_in_tests() -> None:
+    rows = ['+password = "xK9!mQ2#vL7$pR4"', " pass"]
+
+    assert [found.severity for found in leaks(rows)] == [Severity.MEDIUM]
+    assert leaks(rows, path="tests/test_login.py") == []
+
+
+def test_a_certain_one_is_a_finding_in_tests_too() -> None:
+    assert len(leaks([f'+TOKEN = "{OWN}"'], path="tests/test_login.py")) == 1
+
+
+def test_two_of_a_kind_on_one_line_are_one_finding() -> None:
+    assert len(leaks([f'+pair = ("{OWN}", "{OWN}")'])) == 1
+
+
+def test_the_words_are_those_of_the_review() -> None:
+    (found,) = leaks([f'+TOKEN = "{OWN}"'], language="zh")
+
+    assert found.description.startswith("这一行含有密钥")
+
+
+@pytest.mark.parametrize("files", [()])
+def test_secrets_of_files_that_were_reviewed_before_are_not_told_again(files: tuple[FileDiff, ...]) -> None:
+    found = Redactor({"X": OWN}).diff(patch.parse(
+        f"diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -0,0 +1,1 @@\n+{OWN}\n".encode()
+    ).files)[1]  # fmt: skip
+
+    assert [type(secret) for secret in found] == [Secret]
+    assert list(findings(found, files, "en")) == []
