@@ -18,7 +18,7 @@ from iquest_review.change.repository import Repository
 from iquest_review.errors import GitError, UsageError
 from tests.change.checkout import Checkout, Content, Executable, Link, Name, git, only, put, texts
 
-OLD, NEW = b"secret = 1\nkeep = 1\n", b"secret = 2\nkeep = 1\n"
+OLD, NEW = b"def secret(): 1\nkeep = 1\n", b"def secret(): 2\nkeep = 1\n"
 
 
 class Trap(Checkout):
@@ -49,7 +49,7 @@ def trap(tmp_path: Path) -> Iterator[Trap]:
 def assert_shown(diff: Diff) -> None:
     file = only(diff)
     assert (file.path, file.binary) == ("x.py", False)
-    assert (texts(file, Kind.REMOVED), texts(file, Kind.ADDED)) == (["secret = 1"], ["secret = 2"])
+    assert (texts(file, Kind.REMOVED), texts(file, Kind.ADDED)) == (["def secret(): 1"], ["def secret(): 2"])
 
 
 def assert_unmoved(trap: Trap) -> None:
@@ -61,7 +61,7 @@ def assert_unmoved(trap: Trap) -> None:
     with repository.opened() as opened:
         files = opened.diff(trap.base, trap.head_commit).files
         assert opened.blobs(trap.head_commit, ["x.py", "y.py"]) == {"x.py": NEW}
-        assert opened.grep(trap.head_commit, ["secret"], 9) == [("x.py", 1, "secret = 2")]
+        assert opened.grep(trap.head_commit, ["secret"], 9) == [("x.py", 1, "def secret(): 2")]
         history = opened.history(trap.base, trap.head_commit, files, 10)
     assert history.commits == (Commit("Change"),)
     assert {(fact.path, fact.subject) for fact in history.recent} == {("x.py", "Change")}
@@ -180,7 +180,7 @@ def test_a_replacement_object_replaces_nothing(trap: Trap) -> None:
     innocent = trap.commit({"x.py": OLD, "y.py": b"nothing to see\n"})
     trap.git("reset", "--quiet", "--hard", trap.head_commit)
     trap.git("replace", trap.head_commit, innocent)
-    assert b"secret = 2" not in trap.git("diff", trap.base, trap.head_commit)
+    assert b"def secret(): 2" not in trap.git("diff", trap.base, trap.head_commit)
     assert_unmoved(trap)
 
 

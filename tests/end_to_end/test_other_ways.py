@@ -224,7 +224,7 @@ def test_preview_shows_and_asks_nobody(run: Run) -> None:
 def test_preview_is_json_for_programs(run: Run) -> None:
     shown = json.loads(run("preview", "--json", "--diff", str(EXAMPLES / "mixed.diff")).out)
 
-    assert list(shown) == ["requests", "coverage", "omissions"]
+    assert list(shown) == ["requests", "coverage", "omissions", "hunks"]
     assert [message["role"] for message in shown["requests"][0]["messages"]] == ["system", "user"]
     assert {"path", "reason", "changed_lines"} == set(shown["omissions"][0])
 
