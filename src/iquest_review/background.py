@@ -14,7 +14,7 @@ from iquest_review.change.outlining import outlines
 from iquest_review.change.repository import Opened
 from iquest_review.errors import GitError
 from iquest_review.patience import Purse
-from iquest_review.prompt.context import Outlined
+from iquest_review.prompt.lookup import Outlined
 from iquest_review.prompt.redact import Redactor
 
 # What nobody should wait longer for, in one review.

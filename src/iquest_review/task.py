@@ -1,7 +1,7 @@
 """What a review is about: a change, how it is to be reviewed, and what of it no model has seen."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from iquest_review.change.diff import Diff, FileDiff
@@ -14,8 +14,8 @@ from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
-from iquest_review.prompt.context import ALL, Context, Kind, Lookup, Nothing
 from iquest_review.prompt.fitting import Material
+from iquest_review.prompt.lookup import ALL, Kind, Lookup
 from iquest_review.prompt.redact import Secret
 from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission, screen
@@ -34,7 +34,7 @@ class Change:
     standing: Standing = field(default_factory=Standing)
     known: Ledger | None = None  # what the note remembers
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
-    lookup: Lookup = field(default_factory=Nothing)  # the repository around it
+    lookup: Lookup | None = None  # the repository around it
     secrets: tuple[Secret, ...] = ()  # that were taken out of the diff
 
 
@@ -87,5 +87,9 @@ class Task:
     def material(self) -> Material:
         """What prompts are made of."""
         options, change = self.options, self.change
-        context = Context(self.files, change.lookup, options.context)
-        return Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce, context)
+        material = Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce)
+        if change.lookup is None or not options.context:
+            return material
+        from iquest_review.prompt.context import Context  # noqa: PLC0415 - a saved diff has nothing beside it
+
+        return replace(material, context=Context(self.files, change.lookup, options.context))

@@ -21,8 +21,8 @@ from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
 from iquest_review.prompt.budget import Excerpt
-from iquest_review.prompt.context import Kind
 from iquest_review.prompt.fitting import Prompt
+from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.render import Templates
 from iquest_review.reports import review_file
 from iquest_review.review import Options

@@ -11,8 +11,9 @@ from iquest_review.change.history import Churn, Commit, History, Recent, Togethe
 from iquest_review.change.intent import Intent
 from iquest_review.change.outline import definitions
 from iquest_review.prompt.budget import Limits
-from iquest_review.prompt.context import ALL, Context, Hit, Kind, Outlined
+from iquest_review.prompt.context import Context
 from iquest_review.prompt.fitting import Material, Prompt, fill
+from iquest_review.prompt.lookup import ALL, Hit, Kind, Outlined
 from tests.prompt.making import NONCE, added, lines, templates
 
 TEXT = b"".join(

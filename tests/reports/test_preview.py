@@ -106,7 +106,7 @@ def test_of_a_hunk_that_is_cut_it_is_told_how_much_is_shown() -> None:
 def test_of_endless_hunks_the_first_are_told_of_and_the_others_counted() -> None:
     made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MOST_HUNKS + 7))))
 
-    assert preview.as_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic, large file\n7 more\n")
+    assert preview.as_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\n7 more\n")
     assert len(read(made)["hunks"]) == preview.MOST_HUNKS
 
 

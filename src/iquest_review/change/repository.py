@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,7 @@ class Opened:
     repository: Repository
     directory: GitDirectory
     remote: Remote | None = None  # gives the commits that the clone lacks
+    here: set[str] = field(default_factory=set)  # commits that were found
 
     def diff(self, base: str, head: str) -> Diff:
         """What `head` changes since `base`, both full commit ids.
@@ -136,7 +137,9 @@ class Opened:
         commits = [_commit(base), _commit(head)]
         git = self.git(head)
         try:
-            return patch.parse(self._patch(git, commits))
+            found = self._patch(git, commits)
+            self.here.update(commits)  # their trees are, or there were no diff
+            return patch.parse(found)
         except Refused as refused:
             if not self._complete(git, commits):
                 raise GitError(
@@ -194,7 +197,9 @@ class Opened:
 
     def _holding(self, commit: str) -> GitDirectory:
         git = self.git(commit)
-        self._complete(git, [commit])
+        if commit not in self.here:
+            self._complete(git, [commit])
+            self.here.add(commit)
         return git
 
     def _complete(self, git: GitDirectory, commits: Sequence[str]) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from iquest_review.change.diff import Diff, FileDiff, Kind, Line, Side, Status
+from iquest_review.change.same import Same
 from iquest_review.change.unfold import unfolded
 from iquest_review.merge_request.fingerprint import Mark, digest, normal
-from iquest_review.model.quoted import Same
 from iquest_review.prompt.rows import shown_text
 
 Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had

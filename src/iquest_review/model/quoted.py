@@ -6,9 +6,10 @@ Models miscount lines and copy them well: the quote decides, the number breaks t
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from iquest_review.change.diff import FileDiff, Line, Side
+from iquest_review.change.same import Same
 from iquest_review.change.unfold import unfolded
 from iquest_review.model.finding import Finding
 from iquest_review.prompt.rows import shown_text
@@ -17,22 +18,6 @@ LEAST_PART = 6  # characters from which a part of a line is enough to know it by
 ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
 SAME = 0.95  # of a line's text is right: it is the line
 MOST_ALIKE = 500  # lines that a misquoted one is compared with, the nearest first
-
-T = TypeVar("T")
-
-
-class Same(Generic[T]):
-    """A key of a cache that is its very value: to hash a diff is to read all of it."""
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.value is other.value
-
 
 _Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last one where it is another
 _ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from iquest_review.change.diff import Diff, FileDiff, Line
+from iquest_review.change.same import Same
 from iquest_review.model import quoted
 from iquest_review.model.finding import Finding
-from iquest_review.model.quoted import Same
 from iquest_review.prompt.rows import shown_path, shown_text
 
 MOST_LINES = 100  # of one finding: what is longer is no place

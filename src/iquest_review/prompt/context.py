@@ -8,9 +8,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
 
 from iquest_review.change.characters import one_line
 from iquest_review.change.diff import FileDiff, Status
@@ -19,6 +17,7 @@ from iquest_review.change.identity import file_key
 from iquest_review.change.outline import LONGEST_SIGNATURE, Definition, called
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits
+from iquest_review.prompt.lookup import ALL, PAST, Hit, Kind, Lookup
 from iquest_review.prompt.past import past_rows
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.render import Beside, Frame, aside, rows
@@ -40,65 +39,13 @@ COMMON = frozenset(
     " update value values write zip".split()
 )
 
-Hit = tuple[str, int, str]  # path, line and text
-Outlined = tuple[bytes, Sequence[Definition]]  # a file's text, and what it defines
-
-
-class Kind(StrEnum):
-    """A kind of context. The value is its name in IQUEST_CONTEXT."""
-
-    DEFINITIONS = "definitions"
-    CALLS = "calls"
-    RULES = "rules"
-    COMMITS = "commits"
-    TOUCHED = "touched"
-    TOGETHER = "together"
-    CHURN = "churn"
-    RECENT = "recent"
-
-
-ALL = frozenset(Kind)
-PAST = frozenset((Kind.COMMITS, Kind.TOUCHED, Kind.TOGETHER, Kind.CHURN, Kind.RECENT))
-
-
-class Lookup(Protocol):
-    """The repository a change is made in. What cannot be had is empty, never an error; no secret is in it."""
-
-    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
-        """Files as they stand at the head: their texts, with what they define."""
-
-    def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """Files as they stand on the target branch."""
-
-    def defined(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that define these names, as (path, line, text)."""
-
-    def history(self) -> History:
-        """How the change came to be."""
-
-
-class Nothing:
-    """Of a saved diff there is nothing else to be known."""
-
-    def outlines(self, _: Sequence[str]) -> Mapping[str, Outlined]:
-        return {}
-
-    def rules(self, _: Sequence[str]) -> Mapping[str, bytes]:
-        return {}
-
-    def defined(self, _: Sequence[str], __: int) -> Sequence[tuple[str, int, str]]:
-        return ()
-
-    def history(self) -> History:
-        return History()
-
 
 @dataclass
 class Context:
     """What can be shown beside these files, which are the whole change; asked for once, and only where it is wanted."""
 
     files: Sequence[FileDiff]
-    lookup: Lookup = field(default_factory=Nothing)
+    lookup: Lookup
     kinds: frozenset[Kind] = ALL
     _frames: dict[int, Frame] = field(default_factory=dict)  # by the bytes that each part may take
     _outlines: dict[str, Outline | None] = field(default_factory=dict)

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from iquest_review.change.diff import Hunk
+from iquest_review.change.same import Same
 from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows
 from iquest_review.prompt.screen import Reason
 
 LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
 WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk
 CONTEXT, LEAST_CONTEXT = 3, 1  # unchanged lines left around a change where more of them do not fit
+REMEMBERED = 500  # rows; what is made of a larger hunk is made anew each time
 LEAST_ROW = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
 
 
@@ -34,11 +37,24 @@ def whole(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
         if isinstance(piece, Folded):
             room = room.less(1, size_of(hunk_row(piece)) + 1)
             continue
-        sizes, excess = _sizes(piece, room)
-        if excess is not None:
-            return excess
-        room = room.less(len(piece.rows), sizes[-1])
+        if len(piece.rows) <= REMEMBERED:
+            size = _size(Same(piece))
+            if len(piece.rows) > room.lines or size > room.bytes:
+                return Reason.LINES if len(piece.rows) > room.lines else Reason.TOKENS
+        else:
+            sizes, excess = _sizes(piece, room)
+            if excess is not None:
+                return excess
+            size = sizes[-1]
+        room = room.less(len(piece.rows), size)
     return room
+
+
+@lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
+def _size(hunk: Same[Hunk]) -> int:
+    """Bytes a hunk takes."""
+    rows = [hunk_row(hunk.value), *line_rows(hunk.value)]
+    return sum(map(size_of, rows)) + len(rows)
 
 
 def beginning(hunk: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
@@ -80,6 +96,15 @@ def is_large(hunk: Hunk) -> bool:
 
 def narrowed(hunk: Hunk, context: int = CONTEXT) -> Sequence[Hunk]:
     """The hunks git would have made of it with so many lines around a change; the first has its heading."""
+    return _narrowed(Same(hunk), context) if len(hunk.rows) <= REMEMBERED else _narrow(hunk, context)
+
+
+@lru_cache(4096)
+def _narrowed(hunk: Same[Hunk], context: int) -> Sequence[Hunk]:
+    return _narrow(hunk.value, context)
+
+
+def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
     if isinstance(hunk, Folded) or len(hunk.rows) - hunk.changed_lines <= context:
         return (hunk,)
     ranges: list[tuple[int, int]] = []

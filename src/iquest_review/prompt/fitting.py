@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
-from iquest_review.prompt.context import Context
-from iquest_review.prompt.render import NOTHING_BESIDE, Beside, Message, Templates, aside
+from iquest_review.prompt.render import NO_FRAME, NOTHING_BESIDE, Beside, Message, Templates, aside
 from iquest_review.prompt.screen import Omission, Reason
+
+if TYPE_CHECKING:
+    from iquest_review.prompt.context import Context
 
 Count = Callable[[list[Message]], int | None]  # the server's own count of tokens; None where it does not tell
 
@@ -41,7 +44,7 @@ class Material:
     intent: Intent
     templates: Templates
     nonce: str  # opens and closes the fences around the author's text
-    context: Context = field(default_factory=lambda: Context(()))
+    context: "Context | None" = None  # what may stand beside the diff
 
 
 def fill(material: Material, limits: Limits, count: Count) -> Prompt:
@@ -71,17 +74,19 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
         raise ContextExceeded(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
-    return _with_context(material, best, limits, ratio, count)
+    return _with_context(material, material.context, best, limits, ratio, count) if material.context else best
 
 
-def _with_context(material: Material, bare: Prompt, limits: Limits, ratio: float, count: Count) -> Prompt:
+def _with_context(
+    material: Material, context: "Context", bare: Prompt, limits: Limits, ratio: float, count: Count
+) -> Prompt:
     """The prompt with what there is room for beside the diff. Where the server finds it too long then, with half."""
     lines = limits.lines - bare.excerpt.lines
     spare = math.floor((AIM * limits.tokens - bare.tokens) / ratio)
     for tokens in (spare, spare // 2):
         if tokens < WORTH_TOKENS or not bare.excerpt.parts:
             break
-        excerpt, beside = material.context.around(bare.excerpt, Limits(lines, tokens), limits.tokens)
+        excerpt, beside = context.around(bare.excerpt, Limits(lines, tokens), limits.tokens)
         rich = _written(material, excerpt, limits.tokens, beside)
         if rich.messages == bare.messages:
             break
@@ -108,21 +113,22 @@ def _draft(material: Material, lines: int, room: int) -> Prompt:
     bare = _written(material, Excerpt((), tuple(material.screened)), room)
     left = room - bare.tokens
     for _ in range(FITS):
-        draft = _written(material, _fitted(material, Limits(lines, max(left, 0))), room)
+        draft = _written(material, fitted(material, Limits(lines, max(left, 0))), room)
         if draft.tokens <= room:
             return draft
         left -= draft.tokens - room
     list_tokens = math.ceil((aside(room) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
     left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
-    return _written(material, _fitted(material, Limits(lines, left)), room)
+    return _written(material, fitted(material, Limits(lines, left)), room)
 
 
-def _fitted(material: Material, limits: Limits) -> Excerpt:
-    return fit(material.files, limits, material.screened, material.context.churn)
+def fitted(material: Material, limits: Limits) -> Excerpt:
+    """What of the files fits, the best first."""
+    return fit(material.files, limits, material.screened, material.context.churn if material.context else None)
 
 
 def _written(material: Material, excerpt: Excerpt, room: int, beside: Beside = NOTHING_BESIDE) -> Prompt:
-    frame = material.context.frame(room)
+    frame = material.context.frame(room) if material.context else NO_FRAME
     messages = material.templates.messages(material.intent, excerpt, material.nonce, room, frame, beside)
     return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.change.same import Same
 from iquest_review.prompt import ranking
 from iquest_review.prompt.cutting import (
     CONTEXT,
@@ -64,27 +65,14 @@ def _least_size(hunk: Hunk) -> int:
 
 
 @lru_cache(maxsize=2)
-def _change(files: "_Same") -> Change:
+def _change(files: Same[tuple[FileDiff, ...]]) -> Change:
     """The same files are fitted many times until a prompt is full."""
     return Change.of(files.value)
 
 
-class _Same:
-    """A key of a cache that is its very value: to hash a diff is to read all of it."""
-
-    def __init__(self, value: tuple[FileDiff, ...]) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-
 def packed(files: Sequence[FileDiff], room: Room, past: Mapping[str, tuple[int, int]]) -> "Packing":
     """What of the files is shown in a room: everything as it is or, where that is too much, the best hunks first."""
-    change = _change(_Same(files)) if isinstance(files, tuple) else Change.of(files)
+    change = _change(Same(files)) if isinstance(files, tuple) else Change.of(files)
     packing = Packing(change, room)
     if change.lines <= room.lines and change.size <= room.bytes and packing.all_fits():
         return packing

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from iquest_review.change.diff import FileDiff, Hunk, Status
+from iquest_review.change.same import Same
 
 ROW = 40  # bytes of a row of prompt, about
 OVERHEAD = 5  # rows that a hunk costs beside its own: headings, and attention
@@ -107,7 +108,7 @@ def score(file: FileDiff, hunk: Hunk, around: Around) -> Score:
         word = "deleted file" if file.status is Status.DELETED else "only removed"
         return Score(_removal(kind, hunk), (*reasons, word))
     lines = around.changed.get(file.path) or file.changed_lines
-    gain, why = _gain(hunk)
+    gain, why = _gain(Same(hunk))
     factor, doubts = _doubts(file.path, hunk, around)
     large = ("large file",) if lines > 4 * LARGE_FILE else ()
     return Score(kind * _grown(gain, lines) * factor / _cost(hunk), (*reasons, *why, *doubts, *large))
@@ -150,8 +151,10 @@ def _grown(gain: float, changed_lines: int) -> float:
     return float(gain**0.8 / (1 + changed_lines / LARGE_FILE) ** 0.7)
 
 
-def _gain(hunk: Hunk) -> tuple[float, tuple[str, ...]]:
+@lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
+def _gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
     """What the added rows of a hunk may hold, and in what words."""
+    hunk = same.value
     rows = [row for row in hunk.rows if row[:1] == b"+"]
     read = b"\n".join(rows[:MOST_LOOKED_AT])
     comments, imports = _count(_COMMENT, read), _count(_IMPORT, read)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import FileKey, file_key
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, fit, rest
-from iquest_review.prompt.fitting import Count, Material, Prompt, fill, room
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
+from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, room
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.screen import Omission, Reason
 
@@ -34,7 +34,7 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
         first = fill(material, limits, count)
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
-    chosen = fit(material.files, Limits(one.lines * most, one.tokens * most), past=material.context.churn)
+    chosen = fitted(replace(material, screened=()), Limits(one.lines * most, one.tokens * most))
     late = tuple(_elsewhere(rest(material.files, chosen)))
     left, made = related(shown_files(chosen)), list[Prompt]()
     wanted = min(most, max(2, math.ceil(sum(_size(file, one) for file in left))))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic_core import to_json
 
@@ -12,7 +13,7 @@ from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.rows import overlong, shown_path
 
-MOST_HUNKS = 1_000  # that are told about one by one
+MOST_HUNKS = 300  # that are told about one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
         "requests": requests,
         "coverage": excerpt.coverage(),
         "omissions": excerpt.omissions,
-        "hunks": ranked(excerpt)[:MOST_HUNKS],
+        "hunks": list(islice(ranked(excerpt), MOST_HUNKS)),
     }
     return "".join(map(_printable, to_json(value, indent=2).decode())) + "\n"
 
@@ -46,19 +47,17 @@ def as_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     return "\n".join(_rows(prompts, excerpt)) + "\n"
 
 
-def ranked(excerpt: Excerpt) -> list[Ranked]:
+def ranked(excerpt: Excerpt) -> Iterator[Ranked]:
     """The hunks of what is shown and of what had no room, in the order of the paths."""
     shown = {part.file.path: part for part in excerpt.parts}
     parts = [*excerpt.parts, *(part for part in excerpt.left if part.file.path not in shown)]
     around = ranking.around(part.file for part in parts)
-    made = list[Ranked]()
     for part in sorted(parts, key=lambda part: part.file.path):
         pieces = part.hunks if part.file.path in shown else ()
         for at, hunk in enumerate(part.file.hunks):
             seen = sum(piece.changed_lines - overlong(piece) for piece in pieces if _within(piece, part.file, at))
             reasons = ranking.score(part.file, hunk, around).reasons
-            made.append(Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons))
-    return made
+            yield Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons)
 
 
 def _within(piece: Hunk, file: FileDiff, at: int) -> bool:
@@ -82,14 +81,14 @@ def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
         yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
         yield f"{shown_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
-    hunks = ranked(excerpt)
+    hunks = sum(len(part.file.hunks) for part in (*excerpt.parts, *excerpt.left))
     if hunks:
-        yield f"──── why: {counted(len(hunks), 'hunk')} ────"
-    for hunk in hunks[:MOST_HUNKS]:
+        yield f"──── why: {counted(hunks, 'hunk')} ────"
+    for hunk in islice(ranked(excerpt), MOST_HUNKS):
         share = f"{hunk.shown_changed_lines} of {hunk.changed_lines} shown"
         yield f"{shown_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"
-    if len(hunks) > MOST_HUNKS:
-        yield f"{len(hunks) - MOST_HUNKS:,} more"
+    if hunks > MOST_HUNKS:
+        yield f"{hunks - MOST_HUNKS:,} more"
 
 
 def _printable(character: str) -> str:
