@@ -108,7 +108,9 @@ def test_a_part_knows_that_the_other_parts_are_looked_at(large: bytes) -> None:
 
     reviewed(model, large)
 
-    assert all("shown in another part of this review" in text for text in model.asked)
+    rows = [f"part_{number}.py (added, +{LINES} -0)" for number in range(FILES)]
+    assert all(row in text for row in rows for text in model.asked)
+    assert all("over the token budget" not in text for text in model.asked)
 
 
 def test_requests_of_one_review_begin_alike(large: bytes) -> None:

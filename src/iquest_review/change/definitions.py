@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 MOST_NAMES = 50
 LONGEST_LINE = 1_000  # characters; minified code defines nothing anybody would look up
@@ -14,6 +15,8 @@ _KEYWORD = (
     r"|const|let|var|val|static|object|record|protocol|extension|macro|macro_rules!|\#\s*define|define|sub|proc|defn"
     r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW|FUNCTION|PROCEDURE)(?:\s+IF\s+NOT\s+EXISTS)?)"
 )
+# What nearly all uses are, told at once: the value of something, which is no function itself.
+_CALL = re.compile(rb"\s*+[\w.\[\]]++\s*+=\s*+[\w.]++\([^=>]*+$")
 # What begins a comment, or a statement that defines nothing.
 _USE = re.compile(
     r"\s*(?://|/?\*|--|#(?!\s*define)|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
@@ -35,24 +38,29 @@ def searchable(names: Iterable[str]) -> list[str]:
 def found(printed: bytes, names: Sequence[str]) -> list[tuple[str, int, str]]:
     """The definitions in what `git grep -n -z` printed for a commit, as (path, line, text): by the order of the names,
     then as printed. A row that is cut off is not read."""
-    forms = [_definition(name) for name in names]
     ranked = list[tuple[int, str, int, str]]()
     for path, line, text in _hits(printed):
-        looked = (rank for rank, name in enumerate(names) if name in text and forms[rank].search(text))
+        looked = (rank for rank, name in enumerate(names) if defines(text, name))
         if not _USE.match(text) and (rank := next(looked, None)) is not None:
             ranked.append((rank, path, line, text))
     return [(path, line, text) for _, path, line, text in sorted(ranked, key=lambda hit: hit[0])]
+
+
+def defines(text: str, name: str) -> bool:
+    """Whether a line looks like the definition of a name, and does more than mention it."""
+    return name in text and _definition(name).search(text) is not None
 
 
 def _hits(printed: bytes) -> Iterator[tuple[str, int, str]]:
     at = 0
     while match := _HIT.match(printed, at):
         at = match.end()
-        if len(match[3]) <= LONGEST_LINE:
+        if len(match[3]) <= LONGEST_LINE and not _CALL.match(match[3]):
             path = match[1].decode("utf-8", "backslashreplace")
             yield path, int(match[2]), match[3].removesuffix(b"\r").decode("utf-8", "backslashreplace")
 
 
+@lru_cache(256)
 def _definition(name: str) -> re.Pattern[str]:
     """A keyword before the name, or a function that is assigned to it; or, as in C and Java, a type before it and a
     parameter list after it that no semicolon ends."""

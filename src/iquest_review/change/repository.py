@@ -35,7 +35,7 @@ _GREP = (
     *("grep", "-n", "-z", "-I", "-w", "-F", "--no-color", "--full-name", "--no-textconv", "--no-recurse-submodules"),
     *("--no-column", "--no-heading", "--no-break"),
 )
-GREP_SECONDS, GREP_BYTES = 5.0, 4 * 1024**2
+GREP_SECONDS, GREP_BYTES = 5.0, 1024**2
 SHA_1 = 40  # digits of a commit's id
 
 

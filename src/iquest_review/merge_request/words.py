@@ -202,7 +202,6 @@ CHINESE = Words(
         Reason.SEEN: "之前推送时已评审",
         Reason.MOVED: "只是移动，没有改动",
         Reason.WHITESPACE: "只有空白变化",
-        Reason.ELSEWHERE: "在本次评审的另一部分中展示",
         Reason.UNANSWERED: "没有得到可用的回答",
     },
     problems={

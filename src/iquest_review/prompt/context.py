@@ -5,12 +5,12 @@ shows, and takes the room that the diff leaves. Each kind can be left out, so th
 """
 
 import math
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from iquest_review.change.characters import one_line
+from iquest_review.change.definitions import defines
 from iquest_review.change.diff import FileDiff, Status
 from iquest_review.change.history import History
 from iquest_review.change.identity import file_key
@@ -49,6 +49,7 @@ class Context:
     kinds: frozenset[Kind] = ALL
     _frames: dict[int, Frame] = field(default_factory=dict)  # by the bytes that each part may take
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
+    _hits: dict[str, list[Hit]] = field(default_factory=dict)  # of the names that were looked for
 
     def frame(self, tokens: int) -> Frame:
         """What all requests of so many tokens begin with."""
@@ -130,14 +131,20 @@ class Context:
             for name in called(line for hunk in part.hunks for line in hunk.lines()):
                 callers.setdefault(name, set()).add((_language(part.file.path), is_test(part.file.path)))
         names = [name for name in callers if name not in COMMON][:MOST_NAMES]
-        places = dict[str, list[Hit]]()
-        for hit in self.lookup.defined(names, MOST_HITS) if names else ():
-            name = next((name for name in names if re.search(rf"\b{re.escape(name)}\b", hit[2])), "")
-            language, test = _language(hit[0]), is_test(hit[0])
-            if any(caller == language and (tests or not test) for caller, tests in callers.get(name, ())):
-                places.setdefault(name, []).append(hit)
+        new = [name for name in names if name not in self._hits]
+        self._hits |= {name: [] for name in new}
+        for hit in self.lookup.defined(new, MOST_HITS) if new else ():
+            for name in [name for name in new if defines(hit[2], name)][:1]:
+                self._hits[name].append(hit)
+        places = {name: [hit for hit in self._hits[name] if _may_call(callers[name], hit[0])] for name in names}
         few = {name: hits for name, hits in places.items() if len(hits) < AMBIGUOUS}
         return {name: [hit for hit in hits if not _is_shown(hit, excerpt)] for name, hits in few.items()}
+
+
+def _may_call(callers: Collection[tuple[str, bool]], path: str) -> bool:
+    """Whether any of the callers, by language and whether it is a test, may call what is defined in a file."""
+    language, test = _language(path), is_test(path)
+    return any(caller == language and (tests or not test) for caller, tests in callers)
 
 
 def _language(path: str) -> str:

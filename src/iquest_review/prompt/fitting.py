@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from iquest_review.change.diff import FileDiff
@@ -45,6 +45,7 @@ class Material:
     templates: Templates
     nonce: str  # opens and closes the fences around the author's text
     context: "Context | None" = None  # what may stand beside the diff
+    overview: tuple[str, ...] = ()  # of all files, where the requests show a part each
 
 
 def fill(material: Material, limits: Limits, count: Count) -> Prompt:
@@ -128,7 +129,7 @@ def fitted(material: Material, limits: Limits) -> Excerpt:
 
 
 def _written(material: Material, excerpt: Excerpt, room: int, beside: Beside = NOTHING_BESIDE) -> Prompt:
-    frame = material.context.frame(room) if material.context else NO_FRAME
+    frame = replace(material.context.frame(room) if material.context else NO_FRAME, overview=material.overview)
     messages = material.templates.messages(material.intent, excerpt, material.nonce, room, frame, beside)
     return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 

@@ -42,6 +42,7 @@ VARIABLES = {  # what a template may use
             "omitted",
             "commits",
             "rules",
+            "overview",
             "calls",
             "past",
         }
@@ -64,10 +65,12 @@ LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows that are the same in every request of a review: its commits, and the rules of the team."""
+    """Rows that are the same in every request of a review: its commits, the rules of the team and, where there are
+    several requests, all files."""
 
     commits: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    overview: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class Templates:
             omitted="\n".join(omitted_rows(excerpt.omissions, aside(tokens))),
             commits="\n".join(frame.commits),
             rules="\n".join(frame.rules),
+            overview="\n".join(frame.overview),
             calls="\n".join(beside.calls),
             past="\n".join(beside.past),
         )

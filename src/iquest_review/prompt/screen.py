@@ -25,7 +25,6 @@ class Reason(StrEnum):
     SEEN = "reviewed at an earlier push"
     MOVED = "moved, not changed"
     WHITESPACE = "changed in white space only"
-    ELSEWHERE = "shown in another part of this review"  # told to the model alone
     UNANSWERED = "no usable answer came"
 
 

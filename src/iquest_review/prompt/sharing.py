@@ -7,21 +7,23 @@ than all requests hold, the best of it is chosen first, so that it is not the la
 import math
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import FileKey, file_key
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
 from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, room
+from iquest_review.prompt.overview import overview
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.screen import Omission, Reason
 
+LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 32, 1 / 3  # of a request
 PLAINLY = 2.0  # requests; a change that takes so many need not be tried with one
 ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
 
 _TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
-_WANT_OF_ROOM = (Reason.LINES, Reason.TOKENS, Reason.ELSEWHERE)
+_WANT_OF_ROOM = (Reason.LINES, Reason.TOKENS)
 
 
 def prompts(material: Material, limits: Limits, most: int, count: Count) -> tuple[Prompt, ...]:
@@ -30,23 +32,29 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
     Raises ContextExceeded when not even the instructions fit.
     """
     one = room(material, limits)
-    if most == 1 or sum(_size(file, one) for file in material.files) < PLAINLY:
+    size = sum(_size(file, one) for file in material.files)
+    if most == 1 or size < PLAINLY:
         first = fill(material, limits, count)
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
-    chosen = fitted(replace(material, screened=()), Limits(one.lines * most, one.tokens * most))
-    late = tuple(_elsewhere(rest(material.files, chosen)))
-    left, made = related(shown_files(chosen)), list[Prompt]()
-    wanted = min(most, max(2, math.ceil(sum(_size(file, one) for file in left))))
+    wanted = min(most, max(2, math.ceil(size)))
+    material = replace(material, overview=_overview(material, limits, 1 - size / wanted))
+    one = room(material, limits)
+    left = related(shown_files(fitted(replace(material, screened=()), Limits(one.lines * most, one.tokens * most))))
+    made = list[Prompt]()
     while left and len(made) < most:
         share, left = _split(left, max(wanted - len(made), 1), one)
-        others = [*(file for prompt in made for file in shown_files(prompt.excerpt)), *left]
-        screened = (*material.screened, *_elsewhere(others), *late)
-        prompt = fill(replace(material, files=share, screened=screened), limits, count)
+        prompt = fill(replace(material, files=share), limits, count)
         if prompt.excerpt.parts:
             made.append(prompt)
             left = [*rest(share, prompt.excerpt), *left]
     return tuple(made) or (fill(material, limits, count),)
+
+
+def _overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
+    """What each request is told of all files: in the room that the last one would leave empty, or else in little."""
+    share = min(MOST_OVERVIEW, max(LEAST_OVERVIEW, spare))
+    return overview(related(material.files), math.floor(share * limits.tokens * BYTES_PER_TOKEN))
 
 
 def together(
@@ -65,7 +73,7 @@ def together(
             wide.setdefault(file_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
         for omission in excerpt.omissions:
             if omission.reason in _WANT_OF_ROOM:
-                room[omission.path] = Reason.LINES if omission.reason is Reason.LINES else Reason.TOKENS
+                room[omission.path] = omission.reason
             elif omission not in screened:
                 place = omission.path, omission.reason
                 left_out[place] = left_out.get(place, 0) + omission.changed_lines
@@ -138,13 +146,6 @@ def _size(file: FileDiff, one: Limits) -> float:
 def shown_files(excerpt: Excerpt) -> list[FileDiff]:
     """What is shown, as file diffs of their own."""
     return [replace(part.file, hunks=part.hunks) for part in excerpt.parts]
-
-
-def _elsewhere(files: Iterable[FileDiff]) -> Iterator[Omission]:
-    lines = dict[str, int]()
-    for file in files:
-        lines[file.path] = lines.get(file.path, 0) + sum(hunk.changed_lines for hunk in file.hunks)
-    return (Omission(path, Reason.ELSEWHERE, changed) for path, changed in lines.items())
 
 
 def _ordered(hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:

@@ -1,5 +1,6 @@
 """What a model would be shown, for people and for programs."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +14,7 @@ from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.rows import overlong, shown_path
 
+_UNUSUAL = re.compile(r"[^\n -~]")
 MOST_HUNKS = 300  # that are told about one by one
 
 
@@ -39,7 +41,7 @@ def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
         "omissions": excerpt.omissions,
         "hunks": list(islice(ranked(excerpt), MOST_HUNKS)),
     }
-    return "".join(map(_printable, to_json(value, indent=2).decode())) + "\n"
+    return _UNUSUAL.sub(lambda found: _printable(found[0]), to_json(value, indent=2).decode()) + "\n"
 
 
 def as_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
@@ -93,7 +95,7 @@ def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
 
 def _printable(character: str) -> str:
     """A character of JSON text, escaped if a terminal might act on it or hide it: such ones stand in strings only."""
-    if character.isprintable() or character == "\n":
+    if character.isprintable():
         return character
     code = ord(character)
     if code < 0x10000:
