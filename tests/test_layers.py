@@ -12,7 +12,7 @@ PACKAGE = "iquest_review"
 FLOORS = (
     *("errors", "patience", "change", "prompt", "model", "merge_request", "reports"),
     *("progress", "settings", "inquiry", "task", "conclusion", "later_push", "review"),
-    *("job", "background", "source", "wiring", "cli"),
+    *("job", "job_secrets", "background", "source", "wiring", "cli"),
 )
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {

@@ -135,27 +135,6 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
     )
 
 
-def secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The job's own secrets, by the names of their variables: those of this program and of GitLab, and what the names
-    of others call a secret. None of them may reach a model."""
-    found = {name: value for name, value in environ.items() if _SECRET.search(name) and _is_secret(name, value)}
-    login = re.match(r"\w+://[^/@\s]*:([^/@\s]+)@", environ.get("CI_REPOSITORY_URL", ""))
-    return {**found, **({"CI_REPOSITORY_URL": login[1]} if login else {})}
-
-
-_SECRET = re.compile(
-    r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)(?:$|_)"
-)
-_OWN = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """A variable of another program may hold a word, a number, or the path of the file that holds the secret."""
-    if name in _OWN:
-        return bool(value)
-    return len(value) >= 8 and not re.fullmatch(r"[a-z_-]+|[\d.]+|true|false|[./~][\w./-]*|\$.*", value, re.IGNORECASE)
-
-
 def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Any:
     candidates = [("--" + setting.name.replace("_", "-"), flags.get(setting.name))]
     candidates += [(variable, environ.get(variable)) for variable in setting.variables]

@@ -15,6 +15,7 @@ from iquest_review.change.intent import Intent
 from iquest_review.change.repository import Opened, Repository
 from iquest_review.errors import GitError, UsageError
 from iquest_review.job import Job
+from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import Facts, GitLab
 from iquest_review.merge_request.note import Surroundings
@@ -32,7 +33,7 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
 
     No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
     """
-    around, redactor = Surroundings(job_url=job.pipeline.job_url), Redactor(settings.secrets(job.variables))
+    around, redactor = Surroundings(job_url=job.pipeline.job_url), Redactor(secrets(job.variables))
     if job.arguments.diff is not None:
         return _clean(_saved_diff(job.arguments.diff), redactor), around, job
     if job.arguments.base is not None:
