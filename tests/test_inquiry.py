@@ -1,7 +1,8 @@
 """A change that is too large for one request: several requests, what comes of their answers, and what of failures."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.merge_request.outcome import Outcome, Status
 from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.refusal import Passes
+from iquest_review.progress import Lines
 from iquest_review.prompt.render import Message
-from tests.reviewing import CLEAN, FakeModel, answer, big, issue, reviewed
+from iquest_review.review import review
+from tests.reviewing import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
 FILES, LINES = 6, 150
@@ -151,6 +154,25 @@ def test_as_many_requests_run_at_once_as_the_setting_says(large: bytes) -> None:
 
     assert one.most_at_once == 1
     assert 1 < three.most_at_once <= 3
+
+
+def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> None:
+    class OneClock(Lines):
+        running = False
+
+        @contextmanager
+        def waiting(self, text: str) -> Iterator[None]:
+            assert not self.running
+            self.running = True
+            yield
+            self.running = False
+
+    clock = OneClock(verbosity=-1)
+    task = change(large)
+
+    review(task, Parts(slow), options(concurrency=3), None, Desk().keep, None, clock)
+
+    assert not clock.running
 
 
 def test_what_runs_at_once_comes_to_the_same_review(large: bytes) -> None:

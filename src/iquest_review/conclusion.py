@@ -1,6 +1,7 @@
 """What the model's answers come to: findings with their places, one summary, and what nobody has seen."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from iquest_review.change.characters import counted
@@ -57,7 +58,8 @@ def _reviewed(
 ) -> Outcome:
     excerpt = _shown(task, usable, inquiry.asked)
     reviews = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
-    whole = one_review(model, task.options.templates, reviews, task.options.nonce)
+    with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
+        whole = one_review(model, task.options.templates, reviews, task.options.nonce)
     found, findings = _placed([*_leaked(task), *whole.review.findings], task)
     lost = _lost(whole.review)
     problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]

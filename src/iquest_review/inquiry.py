@@ -179,13 +179,8 @@ class _Asking:
 
     def _round(self, prompts: Sequence[Prompt]) -> list[Asked]:
         self.spare = self.terms.max_requests - self.spent - len(prompts)
-        if self.terms.concurrency == 1 or len(prompts) == 1:
-            asked = list(self._one_by_one(prompts))
-        else:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most reviews are one request
-
-            with ThreadPoolExecutor(self.terms.concurrency) as pool:
-                asked = list(pool.map(lambda numbered: self._ask(*numbered), self._numbered(prompts)))
+        together = min(self.terms.concurrency, len(prompts))
+        asked = list(self._one_by_one(prompts)) if together == 1 else self._at_once(prompts, together)
         self.spent += sum(_cost(one) for one in asked)
         return asked
 
@@ -194,9 +189,23 @@ class _Asking:
         refused: Asked | None = None
         for text, prompt in self._numbered(prompts):
             asked = _refused_too(prompt, refused) if refused else None
-            asked = asked or self._ask(text, prompt)
+            if asked is None:
+                with self.say.waiting(text):
+                    asked = self._ask(prompt)
             refused = asked if isinstance(asked.failure, ModelRefused | ContextExceeded) else refused
             yield asked
+
+    def _at_once(self, prompts: Sequence[Prompt], together: int) -> list[Asked]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most reviews are one request
+
+        for text, _ in self._numbered(prompts):
+            self.say.say(text)
+        with self.say.waiting(f"{together} requests at a time"), ThreadPoolExecutor(together) as pool:
+            try:
+                return list(pool.map(self._ask, prompts))
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)  # what is not asked yet need not be
+                raise
 
     def _numbered(self, prompts: Sequence[Prompt]) -> Iterator[tuple[str, Prompt]]:
         for number, prompt in enumerate(prompts, 1):
@@ -204,14 +213,13 @@ class _Asking:
             lines = counted(prompt.excerpt.lines, "line")
             yield f"asking {self.name} on {self.model.host}: {part}{lines}, {prompt.tokens:,} tokens", prompt
 
-    def _ask(self, text: str, prompt: Prompt) -> Asked:
+    def _ask(self, prompt: Prompt) -> Asked:
         form, templates = self.terms.structured_output, self.material.templates
         with self.lock:
             most = 1 + min(1, max(0, self.spare))
             self.spare -= most - 1
         try:
-            with self.say.waiting(text):
-                answer = asking.ask(self.model, templates, prompt.messages, form, most)
+            answer = asking.ask(self.model, templates, prompt.messages, form, most)
         except ModelError as error:
             return Asked(prompt, failure=error)
         with self.lock:
