@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import git.cmd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
