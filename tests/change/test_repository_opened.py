@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-import git.cmd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from iquest_review.errors import GitError
 from tests.change.checkout import Checkout, Executable, Link, git, put
 from tests.doubles.gitlab import GitLabDouble
 
+import_module("git.cmd")  # its first import asks git for its version, and a git of a test's own may not answer
 PASSWORD = "job-token-7fcf1a"
 LINES = b"".join(b"line %d\n" % number for number in range(1, 31))
 
