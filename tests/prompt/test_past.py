@@ -23,7 +23,7 @@ ROWS = [
     "removed line 7 of b.go came 1 day earlier with: Tidy",
     "not in this change: docs/a.md, which 8 of the last 9 commits of src/a.py changed, too",
     "changed often: src/a.py, by 41 of the last 500 commits, 17 of them fixes",
-    "last changes of src/a.py, 2 days earlier: Speed up",
+    "last changes of src/a.py: Speed up (2 days earlier)",
 ]
 STARTS = ("commit of this change: ", "removed line", "not in this change: ", "changed often: ", "last changes of ")
 
@@ -51,11 +51,54 @@ def test_the_names_of_the_parts_are_those_of_the_history() -> None:
 
 
 def test_a_file_that_hardly_changes_is_no_file_that_changes_often() -> None:
-    churn = (Churn("one.py", 1, 0, 500), Churn("fixed.py", 1, 1, 500), Churn("five.py", 5, 0, 500))
+    churn = (Churn("four.py", 4, 4, 500), Churn("five.py", 5, 0, 500), Churn("fixed.py", 9, 1, 50))
 
-    rows = past_rows(History(churn=churn), 10_000)
+    assert past_rows(History(churn=churn), 10_000) == [
+        "changed often: five.py, by 5 of the last 500 commits",
+        "changed often: fixed.py, by 9 of the last 50 commits, 1 of them a fix",
+    ]
 
-    assert [row.split(",")[0] for row in rows] == ["changed often: fixed.py", "changed often: five.py"]
+
+def test_a_few_commits_do_not_tell_what_changes_often() -> None:
+    assert past_rows(History(churn=(Churn("a.py", 40, 9, 49),)), 10_000) == []
+
+
+def test_no_more_than_five_files_are_said_to_be_missing() -> None:
+    together = tuple(Together(f"{number}.py", "a.py", 9, 9) for number in range(7))
+
+    rows = past_rows(History(together=together), 10_000)
+
+    assert [row.split(",")[0] for row in rows] == [f"not in this change: {number}.py" for number in range(5)]
+
+
+def test_the_last_changes_of_a_file_are_one_row() -> None:
+    recent = (Recent("a.py", "A", 3), Recent("b.py", "C", 1), Recent("a.py", "B", 9))
+
+    assert past_rows(History(recent=recent), 10_000) == [
+        "last changes of a.py: A (3 days earlier); B (9 days earlier)",
+        "last changes of b.py: C (1 day earlier)",
+    ]
+
+
+def test_a_commit_that_wrote_removed_lines_is_not_told_again_as_a_last_change() -> None:
+    touched = (Touched("a.py", 1, 2, "Fix it", 3),)
+    recent = (Recent("a.py", "Fix it", 3), Recent("a.py", "Tidy", 4), Recent("b.py", "Fix it", 3))
+
+    assert past_rows(History(touched=touched, recent=recent), 10_000)[1:] == [
+        "last changes of a.py: Tidy (4 days earlier)",
+        "last changes of b.py: Fix it (3 days earlier)",
+    ]
+    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000)) == 1
+    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000, {Part.TOUCHED})) == 1
+
+
+def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:
+    history = History(touched=(Touched("a.py", 1, 1, "A", 0),), recent=(Recent("a.py", "B", 0),))
+
+    assert past_rows(history, 10_000) == [
+        "removed line 1 of a.py came less than a day earlier with: A",
+        "last changes of a.py: B (less than a day earlier)",
+    ]
 
 
 # --- room ---
@@ -114,9 +157,9 @@ def hostile(text: str) -> History:
     return History(
         commits=(Commit(text, text),),
         touched=(Touched(text, 1, 2, text, 3),),
-        recent=(Recent(text, text, 1),),
+        recent=(Recent(text, text + text, 1),),
         together=(Together(text, text, 3, 3),),
-        churn=(Churn(text, 9, 9, 9),),
+        churn=(Churn(text, 9, 9, 99),),
     )
 
 
@@ -163,7 +206,7 @@ def test_whatever_is_written_every_row_is_one_visible_row_of_its_kind(text: str,
 
 
 def test_lines_that_one_commit_wrote_are_one_row() -> None:
-    facts = [Touched("a.py", first, first + 1, "Fix the parser", 3) for first in (1, 5, 9)]
+    facts = [Touched("a.py", first, first + 1, "Fix the parser", 3) for first in (5, 1, 9)]
 
     rows = past_rows(History(touched=(*facts, Touched("b.py", 7, 7, "Fix the parser", 3))), 1_000)
 

@@ -5,6 +5,7 @@ row of another kind: a row never begins with what somebody else wrote.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from iquest_review.change.characters import counted, one_line
@@ -12,7 +13,8 @@ from iquest_review.change.history import Churn, Commit, History, Recent, Togethe
 from iquest_review.prompt.rows import inert, shown_path
 
 LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
-OFTEN = 5  # commits among the last ones from which on a file is one that changes often
+OFTEN, ENOUGH = 5, 50  # commits from which on a file is one that changes often, where so many were looked at
+MOST_TOGETHER = 5  # files that are not in the change
 MOST_RUNS = 6  # runs of lines of one commit that are told
 SMALLEST = 30  # bytes; no row is shorter
 
@@ -36,6 +38,7 @@ def past_rows(history: History, most: int, without: Collection[str] = ()) -> lis
 
     What does not fit is the least useful: a part's later facts, but of the commits the earlier ones. Deterministic.
     """
+    history = replace(history, touched=()) if Part.TOUCHED in without else history
     ranked = list[tuple[float, int, int, str]]()
     for order, part in enumerate(Part):
         facts = [] if part in without else list(_rows(history, part))
@@ -61,11 +64,11 @@ def _rows(history: History, part: Part) -> Iterator[str]:
         case Part.TOUCHED:
             yield from _touched(history.touched)
         case Part.TOGETHER:
-            yield from map(_together, history.together)
+            yield from map(_together, history.together[:MOST_TOGETHER])
         case Part.CHURN:
-            yield from (_churn(fact) for fact in history.churn if fact.fixes or fact.commits >= OFTEN)
+            yield from (_churn(fact) for fact in history.churn if fact.commits >= OFTEN and fact.of >= ENOUGH)
         case Part.RECENT:
-            yield from map(_recent, history.recent)
+            yield from _recent(history.recent, {(fact.path, fact.subject) for fact in history.touched})
 
 
 def _commit(fact: Commit) -> str:
@@ -75,11 +78,11 @@ def _commit(fact: Commit) -> str:
 
 def _touched(facts: Sequence[Touched]) -> Iterator[str]:
     """A row for each commit and file."""
-    runs = dict[tuple[str, str, int], list[str]]()
+    runs = dict[tuple[str, str, int], list[tuple[int, int]]]()
     for fact in facts:
-        run = str(fact.first) if fact.first == fact.last else f"{fact.first}-{fact.last}"
-        runs.setdefault((fact.path, fact.subject, fact.days), []).append(run)
-    for (path, subject, days), lines in runs.items():
+        runs.setdefault((fact.path, fact.subject, fact.days), []).append((fact.first, fact.last))
+    for (path, subject, days), found in runs.items():
+        lines = [str(first) if first == last else f"{first}-{last}" for first, last in sorted(found)]
         shown = ", ".join([*lines[:MOST_RUNS], *(["..."] if len(lines) > MOST_RUNS else [])])
         word = "line" if lines[0].isdigit() and len(lines) == 1 else "lines"
         yield f"removed {word} {shown} of {_path(path)} came {_ago(days)} with: {_subject(subject)}"
@@ -93,18 +96,22 @@ def _together(fact: Together) -> str:
 
 
 def _churn(fact: Churn) -> str:
-    return (
-        f"changed often: {_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}, "
-        f"{fact.fixes} of them fixes"
-    )
+    fixes = f", {fact.fixes} of them {'a fix' if fact.fixes == 1 else 'fixes'}" if fact.fixes else ""
+    return f"changed often: {_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}{fixes}"
 
 
-def _recent(fact: Recent) -> str:
-    return f"last changes of {_path(fact.path)}, {_ago(fact.days)}: {_subject(fact.subject)}"
+def _recent(facts: Sequence[Recent], told: Collection[tuple[str, str]]) -> Iterator[str]:
+    """A row for each file, without the commits that are told of its removed lines."""
+    changes = dict[str, list[str]]()
+    for fact in facts:
+        if (fact.path, fact.subject) not in told:
+            changes.setdefault(fact.path, []).append(f"{_subject(fact.subject)} ({_ago(fact.days)})")
+    for path, subjects in changes.items():
+        yield f"last changes of {_path(path)}: {'; '.join(subjects)}"
 
 
 def _ago(days: int) -> str:
-    return counted(days, "day") + " earlier"
+    return f"{counted(days, 'day')} earlier" if days else "less than a day earlier"
 
 
 def _subject(text: str) -> str:
