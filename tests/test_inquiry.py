@@ -234,6 +234,31 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
 
 
+def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_the_others(large: bytes) -> None:
+    model = Parts(clean)
+
+    def said(paths: list[str]) -> str:
+        if len(paths) > 1:
+            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, large)
+
+    assert len(model.asked) == 4
+    assert outcome.status is Status.PARTIAL
+    assert shown(outcome) == 3 * LINES
+
+
+def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    review(change(large), Parts(clean), options(), None, Desk().keep, None, Lines())
+
+    log = capsys.readouterr().err
+    assert "part 1 of 3: 0 findings" in log
+    assert "asking for one summary of 3 parts" in log
+
+
 def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> None:
     def said(paths: list[str]) -> str:
         if "part_0.py" in paths:

@@ -22,7 +22,9 @@ _EXAMPLES = {
     "stand-in": """example:
   iquest-review stand-in --port 8000                       then: --api-url http://127.0.0.1:8000/v1""",
 }
-_EPILOG = """exit codes: 0 reviewed, or nothing to review; 1 a finding reached --fail-on; 2 wrong settings or usage;
+_EPILOG = """settings: COMMAND --help lists those that have a flag; the others are variables:{variables}
+
+exit codes: 0 reviewed, or nothing to review; 1 a finding reached --fail-on; 2 wrong settings or usage;
 3 the model gave no usable review; 4 git or GitLab failed (the review is kept); 130 interrupted
 
 example:
@@ -97,6 +99,12 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+def _variables() -> str:
+    """The variables of settings that have no flag, a few a row."""
+    names = [setting.variables[0] for setting in settings.SETTINGS if not setting.flag]
+    return "\n".join(["", *(f"  {', '.join(names[at : at + 4])}" for at in range(0, len(names), 4))])
+
+
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """argparse's own would import shutil, bz2 and lzma to learn the width of the terminal."""
     width = os.get_terminal_size().columns if sys.stdout.isatty() else 120
@@ -107,7 +115,7 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iquest-review",
         description="Reviews GitLab merge requests with your own model.",
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(variables=_variables()),
         formatter_class=_formatter,
         allow_abbrev=False,
     )
@@ -130,7 +138,7 @@ def _fill_review(command: argparse.ArgumentParser) -> None:
 
 def _fill_preview(command: argparse.ArgumentParser) -> None:
     _add_sources(command)
-    _add_settings(command, except_for=("api_url", "model", "fail_on", "max_requests"))
+    _add_settings(command, except_for=("api_url", "model", "fail_on"))
     command.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -60,7 +60,7 @@ def _reviewed(
     reviews = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
     with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = one_review(model, task.options.templates, reviews, task.options.nonce)
-    found, findings = _placed([*_leaked(task), *whole.review.findings], task)
+    found, findings = _placed(_leaked(task), whole.review.findings, task)
     lost = _lost(whole.review)
     problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
@@ -113,15 +113,23 @@ def _leaked(task: Task) -> list[Finding]:
         return []
     from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
 
-    return list(findings(task.change.secrets, task.fresh, task.options.templates.language))
+    secrets, language = task.change.secrets, task.options.templates.language
+    read = {file.path for file in task.files}
+    screened = [file for file in task.change.diff.files if file.path not in read]
+    return [*findings(secrets, task.fresh, language), *findings(secrets, screened, language, sure=True)]
 
 
-def _placed(findings: Sequence[Finding], task: Task) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
-    """The findings with their places, and those that are left when near-duplicates are one."""
-    if not findings:
+def _placed(
+    leaked: Sequence[Finding], said: Sequence[Finding], task: Task
+) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
+    """The findings with their places, and those that are left when near-duplicates are one. A secret may stand in a
+    file that no model is shown; what a model says can only be about the others."""
+    if not leaked and not said:
         return [], []
     from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
     from iquest_review.merge_request.placing import placed  # noqa: PLC0415
 
-    found = [placed(verify(finding, Diff(task.files), task.change.text)) for finding in findings]
+    shown, text = Diff(task.files), task.change.text
+    found = [placed(verify(finding, task.change.diff, text)) for finding in leaked]
+    found += [placed(verify(finding, shown, text)) for finding in said]
     return found, merged(found)

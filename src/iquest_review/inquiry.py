@@ -58,6 +58,7 @@ class Asked:
     prompt: Prompt
     answer: Answer | None = None
     failure: ModelError | None = None
+    spared: bool = False  # not asked, since another request failed that was no larger
 
     @property
     def usable(self) -> bool:
@@ -140,23 +141,26 @@ class _Asking:
     name: str
     spent: int = 0  # of the requests the review may take; one refused for its length costs nothing
     spare: int = 0  # requests that nobody needs in this round: for a second try
+    left: int = SHRINKS  # rounds in which what was too much may be asked again
     lock: Lock = field(default_factory=Lock)
 
     def all(self, prompts: Sequence[Prompt], room: Limits) -> list[Asked]:
         """What each came to; what was too much for the server is asked again in smaller requests."""
         done = list[Asked]()
         for left in range(SHRINKS, -1, -1):
+            self.left = left
             asked = self._round(prompts)
-            again = [one for one in asked if self._may_be_halved(one, left)]
+            again = [one for one in asked if self._may_be_halved(one)]
             prompts = self._smaller(again, room) if again else []
             done += [one for one in asked if not prompts or one not in again]
             if not prompts:
                 break
         return done
 
-    def _may_be_halved(self, one: Asked, left: int) -> bool:
+    def _may_be_halved(self, one: Asked) -> bool:
         overflows = isinstance(one.failure, ContextExceeded)
-        return one.less_may_pass and left > (0 if overflows else SHRINKS - 1) and self.spent < self.terms.max_requests
+        rounds = self.left > (0 if overflows else SHRINKS - 1)
+        return one.less_may_pass and rounds and self.spent < self.terms.max_requests
 
     def _smaller(self, again: Sequence[Asked], room: Limits) -> list[Prompt]:
         """What these showed in prompts half as large, as far as there are requests for them."""
@@ -192,7 +196,9 @@ class _Asking:
             if asked is None:
                 with self.say.waiting(text):
                     asked = self._ask(prompt)
-            refused = asked if isinstance(asked.failure, ModelRefused | ContextExceeded) else refused
+                self._tell(asked, prompts)
+            hopeless = isinstance(asked.failure, ModelRefused) or (asked.failure and self._may_be_halved(asked))
+            refused = asked if hopeless else refused
             yield asked
 
     def _at_once(self, prompts: Sequence[Prompt], together: int) -> list[Asked]:
@@ -201,11 +207,21 @@ class _Asking:
         for text, _ in self._numbered(prompts):
             self.say.say(text)
         with self.say.waiting(f"{together} requests at a time"), ThreadPoolExecutor(together) as pool:
+            asked = list[Asked]()
             try:
-                return list(pool.map(self._ask, prompts))
+                for one in pool.map(self._ask, prompts):
+                    self._tell(one, prompts)
+                    asked.append(one)
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)  # what is not asked yet need not be
                 raise
+            return asked
+
+    def _tell(self, asked: Asked, prompts: Sequence[Prompt]) -> None:
+        """Says what came of one request of several."""
+        if len(prompts) > 1:
+            number = next(number for number, prompt in enumerate(prompts, 1) if prompt is asked.prompt)
+            self.say.say(f"part {number} of {len(prompts)}: {_came_to(asked)}")
 
     def _numbered(self, prompts: Sequence[Prompt]) -> Iterator[tuple[str, Prompt]]:
         for number, prompt in enumerate(prompts, 1):
@@ -231,16 +247,24 @@ class _Asking:
 
 def _refused_too(prompt: Prompt, refused: Asked) -> Asked | None:
     """What a request came to that is refused for what another one was; None when it may be asked."""
-    overflows = isinstance(refused.failure, ContextExceeded)
+    overflows = refused.less_may_pass
     return (
-        None if overflows and prompt.tokens < refused.prompt.tokens * FULL else Asked(prompt, failure=refused.failure)
+        None
+        if overflows and prompt.tokens < refused.prompt.tokens * FULL
+        else Asked(prompt, failure=refused.failure, spared=True)
     )
 
 
 def _cost(one: Asked) -> int:
     if one.answer is not None:
         return len(one.answer.replies)
-    return 0 if isinstance(one.failure, ContextExceeded) else 1
+    return 0 if one.spared or isinstance(one.failure, ContextExceeded) else 1
+
+
+def _came_to(one: Asked) -> str:
+    if one.answer is not None and isinstance(one.answer.result, Review):
+        return counted(len(one.answer.result.findings), "finding")
+    return str(one.failure) if one.failure else "the answer could not be used"
 
 
 def _why(one: Asked) -> str:

@@ -54,7 +54,7 @@ def test_a_change_is_shown_with_its_function_its_calls_its_commits_and_the_teams
     assert " 4| def total(items):\n" in shown
     assert "src/tools.py:1: def rounded(value, digits=2):" in shown
     assert "commit of this change: Round totals" in shown
-    assert "of src/app.py came 0 days earlier with: Fix the rounding of totals" in shown
+    assert "with: Fix the rounding of totals" in shown
     assert "- Money is never a float." in shown
 
 
@@ -87,9 +87,7 @@ def test_nothing_stands_beside_the_diff_where_nothing_is_wanted(run: Run, checko
     shown = prompt(run, checkout, IQUEST_CONTEXT="none")
 
     assert "=== file: src/app.py" in shown
-    assert not any(
-        word in shown for word in ("4| def total", "src/tools.py", "commit of", "came 0 days", "=== rules")
-    )
+    assert not any(word in shown for word in ("4| def total", "src/tools.py", "commit of", "came 0 days", "=== rules"))
 
 
 def test_a_kind_of_context_that_there_is_not_is_an_error(run: Run, checkout: Checkout) -> None:
@@ -104,6 +102,7 @@ def test_no_secret_reaches_the_model_the_note_or_the_log(run: Run, checkout: Che
         **HEAD,
         "src/app.py": ROUNDED + f'\n\nTOKEN = "{SECRET}"\n'.encode(),
         "src/job.py": b'KEY = "a-key-of-this-job-41"\n',
+        "node_modules/x/index.js": f'send("{SECRET}")\n'.encode(),
     }, f"Use {SECRET}")  # fmt: skip
 
     finished = run(
@@ -119,7 +118,8 @@ def test_no_secret_reaches_the_model_the_note_or_the_log(run: Run, checkout: Che
         assert "a-key-of-this-job-41" not in text
     assert "[REDACTED:gitlab-token]" in sent
     found = {(finding["path"], finding["severity"]) for finding in finished.review["findings"]}
-    assert {("src/app.py", "high"), ("src/job.py", "high")} <= found
+    assert {("src/app.py", "high"), ("src/job.py", "high"), ("node_modules/x/index.js", "high")} <= found
+    assert all(finding["line"] for finding in finished.review["findings"] if "secret" in finding["title"])
 
 
 def fences_alike(text: str) -> str:

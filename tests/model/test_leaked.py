@@ -43,6 +43,16 @@ def test_a_certain_one_is_a_finding_in_tests_too() -> None:
     assert len(leaks([f'+TOKEN = "{OWN}"'], path="tests/test_login.py")) == 1
 
 
+def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
+    rows = [f'+TOKEN = "{OWN}"', '+password = "xK9!mQ2#vL7$pR4"']
+    text = (
+        "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1,2 @@\n" + "\n".join(rows) + "\n"
+    )
+    files, found = Redactor({"X": OWN}).diff(patch.parse(text.encode()).files)
+
+    assert [finding.line for finding in findings(found, files, "en", sure=True)] == [1]
+
+
 def test_two_of_a_kind_on_one_line_are_one_finding() -> None:
     assert len(leaks([f'+pair = ("{OWN}", "{OWN}")'])) == 1
 

@@ -1,5 +1,6 @@
 """Which files share a request when one does not hold them all, and what all of them showed together."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -80,6 +81,31 @@ def test_the_requests_are_filled_evenly() -> None:
     made = prompts(material(*files), Limits(450, 100_000), 4, uncounted)
 
     assert [len(prompt.excerpt.parts) for prompt in made] == [3, 3]
+
+
+def test_no_request_is_spent_on_a_small_file_before_a_huge_one() -> None:
+    files = [added("docs/x.md", "one line"), added("src/a.py", *lines(1_500))]
+
+    made = prompts(material(*files), Limits(400, 100_000), 4, uncounted)
+
+    assert [prompt.excerpt.lines for prompt in made] == [400, 400, 400, 301]
+
+
+def test_a_request_of_several_does_not_call_left_out_what_another_one_shows() -> None:
+    made = prompts(material(added("a.py", *lines(900))), Limits(400, 100_000), 4, uncounted)
+
+    assert len(made) == 3
+    assert not any("over the line budget" in prompt.messages[1]["content"] for prompt in made)
+    assert all("a.py (added, +900 -0)" in prompt.messages[1]["content"] for prompt in made)
+
+
+def test_the_files_are_told_code_first() -> None:
+    files = [added(path, *lines(300)) for path in ("README.md", "src/a.py", "tests/test_a.py", "zoo.py")]
+
+    first, *_ = prompts(material(*files), Limits(400, 100_000), 4, uncounted)
+
+    rows = re.findall(r"^(\S+) \(added, ", first.messages[1]["content"], re.MULTILINE)
+    assert rows == ["src/a.py", "zoo.py", "tests/test_a.py", "README.md"]
 
 
 def test_a_file_that_is_more_than_a_request_is_continued_in_the_next() -> None:

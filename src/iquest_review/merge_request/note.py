@@ -1,6 +1,7 @@
 """The summary note: an outcome -> the markdown that is posted. Every text that is not ours passes `markdown`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
@@ -22,6 +23,7 @@ PREVIOUS = "<!-- iquest-review:previous -->"  # below it stands what was there b
 # Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less; there must be room
 # for what a note remembers, and for the note of a failure above it.
 LONGEST_RAW = 100_000  # as they came
+COUNTED = (Reason.SEEN, Reason.MOVED, Reason.WHITESPACE)  # omissions that are told in a number alone
 MOST_FINDINGS, MOST_ROWS, MOST_SUGGESTIONS, MOST_OMISSIONS = 240_000, 60_000, 40_000, 80_000  # as they are written
 
 
@@ -145,9 +147,12 @@ def _place(row: Row, text: Words) -> str:
 
 def _since(outcome: Outcome, text: Words) -> str:
     """What earlier reviews spared this one, and what it settled."""
-    seen = sum(omission.changed_lines for omission in outcome.omissions if omission.reason is Reason.SEEN)
+    lines = Counter[Reason]()
+    for omission in outcome.omissions:
+        lines[omission.reason] += omission.changed_lines
     counts = {
-        text.seen: seen,
+        text.seen: lines[Reason.SEEN],
+        text.unchanged: lines[Reason.MOVED] + lines[Reason.WHITESPACE],
         text.gone: sum(entry.why is Why.GONE for entry in outcome.settled),
         text.fixed: sum(entry.why is Why.FIXED for entry in outcome.settled),
         text.left: sum(entry.why is Why.LEFT for entry in outcome.settled),
@@ -205,7 +210,7 @@ def _url(finding: PlacedFinding, outcome: Outcome, around: Surroundings) -> str:
 
 
 def _omissions(outcome: Outcome, text: Words) -> str:
-    omissions = [omission for omission in outcome.omissions if omission.reason is not Reason.SEEN]
+    omissions = [omission for omission in outcome.omissions if omission.reason not in COUNTED]
     if not omissions or outcome.status is Status.NOT_REVIEWED:
         return ""
     omitted = {omission.path for omission in omissions}
@@ -215,18 +220,23 @@ def _omissions(outcome: Outcome, text: Words) -> str:
         files=_number(len(omitted)), all=_number(files), lines=_changed(lines, text)
     )
     partly = {entry.path: entry.changed_lines for entry in outcome.coverage if entry.shown_changed_lines}
-    written = (_omission(one, partly.get(one.path), text) for one in omissions)
-    rows = _within(written, len(omissions), MOST_OMISSIONS, text)
+    by_path = dict[str, list[Omission]]()
+    for one in omissions:
+        by_path.setdefault(one.path, []).append(one)
+    written = (_omitted(path, some, partly.get(path), text) for path, some in by_path.items())
+    rows = _within(written, len(by_path), MOST_OMISSIONS, text)
     return "\n\n".join([f"<details>\n<summary>{title}</summary>", "\n".join(rows), "</details>"])
 
 
-def _omission(omission: Omission, partly_of: int | None, text: Words) -> str:
-    """One row; `partly_of` are the changed lines of a file of which others were shown."""
-    changed = _changed(omission.changed_lines, text)
-    if partly_of:
-        changed = text.some_lines.format(count=_number(omission.changed_lines), all=_number(partly_of))
-    reason = text.reasons[omission.reason]
-    return f"- {_path(omission.path, text)}: {reason}{text.comma + changed if omission.changed_lines else ''}"
+def _omitted(path: str, omissions: Sequence[Omission], partly_of: int | None, text: Words) -> str:
+    """One row a file; `partly_of` are the changed lines of a file of which others were shown."""
+    reasons = []
+    for one in omissions:
+        changed = _changed(one.changed_lines, text)
+        if partly_of:
+            changed = text.some_lines.format(count=_number(one.changed_lines), all=_number(partly_of))
+        reasons.append(text.reasons[one.reason] + (text.comma + changed if one.changed_lines else ""))
+    return f"- {_path(path, text)}: {'; '.join(reasons)}"
 
 
 def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:

@@ -39,6 +39,7 @@ class Words:
     threads: str
     since: str
     seen: str
+    unchanged: str
     gone: str
     fixed: str
     unplaced: str
@@ -103,6 +104,7 @@ ENGLISH = Words(
     threads="In threads on the change",
     since="This run:",
     seen="{count} changed line was reviewed before|{count} changed lines were reviewed before",
+    unchanged="{count} line only moved or changed in white space|{count} lines only moved or changed in white space",
     gone="{count} finding resolved, its lines are gone|{count} findings resolved, their lines are gone",
     fixed="{count} finding resolved as fixed|{count} findings resolved as fixed",
     left="{count} settled finding whose thread has replies: please resolve it"
@@ -158,6 +160,7 @@ CHINESE = Words(
     threads="变更上的讨论",
     since="本次运行：",
     seen="{count} 行变更此前已评审",
+    unchanged="{count} 行变更只是移动或空白变化",
     gone="{count} 个问题已解决，所在的行已不存在",
     fixed="{count} 个问题已修复并解决",
     left="{count} 个问题已不存在，但主题中有人回复：请手动解决",

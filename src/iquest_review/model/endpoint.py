@@ -217,7 +217,9 @@ class Endpoint:
     def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
         """What it means that no answer came."""
         if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-            return Passes(f"{self.host} gave no answer within {timeout:.0f} s (IQUEST_TIMEOUT)", in_time=False)
+            again = timeout < self._timeout  # what patience was left for another attempt
+            within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
+            return Passes(f"{self.host} gave no answer within {within}", in_time=False)
         if isinstance(error, requests.exceptions.SSLError):
             return untrusted(self.host, error)
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):

@@ -28,9 +28,11 @@ _ZH_MAYBE = (
 )
 
 
-def findings(secrets: Iterable[Secret], files: Sequence[FileDiff], language: str) -> Iterator[Finding]:
+def findings(
+    secrets: Iterable[Secret], files: Sequence[FileDiff], language: str, *, sure: bool = False
+) -> Iterator[Finding]:
     """One for each added line of these files that holds a secret, of every kind in it. What only looks like one is no
-    finding in a test: tests are full of made-up passwords."""
+    finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
     rows = {
         (file.path, line.new_line): shown_text(line)
         for file in files
@@ -42,7 +44,7 @@ def findings(secrets: Iterable[Secret], files: Sequence[FileDiff], language: str
         place = secret.path, secret.line
         if secret.row is not Kind.ADDED or place not in rows or (*place, secret.kind) in told:
             continue
-        if not secret.certain and is_test(secret.path):
+        if not secret.certain and (sure or is_test(secret.path)):
             continue
         told.add((*place, secret.kind))
         kind = _NAMES.get(secret.kind, secret.kind.replace("-", " "))

@@ -9,7 +9,7 @@ from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
-from iquest_review.prompt.render import NO_FRAME, NOTHING_BESIDE, Beside, Message, Templates, aside
+from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside
 from iquest_review.prompt.screen import Omission, Reason
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Material:
     templates: Templates
     nonce: str  # opens and closes the fences around the author's text
     context: "Context | None" = None  # what may stand beside the diff
-    overview: tuple[str, ...] = ()  # of all files, where the requests show a part each
+    frame: Frame | None = None  # what all requests begin with; None: not known yet
 
 
 def fill(material: Material, limits: Limits, count: Count) -> Prompt:
@@ -53,6 +53,7 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
 
     Raises ContextExceeded when not even the instructions fit.
     """
+    material = framed(material, limits)
     best, least, last, ratio, counts = None, 0, None, 1.0, False
     room = limits.tokens  # what the estimate may come to: the server's tokens are `ratio` times as many
     for _ in range(TRIES):
@@ -75,6 +76,8 @@ def fill(material: Material, limits: Limits, count: Count) -> Prompt:
         raise ContextExceeded(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
+    if not best.excerpt.parts and material.frame not in (None, NO_FRAME):
+        return fill(replace(material, frame=NO_FRAME, context=None), limits, count)  # the diff comes first
     return _with_context(material, material.context, best, limits, ratio, count) if material.context else best
 
 
@@ -103,6 +106,21 @@ def _counted(prompt: Prompt, limits: Limits, count: Count) -> int | None:
     return count(prompt.messages) if prompt.tokens * BYTES_PER_TOKEN > limits.tokens else None
 
 
+def framed(material: Material, limits: Limits) -> Material:
+    """The material with what all its requests begin with: of what the instructions leave, a small part."""
+    if material.frame is not None or material.context is None:
+        return material
+    left = room(material, limits).tokens
+    most = min(aside(limits.tokens), math.floor(left * BYTES_PER_TOKEN * ASIDE))
+    return replace(material, frame=material.context.frame(most))
+
+
+def _of_a_part(excerpt: Excerpt) -> Excerpt:
+    """The excerpt of one request of several without what had no room in it: other requests may show that."""
+    omissions = (one for one in excerpt.omissions if one.reason not in (Reason.LINES, Reason.TOKENS))
+    return replace(excerpt, omissions=tuple(omissions))
+
+
 def room(material: Material, limits: Limits) -> Limits:
     """What one request has room for beside the instructions and the author's texts, by the estimate."""
     bare = _written(material, Excerpt((), tuple(material.screened)), limits.tokens)
@@ -129,8 +147,9 @@ def fitted(material: Material, limits: Limits) -> Excerpt:
 
 
 def _written(material: Material, excerpt: Excerpt, room: int, beside: Beside = NOTHING_BESIDE) -> Prompt:
-    frame = replace(material.context.frame(room) if material.context else NO_FRAME, overview=material.overview)
-    messages = material.templates.messages(material.intent, excerpt, material.nonce, room, frame, beside)
+    frame = material.frame or NO_FRAME
+    shown = _of_a_part(excerpt) if frame.overview else excerpt
+    messages = material.templates.messages(material.intent, shown, material.nonce, room, frame, beside)
     return Prompt(messages, excerpt, sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages))
 
 

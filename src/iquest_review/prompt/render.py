@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from iquest_review.change.characters import one_line, visible
+from iquest_review.change.characters import counted, one_line, visible
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
@@ -254,7 +254,7 @@ def _size(row: str) -> int:
 
 
 def _omitted(omission: Omission) -> str:
-    lines = f", {omission.changed_lines} changed lines" if omission.changed_lines else ""
+    lines = f", {counted(omission.changed_lines, 'changed line')}" if omission.changed_lines else ""
     return f"{_short_path(omission.path)}: {omission.reason}{lines}"
 
 

@@ -13,12 +13,15 @@ from dataclasses import replace
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import FileKey, file_key
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
-from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, room
+from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, framed, room
 from iquest_review.prompt.overview import overview
+from iquest_review.prompt.ranking import is_code, is_test
+from iquest_review.prompt.render import NO_FRAME
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.screen import Omission, Reason
 
-LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 32, 1 / 3  # of a request
+LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 16, 1 / 3  # of a request
+NEARLY = 0.6  # of a request's share, with which it may end before a file that is more than the rest
 PLAINLY = 2.0  # requests; a change that takes so many need not be tried with one
 ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
 
@@ -31,6 +34,7 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
 
     Raises ContextExceeded when not even the instructions fit.
     """
+    material = framed(material, limits)
     one = room(material, limits)
     size = sum(_size(file, one) for file in material.files)
     if most == 1 or size < PLAINLY:
@@ -38,7 +42,8 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
     wanted = min(most, max(2, math.ceil(size)))
-    material = replace(material, overview=_overview(material, limits, 1 - size / wanted))
+    overview_rows = _overview(material, limits, 1 - size / wanted)
+    material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     one = room(material, limits)
     left = related(shown_files(fitted(replace(material, screened=()), Limits(one.lines * most, one.tokens * most))))
     made = list[Prompt]()
@@ -54,7 +59,8 @@ def prompts(material: Material, limits: Limits, most: int, count: Count) -> tupl
 def _overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
     """What each request is told of all files: in the room that the last one would leave empty, or else in little."""
     share = min(MOST_OVERVIEW, max(LEAST_OVERVIEW, spare))
-    return overview(related(material.files), math.floor(share * limits.tokens * BYTES_PER_TOKEN))
+    files = sorted(related(material.files), key=lambda file: (not is_code(file.path), is_test(file.path)))
+    return overview(files, math.floor(share * limits.tokens * BYTES_PER_TOKEN))
 
 
 def together(
@@ -123,15 +129,16 @@ def _in_common(one: str, other: str) -> int:
 
 
 def _split(files: Sequence[FileDiff], requests: int, one: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
-    """The first files, as much as each of so many requests should show, and the others. A file is split by `fill` only
-    where it is more than a request holds."""
+    """The first files, as much as each of so many requests should show, and the others. A file that is more than a
+    request holds is cut by `fill`, and its rest comes with the next one."""
     if requests == 1:
         return list(files), []
     sizes = [_size(file, one) for file in files]
     share, taken = sum(sizes) / requests, 0.0
     for at, size in enumerate(sizes):
         if at and taken + size / 2 > share:
-            return list(files[:at]), list(files[at:])
+            end = at if taken >= NEARLY * share else at + 1
+            return list(files[:end]), list(files[end:])
         taken += size
     return list(files), []
 
