@@ -89,9 +89,22 @@ def test_a_file_that_was_not_wanted_is_not_shown() -> None:
 
 
 def test_a_short_agents_file_is_shown_whole_below_its_path() -> None:
-    found = rules({"AGENTS.md": b"# Rules\n\n## Build\nmake\n"}, ["src/a.py"], PLENTY)
+    found = rules({"AGENTS.md": b"# Rules\n\n## Layout\nFolders.\n"}, ["src/a.py"], PLENTY)
 
-    assert found == TeamRules(("=== rules: AGENTS.md", "  # Rules", "  ## Build", "  make"), ("AGENTS.md",), ())
+    assert found == TeamRules(("=== rules: AGENTS.md", "  # Rules", "  ## Layout", "  Folders."), ("AGENTS.md",), ())
+
+
+@pytest.mark.parametrize("heading", ["Commands", "Dev environment setup", "Build and test commands", "安装", "构建"])
+def test_what_a_short_agents_file_says_of_commands_is_left_out(heading: str) -> None:
+    text = f"# Project\n## {heading}\nmake\n### Style of it\nmake style\n## Layout\nFolders.\n"
+
+    assert shown_of(text) == ["  # Project", "  ## Layout", "  Folders."]
+
+
+def test_an_agents_file_of_commands_alone_is_a_problem() -> None:
+    found = rules({"AGENTS.md": b"## Build\nmake\n## Commands\nmake test\n"}, ["a.py"], PLENTY)
+
+    assert found == TeamRules((), (), ("AGENTS.md is not shown: all of it is on commands, set-up or builds",))
 
 
 def test_an_agents_file_is_short_up_to_a_bound() -> None:
@@ -205,7 +218,7 @@ def test_a_long_agents_file_that_has_no_section_on_rules_is_a_problem() -> None:
     found = rules({"AGENTS.md": long("# Project").encode()}, ["a.py"], PLENTY)
 
     assert found.rows == found.sources == ()
-    assert found.problems == ("AGENTS.md is not shown: it is long, and no heading of it speaks of rules",)
+    assert found.problems == ("AGENTS.md is not shown: it is long, and no section of it speaks of rules",)
 
 
 # CONTRIBUTING.md
@@ -216,6 +229,45 @@ def test_of_a_contributing_file_sections_on_rules_are_shown_however_short_it_is(
     found = rules({"docs/CONTRIBUTING.md": text}, ["a.py"], PLENTY)
 
     assert found.rows == ("=== rules: docs/CONTRIBUTING.md (sections of it)", "  ## Style", "  Tabs.")
+
+
+CHANGES = """## Changes
+
+- One step a commit. `CHANGELOG.md` gets a line when
+  users notice.
+- A bug gets a test first.
+- A new setting goes into `settings.py`.
+- New dependencies are discussed first.
+"""
+
+
+def test_a_section_whose_bullets_demand_something_is_shown_whatever_its_heading() -> None:
+    assert shown_of("# Contributing\nHello.\n" + CHANGES, "CONTRIBUTING.md")[0] == "  ## Changes"
+    assert shown_of("## 要求\n- 函数必须有测试\n* 不要吞掉异常\n", "CONTRIBUTING.md")[0] == "  ## 要求"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Changes\n- A bug gets a test.\n- Welcome.\n",  # one of two is no habit
+        "## Changes\n" + "- Welcome.\n" * 5 + "- Never.\n- Always.\n",  # two of seven are few
+        "## Changes\nA bug must have a test, and never none.\n",  # no bullets
+        "## Changes\n- Always.\n- Never.\n```sh\na\nb\nc\n```\n",  # more commands than words
+        "## Changes\n```\n- only\n- never\n```\n- Hello.\n- Well.\n",  # bullets of a command's output
+        "## Pull requests\n- Must be small.\n- Never from main.\n",  # on something else
+    ],
+)
+def test_a_section_that_demands_little_is_not_shown(text: str) -> None:
+    assert rules({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
+
+
+def test_a_section_on_tests_that_is_commands_is_no_rule() -> None:
+    text = "## Tests\n```sh\nmake test\nmake lint\n```\nHave fun.\n"
+
+    assert rules({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
+    assert shown_of(text.replace("## Tests", "## Test style"), "CONTRIBUTING.md")[-1] == "  Have fun."
+    assert shown_of(text.replace("```sh", "```python"), "CONTRIBUTING.md")[-1] == "  Have fun."
+    assert shown_of(text + "Fakes.\nSentences.\n", "CONTRIBUTING.md")[-1] == "  Sentences."
 
 
 def test_a_contributing_file_without_rules_is_no_problem() -> None:

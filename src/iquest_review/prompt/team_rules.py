@@ -14,33 +14,18 @@ from itertools import accumulate, islice, pairwise
 
 from iquest_review.change.characters import counted, one_line, visible
 from iquest_review.prompt.rows import inert
+from iquest_review.prompt.rule_sections import sections
 
 DUO, AGENTS = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"
 CONTRIBUTING = ("CONTRIBUTING.md", ".gitlab/CONTRIBUTING.md", "docs/CONTRIBUTING.md")
 MOST_FOLDERS, DEEPEST = 50, 20  # folders whose AGENTS.md is looked for, and how deep they may lie
 LARGEST, LARGEST_DUO = 64 * 1024, 256 * 1024  # bytes of one file; GitLab's own instructions are 196,000
-SHORT = 4_000  # bytes of an AGENTS.md that is shown whole
+SHORT = 4_000  # bytes of an AGENTS.md that is shown but for what is no rule
 LONGEST_PATH, LONGEST_NAME = 160, 200  # characters; an instruction's with its filters
 WORTH_SOURCE, WORTH_PART = 800, 300  # bytes; what would get less is left out
 NOTICE = 50  # bytes of a row that says that something is left out
 MOST_ENTRIES, MOST_GLOBS, LONGEST_GLOB, MOST_PROBLEMS = 100, 500, 300, 5  # of GitLab Duo's file; braces expanded
 
-_RULES = re.compile(
-    r"(?i)(?<![a-z])(styl(es?|ing)|conventions?|guidelines?|standards?|rules?|practices?|principles?|(anti-?)?patterns?"
-    r"|reviews?|reviewing|tests?|testing|errors?|exceptions?|secure|security|names?|naming|format(ting)?|logging|comments?"
-    r"|pitfalls?|gotchas?|never|don'?ts?)(?![a-z])"
-    r"|[风風]格|[规規][范範则則]|[约約]定|[准準原][则則]|[审審][查核]|[评評][审審]|[检檢][视視]|[测測][试試]|[错錯][误誤]|[异異]常"
-    r"|安全|命名|格式|[注註][释釋解]|日[志誌]|最佳[实實][践踐]"
-)
-_NOT_RULES = re.compile(
-    r"(?i)(?<![a-z])(commands?|set[- ]?up|install(ing|ation)?|builds?|building|run(ning)?|deploy(ing|ment)?|releases?"
-    r"|quick ?start|get(ting)? started|prerequisites?|environments?|commits?|branch(es|ing)?|changelogs?|issues?"
-    r"|[pm]rs?|(pull|merge) requests?(?! rev)|licen[cs](es?|ing)|code of conduct|report(s|ing)?|disclosure)(?![a-z])"
-    r"|安[装裝]|[构構]建|[编編][译譯]|[环環]境|[运運執执]行|命令|[启啟][动動]|部署|提交|分支|[发發][布佈]|快速[开開]始|搭建|行[为為]"
-)
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BRACES = re.compile(r"\\.|[{},]")
 _ESCAPED = re.compile(r"\\(.)|\[\^")
@@ -106,49 +91,22 @@ def _name(path: str) -> str:
 
 
 def _markdown(path: str, raw: bytes) -> tuple[list[_Part], list[str]]:
-    """The sections that are rules, or all of a short AGENTS.md."""
+    """The sections that are rules; of a short AGENTS.md all but those on commands, set-up and builds."""
     problems = [f"is read as far as {LARGEST // 1024} KiB"] if len(raw) > LARGEST else []
     text = raw[:LARGEST].decode("utf-8-sig", "backslashreplace").replace("\r\n", "\n")
     before, end, after = text.rpartition("-->")  # what nobody sees on the page is no rule of the team's
-    lines = (_COMMENT.sub("", before + end) + after).split("\n")
-    headings = list(_headings(lines))
-    whole = path.endswith(AGENTS) and (len(raw) <= SHORT or not headings)
-    starts, chosen = [0, *(at for at, _, _ in headings)], [False, *_verdicts(headings)]
-    sections = zip(chosen, pairwise([*starts, len(lines)]), strict=True)
-    parts = [rows for rule, (start, end) in sections if (whole or rule) and (rows := _rows(lines[start:end]))]
-    if path.endswith(AGENTS) and headings and not parts:
-        problems.append("is not shown: it is long, and no heading of it speaks of rules")
+    found = sections((_COMMENT.sub("", before + end) + after).split("\n"))
+    whole = path.endswith(AGENTS) and (len(raw) <= SHORT or len(found) == 1)
+    chosen = [section for section in found if (not section.is_work if whole else section.is_rules)]
+    parts = [rows for section in chosen if (rows := _rows(section.lines))]
+    if path.endswith(AGENTS) and len(found) > 1 and not parts:
+        why = (
+            "all of it is on commands, set-up or builds"
+            if whole
+            else "it is long, and no section of it speaks of rules"
+        )
+        problems.append(f"is not shown: {why}")
     return parts, problems
-
-
-def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """Where each heading stands, its level and its text. What looks like one inside a code block is none."""
-    fence = ""
-    for at, line in enumerate(lines):
-        mark = _FENCE.match(line)
-        if fence:
-            closes = mark and mark[1].startswith(fence) and not line.strip().strip(fence[0])
-            fence = "" if closes else fence
-        elif mark:
-            fence = mark[1]
-        elif heading := _HEADING.match(line):
-            yield at, len(heading[1]), heading[2] or ""
-        elif _UNDERLINE.match(line) and at and lines[at - 1][:1].isalpha() and (at == 1 or not lines[at - 2].strip()):
-            yield at - 1, 1 if "=" in line else 2, lines[at - 1]
-
-
-def _verdicts(headings: Sequence[tuple[int, int, str]]) -> Iterator[bool]:
-    """Whether each heading opens rules: by its own text, else as the one it stands under; never under what is none."""
-    above = list[tuple[int, bool | None]]()
-    for number, (_, level, text) in enumerate(headings):
-        while above and above[-1][0] >= level:
-            above.pop()
-        around = above[-1][1] if above else None
-        # "Contributing guidelines" above everything says nothing of what is below
-        is_title = number == 0 and level == 1 and all(other > 1 for _, other, _ in headings[1:])
-        own = None if is_title else False if _NOT_RULES.search(text) else True if _RULES.search(text) else None
-        above.append((level, around if around is False or own is None else own))
-        yield bool(above[-1][1])
 
 
 def _rows(lines: Sequence[str], indent: str = "  ") -> _Part:
