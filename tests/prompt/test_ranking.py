@@ -1,5 +1,7 @@
 """What is read first is where findings lie, and each hunk says why it ranks as it does."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 
@@ -104,6 +106,41 @@ def test_reasons_are_short_words(path: str, rows: tuple[str, ...], expected: tup
     assert reasons(path, *rows) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("a.ts", ("+/**", "+ * Adds.", "+ * @param x", "+ */", "+return eval(x);")),
+        ("a.java", ("+/**", "+ */", "+eval(x);")),
+        ("a.js", ("+/** x */ eval(y);",)),
+        ("a.js", ("+ * x */ eval(y);",)),
+        ("a.html.js", ("+<!-- x --> eval(y)",)),
+        ("a.py", ('+import os; os.system("x")',)),
+        ("a.js", ("+import a from 'a'; eval(a)",)),
+        ("a.js", ("+import('a').then(eval)",)),
+        ("a.js", ("+require('child_process').exec(name)",)),
+        ("a.c", ("+*p = malloc(n);",)),
+        ("a.rs", ("+use std::fs; unsafe { go() }; x",)),
+    ],
+)
+def test_code_beside_a_comment_or_an_import_is_code(path: str, rows: tuple[str, ...]) -> None:
+    assert reasons(path, *rows) == ("code", "new logic", "risky call")
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("a.ts", ("+/**", "+ * Adds eval(x).", "+ *", "+ */")),
+        ("a.ts", ("+/** eval(x) */", "+// */ eval(x)")),
+        ("a.go", ("+import (", "+// of eval")),
+        ("a.js", ("+import a from 'a'; // eval(a)", "+/* b */")),
+        ("a.java", ("+import a.b;", "+import c.d;\r")),
+        ("a.rb", ("+require 'a'", "+require_relative 'b'")),
+    ],
+)
+def test_comments_and_imports_alone_are_no_code(path: str, rows: tuple[str, ...]) -> None:
+    assert reasons(path, *rows) == ("code", "only comments or imports")
+
+
 def test_a_deleted_file_says_so() -> None:
     file = deleted("a.py", "x = 1")
 
@@ -116,6 +153,15 @@ def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
     values = [score(file, file.hunks[0], among).value for file in (half, whole)]
 
     assert values[1] == pytest.approx(values[0], rel=0.2)
+
+
+@pytest.mark.parametrize("part", ["/**/", "*/", "import ;", "use a;", "<!---->", ");", "from import "])
+def test_rows_that_are_written_to_be_slow_to_read_are_not(part: str) -> None:
+    file = added("a.js", *[start + part * 1_000 for start in ("/*", "* ", "import ", "require(")] * 20)
+    started = time.process_time()
+    score(file, file.hunks[0], around([file]))
+
+    assert time.process_time() - started < 1
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

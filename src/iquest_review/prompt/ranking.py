@@ -32,16 +32,21 @@ _CODE = re.compile(
 )
 _GENERATED = re.compile(r"(^|/)(gen|autogen|generated|locales?|i18n|l10n|__snapshots__)/", re.IGNORECASE)
 
-# Each is tried on all added rows of a hunk at once, markers included: one search is cheaper than one a row.
-_IMPORT = re.compile(
-    rb"^.[ \t]*(?:import\b|from\b.*\bimport\b|using\s[\w.:= ]+;|use\s[^(]+;|#[ \t]*include\b|package\s|namespace\s"
-    rb"|require(?:_relative|_once)?\b|export[ ]\*|\}[ ]*from\b)",
-    re.MULTILINE,
+# Each is tried on all added rows of a hunk at once, markers included: one search is cheaper than one a row. A comment
+# or an import with code behind it on its row is code. Nothing is tried twice, since rows may be long and hostile.
+_IMPORTS = (
+    rb"(?:import\b(?!\()|(?>from\b[^\n]*?\bimport\b)|using\s[\w.:= ]++(?=;)|use\s[^(;\n]++(?=;)|#[ \t]*include\b"
+    rb"|package\s|namespace\s|require(?:_relative|_once)?\b(?![^\n]*\)[ \t]*[.(])|export[ ]\*|\}[ ]*from\b)"
+    rb"(?!(?>[^\n]*?;)[ \t]*+(?!//|/\*|\#)[^\n]*\w)"
 )
-_COMMENT = re.compile(
-    rb"^.[ \t]*(?://|/\*|\*|--[ ]|#(?!\[|[ \t]*(?:include|define|if|el|end))|\"\"\"|\'\'\'|<!--)", re.MULTILINE
+_COMMENTS = (
+    rb"(?://|(?:/\*|\*(?![^\s*/]))(?!(?>[^\n]*?\*/)[^\n]*\w)|--[ ]|#(?!\[|[ \t]*(?:include|define|if|el|end))"
+    rb"|\"\"\"|\'\'\'|<!--(?!(?>[^\n]*?-->)[^\n]*\w))"
 )
-_SAYS = re.compile(rb"^.[^\n]*?\w", re.MULTILINE)  # no lone bracket and no blank row
+_IMPORT = re.compile(rb"^.[ \t]*+" + _IMPORTS, re.MULTILINE)
+_COMMENT = re.compile(rb"^.[ \t]*+" + _COMMENTS, re.MULTILINE)
+# No lone bracket and no blank row either.
+_LOGIC = re.compile(rb"^.[ \t]*+(?!" + _IMPORTS + rb"|" + _COMMENTS + rb")[^\n]*?\w", re.MULTILINE)
 _PUBLIC = re.compile(
     rb"^.[ \t]*(?:public|protected|export|pub|abstract|async|static|def|func|fn|class|interface|struct|trait|enum|type"
     rb"|function)\b",
@@ -122,6 +127,11 @@ def glance(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
     return kind * _grown(1 + hunk.added, changed_lines) / _cost(hunk)
 
 
+def is_code(path: str) -> bool:
+    """Whether a path is that of code, by its name; tests are, too."""
+    return _CODE.search(path) is not None
+
+
 def is_test(path: str) -> bool:
     """Whether a path is a test's, by its name."""
     return _TESTS.search(path) is not None
@@ -158,7 +168,7 @@ def _gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
     rows = [row for row in hunk.rows if row[:1] == b"+"]
     read = b"\n".join(rows[:MOST_LOOKED_AT])
     comments, imports = _count(_COMMENT, read), _count(_IMPORT, read)
-    logic = max(0, _count(_SAYS, read) - comments - imports)
+    logic = _count(_LOGIC, read)
     if not logic:
         return 0.4 * (1 + 0.1 * comments), ("only comments or imports" if comments or imports else "no word",)
     parts = Counter(map(bytes.lower, _PART.findall(read)))
