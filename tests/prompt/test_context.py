@@ -151,6 +151,28 @@ def test_commits_and_rules_stand_before_the_diff() -> None:
     assert shown.index(" commits\n") < shown.index(" rules\n") < shown.index("=== file: a.py")
 
 
+def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
+    known = Known(team={".gitlab/duo/mr-review-instructions.yaml": b"{", "AGENTS.md": b"Be kind.\n" * 400})
+    context = Context([changed()], known)
+    assert not context.problems
+
+    for most in (900, 900, 1_000):
+        context.frame(most)
+
+    assert context.problems == (
+        ".gitlab/duo/mr-review-instructions.yaml is not YAML, line 1",
+        "AGENTS.md is shown in part, for want of room",
+    )
+
+
+def test_rules_that_are_not_wanted_have_no_problems() -> None:
+    context = Context([changed()], Known(team={"AGENTS.md": b"Be kind.\n" * 400}), ALL - {Kind.RULES})
+
+    context.frame(900)
+
+    assert context.problems == ()
+
+
 def test_the_history_of_the_shown_files_stands_behind_it() -> None:
     shown = text(prompt(changed()))
 

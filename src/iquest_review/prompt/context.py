@@ -48,16 +48,22 @@ class Context:
     lookup: Lookup
     kinds: frozenset[Kind] = ALL
     _frames: dict[int, Frame] = field(default_factory=dict)  # by the bytes that each part may take
+    _problems: dict[str, None] = field(default_factory=dict)  # of the team's rules, in order
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
     _hits: dict[str, list[Hit]] = field(default_factory=dict)  # of the names that were looked for
 
-    def frame(self, tokens: int) -> Frame:
-        """What all requests of so many tokens begin with."""
-        most = aside(tokens)
+    def frame(self, most: int) -> Frame:
+        """What all requests begin with: the rules in at most so many bytes, the commits in half of that."""
         if most not in self._frames:
             commits = past_rows(self.history, most // 2, self._without(Kind.COMMITS))
             self._frames[most] = Frame(tuple(commits), self._rules(most) if Kind.RULES in self.kinds else ())
         return self._frames[most]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the team's rules the frames made so far do not show, or not as it was meant, and why: a sentence each,
+        on one line, that begins with the file."""
+        return tuple(self._problems)
 
     def around(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, Beside]:
         """The excerpt among the functions that it changes, and what else there is room for in a prompt of so many
@@ -88,8 +94,9 @@ class Context:
         return PAST - (self.kinds & set(wanted))
 
     def _rules(self, most: int) -> tuple[str, ...]:
-        paths = [file.path for file in self.files]
-        return rules(self._rule_files, paths, most).rows
+        found = rules(self._rule_files, [file.path for file in self.files], most)
+        self._problems |= dict.fromkeys(found.problems)
+        return found.rows
 
     @cached_property
     def _rule_files(self) -> Mapping[str, bytes]:
