@@ -78,7 +78,9 @@ _LOCK_NAMES = frozenset(
     ]
 )
 _VENDORED = re.compile(
-    r"(^|/)(node_modules|bower_components|third_party|third-party|Pods|\.yarn/(releases|plugins|sdks)|jspm_packages)/"
+    r"(^|/)(node_modules|bower_components|third_party|third-party|Pods|\.yarn/(releases|plugins|sdks)|jspm_packages"
+    # What Python installs and compiles; venv alone is a package of its standard library, too.
+    r"|site-packages|\.venv|\.tox|\.nox|\.eggs|__pycache__|venv/(lib|lib64|Lib|bin|Scripts|include|Include))/|(^|/)venv/pyvenv\.cfg$"
     # A folder named vendor is the dependencies' at the top, among assets, and where host names are its folders; in
     # between it may be the module that deals with vendors.
     r"|^vendor/|(^|/)(assets|public|static|wwwroot|dist)/([^/]+/)?vendors?/|(^|/)vendor/[^/]+\.(com|org|net|in|io|dev)/"
@@ -94,7 +96,9 @@ _GENERATED_NAME = re.compile(
 # What generators write, at the beginning of a comment: elsewhere it is text about generated files.
 _GENERATED_MARK = re.compile(
     rb"""[ +-]\s*(?://+!?|/\*+!?|\*+|\#+|--+|<!--|;+|%+|\(\*|\{-|\"\"\"|\'\'\')\s*(?:
-    (?:this\ (?:file|code)\ (?:is|was)\ )?(?:code\ |automatically[ ]|auto-?)?generated\ .{0,100}do\ not\ (?:edit|modify)
+    (?:this\ (?:file|code)\ (?:is|was|has\ been)\ )?(?:code\ |automatically[ ]|auto-?)?generated\b
+        .{0,100}\bdo\ not\ (?:edit|modify)
+    |this\ (?:file|code)\ (?:is|was|has\ been)\ (?:automatically\ |auto-?)generated\s*(?:$|[.!;,*]|--)
     |do\ not\ (?:edit|modify)\b.{0,40}\b(?:auto-?)?generated
     |@generated\s*(?:$|\*/|-->|[.:;(<]|\"\"\"|(?:by|from|with|via|using|SignedSource)\b)
     |<auto-?generated\b
