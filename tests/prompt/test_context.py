@@ -103,6 +103,61 @@ def test_what_is_widened_covers_no_more_changed_lines() -> None:
     assert [(entry.shown, entry.shown_changed_lines) for entry in made.excerpt.coverage()] == [(((10, 18),), 2)]
 
 
+def headings(made: Prompt) -> list[str]:
+    return [row for row in text(made).split("\n") if row.startswith("@@")]
+
+
+def in_row(number: int, changed: str, heading: str) -> tuple[FileDiff, Known]:
+    """A diff as git makes it, which changes one row of a file, and the file."""
+    rows = TEXT.decode().split("\n")
+    new = [*rows[: number - 1], changed, *rows[number:]]
+    first = max(number - 3, 1)
+    body = [f" {row}" for row in rows[first - 1 : number - 1]] + [f"-{rows[number - 1]}", f"+{changed}"]
+    body += [f" {row}" for row in rows[number : number + 3]]
+    length = len(body) - 1
+    head = f"@@ -{first},{length} +{first},{length} @@ {heading}"
+    patched = "\n".join(["diff --git a/a.py b/a.py", "--- a/a.py", "+++ b/a.py", head, *body, ""])
+    return patch.parse(patched.encode()).files[0], Known({"a.py": "\n".join(new).encode()})
+
+
+def test_a_hunk_that_shows_the_beginning_of_its_function_stands_under_no_other() -> None:
+    file, known = in_row(11, "    y = 1", "def f0(x):")
+
+    assert headings(prompt(file, known=known)) == ["@@"]
+
+
+def test_a_hunk_in_the_midst_of_a_function_stands_under_that_function() -> None:
+    file, known = in_row(15, "    v = 1", "def git_says(x):")
+
+    made = prompt(file, known=known, limits=Limits(8, 32_000))
+
+    assert headings(made) == ["@@ def f1(x):"]
+    assert made.excerpt.parts[0].hunks[0].heading == "def git_says(x):", "what is reviewed stays the same"
+    assert made.excerpt.coverage()[0].shown == ((12, 18),)
+
+
+def test_a_hunk_between_functions_stands_under_none() -> None:
+    file, known = in_row(17, "# f2 is next", "def f1(x):")
+
+    assert headings(prompt(file, known=known, limits=Limits(8, 32_000))) == ["@@"]
+
+
+def test_without_an_outline_gits_heading_stays() -> None:
+    file, _ = in_row(15, "    v = 1", "def git_says(x):")
+
+    assert headings(prompt(file, known=Known({}))) == ["@@ def git_says(x):"]
+    assert headings(prompt(file, known=Known({"a.py": TEXT}))) == ["@@ def git_says(x):"]
+
+
+def test_a_hunk_in_a_large_class_stands_under_that_class() -> None:
+    rows = [b"class A:\n", *[b"    x = 1\n"] * 300]
+    rows[200] = b"    x = 2\n"
+    body = b"@@ -200,3 +200,3 @@ import x\n     x = 1\n-    x = 1\n+    x = 2\n     x = 1\n"
+    file = patch.parse(b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n" + body).files[0]
+
+    assert headings(prompt(file, known=Known({"a.py": b"".join(rows)}))) == ["@@ class A:"]
+
+
 def test_a_file_that_is_not_the_one_the_diff_leads_to_widens_nothing() -> None:
     shown = text(prompt(changed(), known=Known({"a.py": TEXT})))
 

@@ -6,28 +6,29 @@ shows, and takes the room that the diff leaves. Each kind can be left out, so th
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from iquest_review.change.characters import one_line
 from iquest_review.change.definitions import defines
-from iquest_review.change.diff import FileDiff, Status
+from iquest_review.change.diff import FileDiff, Hunk, Status
 from iquest_review.change.history import History
 from iquest_review.change.identity import file_key
-from iquest_review.change.outline import LONGEST_SIGNATURE, Definition, called
+from iquest_review.change.outline import LONGEST_SIGNATURE, Definition, called, enclosing
 from iquest_review.change.unfold import unfolded
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.prompt.lookup import ALL, PAST, Hit, Kind, Lookup
 from iquest_review.prompt.past import past_rows
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.render import Beside, Frame, aside, rows
-from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.prompt.rows import Folded, inert, shown_path
 from iquest_review.prompt.team_rules import rules, wanted
 from iquest_review.prompt.widening import Outline, widen
 
 MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
 AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called
 
+LONGEST_HEADED = 5_000  # lines of a definition that is named above a hunk; a hunk may stand in a large class
 MOST_NAMES = 50  # of called functions that are looked for
 _FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
 # What every language has of its own, or every second class: one definition somewhere is not the one that is called.
@@ -61,24 +62,33 @@ class Context:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the team's rules the frames made so far do not show, or not as it was meant, and why: a sentence each,
-        on one line, that begins with the file."""
+        """What of the team's rules the frames made so far do not show, or not as it was meant, and why: a sentence
+        each, on one line, that begins with the file."""
         return tuple(self._problems)
 
     def around(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, Beside]:
         """The excerpt among the functions that it changes, and what else there is room for in a prompt of so many
         tokens; `spare` is what the diff left."""
         left, most = math.floor(spare.tokens * BYTES_PER_TOKEN), aside(tokens)
-        if Kind.DEFINITIONS in self.kinds and spare.lines > 0:
+        if Kind.DEFINITIONS in self.kinds:
             before = _size(rows(excerpt))
-            room = Limits(excerpt.lines + spare.lines, math.floor((before + left) / BYTES_PER_TOKEN))
-            excerpt = widen(excerpt, self._outlined(excerpt), room)
+            excerpt = self._widened(excerpt, spare.lines, before, left)
             left -= _size(rows(excerpt)) - before
         calls = list(_within(self._calls(excerpt), min(most, left))) if Kind.CALLS in self.kinds else []
         left -= _size(calls)
         shown = {part.file.path for part in excerpt.parts}
         past = past_rows(_about(self.history, shown), min(most, left), self._without(*PAST - {Kind.COMMITS}))
         return excerpt, Beside(tuple(calls), tuple(past))
+
+    def _widened(self, excerpt: Excerpt, lines: int, size: int, left: int) -> Excerpt:
+        """The excerpt, whose rows are `size` bytes, with at most so many more lines of the functions around, and so
+        many more bytes."""
+        outlines = self._outlined(excerpt)
+        if lines > 0:
+            room = Limits(excerpt.lines + lines, math.floor((size + left) / BYTES_PER_TOKEN))
+            excerpt = widen(excerpt, outlines, room)
+        headed = replace(excerpt, parts=tuple(_headed(part, outlines.get(part.file.path)) for part in excerpt.parts))
+        return headed if _size(rows(headed)) <= size + left else excerpt
 
     @cached_property
     def history(self) -> History:
@@ -163,6 +173,28 @@ def _language(path: str) -> str:
 def _outline(file: FileDiff, text: bytes, definitions: Sequence[Definition]) -> Outline | None:
     whole = unfolded(file, text)
     return (whole, definitions) if whole is not file else None
+
+
+def _headed(part: Part, outline: Outline | None) -> Part:
+    """The part with the headings of its hunks as its outline has them. git's is the last function that begins above
+    the hunk, though it may have ended there (xdiff/xemit.c, get_func_line)."""
+    if outline is None:
+        return part
+    hunks = tuple(
+        hunk if isinstance(hunk, Folded) else replace(hunk, heading=_heading(hunk, outline[1])) for hunk in part.written
+    )
+    return part if hunks == part.written else replace(part, wide=hunks)
+
+
+def _heading(hunk: Hunk, definitions: Sequence[Definition]) -> str:
+    """The signature of the definition in which the first change stands, where the hunk itself does not show it."""
+    unchanged = 0
+    for row in hunk.rows:
+        if row[:1] in (b"+", b"-"):
+            break
+        unchanged += row[:1] != b"\\"
+    around = enclosing(definitions, hunk.new_start + unchanged, LONGEST_HEADED)
+    return around.signature if around and around.first < hunk.new_start else ""
 
 
 def _is_shown(hit: Hit, excerpt: Excerpt) -> bool:
