@@ -230,3 +230,14 @@ def test_what_nobody_saw_is_listed_as_not_shown() -> None:
     assert [(entry.path, entry.changed_lines, entry.shown_changed_lines) for entry in outcome.coverage] == [
         ("a.py", 1, 0)
     ]
+
+
+def test_what_a_model_says_of_a_secret_is_redacted_in_every_text() -> None:
+    said = issue(description="The key s3cr3t leaks.", suggestion="two = 's3cr3t'")
+    text = json.dumps({"issues": [said], "summary": "It has s3cr3t.", "suggestions": ["Drop s3cr3t."]})
+    made = change(redact=lambda text: text.replace("s3cr3t", "[REDACTED:own-secret]"))
+
+    one, raw = reviewed(FakeModel([text]), made), reviewed(FakeModel(["s3cr3t, and no JSON"]), made)
+
+    assert "[REDACTED:own-secret]" in one.summary
+    assert "s3cr3t" not in repr((one, raw))

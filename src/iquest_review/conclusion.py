@@ -1,6 +1,6 @@
 """What the model's answers come to: findings with their places, one summary, and what nobody has seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Pr
     say.say(why)
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
     if raw:
-        return replace(base, status=Status.RAW, reason=texts[0].why, raw=raw)
+        return replace(base, status=Status.RAW, reason=texts[0].why, raw=task.change.redact(raw))
     return replace(base, status=Status.NOT_REVIEWED, reason=why)
 
 
@@ -57,7 +57,8 @@ def _reviewed(
     base: Outcome, task: Task, inquiry: Inquiry, usable: Sequence[Asked], model: Model, say: Progress
 ) -> Outcome:
     excerpt = _shown(task, usable, inquiry.asked)
-    reviews = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
+    said = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
+    reviews = [_redacted(review, task.change.redact) for review in said]
     with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = one_review(model, task.options.templates, reviews, task.options.nonce)
     found, findings = _placed(_leaked(task), whole.review.findings, task)
@@ -75,6 +76,22 @@ def _reviewed(
         reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
         usage=usage([*inquiry.replies, *whole.replies]),
     )
+
+
+def _redacted(review: Review, redact: Callable[[str], str]) -> Review:
+    """The review without secrets that the model made up, or knew from elsewhere."""
+    findings = tuple(
+        replace(
+            finding,
+            title=redact(finding.title),
+            description=redact(finding.description),
+            quote=redact(finding.quote),
+            fix=None if finding.fix is None else redact(finding.fix),
+        )
+        for finding in review.findings
+    )
+    suggestions = tuple(map(redact, review.suggestions))
+    return replace(review, findings=findings, summary=redact(review.summary), suggestions=suggestions)
 
 
 def _lost(review: Review) -> list[str]:

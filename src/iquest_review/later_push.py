@@ -127,6 +127,6 @@ def _fixed(
     paths = {one.here.path for one in candidates}
     files = [file for file in task.change.diff.files if file.path in paths]
     with say.waiting(f"asking whether {counted(len(candidates), 'earlier finding')} may be fixed"):
-        remarks = [one.remark for one in candidates]
+        remarks = [replace(one.remark, text=task.change.redact(one.remark.text)) for one in candidates]
         answer = ask_fixed(model, task.options.templates, remarks, files, inquiry.limits, task.options.nonce)
     return [candidates[number] for number in sorted(answer.numbers)], answer.replies

@@ -63,14 +63,22 @@ def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> C
     """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
     files, secrets = redactor.diff(found.diff.files)
     intent, refs = found.intent, found.refs
-    title, description = redactor.text(intent.title).text, redactor.text(intent.description).text
+
+    def redact(text: str) -> str:
+        return redactor.text(text).text
+
     lookup = found.lookup
     if opened is not None and refs is not None:
         from iquest_review.background import Clone  # noqa: PLC0415 - a saved diff has none
 
         lookup = Clone(opened, refs.base_sha, refs.head_sha, files, redactor)
-    intent = replace(intent, title=title, description=description)
-    return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets)
+    intent = replace(
+        intent,
+        title=redact(intent.title),
+        description=redact(intent.description),
+        labels=tuple(map(redact, intent.labels)),
+    )
+    return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
 def _saved_diff(name: str) -> Change:

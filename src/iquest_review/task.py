@@ -36,6 +36,7 @@ class Change:
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
     lookup: Lookup | None = None  # the repository around it
     secrets: tuple[Secret, ...] = ()  # that were taken out of the diff
+    redact: Callable[[str], str] = str  # takes them out of any other text
 
 
 @dataclass(frozen=True)

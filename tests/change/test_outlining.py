@@ -24,13 +24,19 @@ def test_the_outlines_are_those_of_each_file() -> None:
     assert outlines(texts, 5) == {path: definitions(path, text) for path, text in texts.items()}
 
 
-def test_a_text_that_a_parser_hangs_in_costs_the_outlines_from_there_on() -> None:
+def test_a_text_that_a_parser_hangs_in_costs_the_time_and_not_the_review() -> None:
     started = time.monotonic()
 
     found = outlines({"a.py": CODE, "hard.py": HARD, "b.py": CODE}, 1)
 
     assert list(found) == ["a.py"]
     assert time.monotonic() - started < 3
+
+
+def test_a_file_that_takes_a_childs_time_does_not_take_that_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iquest_review.change.outlining.LONGEST", 0.5)
+
+    assert list(outlines({"a.py": CODE, "hard.py": HARD, "b.py": CODE}, 5)) == ["a.py", "b.py"]
 
 
 def test_a_parser_that_crashes_takes_no_review_along(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +47,7 @@ def test_a_parser_that_crashes_takes_no_review_along(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("iquest_review.change.outlining.definitions", crashing)
 
-    assert list(outlines({"a.py": CODE, "bad.py": CODE, "b.py": CODE}, 5)) == ["a.py"]
+    assert list(outlines({"a.py": CODE, "bad.py": CODE, "b.py": CODE}, 5)) == ["a.py", "b.py"]
 
 
 def test_no_process_is_left_behind() -> None:

@@ -189,3 +189,12 @@ def test_a_file_that_is_new_has_places_on_each_of_its_lines() -> None:
     new = FileDiff("a.py", "a.py", Status.ADDED, (hunk("+one", "+two"),))
 
     assert put("two", file=new).position == Position("a.py", "a.py", None, 2)
+
+
+def test_a_line_that_is_redacted_is_no_evidence_of_what_is_gone() -> None:
+    """What is taken out hangs on the job's variables, which may be others at the next push."""
+    file = modified("a.py", hunk(" one", '+key = "[REDACTED:own-secret]"', " three"))
+
+    made = put('key = "[REDACTED:own-secret]"', file=file)
+
+    assert (made.placement, made.line, made.anchored) == (Placement.INLINE, 2, 0)

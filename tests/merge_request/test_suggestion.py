@@ -422,3 +422,17 @@ def test_a_character_that_nobody_sees_is_not_put_into_a_file(hidden: str) -> Non
 def test_a_character_that_stands_there_already_may_stay() -> None:
     assert offered("a = '\u00a0'", "b = '\u00a0'", "start\na = '\u00a0'\nend\n") == "b = '\u00a0'"
     assert offered("a = 'é'", "b = 'é'", "start\na = 'é'\nend\n") == "b = 'é'"
+
+
+@pytest.mark.parametrize(
+    ("quote", "fix"),
+    [
+        ('    key = "[REDACTED:own-secret]"', "    key = read()"),
+        ("    rows = db.query(key)", '    rows = db.query("[REDACTED:own-secret]")'),
+    ],
+)
+def test_what_stands_for_a_secret_is_neither_replaced_nor_written(quote: str, fix: str) -> None:
+    text = 'def pay():\n    key = "[REDACTED:own-secret]"\n    rows = db.query(key)\n    return rows\n'
+
+    assert offered(quote, fix, text) is None
+    assert offered("    return rows", "    return list(rows)", text) is not None

@@ -5,7 +5,7 @@ import pytest
 from iquest_review.change import patch
 from iquest_review.change.diff import FileDiff
 from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.leaked import findings
+from iquest_review.model.leaked import MOST, findings
 from iquest_review.prompt.redact import Redactor, Secret
 
 OWN = "s3cr3t-of-this-job"
@@ -55,6 +55,20 @@ def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
 
 def test_two_of_a_kind_on_one_line_are_one_finding() -> None:
     assert len(leaks([f'+pair = ("{OWN}", "{OWN}")'])) == 1
+
+
+def test_a_file_full_of_secrets_is_one_finding_that_counts_them() -> None:
+    (found,) = leaks([f'+TOKEN_{number} = "{OWN}"' for number in range(30)])
+
+    assert found.line == 1
+    assert found.description.endswith(" The same holds for 29 more of its lines.")
+
+
+def test_a_thousand_files_of_secrets_are_a_few_findings() -> None:
+    patches = [f"diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -0,0 +1,1 @@\n+{OWN}\n" for n in range(1_000)]
+    files, found = Redactor({"X": OWN}).diff(patch.parse("".join(patches).encode()).files)
+
+    assert len(list(findings(found, files, "en"))) == MOST
 
 
 def test_the_words_are_those_of_the_review() -> None:

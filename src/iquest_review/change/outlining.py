@@ -17,16 +17,27 @@ from pathlib import Path
 
 from iquest_review.change.outline import Definition, definitions
 
-MEMORY = 2 * 1024**3  # bytes of address space that parsing may take on top
+MEMORY = 512 * 1024**2  # bytes of address space that parsing may take on top
+LONGEST = 5.0  # seconds of one child: one hard file need not take the time of all
 PIECE = 65_536  # bytes read at once
 
 Outlines = dict[str, tuple[Definition, ...]]
 
 
 def outlines(texts: Mapping[str, bytes], seconds: float) -> Outlines:
-    """The definitions of the files with these texts, by path; only of those that were found in so many seconds."""
-    if not texts or seconds <= 0:
-        return {}
+    """The definitions of the files with these texts, by path; only of those that were found in so many seconds. The
+    file that a child hangs in or dies of is left out, and another child goes on behind it."""
+    found, left, end = Outlines(), dict(texts), time.monotonic() + seconds
+    while left and (seconds := end - time.monotonic()) > 0:
+        told = _told(left, min(seconds, LONGEST))
+        found |= told
+        for path in [*told, *[path for path in left if path not in told][:1]]:
+            del left[path]
+    return found
+
+
+def _told(texts: Mapping[str, bytes], seconds: float) -> Outlines:
+    """What one child tells in so many seconds."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child takes no locks

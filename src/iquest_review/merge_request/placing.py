@@ -11,6 +11,7 @@ from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Place
 from iquest_review.merge_request.position import Position, locate
 from iquest_review.model.finding import Finding
 from iquest_review.model.verify import Verified
+from iquest_review.prompt.redact import PLACEHOLDER
 from iquest_review.prompt.rows import shown_text
 
 
@@ -20,13 +21,15 @@ def placed(verified: Verified) -> PlacedFinding:
     position, text = locate(verified), normal([shown_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
+    # What is redacted hangs on the job's variables: that such a line reads otherwise does not prove that it is gone.
+    anchored = 0 if inline and PLACEHOLDER in text else len(lines)
     return PlacedFinding(
         **fields,
         fingerprint=fingerprint(finding, text),
         placement=Placement.INLINE if inline else Placement.SUMMARY,
         placement_reason=None if isinstance(position, Position) else position.reason,
         anchor=digest(text),
-        anchored=len(lines),
+        anchored=anchored,
         twins=_twins(verified, lines, digest(text)),
         position=position if isinstance(position, Position) else None,
         replacement=suggestion.replacement(verified),

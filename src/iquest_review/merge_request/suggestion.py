@@ -15,6 +15,7 @@ from iquest_review.change.diff import FileDiff, Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import contiguous
 from iquest_review.model.verify import Verified
+from iquest_review.prompt.redact import PLACEHOLDER
 from iquest_review.prompt.rows import NO_NEWLINE, shown_text
 
 MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
@@ -27,6 +28,8 @@ def replacement(verified: Verified) -> str | None:
     if file is None or finding.fix is None or not _replaceable(verified, file):
         return None
     old = [shown_text(line) for line in verified.lines]
+    if any(PLACEHOLDER in text for text in (finding.fix, *old)):
+        return None  # the file has a secret there, which the model was not shown: its words would take the place of it
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
     replaced = [row for row in old if row.strip()]
     if not quoted or [_bare(row) for row in quoted] != [_bare(row) for row in replaced]:

@@ -26,38 +26,40 @@ _ZH_MAYBE = (
     "这一行似乎含有密钥（{kind}）。如果确实如此，能读仓库的人都能得到它，删除这一行也无济于事："
     "请更换它，并改为从 CI/CD 变量或密钥库读取。它的值没有展示给模型。"
 )
+_EN_MORE, _ZH_MORE = " The same holds for {count} more of its lines.", "该文件中还有 {count} 行也是如此。"
+MOST = 20  # findings: whoever commits a file of keys knows after the first
 
 
 def findings(
     secrets: Iterable[Secret], files: Sequence[FileDiff], language: str, *, sure: bool = False
 ) -> Iterator[Finding]:
-    """One for each added line of these files that holds a secret, of every kind in it. What only looks like one is no
-    finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
-    rows = {
-        (file.path, line.new_line): shown_text(line)
-        for file in files
-        for line in file.lines()
-        if line.kind is Kind.ADDED
-    }
-    chinese, told = language.lower().startswith("zh"), set[tuple[str, int, str]]()
+    """One for each file and kind of secret in its added lines, on the first of them; MOST in all. What only looks like
+    one is no finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
+    lines = ((file.path, line) for file in files for line in file.lines() if line.kind is Kind.ADDED)
+    rows = {(path, line.new_line): shown_text(line) for path, line in lines}
+    places = dict[tuple[str, str, bool], list[int]]()
     for secret in secrets:
-        place = secret.path, secret.line
-        if secret.row is not Kind.ADDED or place not in rows or (*place, secret.kind) in told:
-            continue
-        if not secret.certain and (sure or is_test(secret.path)):
-            continue
-        told.add((*place, secret.kind))
-        kind = _NAMES.get(secret.kind, secret.kind.replace("-", " "))
-        text = (_ZH if secret.certain else _ZH_MAYBE) if chinese else (_EN if secret.certain else _EN_MAYBE)
-        yield Finding(
-            path=secret.path,
-            line=secret.line,
-            end_line=None,
-            side=Side.NEW,
-            severity=Severity.HIGH if secret.certain else Severity.MEDIUM,
-            category=Category.SECURITY,
-            title=f"密钥：{kind}" if chinese else f"A secret in the code: {kind}",
-            description=text.format(kind=kind),
-            quote=rows[place],
-            fix=None,
-        )
+        told = secret.certain or not (sure or is_test(secret.path))
+        if told and secret.row is Kind.ADDED and (secret.path, secret.line) in rows:
+            places.setdefault((secret.path, secret.kind, secret.certain), []).append(secret.line)
+    for (path, kind, certain), numbers in list(places.items())[:MOST]:
+        yield _finding(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)
+
+
+def _finding(path: str, kind: str, lines: Sequence[int], quote: str, language: str, *, certain: bool) -> Finding:
+    chinese = language.lower().startswith("zh")
+    name = _NAMES.get(kind, kind.replace("-", " "))
+    text = (_ZH if certain else _ZH_MAYBE) if chinese else (_EN if certain else _EN_MAYBE)
+    more = (_ZH_MORE if chinese else _EN_MORE).format(count=len(lines) - 1) if len(lines) > 1 else ""
+    return Finding(
+        path=path,
+        line=lines[0],
+        end_line=None,
+        side=Side.NEW,
+        severity=Severity.HIGH if certain else Severity.MEDIUM,
+        category=Category.SECURITY,
+        title=f"密钥：{name}" if chinese else f"A secret in the code: {name}",
+        description=text.format(kind=name) + more,
+        quote=quote,
+        fix=None,
+    )

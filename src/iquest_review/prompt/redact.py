@@ -14,6 +14,7 @@ from iquest_review.prompt import pem, secret_lines
 from iquest_review.prompt.own_secrets import OwnSecrets
 from iquest_review.prompt.secret_lines import Hit, Marked
 
+PLACEHOLDER = "[REDACTED:"  # what stands for a secret begins so
 _NO_LINE = b"\\"  # the marker of "\ No newline at end of file"
 _CALLED = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}
 
