@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.prompt.folding import folded
-from iquest_review.prompt.rows import Folded
+from iquest_review.prompt.rows import Folded, hunk_row
 from tests.prompt.making import added, deleted, diffs, hunk, modified
 
 BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
@@ -79,6 +79,82 @@ def test_what_may_mean_something_else_is_shown(rows: tuple[str, ...]) -> None:
 def test_indentation_is_no_mere_white_space_where_it_means_something(path: str) -> None:
     assert folds(modified(path, hunk("-  return x", "+return x"))) == []
     assert folds(modified(path, hunk("-return x  ", "+return x"))) == [(path, 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("a.js", ("-const s = `a\\n", "-b`;", "+const s = `a\\n", "+   b`;")),
+        ("a.js", (" const s = `a", "-b", "+   b")),
+        ("a.js", ("-b", "+   b", " `;")),
+        ("a.java", (' String s = """', "-  a", "+a")),
+        ("a.py", (" s = '''", "-a  ", "+a")),
+        ("a.php", (" $s = <<<EOT", "-  a", "+a")),
+        ("a.tf", (" value = <<-EOF", "-  a", "+a")),
+        ("a.cpp", (' s = R"x(', "-  a", "+a")),
+        ("a.rs", (' let s = "a', "-b", "+  b")),
+        ("a.cs", (' var s = @"a', "-b", "+  b")),
+        ("a.c", ('-s = "a  b";', '+s = "a b";')),
+        ("a.html", (" <pre>", "-a  b", "+a b")),
+        ("a.lua", (" s = [[", "-a", "+ a")),
+    ],
+)
+def test_white_space_that_may_be_part_of_a_text_is_shown(path: str, rows: tuple[str, ...]) -> None:
+    assert folds(modified(path, hunk(*rows))) == []
+
+
+def test_a_text_that_opens_in_the_heading_may_hold_the_hunk() -> None:
+    assert folds(modified("a.js", hunk("-a", "+  a", heading="const page = `"))) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ('-  puts("a\\n", \'"\');', '+    puts("a\\n", \'"\');'),
+        ('-x  = "a";', '+x = "a";'),
+        (" if (a) {", "-b();", "+  b();"),
+        ("-if (a)", "-  b();", "-c();", "+\tif (a)", "+\t\tb();", "+\tc();"),
+    ],
+)
+def test_quotes_that_are_closed_and_blocks_in_braces_are_folded(rows: tuple[str, ...]) -> None:
+    assert len(folds(modified("a.c", hunk(*rows)))) == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (" if (failed)", "   goto fail;", "-goto fail;", "+  goto fail;"),
+        (" if (failed)", "-goto fail;", "+  goto fail;"),
+        (" if (failed) // never", "-  goto fail;", "+goto fail;"),
+        (" while (a)", "-  b();", "-  c();", "+    b();", "+    c();"),
+        (" } else", "   b();", " ", "-c();", "+  c();"),
+        ("-if (a)", "+  if (a)", "   b();"),
+        (" for (;;)", "-\tb();", "+b();"),
+    ],
+)
+def test_indentation_that_misleads_is_shown(rows: tuple[str, ...]) -> None:
+    assert folds(modified("a.c", hunk(*rows))) == []
+
+
+def test_line_endings_that_change_alone_are_told_apart() -> None:
+    text = ["s = `", "  if (a)", "", "b"]
+    file = modified("a.js", hunk(*(f"-{line}" for line in text), *(f"+{line}\r" for line in text)))
+    ((pieces,),) = [folded([file]).values()]
+
+    assert [hunk_row(piece) for piece in pieces] == ["~ 8 lines changed in line endings only"]
+    assert folds(modified("a.js", hunk("-`a", "-b", "+`a\r", "+ b\r"))) == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["'\"" * 5_000, '\\"' * 5_000, '"\\"' * 5_000, "/*" * 5_000, "[=" * 5_000, "if (" * 3_000 + " " * 5_000 + ";"],
+)
+def test_rows_that_are_written_to_be_slow_to_compare_are_not(row: str) -> None:
+    file = modified("a.js", hunk(*[f"-{row}"] * 20, *[f"+ {row}"] * 20))
+    started = time.process_time()
+    folded([file])
+
+    assert time.process_time() - started < 1
 
 
 # --- moved ---

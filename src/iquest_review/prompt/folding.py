@@ -12,9 +12,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.prompt import spacing
 from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.rows import Folded
+from iquest_review.prompt.spacing import Key, Spacing
 
 LEAST_MOVED = 3  # lines of a block that say something; fewer are alike by chance
 MOST_ALIKE = 8  # places that are tried for a line that is removed at many
@@ -29,7 +31,6 @@ _FREE = re.compile(
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
 Place = tuple[int, int]  # numbers of a file, and of a hunk in it
-Key = bytes  # of a line, without the white space that does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +48,11 @@ def folded(files: Sequence[FileDiff]) -> dict[Place, tuple[Hunk, ...]]:
     for at, file in enumerate(files):
         indented = _FREE.search(file.path) is None
         for number, hunk in enumerate(file.hunks):
-            if not isinstance(hunk, Folded) and _only_white_space(hunk, indented):
-                made[at, number] = (_fold(hunk, None),)
+            if not isinstance(hunk, Folded) and (alone := spacing.only(hunk, indented)):
+                made[at, number] = (_fold(hunk, None, endings=alone is Spacing.ENDINGS),)
     for place, ranges in _moved(files, made).items():
         made[place] = tuple(_pieces(files[place[0]].hunks[place[1]], sorted(ranges)))
     return made
-
-
-def _only_white_space(hunk: Hunk, indented: bool) -> bool:
-    """Whether a hunk says the same before and after, line by line; blank lines aside."""
-    removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
-    return removed == added and _said(hunk, b"-", indented) == _said(hunk, b"+", indented)
-
-
-def _first(hunk: Hunk, marker: bytes, indented: bool) -> Key:
-    """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
-    for row in hunk.rows:
-        if row[:1] == marker and (key := _key(row, indented)):
-            return key
-    return b""
-
-
-def _said(hunk: Hunk, marker: bytes, indented: bool) -> list[Key]:
-    """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
-    keys = [(_key(row, indented), row) for row in hunk.rows if row[:1] in (marker, b" ")]
-    return [key + row[1:] if key.endswith(b"\\") else key for key, row in keys if key]
-
-
-def _key(row: bytes, indented: bool) -> Key:
-    return row[1:].rstrip() if indented else b" ".join(row[1:].split())
 
 
 # -- moved blocks
@@ -138,7 +115,7 @@ def _runs(file: FileDiff, at: int, marker: bytes, done: Mapping[Place, object]) 
             if row[:1] == marker:
                 if not keys:
                     start = index
-                keys.append(_key(row, indented))
+                keys.append(spacing.key(row, indented))
             elif keys:
                 if len(keys) >= LEAST_MOVED:
                     yield _Run((at, number), start, tuple(keys))
@@ -167,8 +144,8 @@ def _part(run: _Run, start: int, length: int) -> _Run:
 # -- pieces
 
 
-def _fold(hunk: Hunk, other: str | None) -> Folded:
-    return Folded(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other)
+def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> Folded:
+    return Folded(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other, endings)
 
 
 def _pieces(hunk: Hunk, moved: Sequence[tuple[int, int, str]]) -> Iterator[Hunk]:

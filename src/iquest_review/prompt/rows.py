@@ -25,6 +25,7 @@ class Folded(Hunk):
     """A run of changed lines, a hunk or a part of one, that is not shown: one row says what they are."""
 
     other: str | None = None  # the file that removed lines are added to; None: white space is all that changes
+    endings: bool = False  # of white space that of line endings alone
 
     def lines(self) -> Iterator[Line]:
         """None: they are not shown."""
@@ -57,7 +58,7 @@ def hunk_row(hunk: Hunk) -> str:
     if isinstance(hunk, Folded):
         lines = counted(hunk.changed_lines, "line")
         if hunk.other is None:
-            return f"~ {lines} changed in white space only"
+            return f"~ {lines} changed in {'line endings' if hunk.endings else 'white space'} only"
         return f"~ {lines} moved to {shown_path(hunk.other)}, unchanged"
     return f"@@ {inert(one_line(hunk.heading, 100))}".rstrip()
 

@@ -1,0 +1,132 @@
+"""Hunks that change white space only, and whether they may be folded: not where white space may be part of a text, nor
+where it makes a line look as if it belonged to another.
+
+A string that is open all through a hunk cannot be told from code; one that begins or ends in it can.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from iquest_review.change.diff import Hunk
+
+Key = bytes  # of a line, without the white space that does not count
+
+
+class Spacing(StrEnum):
+    """What alone changes."""
+
+    ENDINGS = "line endings"
+    SPACE = "white space"
+
+
+_QUOTED = re.compile(rb"(\\.|\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+')")
+_BLANKS = re.compile(rb"\s+")
+# Opens or closes a text of several lines: template literals, Python's and Java's text blocks, heredocs, raw strings of
+# C++, Ruby's and Perl's quotes, PostgreSQL's, and elements of HTML that keep white space.
+_TEXT = re.compile(
+    rb"`|\"\"\"|\'\'\'|<<[-~<]?[\"\'\\]?[A-Za-z_]|R\"[^()\\\s]{0,16}\(|%[qQwWiI]?[({\[<|]\S|\bq[qw]?[{(\[|]|\$\$|<pre\b|<textarea\b"
+    rb"|xml:space|\[=*\[\s*$|^.\s*\]=*\]",
+    re.MULTILINE,
+)
+# The head of a statement that takes the next one without braces.
+_HEAD = re.compile(
+    rb"^[\s}]*(?:(?:else\s+if|elseif|if|for|foreach|while)\b\s*(?:constexpr\s*)?\(.*[^\s{;}]|(?:else|do))\s*$"
+)
+_REMARK = re.compile(rb"(?://.*|/\*(?:(?!\*/).)*\*/\s*)$")
+_FAR = 20  # rows below a head that are looked at
+
+
+def key(row: bytes, indented: bool) -> Key:
+    """A row without its marker and without the white space that says nothing; that of a text in quotes counts."""
+    if indented:
+        return row[1:].rstrip()
+    if b'"' not in row and b"'" not in row:
+        return b" ".join(row[1:].split())
+    parts = _QUOTED.split(row[1:].strip())
+    parts[::2] = [_BLANKS.sub(b" ", part) for part in parts[::2]]
+    return b"".join(parts)
+
+
+def only(hunk: Hunk, indented: bool) -> Spacing | None:
+    """What alone a hunk changes, where that may be folded; None for all other hunks. `indented`: the indentation of a
+    line means something."""
+    removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
+    if removed != added or _said(hunk, b"-", indented) != _said(hunk, b"+", indented):
+        return None
+    if _only_endings(hunk):
+        return Spacing.ENDINGS
+    return None if may_hold_text(hunk) or _misleads(hunk, indented) else Spacing.SPACE
+
+
+def may_hold_text(hunk: Hunk) -> bool:
+    """Whether a text of several lines may begin or end in a hunk: in doubt it does."""
+    if _TEXT.search(hunk.heading.encode("utf-8", "replace")) or _TEXT.search(b"\n".join(hunk.rows)):
+        return True
+    return any(_is_open(row) for row in hunk.rows if b'"' in row or b"'" in row)
+
+
+def _is_open(row: bytes) -> bool:
+    """Whether a quote in a row has no other."""
+    return any(b'"' in part or b"'" in part for part in _QUOTED.split(row[1:])[::2])
+
+
+def _first(hunk: Hunk, marker: bytes, indented: bool) -> Key:
+    """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
+    for row in hunk.rows:
+        if row[:1] == marker and (found := key(row, indented)):
+            return found
+    return b""
+
+
+def _said(hunk: Hunk, marker: bytes, indented: bool) -> list[Key]:
+    """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
+    keys = [(key(row, indented), row) for row in _side(hunk, marker)]
+    return [found + row[1:] if found.endswith(b"\\") else found for found, row in keys if found]
+
+
+def _side(hunk: Hunk, marker: bytes) -> Iterator[bytes]:
+    return (row for row in hunk.rows if row[:1] in (marker, b" "))
+
+
+def _only_endings(hunk: Hunk) -> bool:
+    removed, added = ([row[1:] for row in hunk.rows if row[:1] == marker] for marker in (b"-", b"+"))
+    if removed == added or len(removed) != len(added):
+        return False
+    return [line.removesuffix(b"\r") for line in removed] == [line.removesuffix(b"\r") for line in added]
+
+
+# -- indentation that misleads: https://www.imperialviolet.org/2014/02/22/applebug.html
+
+
+def _misleads(hunk: Hunk, indented: bool) -> bool:
+    """Whether a line is indented anew below an `if` without braces: it looks to belong to it, or not to, and nothing
+    has changed. Where both are indented anew alike, nothing looks otherwise."""
+    if indented:
+        return False
+    old, new = ([row for row in _side(hunk, marker) if row[1:].strip()] for marker in (b"-", b"+"))
+    return any(
+        _HEAD.match(_REMARK.sub(b"", row[1:])) and _is_misled(old[at : at + _FAR], new[at : at + _FAR])
+        for at, row in enumerate(new)
+    )
+
+
+def _is_misled(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """Whether what stands below a head, the first row, looks to belong to something else than before."""
+    stays = _indentation(old[0]) == _indentation(new[0])
+    for before, after in zip(old[1:], new[1:], strict=True):
+        was, is_now = _deeper(before, old[0]), _deeper(after, new[0])
+        if was != is_now or (stays and any(was) and _indentation(before) != _indentation(after)):
+            return True
+        if not any(was):
+            return False
+    return False
+
+
+def _deeper(row: bytes, head: bytes) -> tuple[bool, ...]:
+    """Whether a row is indented more than another, whatever a tab is worth."""
+    return tuple(len(_indentation(row).expandtabs(tab)) > len(_indentation(head).expandtabs(tab)) for tab in (4, 8))
+
+
+def _indentation(row: bytes) -> bytes:
+    return row[1 : len(row) - len(row[1:].lstrip())]
