@@ -201,7 +201,7 @@ def test_preview_asks_nobody_and_shows_the_same_excerpt() -> None:
     model = FakeModel([CLEAN])
     review(change(), model, options(), None, Desk().keep, None, Lines(verbosity=-1))
 
-    (prompt,), excerpt = preview(change(), options())
+    (prompt,), excerpt = preview(change(), options(), Lines(verbosity=-1))
 
     assert prompt.messages[1]["content"] == model.asked[0]
     assert excerpt.lines == 3

@@ -102,13 +102,15 @@ def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish
     return outcome, posted
 
 
-def preview(change: Change, options: Options) -> tuple[tuple[Prompt, ...], Excerpt]:
+def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
     task = Task.of(change, options)
     if not task.fresh:
         return (), Excerpt((), task.omissions)
-    terms = options.terms
-    prompts = sharing.prompts(task.material(), limits(terms, None, 0), terms.max_requests, lambda _: None)
+    terms, material = options.terms, task.material()
+    prompts = sharing.prompts(material, limits(terms, None, 0), terms.max_requests, lambda _: None)
+    for problem in material.context.problems if material.context else ():
+        say.say(problem)
     return prompts, sharing.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 

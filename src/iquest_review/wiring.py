@@ -60,7 +60,7 @@ def run_preview(job: Job) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     with ExitStack() as stack:
         change, around, job = source.change(job, None if job.is_local else _gitlab(job), stack)
-        return review.preview(change, _options(job, around))
+        return review.preview(change, _options(job, around), job.progress)
 
 
 def run_publish(job: Job) -> str:

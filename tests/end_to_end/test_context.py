@@ -97,6 +97,17 @@ def test_a_kind_of_context_that_there_is_not_is_an_error(run: Run, checkout: Che
     assert "IQUEST_CONTEXT is 'definitons'; it should be all, none, or some of: definitions, calls," in finished.err
 
 
+def test_team_rules_that_cannot_be_read_are_named_in_the_log(run: Run, checkout: Checkout) -> None:
+    checkout.git("checkout", "--quiet", "main")
+    checkout.commit({**BASE, ".gitlab/duo/mr-review-instructions.yaml": b"instructions: [\n"})
+    checkout.git("checkout", "--quiet", "-b", "other")
+    checkout.commit({**HEAD, ".gitlab/duo/mr-review-instructions.yaml": b"instructions: [\n"})
+
+    finished = run("preview", "--repo", str(checkout.path), "--base", "main")
+
+    assert ".gitlab/duo/mr-review-instructions.yaml is not YAML" in finished.err
+
+
 def test_no_secret_reaches_the_model_the_note_or_the_log(run: Run, checkout: Checkout, model: ModelDouble) -> None:
     checkout.commit({
         **HEAD,
