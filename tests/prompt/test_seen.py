@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk
 from iquest_review.prompt.budget import Limits, fit
+from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.prompt.seen import known_after, shown_ids, unseen
 from tests.prompt.making import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
@@ -164,7 +165,7 @@ def test_a_hunk_that_did_not_fit_is_not_known_beside_one_that_did() -> None:
 
 
 def test_a_hunk_shown_in_pieces_is_known_when_all_of_them_are_shown() -> None:
-    far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(10))]
+    far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(10, "old"))]
     files = (modified("a.py", hunk(*far), hunk("+z", old=900, new=900)),)
     excerpt = fit(files, Limits(60, 1_000_000))
 
@@ -211,13 +212,11 @@ def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
     assert known_after([once], known(twice), ())[0] == tuple(known(once))
 
 
-def test_what_is_folded_counts_as_seen() -> None:
-    block = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
-    source = modified("a.py", hunk(" x", "-y", *(f"-{line}" for line in block), "+z"), SECOND)
-    files = (source, modified("b.py", hunk(*(f"+{line}" for line in block))), modified("c.go", hunk("-a b", "+a  b")))
+def test_what_changes_in_white_space_alone_counts_as_seen() -> None:
+    files = (modified("a.py", SECOND), modified("c.go", hunk("-a b", "+a  b")))
     excerpt = fit(files, PLENTY)
 
-    assert {omission.reason for omission in excerpt.omissions} == {Reason.MOVED, Reason.WHITESPACE}
+    assert {omission.reason for omission in excerpt.omissions} == {Reason.WHITESPACE}
     assert list(shown_ids(files, excerpt)) == known(*files)
 
 
@@ -229,3 +228,18 @@ def test_a_hunk_shown_among_fewer_unchanged_lines_is_known() -> None:
 
     assert [len(part.hunks[0].rows) for part in excerpt.parts] == [4, 4, 4]
     assert list(shown_ids(files, excerpt)) == known(*files)
+
+
+def test_lines_that_moved_away_are_not_seen_until_they_are_shown() -> None:
+    """Their new place may be deleted at the next push, and then they were never looked at."""
+    moved = [f"    check_{number}(user, right_{number})" for number in range(12)]
+    old = modified("v.py", hunk(" def view(user):", *(f"-{row}" for row in moved), "     return 1", old=1, new=1))
+    new = added("w.py", *moved)
+    shown = fit((old, new), PLENTY)
+
+    assert any(isinstance(piece, Folded) for part in shown.parts for piece in part.hunks)
+    assert set(ids(new)) <= set(shown_ids((old, new), shown))
+    assert set(ids(old)).isdisjoint(shown_ids((old, new), shown))
+    (again,), _ = unseen((old, new), ids(new))
+    assert again is old
+    assert set(shown_ids((old,), fit((old,), PLENTY))) == set(ids(old))

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import bare_id, hunk_id, run_ids
 from iquest_review.prompt.budget import Excerpt, is_large, slices
+from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason
 
 MOST_PARTS = 50  # of one hunk; what is left then is shown again
@@ -61,11 +62,16 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
         for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
             if not hunk.changed_lines:
                 continue
-            within = [piece for piece in pieces if _within(piece, hunk, after)]
+            within = [piece for piece in pieces if _within(piece, hunk, after) and not _is_away(piece)]
             if sum(piece.changed_lines for piece in within) == hunk.changed_lines:
                 yield hunk_id(file, hunk)
             else:
                 yield from (hunk_id(file, piece) for piece in within)
+
+
+def _is_away(piece: Hunk) -> bool:
+    """Whether it stands for lines that moved to another place: who deletes that place later deletes them unseen."""
+    return isinstance(piece, Folded) and piece.other is not None
 
 
 def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
