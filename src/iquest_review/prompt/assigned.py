@@ -1,14 +1,14 @@
 """Secrets that are known by the name they are assigned to: `db_password = "..."`, in code, YAML, JSON, env, flags.
 
 The name must end in a word for a secret and the value must look like one (see secret_values). A value on another line
-than its name, and one put together from several strings, is not seen.
+than its name, and one put together from several strings, is not seen, nor one behind the first 64 KiB of a line.
 """
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from iquest_review.prompt.secret_formats import Span
+from iquest_review.prompt.secret_formats import IN_FULL, Span
 from iquest_review.prompt.secret_values import compiled, is_password, is_placeholder, is_random
 
 MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
@@ -64,7 +64,7 @@ _CUT = rb"(?s)[;&,)}\]\\|].*"
 
 def spans(text: bytes, low: bytes) -> Iterator[Span]:
     """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
-    for marked in compiled(_MARKED).finditer(low):
+    for marked in compiled(_MARKED).finditer(low, 0, IN_FULL):
         before = low[max(0, marked.start() - _LONGEST) : marked.start()]
         start = marked.start() - (len(before) - len(before.rstrip(_NAME.lower())))
         end = marked.end()

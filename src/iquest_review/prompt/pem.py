@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from iquest_review.prompt.secret_values import compiled
 
 MARKER = b"private key"
-_BEGIN = rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-_END = rb"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-_BODY = rb"[^A-Za-z0-9=]*?([A-Za-z0-9+/=]+)(?:\\+[rn]|[\s\"'`+,;.\\)&*|-])*"
-_BLANK = rb"[\s\"'`+,;.\\)(&*|#/-]*(?:\\[rn])*[\s\"'`+,;\\]*"
+_BEGIN = rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+_END = rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+# Nothing is given back to try again (atomic groups, possessive quantifiers): a hostile line would take hours.
+_BODY = rb"(?:[^A-Za-z0-9=]*[^A-Za-z0-9=+/])?+([A-Za-z0-9+/=]++)(?:\\++[rn]|[\s\"'`+,;.\\)&*|-])*+"
+_BLANK = rb"(?:\\++[rn]|[\s\"'`+,;.\\)(&*|#/-])*+"
 _HEADER = rb"[^A-Za-z]{0,40}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}"
 _FULL = 32  # characters of a line of which nobody needs to see where the key ends; keys have 64, 70 or 76
 _LEAST = 32  # characters of a whole body; fewer are no key
 _ALONE = rb"\s*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\s*"
 _LAST = rb"\s*[A-Za-z0-9+/]{1,76}={0,2}\s*"
 _LEAST_ALONE = 3
+_LONGEST = 20_000  # bytes of a line: a whole key may stand on one
 
 Block = tuple[int, ...]  # the indexes of the lines that are the body of one key
 
@@ -69,8 +71,12 @@ def is_body(text: bytes) -> bool:
 
 def core(line: bytes) -> tuple[int, int] | None:
     """Where the base64 stands in a line of a body; None in an empty one."""
-    match = compiled(_BODY).fullmatch(line)
+    match = compiled(_BODY).fullmatch(line) if len(line) <= _LONGEST else None
     return match.span(1) if match else None
+
+
+def _is_blank(line: bytes) -> bool:
+    return len(line) <= _LONGEST and bool(compiled(_BLANK).fullmatch(line))
 
 
 def _is_mixed(text: bytes) -> bool:
@@ -82,9 +88,9 @@ def _after(lines: Sequence[bytes], first: int) -> tuple[Block, int]:
     body: list[int] = []
     at = first
     while at < len(lines) and not compiled(_END).search(lines[at]):
-        if compiled(_BODY).fullmatch(lines[at]):
+        if core(lines[at]):
             body.append(at)
-        elif not (compiled(_BLANK).fullmatch(lines[at]) or (not body and compiled(_HEADER).fullmatch(lines[at]))):
+        elif not (_is_blank(lines[at]) or (not body and compiled(_HEADER).fullmatch(lines[at]))):
             return _surely(lines, body), at
         at += 1
     if at < len(lines):
@@ -96,7 +102,7 @@ def _before(lines: Sequence[bytes], end: int, first: int) -> Block:
     """The body that ends before a line: its last line may be short."""
     body: list[int] = []
     at = end - 1
-    while at >= first and (compiled(_BODY).fullmatch(lines[at]) or compiled(_BLANK).fullmatch(lines[at])):
+    while at >= first and (core(lines[at]) or _is_blank(lines[at])):
         wide = _width(lines[at])
         if (
             wide and wide < _FULL and body and _width(lines[body[-1]]) != 5

@@ -1,7 +1,8 @@
 """Credentials that are known by their form: a public prefix, a length, an alphabet and, where there is one, a checksum.
 
 Each format is looked for where one of its markers stands; a pattern is matched at the marker alone, never searched for,
-so that the time is bounded by the text's length. What is written by hand as an example is no secret.
+so that the time is bounded by the text's length. What is written by hand as an example is no secret. What only its
+place tells (a header, a URL) is looked for in the first 64 KiB of a line.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ _START = (
     rb"|(?<=\x1b\[[0-9]{2}m))"
 )
 _END = rb"(?![0-9A-Za-z])"
+IN_FULL = 65_536  # bytes of a line; longer ones are data or made to keep the job busy
 
 
 class Span(NamedTuple):
@@ -40,6 +42,7 @@ class Span(NamedTuple):
 
 
 Check = Callable[[bytes], bool | None]  # whether it certainly is a secret; None: it is none
+_BY_PLACE: frozenset[Check] = frozenset((at_random, authorization, basic, url_password))
 
 
 class Format(NamedTuple):
@@ -61,16 +64,16 @@ def spans(text: bytes, low: bytes, markers: Iterable[bytes]) -> Iterator[Span]:
 
 
 def _at_marker(form: Format, marker: bytes, text: bytes, low: bytes) -> Iterator[Span]:
-    match_at, at = compiled(form.pattern).match, low.find(marker)
+    match_at, limit = compiled(form.pattern).match, IN_FULL if form.check in _BY_PLACE else len(low)
+    at = low.find(marker, 0, limit)
     while at >= 0:
         after = at + len(marker)
         if match := match_at(text, at):
-            start, end = match.span("secret") if "secret" in match.re.groupindex else match.span()
+            start, after = match.span("secret") if "secret" in match.re.groupindex else match.span()
             start -= form.before
-            if (certain := form.check(text[start:end])) is not None:
-                yield Span(start, end, form.kind, certain)
-                after = end
-        at = low.find(marker, after)
+            if (certain := form.check(text[start:after])) is not None:
+                yield Span(start, after, form.kind, certain)
+        at = low.find(marker, after, limit)
 
 
 _AZURE = "https://learn.microsoft.com/purview/sit-defn-all-creds"

@@ -8,6 +8,7 @@ from math import log2
 
 compiled = cache(re.compile)  # when it is first needed: in most merge requests none is
 LEAST = 8  # characters of an assigned secret
+_READ = 400  # bytes of a token in which a person says that it is an example
 _LEAST_ENTROPY = 2.75  # bits a character: "hunter2hunter2" has 2.8
 # Written by hand in an example of a token; long enough to be in no random one by chance.
 _EXAMPLE = (
@@ -38,7 +39,7 @@ _ELSEWHERE = (
     rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
 )
 _PART = rb"[-_./:,|+=@ ]+"
-_WORD = rb"(?:[A-Z]?[a-z]+|[A-Z]+(?![a-z]))+\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?"
+_WORD = rb"(?>[A-Z]?[a-z]++|[A-Z]+(?![a-z]))++\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?"
 _SPECIAL = rb"[!@#$%^&*?~+=|;<>(){}\[\]]"
 _CONSONANTS = rb"[bcdfghjklmnpqrstvwxz]{6}"
 _CLASSES = bytes.maketrans(
@@ -62,7 +63,7 @@ def is_example(secret: bytes) -> bool:
     return (
         len(set(secret[-30:])) <= 8
         or not re.search(rb"[0-9A-Z]", secret[6:])
-        or bool(compiled(_EXAMPLE).search(secret))
+        or bool(compiled(_EXAMPLE).search(secret, 0, _READ))
     )
 
 
