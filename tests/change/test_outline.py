@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iquest_review.change import grammars
 from iquest_review.change.diff import Kind, Line
-from iquest_review.change.outline import Definition, called, definitions, enclosing
+from iquest_review.change.outline import Calling, Definition, called, definitions, enclosing, imported
 
 
 def outline(path: str, text: str | bytes) -> list[str]:
@@ -293,7 +293,7 @@ def test_the_functions_that_added_lines_call_are_named_in_order() -> None:
         "x = load(path, parse(a))", "self.store.save(x); load(y)", 'println!("{}", size_of(z))', "$this->go()"
     )
 
-    assert called(lines) == ("load", "parse", "save", "println", "size_of", "go")
+    assert list(called(lines)) == ["load", "parse", "save", "println", "size_of", "go"]
 
 
 def test_keywords_and_definitions_are_no_calls() -> None:
@@ -301,13 +301,67 @@ def test_keywords_and_definitions_are_no_calls() -> None:
         "if (a) {", "while(b)", "return (c)", "def f(a):", "func g(a int) {", "function h() {", "async fn i()"
     )
 
-    assert called([*lines, *added("elif (x): y(1)", "} catch (e) {", "class A(B):", "new Thing(1)")]) == ("y",)
+    assert called([*lines, *added("elif (x): y(1)", "} catch (e) {", "class A(B):", "new Thing(1)")]) == {
+        "y": Calling.BARE
+    }
 
 
 def test_only_added_lines_call() -> None:
-    assert called([Line(Kind.CONTEXT, 1, 1, b"f()"), Line(Kind.REMOVED, 2, None, b"g()")]) == ()
+    assert called([Line(Kind.CONTEXT, 1, 1, b"f()"), Line(Kind.REMOVED, 2, None, b"g()")]) == {}
 
 
 def test_calls_are_bounded() -> None:
-    assert called(added(*(f"f{number}()" for number in range(100))), most=3) == ("f0", "f1", "f2")
-    assert called(added("(" * 100_000 + "a" * 100_000)) == ()
+    assert called(added(*(f"f{number}()" for number in range(100))), most=3) == {
+        "f0": Calling.BARE,
+        "f1": Calling.BARE,
+        "f2": Calling.BARE,
+    }
+    assert called(added("(" * 100_000 + "a" * 100_000)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ("y = save(x)", Calling.BARE),
+        ("y = {...save(x)}", Calling.BARE),
+        ("y = Store::save(x)", Calling.BARE),
+        ("self.save(x)", Calling.OWN),
+        ("this.save(x)", Calling.OWN),
+        ("$this->save(x)", Calling.OWN),
+        ("super().save(x)", Calling.OWN),
+        ("files.save(x)", Calling.OWN),  # a module
+        ("y.save(x)", Calling.METHOD),
+        ("y?.save(x)", Calling.METHOD),
+        ("y->save(x)", Calling.METHOD),
+        ("self.store.save(x)", Calling.METHOD),
+        ("files().save(x)", Calling.METHOD),
+        ("y[0].save(x)", Calling.METHOD),
+        ("    .save(x)", Calling.METHOD),
+        ("y.save(x) or save(x)", Calling.BARE),
+    ],
+)
+def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: Calling) -> None:
+    assert called(added(text), {"files"})["save"] is how
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import files",
+        "from files import x",
+        "from x import (\n    y,\n    files,\n)",
+        'import (\n\t"a/b"\n\t"a/files"\n)',
+        "use crate::files;",
+        "const files = require('f')",
+        'import {\n  files,\n} from "x"',
+        '#include "files.h"',
+        "using App.files;",
+    ],
+)
+def test_what_is_imported_is_known_by_name(text: str) -> None:
+    assert "files" in imported(text.encode().split(b"\n"))
+
+
+def test_what_is_not_imported_is_not_known() -> None:
+    assert imported([b"import a", b"files = 1", b"# import files", b"important(files)"]) == {"import", "a"}
+    assert "files" not in imported([b"import (", *[b"a"] * 200, b"files", b")"]), "a statement that does not end"

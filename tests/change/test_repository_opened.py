@@ -244,6 +244,11 @@ USED = {
     "annotated": "wanted: int = 3",
     "variable": "const wanted = read(x);",
     "field": "    wanted: str",
+    "docstring": '    """The type wanted (and no other)',
+    "raw": '    r"""The class wanted.',
+    "condition": "        and wanted(x)",
+    "loop": "        y for y in wanted(x)",
+    "block": "    with wanted(x) as y:",
 }
 
 

@@ -190,6 +190,46 @@ def test_what_is_not_certainly_called_is_not_shown(hits: list[Hit]) -> None:
     assert "defined elsewhere" not in text(prompt(changed(), known=Known({"a.py": after()}, hits=hits)))
 
 
+METHOD = b"class A:\n    def %s(self, x):\n        return x\n"
+FUNCTION = b"def %s(x):\n    return x\n"
+
+
+def calling(call: str, text: bytes, *more: bytes, file: FileDiff | None = None) -> str:
+    """What the prompt says is defined elsewhere, in files of these texts, for a change that makes a call."""
+    files = {f"{number}.py": text for number, text in enumerate((text, *more))}
+    hits = [
+        (path, number, row.decode())
+        for path, text in files.items()
+        for number, row in enumerate(text.splitlines(), 1)
+        if b"def " in row
+    ]
+    known = Known({"a.py": after(call), **files}, hits=hits)
+    shown = prompt(file or changed(call), known=known).messages[1]["content"]
+    return shown.partition(" defined elsewhere\n")[2].partition("\n>>>")[0]
+
+
+def test_a_method_of_something_is_the_one_method_of_its_name() -> None:
+    assert calling("x.helper(y)", METHOD % b"helper") == "0.py:2: def helper(self, x):"
+    assert calling("x.helper(y)", FUNCTION % b"helper") == ""
+    assert calling("x.helper(y)", METHOD % b"helper", METHOD % b"helper") == ""
+    assert calling("x.strip(y)", METHOD % b"strip") == "", "short names are those of many classes"
+
+
+def test_what_a_module_or_the_class_itself_has_is_called_as_if_it_stood_alone() -> None:
+    assert calling("self.ends(y)", METHOD % b"ends") == "0.py:2: def ends(self, x):"
+    assert calling("tools.ends(y)", FUNCTION % b"ends") == ""
+    new = added("new.py", "import tools", "tools.ends(y)")
+    assert calling("x", FUNCTION % b"ends", file=new) == "0.py:1: def ends(x):"
+
+
+def test_a_common_name_is_looked_up_where_it_is_called_bare_and_defined_once() -> None:
+    assert calling("save(x)", FUNCTION % b"save") == "0.py:1: def save(x):"
+    assert calling("save(x)", FUNCTION % b"save", FUNCTION % b"save") == ""
+    assert calling("save(x)", METHOD % b"save") == ""
+    assert calling("x.save(x)", FUNCTION % b"save") == ""
+    assert calling("self.save(x)", METHOD % b"save") == ""
+
+
 def test_names_of_every_language_are_not_looked_up() -> None:
     known = Known({"a.py": after("len(x)")})
 

@@ -17,11 +17,17 @@ _KEYWORD = (
 )
 # What nearly all uses are, told at once: the value of something, which is no function itself.
 _CALL = re.compile(rb"\s*+[\w.\[\]]++\s*+=\s*+[\w.]++\([^=>]*+$")
-# What begins a comment, or a statement that defines nothing.
+# What begins a comment, a text (as that of a Python docstring), or a statement that defines nothing.
 _USE = re.compile(
-    r"\s*(?://|/?\*|--|#(?!\s*define)|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
+    r"\s*(?://|/?\*|--|#(?!\s*define)|[rbfuRBFU]{0,2}[\"'`]|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
 )
 
+
+# What stands before a call as a type would before a definition: `and wanted(x)`, `y for y in wanted(x)`.
+_NO_TYPE = (
+    r"(?!(?:and|or|not|in|is|if|else|elif|for|with|as|del|print|echo|do|await|yield|return|throw|new|lambda|when|unless"
+    r"|until|while)\s)"
+)
 
 # A name that is given a value is a definition only where the value is something to call.
 _FUNCTION = (
@@ -69,6 +75,6 @@ def _definition(name: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}(?!{value})"
         rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{_FUNCTION}"
-        rf"|^\s{{0,200}}(?:[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
+        rf"|^\s{{0,200}}(?:{_NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
         re.IGNORECASE if name.isupper() else 0,
     )

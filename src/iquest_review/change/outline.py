@@ -7,8 +7,9 @@ character is a letter, _ or $ (xdiff/xemit.c, def_ff).
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ MOST_DEFINITIONS = 20_000
 MOST_BROKEN = 0.25  # the share of lines that may be errors of the parser's
 LONGEST_SIGNATURE, LONGEST_NAME = 300, 100  # characters
 LONGEST_CALLING = 1_000  # bytes of a line that is looked through for calls
+LONGEST_IMPORT = 50  # lines of one statement
 
 _BOM = b"\xef\xbb\xbf"
 _BODIES_OF_METHODS = frozenset(("class", "interface", "struct", "enum", "trait", "impl", "object", "record"))
@@ -29,6 +31,13 @@ _SECTION = re.compile(rb"^[A-Za-z_$][^\n]*", re.MULTILINE)
 _SECTION_NAME = re.compile(r"[^{:=<(]*?([\w$.-]+) ?(?:[{:=<(]|$)")
 _CALL = re.compile(r"(?<![\w$@])([A-Za-z_$][\w$]*)[!?]?\(")
 _DEFINES = re.compile(r"\b(?:def|function|func|fun|fn|class|struct|record|interface|new)\s+\*?$")
+_OWNER = re.compile(r"(?<!\.\.)(?:([\w$]+)(\(\))?|)\s*(?:[?&]?\.|\??->)\s*$")  # before a call; ...spread() has none
+_SELF = frozenset(("self", "this", "$this", "cls", "super", "Self", "parent", "base"))
+_IMPORT = re.compile(
+    rb"\s*(?:import|from|use|pub use|using|require|require_relative|\#\s*include|export\s[^=]*\sfrom)\b"
+    rb"|\s*(?:const|let|var)\s[^=]{0,200}=\s*require\("
+)
+_WORD = re.compile(rb"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
     "alignof and array as assert await case catch checked constructor decltype def default defer defined delete "
     "do echo elif else empty except exit fixed fn for foreach from fun func function guard if impl import in "
@@ -67,20 +76,51 @@ def enclosing(definitions: Sequence[Definition], line: int, most: int = 200) -> 
     return None
 
 
-def called(lines: Iterable[Line], most: int = 50) -> tuple[str, ...]:
-    """The names of at most `most` functions that added lines call, in order of appearance; those of methods without
-    what stands before the dot."""
-    names = dict[str, None]()
+class Calling(IntEnum):
+    """How a function is called, the surest last: as a method of something, of oneself or of what is imported, bare."""
+
+    METHOD = 0
+    OWN = 1
+    BARE = 2
+
+
+def called(lines: Iterable[Line], imports: Collection[str] = (), most: int = 50) -> dict[str, Calling]:
+    """The names of at most `most` functions that added lines call, in order of appearance, each with the surest way it
+    is called in; those of methods without what stands before the dot. `imports` are names of modules and classes."""
+    names = dict[str, Calling]()
     for line in lines:
         if line.kind is not Kind.ADDED:
             continue
         text = line.raw[:LONGEST_CALLING].decode("utf-8", "replace")
         for match in _CALL.finditer(text):
             if match[1] not in _KEYWORDS and not _DEFINES.search(text, max(0, match.start() - 20), match.start()):
-                names[match[1]] = None
+                names[match[1]] = max(names.get(match[1], Calling.METHOD), _calling(text, match.start(), imports))
                 if len(names) >= most:
-                    return tuple(names)
-    return tuple(names)
+                    return names
+    return names
+
+
+def _calling(text: str, start: int, imports: Collection[str]) -> Calling:
+    """How the name that starts there is called."""
+    owner = _OWNER.search(text, max(0, start - LONGEST_NAME), start)
+    if owner is None:
+        return Calling.BARE
+    name, call = owner[1], owner[2]
+    is_own = name == "super" if call else name in _SELF or name in imports
+    return Calling.OWN if is_own else Calling.METHOD
+
+
+def imported(rows: Iterable[bytes]) -> set[str]:
+    """The words in the statements among these lines that import something."""
+    names, depth, left = set[str](), 0, 0
+    for row in rows:
+        if not (depth > 0 and left) and not _IMPORT.match(row):
+            depth = 0
+            continue
+        depth, left = (depth, left - 1) if depth > 0 and left else (0, LONGEST_IMPORT)
+        depth += sum(row.count(mark) for mark in (b"(", b"{")) - sum(row.count(mark) for mark in (b")", b"}"))
+        names.update(word.decode("ascii") for word in _WORD.findall(row[:LONGEST_CALLING]))
+    return names
 
 
 # -- what is parsed

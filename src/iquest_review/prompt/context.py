@@ -9,36 +9,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from iquest_review.change.characters import one_line
-from iquest_review.change.definitions import defines
 from iquest_review.change.diff import FileDiff, Hunk, Status
 from iquest_review.change.history import History
 from iquest_review.change.identity import file_key
-from iquest_review.change.outline import LONGEST_SIGNATURE, Definition, called, enclosing
+from iquest_review.change.outline import Definition, enclosing
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
-from iquest_review.prompt.lookup import ALL, PAST, Hit, Kind, Lookup
+from iquest_review.prompt.elsewhere import Elsewhere
+from iquest_review.prompt.lookup import ALL, PAST, Kind, Lookup
 from iquest_review.prompt.past import past_rows
-from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.render import Beside, Frame, aside, rows
-from iquest_review.prompt.rows import Folded, inert, shown_path
+from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.team_rules import rules, wanted
 from iquest_review.prompt.widening import Outline, widen
 
-MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
-AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called
-
 LONGEST_HEADED = 5_000  # lines of a definition that is named above a hunk; a hunk may stand in a large class
-MOST_NAMES = 50  # of called functions that are looked for
-_FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
-# What every language has of its own, or every second class: one definition somewhere is not the one that is called.
-COMMON = frozenset(
-    "abs add all any append apply assert bool call clear close copy count create delete dict exit extend filter find"
-    " first float format from get has hash id index init insert int items iter join keys len length list load log make"
-    " map max min new next of open parse pop print push put range read remove render replace repr reverse round run"
-    " save set size slice sort sorted split start stop str string sum super test then to toString trim tuple type"
-    " update value values write zip".split()
-)
 
 
 @dataclass
@@ -51,7 +36,6 @@ class Context:
     _frames: dict[int, Frame] = field(default_factory=dict)  # by the bytes that each part may take
     _problems: dict[str, None] = field(default_factory=dict)  # of the team's rules, in order
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
-    _hits: dict[str, list[Hit]] = field(default_factory=dict)  # of the names that were looked for
 
     def frame(self, most: int) -> Frame:
         """What all requests begin with: the rules in at most so many bytes, the commits in half of that."""
@@ -74,7 +58,7 @@ class Context:
             before = _size(rows(excerpt))
             excerpt = self._widened(excerpt, spare.lines, before, left)
             left -= _size(rows(excerpt)) - before
-        calls = list(_within(self._calls(excerpt), min(most, left))) if Kind.CALLS in self.kinds else []
+        calls = list(_within(self._calls(excerpt), min(most, left)))
         left -= _size(calls)
         shown = {part.file.path for part in excerpt.parts}
         past = past_rows(_about(self.history, shown), min(most, left), self._without(*PAST - {Kind.COMMITS}))
@@ -130,44 +114,13 @@ class Context:
         return {path: outline for path, outline in self._outlines.items() if outline and path in shown}
 
     def _calls(self, excerpt: Excerpt) -> Iterator[str]:
-        """The signatures of what added lines call, where it is defined in one place or two that are not shown."""
-        found = [(name, hit) for name, hits in self._defined(excerpt).items() for hit in hits][:MOST_CALLS]
-        outlines = self.lookup.outlines(list(dict.fromkeys(path for _, (path, _, _) in found))) if found else {}
-        for name, (path, number, text) in found:
-            known = outlines[path][1] if path in outlines else ()
-            near = (one for one in known if one.name == name and one.first <= number <= one.last)
-            signature = next((one.signature for one in near), text)
-            yield f"{shown_path(path)}:{number}: {inert(one_line(signature.strip(), LONGEST_SIGNATURE))}"
+        if Kind.CALLS in self.kinds:
+            known = {path: outline for path, outline in self._outlines.items() if outline}
+            yield from self._elsewhere.calls(excerpt, known)
 
-    def _defined(self, excerpt: Excerpt) -> dict[str, list[Hit]]:
-        """Where the functions are defined that added lines call, those of code before those of tests: in a file of the
-        same language, and for code in no test. Names that are defined in many places are left out."""
-        files = sorted((part for part in excerpt.parts), key=lambda part: is_test(part.file.path))
-        callers = dict[str, set[tuple[str, bool]]]()
-        for part in files:
-            for name in called(line for hunk in part.hunks for line in hunk.lines()):
-                callers.setdefault(name, set()).add((_language(part.file.path), is_test(part.file.path)))
-        names = [name for name in callers if name not in COMMON][:MOST_NAMES]
-        new = [name for name in names if name not in self._hits]
-        self._hits |= {name: [] for name in new}
-        for hit in self.lookup.defined(new, MOST_HITS) if new else ():
-            for name in [name for name in new if defines(hit[2], name)][:1]:
-                self._hits[name].append(hit)
-        places = {name: [hit for hit in self._hits[name] if _may_call(callers[name], hit[0])] for name in names}
-        few = {name: hits for name, hits in places.items() if len(hits) < AMBIGUOUS}
-        return {name: [hit for hit in hits if not _is_shown(hit, excerpt)] for name, hits in few.items()}
-
-
-def _may_call(callers: Collection[tuple[str, bool]], path: str) -> bool:
-    """Whether any of the callers, by language and whether it is a test, may call what is defined in a file."""
-    language, test = _language(path), is_test(path)
-    return any(caller == language and (tests or not test) for caller, tests in callers)
-
-
-def _language(path: str) -> str:
-    """What files must have in common for one to call the other."""
-    suffix = path.rpartition(".")[2].lower()
-    return next((family for family in _FAMILIES if suffix in family.split()), suffix)
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        return Elsewhere(self.lookup)
 
 
 def _outline(file: FileDiff, text: bytes, definitions: Sequence[Definition]) -> Outline | None:
@@ -195,13 +148,6 @@ def _heading(hunk: Hunk, definitions: Sequence[Definition]) -> str:
         unchanged += row[:1] != b"\\"
     around = enclosing(definitions, hunk.new_start + unchanged, LONGEST_HEADED)
     return around.signature if around and around.first < hunk.new_start else ""
-
-
-def _is_shown(hit: Hit, excerpt: Excerpt) -> bool:
-    """Whether a line is in what is shown."""
-    path, number, _ = hit
-    hunks = (hunk for part in excerpt.parts if part.file.path == path for hunk in part.written)
-    return any(hunk.new_start <= number < hunk.new_start + len(hunk.rows) - hunk.removed for hunk in hunks)
 
 
 def _about(history: History, paths: Collection[str]) -> History:

@@ -1,0 +1,130 @@
+"""What stands elsewhere in the repository: the signatures of what added lines call, where it is defined.
+
+Each row begins with its place. What is not certain is not shown.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from iquest_review.change.characters import one_line
+from iquest_review.change.definitions import defines
+from iquest_review.change.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
+from iquest_review.prompt.budget import Excerpt
+from iquest_review.prompt.lookup import Hit, Lookup
+from iquest_review.prompt.ranking import is_test
+from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.prompt.widening import Outline
+
+MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
+AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called
+LONG_ENOUGH = 6  # characters of a method's name that tell it from those of other classes
+
+MOST_NAMES = 50  # of called functions that are looked for
+_FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
+# What a language has of its own: called bare, it is the language's.
+BUILTIN = frozenset(
+    "abs all any append assert bool close copy delete dict exit filter float format hash id input int items iter join"
+    " len list map max min next open print printf range repr require reversed round set slice sorted str string sum"
+    " super tuple type zip".split()
+)
+# What every second class has: one definition somewhere is not the one that is called.
+COMMON = BUILTIN | frozenset(
+    "add apply call clear count create extend find first from get has index init insert keys length load log make new"
+    " of parse pop push put read remove render replace reverse run save size sort split start stop test then to"
+    " toString trim update value values write".split()
+)
+
+
+@dataclass
+class Elsewhere:
+    """What was looked up for the requests of a review; each name once."""
+
+    lookup: Lookup
+    _defined: dict[str, list[Hit]] = field(default_factory=dict)
+
+    def calls(self, excerpt: Excerpt, outlines: Mapping[str, Outline]) -> Iterator[str]:
+        """The signatures of what added lines call, where it is defined in one place or two that are not shown; the
+        first MOST_CALLS. `outlines` tell what files import, as far as they are known."""
+        callings = _callings(excerpt, outlines)
+        found = [(name, hit) for name, hits in self._definitions(excerpt, callings).items() for hit in hits]
+        found = found[: 2 * MOST_CALLS]
+        texts = self.lookup.outlines(list(dict.fromkeys(path for _, (path, _, _) in found))) if found else {}
+        left = MOST_CALLS
+        for name, (path, number, text) in found:
+            known = texts[path][1] if path in texts else ()
+            near = next((one for one in known if one.name == name and one.first <= number <= one.last), None)
+            if left and _is_called(name, callings[name].how, near):
+                left -= 1
+                signature = one_line((near.signature if near else text).strip(), LONGEST_SIGNATURE)
+                yield f"{shown_path(path)}:{number}: {inert(signature)}"
+
+    def _definitions(self, excerpt: Excerpt, callings: Mapping[str, "_Called"]) -> dict[str, list[Hit]]:
+        """Where the functions are defined that added lines call: in a file of the same language, and for code in no
+        test. Names that are defined in too many places are left out."""
+        rare = [name for name in callings if name not in COMMON][:MOST_NAMES]
+        bare = [name for name, called in callings.items() if called.how is Calling.BARE]
+        common = [name for name in bare if name in COMMON and name not in BUILTIN][:MOST_NAMES]
+        for names in (rare, common):  # apart: the common ones may take all that is read of an answer
+            self._look_for_definitions([name for name in names if name not in self._defined])
+        found = dict[str, list[Hit]]()
+        for name in (*rare, *common):
+            places = [hit for hit in self._defined[name] if _may_call(callings[name].callers, hit[0])]
+            certain = name not in COMMON and callings[name].how is not Calling.METHOD
+            if len(places) < (AMBIGUOUS if certain else 2):
+                found[name] = [hit for hit in places if not _is_shown(hit, excerpt)]
+        return found
+
+    def _look_for_definitions(self, names: Sequence[str]) -> None:
+        self._defined |= {name: [] for name in names}
+        for hit in self.lookup.defined(names, MOST_HITS) if names else ():
+            for name in [name for name in names if defines(hit[2], name)][:1]:
+                self._defined[name].append(hit)
+
+
+@dataclass
+class _Called:
+    """How a name is called at its plainest, and from what files: their languages, and whether they are tests."""
+
+    how: Calling
+    callers: set[tuple[str, bool]]
+
+
+def _callings(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[str, _Called]:
+    """What added lines call, those of code before those of tests."""
+    found = dict[str, _Called]()
+    for part in sorted(excerpt.parts, key=lambda part: is_test(part.file.path)):
+        path = part.file.path
+        whole = outlines[path][0].hunks if path in outlines else part.hunks
+        lines = [line for hunk in part.hunks for line in hunk.lines()]
+        for name, how in called(lines, imported(row[1:] for hunk in whole for row in hunk.rows)).items():
+            one = found.setdefault(name, _Called(how, set()))
+            one.how = max(one.how, how)
+            one.callers.add((_language(path), is_test(path)))
+    return found
+
+
+def _is_called(name: str, how: Calling, definition: Definition | None) -> bool:
+    """Whether the one definition of a name may be what is called, by whether it is a method."""
+    is_method = definition is not None and definition.kind == "method"
+    if how is Calling.METHOD:
+        return is_method and len(name) >= LONG_ENOUGH
+    return name not in COMMON or not is_method
+
+
+def _may_call(callers: Collection[tuple[str, bool]], path: str) -> bool:
+    """Whether any of the callers, by language and whether it is a test, may call what is defined in a file."""
+    language, test = _language(path), is_test(path)
+    return any(caller == language and (tests or not test) for caller, tests in callers)
+
+
+def _language(path: str) -> str:
+    """What files must have in common for one to call the other."""
+    suffix = path.rpartition(".")[2].lower()
+    return next((family for family in _FAMILIES if suffix in family.split()), suffix)
+
+
+def _is_shown(hit: Hit, excerpt: Excerpt) -> bool:
+    """Whether a line is in what is shown."""
+    path, number, _ = hit
+    hunks = (hunk for part in excerpt.parts if part.file.path == path for hunk in part.written)
+    return any(hunk.new_start <= number < hunk.new_start + len(hunk.rows) - hunk.removed for hunk in hunks)
