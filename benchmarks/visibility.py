@@ -88,7 +88,7 @@ def ours(files: Sequence[FileDiff], limits: Limits, requests: int) -> Shown:
 def _see(excerpt: Excerpt, shown: Shown) -> None:
     """The numbers as they are printed, not as they are known."""
     path, names = "", {file_row(part.file): part.file.path for part in excerpt.parts}
-    for row in rows(excerpt):
+    for row in "\n".join(rows(excerpt)).split("\n"):
         path = names.get(row, path)
         number, bar, _ = row[1:].partition("| ")
         if bar and row[:1] in "+ " and number.isdecimal():

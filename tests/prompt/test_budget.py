@@ -314,9 +314,10 @@ def moved() -> list[FileDiff]:
 def test_a_block_that_moved_is_shown_where_it_is_now_and_told_of_where_it_was() -> None:
     excerpt = fit(moved(), PLENTY)
 
-    assert list(rows(excerpt)) == [
+    assert "\n".join(rows(excerpt)).split("\n") == [
         *("=== file: a.py (modified)", "~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"),
         *("=== file: b.py (modified)", "@@", " 1| top"),
+        "~ the next 3 added lines are moved from a.py, unchanged",
         *(f"+{at}| {row}" for at, row in enumerate(BLOCK, 2)),
     ]
     assert excerpt.omissions == (Omission("a.py", Reason.MOVED, 3),)
@@ -387,9 +388,12 @@ def test_a_rename_that_had_no_room_is_left() -> None:
 
 
 def test_what_was_folded_once_stays_folded_though_the_other_place_was_shown() -> None:
-    files = moved()
+    files = [modified("a.py", hunk(*[f"-{row}" for row in BLOCK], *["+# x"] * 4)), moved()[1]]
     (left,) = rest(files, fit(files, Limits(4, 10_000)))
 
     assert left.path == "a.py"
     assert [isinstance(piece, Folded) for piece in left.hunks] == [True, False]
-    assert list(rows(fit([left], PLENTY)))[1:] == ["~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"]
+    assert list(rows(fit([left], PLENTY)))[1:] == [
+        *("~ 3 lines moved to b.py, unchanged", "@@"),
+        *(f"+{at}| # x" for at in range(1, 5)),
+    ]

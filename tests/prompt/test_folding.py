@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.prompt.folding import folded
-from iquest_review.prompt.rows import Folded, hunk_row
+from iquest_review.prompt.rows import Block, Folded, Marked, hunk_row, line_rows
 from tests.prompt.making import added, deleted, diffs, hunk, modified
 
 BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
@@ -167,9 +167,8 @@ def test_a_block_that_went_elsewhere_is_folded_where_it_was() -> None:
 
 def test_what_stays_around_it_stays_as_it_was() -> None:
     files = (gone("a.py", "other = 1", *BLOCK, "more = 2"), come("b.py", *BLOCK))
-    ((place, pieces),) = folded(files).items()
+    pieces = folded(files)[0, 0]
 
-    assert place == (0, 0)
     assert [(piece.old_start, piece.new_start, piece.rows, piece.removed) for piece in pieces] == [
         (10, 10, (b" before", b"-other = 1"), 1),
         (12, 11, tuple(f"-{line}".encode() for line in BLOCK), 3),
@@ -178,7 +177,7 @@ def test_what_stays_around_it_stays_as_it_was() -> None:
 
 
 def test_what_only_stands_around_a_fold_is_not_shown() -> None:
-    ((_, pieces),) = folded((gone("a.py", *BLOCK), come("b.py", *BLOCK))).items()
+    pieces = folded((gone("a.py", *BLOCK), come("b.py", *BLOCK)))[0, 0]
 
     assert [type(piece) for piece in pieces] == [Folded]
 
@@ -205,6 +204,59 @@ def test_what_is_alike_by_chance_or_was_no_code_has_not_moved(source: FileDiff, 
     assert folds(source, target) == []
 
 
+def test_where_a_block_went_a_mark_says_where_it_came_from() -> None:
+    target = come("b.py", "new = 1", *BLOCK, "more = 2")
+    made = folded((gone("a.py", *BLOCK), target))
+    (piece,) = made[1, 0]
+
+    assert isinstance(piece, Marked)
+    assert piece.moved == (Block(92, 94, "a.py"),)
+    assert (piece.rows, piece.added) == (target.hunks[0].rows, target.added)
+
+
+def test_within_one_file_the_old_place_and_the_new_one_keep_their_order() -> None:
+    pair = [
+        hunk(*(f"-{line}" for line in BLOCK), old=10, new=10),
+        hunk(*(f"+{line}" for line in BLOCK), old=90, new=87),
+    ]
+    back = [
+        hunk(*(f"+{line}" for line in BLOCK), old=10, new=10),
+        hunk(*(f"-{line}" for line in BLOCK), old=90, new=93),
+    ]
+
+    assert [type(piece) for pieces in folded([modified("a.py", *pair)]).values() for piece in pieces] == [
+        Folded,
+        Marked,
+    ]
+    assert [type(piece) for pieces in folded([modified("a.py", *back)]).values() for piece in pieces] == [
+        Marked,
+        Folded,
+    ]
+
+
+def test_a_hunk_that_one_block_leaves_and_another_enters_has_both_told() -> None:
+    other = ["first = load(path)", "second = parse(first)", "third = keep(second)"]
+    both = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), *(f"+{line}" for line in other), old=5, new=5))
+    old, new = folded([both, come("b.py", *BLOCK), gone("c.py", *other)])[0, 0]
+
+    assert [type(old), type(new)] == [Folded, Marked]
+    assert "\n".join(line_rows(new)).split("\n")[0] == "~ the next 3 added lines are moved from c.py, unchanged"
+
+
+def test_a_block_with_a_text_has_not_moved_when_it_is_indented_anew() -> None:
+    block = ["const page = `", "one line", "another line", "third`;"]
+
+    assert folds(gone("a.js", *block), come("b.js", *(f"  {line}" for line in block))) == []
+    assert folds(gone("a.js", *block), come("b.js", *block)) == [("a.js", 4, "b.js")]
+
+
+def test_a_mark_is_made_once() -> None:
+    files = [gone("a.py", *BLOCK), come("b.py", *BLOCK)]
+    once = folded(files)
+
+    assert folded([files[0], modified("b.py", *once[1, 0])]) == {}
+
+
 def test_a_copy_does_not_make_two_blocks_go() -> None:
     assert folds(gone("a.py", *BLOCK), come("b.py", *BLOCK), come("c.py", *BLOCK)) == [("a.py", 3, "b.py")]
     assert len(folds(gone("a.py", *BLOCK), gone("c.py", *BLOCK), come("b.py", *BLOCK))) == 1
@@ -222,7 +274,7 @@ def test_a_deleted_file_whose_lines_are_all_elsewhere_is_one_fold() -> None:
 
 def test_the_mark_of_a_missing_newline_goes_with_its_line() -> None:
     source = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), "\\ No newline at end of file", "+x = 1"))
-    ((_, pieces),) = folded((source, come("b.py", *BLOCK))).items()
+    pieces = folded((source, come("b.py", *BLOCK)))[0, 0]
 
     assert [piece.rows[-1] for piece in pieces] == [b"\\ No newline at end of file", b"+x = 1"]
 

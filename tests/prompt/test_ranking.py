@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk
 from iquest_review.prompt.ranking import Around, around, glance, score
+from iquest_review.prompt.rows import Block, marked
 from tests.prompt.making import added, deleted, diffs, hunk, modified
 
 LOGIC = ("+total = sum(items)", "+report(total)", "+keep(total)")
@@ -147,6 +148,25 @@ def test_code_beside_a_comment_or_an_import_is_code(path: str, rows: tuple[str, 
 )
 def test_comments_and_imports_alone_are_no_code(path: str, rows: tuple[str, ...]) -> None:
     assert reasons(path, *rows) == ("code", "only comments or imports")
+
+
+def test_lines_that_moved_are_worth_less_than_new_ones_and_say_so() -> None:
+    own = hunk(*LOGIC, "+eval(x)")
+    file = modified("a.py", own)
+    new, partly, moved = (
+        score(file, marked(own, blocks), around([file]))
+        for blocks in ([], [Block(1, 3, "b.py")], [Block(1, 4, "b.py")])
+    )
+
+    assert new.value > partly.value > moved.value > 0
+    assert partly.reasons == ("code", "new logic", "risky call", "moved")
+    assert moved.reasons == ("code", "moved")
+
+
+def test_a_document_that_took_over_a_passage_says_so() -> None:
+    file = modified("a.md", marked(hunk("+Read", "+if it", "+fails."), [Block(1, 3, "b.md")]))
+
+    assert score(file, file.hunks[0], around([file])).reasons == ("no code", "moved")
 
 
 def test_a_deleted_file_says_so() -> None:

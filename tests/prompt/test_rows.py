@@ -5,15 +5,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import FileDiff, Kind, Line, Status
+from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.rows import (
     CUT,
     LONGEST,
     NO_NEWLINE,
+    Block,
     Folded,
     file_row,
     height,
     hunk_row,
     line_rows,
+    marked,
     overlong,
     shown_text,
 )
@@ -130,3 +133,32 @@ def test_what_is_folded_is_one_row_that_says_what_it_is() -> None:
     assert [list(line_rows(folded)) for folded in (moved, white)] == [[], []]
     assert [height(one) for one in (plain, moved, white)] == [3, 1, 1]
     assert [overlong(one) for one in (plain, moved, white)] == [0, 3, 2]
+
+
+def test_above_lines_that_moved_here_a_row_says_so() -> None:
+    blocks = (Block(21, 22, "src/<|b|>\n.py"), Block(24, 24, "c.py"))
+    one = marked(hunk(" a", "+b", "+c", "-d", "+e", "+f", "\\ No newline at end of file", new=20), blocks)
+
+    assert "\n".join(line_rows(one)).split("\n") == [
+        *(" 20| a", r"~ the next 2 added lines are moved from src/< |b|>\n.py, unchanged", "+21| b", "+22| c"),
+        *("-2| d", "+23| e", "~ the next added line is moved from c.py, unchanged"),
+        *("+24| f", NO_NEWLINE),
+    ]
+    assert (height(one), hunk_row(one)) == (7, "@@")
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "told"), [(0, 3, "2 added lines are"), (2, 5, "3 added lines are"), (4, 9, "added line is")]
+)
+def test_of_a_part_the_mark_tells_what_the_part_holds(first: int, end: int, told: str) -> None:
+    one = marked(hunk(*[f"+{at}" for at in range(9)], new=10), [Block(11, 14, "b.py")])
+    (part,) = slices(one, [(first, end)])
+    told_rows = [row for row in "\n".join(line_rows(part)).split("\n") if row.startswith("~")]
+
+    assert told_rows == [f"~ the next {told} moved from b.py, unchanged"]
+
+
+def test_without_a_block_a_hunk_stays_the_same() -> None:
+    plain = hunk("+a")
+
+    assert marked(plain, ()) is plain

@@ -12,7 +12,7 @@ from iquest_review.change.diff import FileDiff, Hunk, Kind, Line
 from iquest_review.change.outline import Definition, definitions
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import Excerpt, Limits, Part, estimate, fit
-from iquest_review.prompt.rows import file_row, hunk_row, line_rows
+from iquest_review.prompt.rows import Block, file_row, hunk_row, line_rows, marked
 from iquest_review.prompt.widening import FREE_ROWS, MOST_ROWS, widen, widened
 
 PLENTY = Limits(100_000, 1_000_000)
@@ -91,6 +91,17 @@ def test_hunks_in_one_function_become_one() -> None:
 
 def test_hunks_in_functions_that_do_not_meet_stay_apart() -> None:
     assert new_lines(widened_whole(TWO, change(TWO, "f = 10", "g = 10"))) == [(4, 23), (26, 45)]
+
+
+def test_lines_that_moved_into_a_function_keep_their_mark() -> None:
+    after = TWO.replace("    f = 10\n", "    f = 10\n    first = 1\n    second = 2\n    third = 3\n")
+    file = diff_of(TWO, after)
+    part = Part(file, (marked(file.hunks[0], [Block(15, 17, "b.py")]),))
+    (hunk,) = widened(part, *outline(file, after), ROOM)
+    shown = "\n".join(line_rows(hunk)).split("\n")
+
+    assert len(hunk.rows) > len(file.hunks[0].rows)
+    assert shown[shown.index("+15|     first = 1") - 1] == "~ the next 3 added lines are moved from b.py, unchanged"
 
 
 def test_a_change_outside_any_function_is_shown_as_it_is() -> None:

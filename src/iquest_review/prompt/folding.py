@@ -1,21 +1,23 @@
 """Changed lines that say nothing new: hunks that change white space only, and the old place of blocks that only moved.
 Each becomes a Folded, which is shown as one row.
 
-A block that moved is shown where it stands now: reviewers do comment on moved lines, and what runs in another place is
-another thing. Both are told line by line: a line that is joined to another, or broken, is a change, since behind // it
-decides what runs. Where indentation means something, it is compared like any text.
+A block that moved is shown where it stands now, with a mark: reviewers do comment on moved lines, and what runs in
+another place is another thing. Both are told line by line: a line that is joined to another, or broken, is a change,
+since behind // it decides what runs. Where indentation means something, it is compared like any text.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.prompt import spacing
 from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.ranking import is_test
-from iquest_review.prompt.rows import Folded
+from iquest_review.prompt.rows import Block, Folded, Marked, marked
 from iquest_review.prompt.spacing import Key, Spacing
 
 LEAST_MOVED = 3  # lines of a block that say something; fewer are alike by chance
@@ -32,6 +34,8 @@ _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
 Place = tuple[int, int]  # numbers of a file, and of a hunk in it
 
+Range = tuple[int, int, str]  # the first row, the one behind the last, and the file at the other end
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -41,42 +45,61 @@ class _Run:
     start: int  # index of the first row in the hunk
     keys: tuple[Key, ...]
 
+    @property
+    def end(self) -> int:
+        """Index of the row behind the last."""
+        return self.start + len(self.keys)
+
 
 def folded(files: Sequence[FileDiff]) -> dict[Place, tuple[Hunk, ...]]:
-    """The hunks of which something is folded, in pieces; all others stay as they are."""
+    """The hunks of which something is folded, in pieces, and those that blocks moved into, with their marks; all others
+    stay as they are."""
     made = dict[Place, tuple[Hunk, ...]]()
     for at, file in enumerate(files):
         indented = _FREE.search(file.path) is None
         for number, hunk in enumerate(file.hunks):
             if not isinstance(hunk, Folded) and (alone := spacing.only(hunk, indented)):
                 made[at, number] = (_fold(hunk, None, endings=alone is Spacing.ENDINGS),)
-    for place, ranges in _moved(files, made).items():
-        made[place] = tuple(_pieces(files[place[0]].hunks[place[1]], sorted(ranges)))
+    gone, come = defaultdict[Place, list[Range]](list), defaultdict[Place, list[Range]](list)
+    for old, new in _moved(files, made):
+        gone[old.place].append((old.start, old.end, files[new.place[0]].path))
+        come[new.place].append((new.start, new.end, files[old.place[0]].path))
+    for place in sorted(gone.keys() | come.keys()):
+        hunk = _with_marks(files[place[0]].hunks[place[1]], sorted(come.get(place, ())))
+        made[place] = tuple(_pieces(hunk, sorted(gone[place]))) if place in gone else (hunk,)
     return made
 
 
 # -- moved blocks
 
 
-def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> dict[Place, list[tuple[int, int, str]]]:
-    """Ranges of removed rows, by their hunk, that are added in another place, with that place's path."""
+def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> Iterator[tuple[_Run, _Run]]:
+    """Blocks of removed rows with the added ones they are now."""
     if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MOST_ROWS:
-        return {}
-    groups, ranges = defaultdict[object, list[int]](list), defaultdict[Place, list[tuple[int, int, str]]](list)
+        return
+    groups = defaultdict[object, list[int]](list)
     for at, file in enumerate(files):
         # Code that comes out of a document, or of a test, was not read as what it is now.
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(at)
+    holds_text = cache(lambda place: spacing.may_hold_text(files[place[0]].hunks[place[1]]))
     for group in groups.values():
         if any(files[at].removed for at in group) and any(files[at].added for at in group):
-            for block, path in _blocks(files, group, done):
-                ranges[block.place].append((block.start, block.start + len(block.keys), path))
-    return ranges
+            for old, new in _blocks(files, group, done):
+                # White space may be part of a text.
+                if _rows(files, old) == _rows(files, new) or not (holds_text(old.place) or holds_text(new.place)):
+                    yield old, new
+
+
+def _rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
+    """The rows of a run without their markers and what cannot be seen behind them."""
+    rows = files[run.place[0]].hunks[run.place[1]].rows
+    return [row[1:].rstrip() for row in rows[run.start : run.end]]
 
 
 def _blocks(
     files: Sequence[FileDiff], group: Sequence[int], done: Mapping[Place, object]
-) -> Iterator[tuple[_Run, str]]:
-    """Removed blocks with the path they are added at, the longest where there are several; no line is in two."""
+) -> Iterator[tuple[_Run, _Run]]:
+    """Removed blocks with the added ones that are alike, the longest where there are several; no line is in two."""
     removed = [run for at in group for run in _runs(files[at], at, b"-", done)]
     added = [run for at in group for run in _runs(files[at], at, b"+", done)] if removed else []
     common = {key for run in removed for key in run.keys} & {key for run in added for key in run.keys}
@@ -99,7 +122,7 @@ def _blocks(
                 index += 1
                 continue
             used[number].update(range(begin, begin + length))
-            yield _part(removed[number], begin, length), files[run.place[0]].path
+            yield _part(removed[number], begin, length), _part(run, index, length)
             index += length
 
 
@@ -108,7 +131,7 @@ def _runs(file: FileDiff, at: int, marker: bytes, done: Mapping[Place, object]) 
     indented = _FREE.search(file.path) is None
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
-        if lines < LEAST_MOVED or (at, number) in done or isinstance(hunk, Folded):
+        if lines < LEAST_MOVED or (at, number) in done or isinstance(hunk, Folded | Marked):
             continue
         keys, start = list[Key](), 0
         for index, row in enumerate((*hunk.rows, b" ")):
@@ -148,7 +171,15 @@ def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> Folded:
     return Folded(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other, endings)
 
 
-def _pieces(hunk: Hunk, moved: Sequence[tuple[int, int, str]]) -> Iterator[Hunk]:
+def _with_marks(hunk: Hunk, moved: Sequence[Range]) -> Hunk:
+    """A hunk with the marks of these ranges of added rows, which have moved there from files."""
+    if not moved:
+        return hunk
+    numbers = list(accumulate((row[:1] not in (b"-", b"\\") for row in hunk.rows), initial=hunk.new_start))
+    return marked(hunk, [Block(numbers[start], numbers[end] - 1, source) for start, end, source in moved])
+
+
+def _pieces(hunk: Hunk, moved: Sequence[Range]) -> Iterator[Hunk]:
     """A hunk with these ranges of rows folded; what is between them, if a line of it changes, as hunks of their own."""
     ranges, others, at = list[tuple[int, int]](), list[str | None](), 0
     for start, stop, other in moved:

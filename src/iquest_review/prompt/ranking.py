@@ -7,12 +7,13 @@ small files than in large ones. Any weight may be halved or doubled without chan
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from iquest_review.change.diff import FileDiff, Hunk, Status
+from iquest_review.change.diff import FileDiff, Hunk, Kind, Status
 from iquest_review.change.same import Same
+from iquest_review.prompt.rows import Marked
 
 ROW = 40  # bytes of a row of prompt, about
 OVERHEAD = 5  # rows that a hunk costs beside its own: headings, and attention
@@ -20,6 +21,7 @@ TESTS, OTHER = 0.3, 0.06  # worth beside the same hunk of code
 LARGE_FILE = 100  # changed lines; the more of them, the less each is commented on
 MOST_LOOKED_AT = 400  # rows of one hunk that are read; the others are taken to be like them
 SMALL_EDIT, REPEATED = 6, 3  # an edit of so few rows that is made more often than that is a mechanical one
+MOVED = 0.5  # worth of a line that stood elsewhere before, beside that of a new one
 PAST_FIXES = 3  # of a file: from then on it counts as often fixed
 
 _TESTS = re.compile(
@@ -116,7 +118,7 @@ def score(file: FileDiff, hunk: Hunk, around: Around) -> Score:
     lines = around.changed.get(file.path) or file.changed_lines
     gain, why = _gain(Same(hunk))
     if not _CODE.search(file.path):
-        why = ()  # prose has its "if" and "open" too
+        why = tuple(word for word in why if word == "moved")  # prose has its "if" and "open" too
     factor, doubts = _doubts(file.path, hunk, around)
     large = ("large file",) if lines > 4 * LARGE_FILE else ()
     return Score(kind * _grown(gain, lines) * factor / _cost(hunk), (*reasons, *why, *doubts, *large))
@@ -170,7 +172,18 @@ def _grown(gain: float, changed_lines: int) -> float:
 def _gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
     """What the added rows of a hunk may hold, and in what words."""
     hunk = same.value
-    rows = [row for row in hunk.rows if row[:1] == b"+"]
+    gain, words = _of_rows(hunk, [row for row in hunk.rows if row[:1] == b"+"])
+    blocks = hunk.blocks() if isinstance(hunk, Marked) else ()
+    if not blocks:
+        return gain, words
+    moved = {number for block in blocks for number in range(block.first, block.last + 1)}
+    new = [b"+" + line.raw for line in hunk.lines() if line.kind is Kind.ADDED and line.new_line not in moved]
+    anew, words = _of_rows(hunk, new) if any(map(bytes.strip, (row[1:] for row in new))) else (0.0, ())
+    return anew + MOVED * max(0.0, gain - anew), (*words, "moved")
+
+
+def _of_rows(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]:
+    """The same of these added rows alone."""
     read = b"\n".join(rows[:MOST_LOOKED_AT])
     comments, imports = _count(_COMMENT, read), _count(_IMPORT, read)
     logic = _count(_LOGIC, read)

@@ -5,7 +5,8 @@ what cannot be seen is escaped, what a server would take for a token of its own 
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,6 +31,40 @@ class Folded(Hunk):
     def lines(self) -> Iterator[Line]:
         """None: they are not shown."""
         return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Added lines that stood elsewhere before, by their numbers in the new file."""
+
+    first: int
+    last: int
+    source: str  # the file they are removed from
+
+
+@dataclass(frozen=True, slots=True)
+class Marked(Hunk):
+    """A hunk with blocks that moved into it: above each a row says so. Parts of it may be made with `replace`."""
+
+    moved: tuple[Block, ...] = ()  # in order; perhaps some that this part does not hold
+
+    def blocks(self) -> list[Block]:
+        """The blocks, as far as the hunk holds them."""
+        end = self.new_start + sum(row[:1] not in (b"-", b"\\") for row in self.rows)
+        at, held = bisect_left(self.moved, self.new_start, key=lambda block: block.last), list[Block]()
+        while at < len(self.moved) and self.moved[at].first < end:
+            block = self.moved[at]
+            held.append(Block(max(block.first, self.new_start), min(block.last, end - 1), block.source))
+            at += 1
+        return held
+
+
+def marked(hunk: Hunk, blocks: Sequence[Block]) -> Hunk:
+    """A hunk that is not folded, with the marks of blocks, which are in order; as it is where there is none."""
+    if not blocks:
+        return hunk
+    own = hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed
+    return Marked(*own, tuple(blocks))
 
 
 def inert(text: str) -> str:
@@ -64,11 +99,19 @@ def hunk_row(hunk: Hunk) -> str:
 
 
 def line_rows(hunk: Hunk) -> Iterator[str]:
-    """A text for each line of a hunk: its row, and a second one where the file ends in it without a newline. None of a
-    hunk that is folded."""
+    """A text for each line of a hunk: its row, a second one where the file ends in it without a newline, and one above
+    it where a block begins that moved here. None of a hunk that is folded."""
+    marks = {block.first: f"{_mark(block)}\n" for block in hunk.blocks()} if isinstance(hunk, Marked) else {}
     for line in hunk.lines():
-        row = f"{line.kind.value}{line.number}| {shown_text(line)}"
+        mark = marks.get(line.new_line or 0, "") if marks else ""
+        row = f"{mark}{line.kind.value}{line.number}| {shown_text(line)}"
         yield row if line.newline else f"{row}\n{NO_NEWLINE}"
+
+
+def _mark(block: Block) -> str:
+    lines = block.last - block.first + 1
+    subject = f"{lines:,} added lines are" if lines > 1 else "added line is"
+    return f"~ the next {subject} moved from {shown_path(block.source)}, unchanged"
 
 
 def height(hunk: Hunk) -> int:

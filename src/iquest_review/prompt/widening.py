@@ -13,7 +13,7 @@ from itertools import accumulate
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.outline import Definition, enclosing
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, slices
-from iquest_review.prompt.rows import Folded, file_row, hunk_row, line_rows
+from iquest_review.prompt.rows import Folded, Marked, file_row, hunk_row, line_rows, marked
 
 MOST_ROWS = 200  # added to one hunk
 SHARE = 0.5  # of the excerpt's own rows that may be added to it
@@ -120,7 +120,10 @@ class _Sheet:
         own = dict(zip(self.spans, self.part.hunks, strict=True))
         ranges = list(self._runs(1, 0, len(self.shown)))
         pieces = zip(ranges, slices(self.whole, ranges), strict=True)
-        made = [own.get(at) or replace(piece, heading=self._heading(at[0], piece)) for at, piece in pieces]
+        moved = [block for hunk in self.part.hunks if isinstance(hunk, Marked) for block in hunk.blocks()]
+        made = [
+            own.get(at) or marked(replace(piece, heading=self._heading(at[0], piece)), moved) for at, piece in pieces
+        ]
         return tuple(sorted([*made, *self.folds], key=lambda hunk: hunk.old_start + hunk.new_start))
 
     def _runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
