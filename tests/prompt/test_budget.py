@@ -64,12 +64,13 @@ def test_the_same_diff_gives_the_same_excerpt(diff: Diff, limits: Limits) -> Non
     assert fit(diff.files, limits) == fit(diff.files, limits)
 
 
-def test_what_fits_is_shown_whole_and_in_the_order_of_the_diff() -> None:
-    files = [deleted("z.py", *lines(3, "old")), added("README.md", *lines(300)), added("a.py", *lines(3_000))]
-    excerpt = fit(files, PLENTY)
+def test_what_fits_is_shown_whole_code_first_then_tests_then_the_rest() -> None:
+    test, document = added("tests/test_a.py", *lines(9)), added("README.md", *lines(300))
+    code = [deleted("z.py", *lines(3, "old")), added("a.py", *lines(3_000))]
+    excerpt = fit([document, code[0], test, code[1]], PLENTY)
 
-    assert paths(excerpt) == ["z.py", "README.md", "a.py"]
-    assert [part.hunks for part in excerpt.parts] == [file.hunks for file in files]
+    assert paths(excerpt) == ["z.py", "a.py", "tests/test_a.py", "README.md"]
+    assert [part.hunks for part in excerpt.parts] == [file.hunks for file in (*code, test, document)]
     assert not excerpt.omissions
     assert not excerpt.over_budget
 

@@ -2,7 +2,8 @@
 
 Whole hunks, those first that are worth most for each row they take (`ranking`), among fewer unchanged lines where room
 is short; of a large hunk that does not fit the beginning is shown. What only moved, or changes white space only, takes
-one row. The excerpt keeps the diff's order. Same input, same excerpt.
+one row. In the excerpt code stands first, then tests, then the rest, each in the diff's order: that order is the
+alphabet's, which puts the documents first. Same input, same excerpt.
 """
 
 import math
@@ -14,6 +15,7 @@ from iquest_review.change.diff import FileDiff, Hunk, Kind
 from iquest_review.prompt.cutting import LARGE_ROWS, Room, is_large, size_of, slices
 from iquest_review.prompt.folding import Place
 from iquest_review.prompt.packing import packed
+from iquest_review.prompt.ranking import standing
 from iquest_review.prompt.rows import Folded, height, overlong
 from iquest_review.prompt.screen import Omission, Reason
 
@@ -124,6 +126,7 @@ def fit(
             omissions.append(Omission(file.path, Reason.TOKENS, 0))
         if at in left or at not in packing.opened:
             kept.append(Part(file, tuple(left.get(at, file.hunks))))
+    parts.sort(key=lambda part: standing(part.file.path))
     return Excerpt(tuple(parts), tuple(omissions), tuple(kept))
 
 

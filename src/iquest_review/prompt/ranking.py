@@ -142,6 +142,13 @@ def is_test(path: str) -> bool:
     return _TESTS.search(path) is not None
 
 
+def standing(path: str) -> int:
+    """What is read first has the lowest: code, then tests, then the rest."""
+    if is_test(path):
+        return 1
+    return 0 if _CODE.search(path) else 2
+
+
 @lru_cache(4096)  # of a file's many hunks all ask
 def _kind(path: str) -> tuple[float, tuple[str, ...]]:
     """What kind of file it is, and what that is worth."""
