@@ -46,9 +46,17 @@ class Clone:
     def defined(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names."""
         with suppress(GitError):
-            hits = self.opened.grep(self.head, names, most)
-            return [(path, line, self.redactor.text(text).text) for path, line, text in hits]
+            return self._clean(self.opened.grep(self.head, names, most))
         return ()
+
+    def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+        """Lines of the head that use these names."""
+        with suppress(GitError):
+            return self._clean(self.opened.used(self.head, names, most))
+        return ()
+
+    def _clean(self, hits: Sequence[tuple[str, int, str]]) -> Sequence[tuple[str, int, str]]:
+        return [(path, line, self.redactor.text(text).text) for path, line, text in hits]
 
     def history(self) -> History:
         """How the change came to be."""

@@ -230,7 +230,8 @@ def _language(text: str) -> str:
 _LANGUAGES = {**dict.fromkeys(("中文", "简体中文", "汉语", "chinese", "zh-cn", "zh_cn"), "zh"), "english": "en"}
 
 
-CONTEXT = ("definitions", "calls", "rules", "commits", "touched", "together", "churn", "recent")  # prompt.context.Kind
+# prompt.lookup.Kind
+CONTEXT = ("definitions", "calls", "callers", "rules", "commits", "touched", "together", "churn", "recent")
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(

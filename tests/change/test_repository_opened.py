@@ -313,6 +313,39 @@ def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
     assert time.monotonic() - started < 5
 
 
+# --- uses ---
+
+
+def test_uses_are_told_from_definitions_and_comments(checkout: Checkout) -> None:
+    uses = ["call", "statement", "return", "import", "comparison", "if", "constant", "condition", "loop", "block"]
+    no_uses = ["comment", "slashes", "longer", "other", "docstring", "raw"]
+    commit = checkout.commit({"def": b"def wanted(x):\n", **{name: USED[name].encode() for name in uses + no_uses}})
+    with Repository(checkout.path).opened() as opened:
+        found = opened.used(commit, ["wanted"], 100)
+
+    assert found == sorted((name, 1, USED[name]) for name in uses)
+
+
+def test_each_name_has_its_first_uses(checkout: Checkout) -> None:
+    commit = checkout.commit({"a": b"one(1)\n" * 5, "b": b"two(one(2))\n"})
+    with Repository(checkout.path).opened() as opened:
+        assert [hit[:2] for hit in opened.used(commit, ["one", "two"], 2)] == [("a", 1), ("a", 2), ("b", 1)]
+
+
+def test_nobody_knows_what_uses_a_name_with_several_definitions(checkout: Checkout) -> None:
+    two = checkout.commit({"a": b"def f():\n", "b": b"def f():\n", "use": b"f()\n"})
+    three = checkout.commit({"a": b"def f():\n", "b": b"def f():\n", "c": b"def f():\n", "use": b"f()\n"})
+    with Repository(checkout.path).opened() as opened:
+        assert opened.used(two, ["f"], 9) == [("use", 1, "f()")]
+        assert opened.used(three, ["f"], 9) == []
+
+
+def test_uses_of_what_is_no_identifier_are_not_looked_for(checkout: Checkout) -> None:
+    commit = checkout.commit({"x": b"a.b(--help)\n"})
+    with Repository(checkout.path).opened() as opened:
+        assert opened.used(commit, ["a.b", "--help", ""], 9) == []
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.binary(max_size=100) | st.text("ab:\0\n1 def", max_size=100).map(str.encode), st.integers(0, 60))
 def test_whatever_git_prints_only_whole_rows_are_read(noise: bytes, cut: int) -> None:

@@ -1,13 +1,16 @@
 """Lines that define a name, among those that only use it: told by how they look, in the languages people write."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 MOST_NAMES = 50
+AMBIGUOUS = 3  # definitions of one name from which on nobody knows which of them a line uses
 LONGEST_LINE = 1_000  # characters; minified code defines nothing anybody would look up
 
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
+_WORD = re.compile(r"[^\W\d]\w*")
 _HIT = re.compile(rb"[0-9a-f]+:([^\0]+)\0(\d+)\0([^\n]*)\n")
 # What may stand before the name of a definition: a keyword, anywhere before it where no expression has begun yet.
 _KEYWORD = (
@@ -18,19 +21,21 @@ _KEYWORD = (
 # What nearly all uses are, told at once: the value of something, which is no function itself.
 _CALL = re.compile(rb"\s*+[\w.\[\]]++\s*+=\s*+[\w.]++\([^=>]*+$")
 # What begins a comment, a text (as that of a Python docstring), or a statement that defines nothing.
-_USE = re.compile(
+USE = re.compile(
     r"\s*(?://|/?\*|--|#(?!\s*define)|[rbfuRBFU]{0,2}[\"'`]|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
 )
 
 
+# What begins a row that is no code.
+_NO_CODE = re.compile(r"\s*(?://|/?\*|--|#(?!\s*(?:define|if|elif))|[rbfuRBFU]{0,2}[\"'`])")
 # What stands before a call as a type would before a definition: `and wanted(x)`, `y for y in wanted(x)`.
-_NO_TYPE = (
+NO_TYPE = (
     r"(?!(?:and|or|not|in|is|if|else|elif|for|with|as|del|print|echo|do|await|yield|return|throw|new|lambda|when|unless"
     r"|until|while)\s)"
 )
 
 # A name that is given a value is a definition only where the value is something to call.
-_FUNCTION = (
+FUNCTION = (
     r"(?:async\b|function\b|func\b|fn\b|lambda\b|class\b|struct\b|partial\(|proc\b|->"
     r"|(?:\([^()]*\)|\w+)\s*(?::[^=]{0,50})?=>)"
 )
@@ -45,9 +50,9 @@ def found(printed: bytes, names: Sequence[str]) -> list[tuple[str, int, str]]:
     """The definitions in what `git grep -n -z` printed for a commit, as (path, line, text): by the order of the names,
     then as printed. A row that is cut off is not read."""
     ranked = list[tuple[int, str, int, str]]()
-    for path, line, text in _hits(printed):
+    for path, line, text in _hits(printed, _CALL):
         looked = (rank for rank, name in enumerate(names) if defines(text, name))
-        if not _USE.match(text) and (rank := next(looked, None)) is not None:
+        if not USE.match(text) and (rank := next(looked, None)) is not None:
             ranked.append((rank, path, line, text))
     return [(path, line, text) for _, path, line, text in sorted(ranked, key=lambda hit: hit[0])]
 
@@ -57,11 +62,33 @@ def defines(text: str, name: str) -> bool:
     return name in text and _definition(name).search(text) is not None
 
 
-def _hits(printed: bytes) -> Iterator[tuple[str, int, str]]:
+def used(printed: bytes, names: Sequence[str], most: int) -> list[tuple[str, int, str]]:
+    """The lines in what `git grep -n -z` printed for a commit that use these names and neither define them nor are
+    comments, as (path, line, text), in the order printed: for each name its first `most`. None for a name that is
+    defined AMBIGUOUS times."""
+    uses, defined = dict[str, list[tuple[str, int, str]]]((name, []) for name in names), Counter[str]()
+    for path, line, text in _hits(printed):
+        if _NO_CODE.match(text):
+            continue
+        for name in words(text) & uses.keys():
+            if defines(text, name) and not USE.match(text):
+                defined[name] += 1
+            elif len(uses[name]) < most:
+                uses[name].append((path, line, text))
+    kept = dict.fromkeys(hit for name, hits in uses.items() if defined[name] < AMBIGUOUS for hit in hits)
+    return sorted(kept, key=lambda hit: hit[:2])
+
+
+def words(text: str) -> set[str]:
+    """The identifiers in a text."""
+    return set(_WORD.findall(text))
+
+
+def _hits(printed: bytes, without: re.Pattern[bytes] | None = None) -> Iterator[tuple[str, int, str]]:
     at = 0
     while match := _HIT.match(printed, at):
         at = match.end()
-        if len(match[3]) <= LONGEST_LINE and not _CALL.match(match[3]):
+        if len(match[3]) <= LONGEST_LINE and not (without and without.match(match[3])):
             path = match[1].decode("utf-8", "backslashreplace")
             yield path, int(match[2]), match[3].removesuffix(b"\r").decode("utf-8", "backslashreplace")
 
@@ -71,10 +98,10 @@ def _definition(name: str) -> re.Pattern[str]:
     """A keyword before the name, or a function that is assigned to it; or, as in C and Java, a type before it and a
     parameter list after it that no semicolon ends."""
     word = rf"\b{re.escape(name)}\b"
-    value = rf"\s*(?::[^=]{{0,100}})?(?:=(?![=>])|:=)\s*+(?!{_FUNCTION})"
+    value = rf"\s*(?::[^=]{{0,100}})?(?:=(?![=>])|:=)\s*+(?!{FUNCTION})"
     return re.compile(
         rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}(?!{value})"
-        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{_FUNCTION}"
-        rf"|^\s{{0,200}}(?:{_NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
+        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{FUNCTION}"
+        rf"|^\s{{0,200}}(?:{NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
         re.IGNORECASE if name.isupper() else 0,
     )

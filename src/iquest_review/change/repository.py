@@ -174,12 +174,26 @@ class Opened:
         from iquest_review.change import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
 
         wanted = definitions.searchable(names)
-        if not wanted:
-            return []
-        patterns = [part for name in wanted for part in ("-e", name)]
+        return definitions.found(self._lines(commit, wanted), wanted)[:most]
+
+    def used(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
+        """The lines of a commit that use these names and do not define them, for each name the first `most`, as `grep`
+        gives them. A name that is defined in several places has none.
+
+        Raises GitError when the commit cannot be had.
+        """
+        from iquest_review.change import definitions  # noqa: PLC0415 - as above
+
+        wanted = definitions.searchable(names)
+        return definitions.used(self._lines(commit, wanted), wanted, most)
+
+    def _lines(self, commit: str, names: Sequence[str]) -> bytes:
+        """What git prints of the lines with these identifiers, as far as it is read."""
+        if not names:
+            return b""
+        patterns = [part for name in names for part in ("-e", name)]
         git = self._holding(commit)
-        printed, _ = git.glimpse(*_GREP, *patterns, _commit(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES)
-        return definitions.found(printed, wanted)[:most]
+        return git.glimpse(*_GREP, *patterns, _commit(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES)[0]
 
     def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
         """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,

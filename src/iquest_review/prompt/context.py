@@ -60,9 +60,11 @@ class Context:
             left -= _size(rows(excerpt)) - before
         calls = list(_within(self._calls(excerpt), min(most, left)))
         left -= _size(calls)
+        callers = list(_within(self._callers(excerpt), min(most, left)))
+        left -= _size(callers)
         shown = {part.file.path for part in excerpt.parts}
         past = past_rows(_about(self.history, shown), min(most, left), self._without(*PAST - {Kind.COMMITS}))
-        return excerpt, Beside(tuple(calls), tuple(past))
+        return excerpt, Beside(tuple(calls), tuple(past), tuple(callers))
 
     def _widened(self, excerpt: Excerpt, lines: int, size: int, left: int) -> Excerpt:
         """The excerpt, whose rows are `size` bytes, with at most so many more lines of the functions around, and so
@@ -117,6 +119,10 @@ class Context:
         if Kind.CALLS in self.kinds:
             known = {path: outline for path, outline in self._outlines.items() if outline}
             yield from self._elsewhere.calls(excerpt, known)
+
+    def _callers(self, excerpt: Excerpt) -> Iterator[str]:
+        if Kind.CALLERS in self.kinds:
+            yield from self._elsewhere.uses(excerpt, self.files)
 
     @cached_property
     def _elsewhere(self) -> Elsewhere:

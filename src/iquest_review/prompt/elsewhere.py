@@ -1,26 +1,34 @@
-"""What stands elsewhere in the repository: the signatures of what added lines call, where it is defined.
+"""What stands elsewhere in the repository: what added lines call, where it is defined, and what uses the definitions
+that the change removes or gives another signature.
 
 Each row begins with its place. What is not certain is not shown.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.change.characters import one_line
-from iquest_review.change.definitions import defines
+from iquest_review.change.definitions import AMBIGUOUS, defines, words
+from iquest_review.change.diff import FileDiff
+from iquest_review.change.identity import FileKey, file_key
 from iquest_review.change.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
-from iquest_review.prompt.budget import Excerpt
+from iquest_review.change.redefined import redefined
+from iquest_review.prompt.budget import Excerpt, Part
 from iquest_review.prompt.lookup import Hit, Lookup
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.rows import inert, shown_path
 from iquest_review.prompt.widening import Outline
 
 MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
-AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called
+MOST_USES, USES_OF_A_NAME, MOST_FOUND = 10, 3, 50  # lines that are shown, those of one name, those looked at for it
+LONGEST_USE = 200  # characters of such a line
 LONG_ENOUGH = 6  # characters of a method's name that tell it from those of other classes
+SHORTEST = 3  # characters of a name whose uses are looked for
 
 MOST_NAMES = 50  # of called functions that are looked for
 _FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
+_PROSE = frozenset("md markdown mdx rst txt adoc tex html".split())
 # What a language has of its own: called bare, it is the language's.
 BUILTIN = frozenset(
     "abs all any append assert bool close copy delete dict exit filter float format hash id input int items iter join"
@@ -41,6 +49,7 @@ class Elsewhere:
 
     lookup: Lookup
     _defined: dict[str, list[Hit]] = field(default_factory=dict)
+    _used: dict[str, list[Hit]] = field(default_factory=dict)
 
     def calls(self, excerpt: Excerpt, outlines: Mapping[str, Outline]) -> Iterator[str]:
         """The signatures of what added lines call, where it is defined in one place or two that are not shown; the
@@ -57,6 +66,27 @@ class Elsewhere:
                 left -= 1
                 signature = one_line((near.signature if near else text).strip(), LONGEST_SIGNATURE)
                 yield f"{shown_path(path)}:{number}: {inert(signature)}"
+
+    def uses(self, excerpt: Excerpt, files: Sequence[FileDiff]) -> Iterator[str]:
+        """Lines that are not shown and use what shown hunks remove or give another signature; `files` are the whole
+        change. At most MOST_USES, of each name those of code first, from many files rather than from one."""
+        languages = _redefined(excerpt, files)
+        self._look_for_uses([name for name in languages if name not in self._used])
+        shown = dict[tuple[str, int], str]()
+        for name, where in languages.items():
+            hits = [hit for hit in self._used[name] if _language(hit[0]) in where and not _is_shown(hit, excerpt)]
+            for path, number, text in _spread(hits)[:USES_OF_A_NAME]:
+                shown.setdefault((path, number), text)
+        for (path, number), text in list(shown.items())[:MOST_USES]:
+            yield f"{shown_path(path)}:{number}: {inert(one_line(text.strip(), LONGEST_USE))}"
+
+    def _look_for_uses(self, names: Sequence[str]) -> None:
+        self._used |= {name: [] for name in names}
+        for hit in self.lookup.used(names, MOST_FOUND) if names else ():
+            mentioned = words(hit[2])
+            for name in names:
+                if name in mentioned:
+                    self._used[name].append(hit)
 
     def _definitions(self, excerpt: Excerpt, callings: Mapping[str, "_Called"]) -> dict[str, list[Hit]]:
         """Where the functions are defined that added lines call: in a file of the same language, and for code in no
@@ -109,6 +139,34 @@ def _is_called(name: str, how: Calling, definition: Definition | None) -> bool:
     if how is Calling.METHOD:
         return is_method and len(name) >= LONG_ENOUGH
     return name not in COMMON or not is_method
+
+
+def _redefined(excerpt: Excerpt, files: Sequence[FileDiff]) -> dict[str, set[str]]:
+    """The names that shown hunks no longer define, or not as before, with the languages of their files; code first."""
+    whole: dict[FileKey, FileDiff] = {file_key(file): file for file in files}
+    found = dict[str, set[str]]()
+    for part in sorted(excerpt.parts, key=_is_test):
+        language = _language(part.file.path)
+        if language in _PROSE:
+            continue
+        file = whole.get(file_key(part.file), part.file)
+        for name in redefined(part.hunks, file.hunks):
+            if len(name) >= SHORTEST and name not in COMMON and not name.startswith("__"):
+                found.setdefault(name, set()).add(language)
+    return dict(list(found.items())[:MOST_NAMES])
+
+
+def _is_test(part: Part) -> bool:
+    return is_test(part.file.path)
+
+
+def _spread(hits: Iterable[Hit]) -> list[Hit]:
+    """Lines of code before those of tests, each file's first one before any file's second."""
+    seen, ranked = Counter[str](), list[tuple[bool, int, Hit]]()
+    for hit in hits:
+        seen[hit[0]] += 1
+        ranked.append((is_test(hit[0]), seen[hit[0]], hit))
+    return [hit for _, _, hit in sorted(ranked, key=lambda one: one[:2])]
 
 
 def _may_call(callers: Collection[tuple[str, bool]], path: str) -> bool:

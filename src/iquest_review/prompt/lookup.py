@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     DEFINITIONS = "definitions"
     CALLS = "calls"
+    CALLERS = "callers"
     RULES = "rules"
     COMMITS = "commits"
     TOUCHED = "touched"
@@ -40,6 +41,10 @@ class Lookup(Protocol):
 
     def defined(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names, as (path, line, text)."""
+
+    def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+        """Lines of the head that use these names and do not define them, for each of them at most so many, as (path,
+        line, text)."""
 
     def history(self) -> "History":
         """How the change came to be."""

@@ -44,6 +44,7 @@ VARIABLES = {  # what a template may use
             "rules",
             "overview",
             "calls",
+            "callers",
             "past",
         }
     ),
@@ -75,10 +76,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Rows that belong to what one request shows: signatures of what it calls, and how its lines came to be."""
+    """Rows that belong to what one request shows: signatures of what it calls, how its lines came to be, and lines that
+    use what it removes or redefines."""
 
     calls: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
 
 
 NO_FRAME, NOTHING_BESIDE = Frame(), Beside()
@@ -144,6 +147,7 @@ class Templates:
             rules="\n".join(frame.rules),
             overview="\n".join(frame.overview),
             calls="\n".join(beside.calls),
+            callers="\n".join(beside.callers),
             past="\n".join(beside.past),
         )
         return [{"role": "system", "content": self._render(SYSTEM)}, {"role": "user", "content": user}]

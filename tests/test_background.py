@@ -1,0 +1,36 @@
+"""What a clone tells beside a diff holds no secret, and what cannot be had is nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from iquest_review.background import Clone
+from iquest_review.change.repository import Repository
+from iquest_review.prompt.redact import Redactor
+from tests.change.checkout import Checkout
+
+KEY = "a-key-of-this-job-41"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path / "clone")
+
+
+def test_lines_that_use_or_define_a_name_hold_no_secret(checkout: Checkout) -> None:
+    head = checkout.commit({"a.py": f"def total(x, key='{KEY}'):\n    pass\n\n\ntotal(1, '{KEY}')\n".encode()})
+    with Repository(checkout.path).opened() as opened:
+        clone = Clone(opened, head, head, (), Redactor({"IQUEST_API_KEY": KEY}))
+        (defined,), (used,) = clone.defined(["total"], 9), clone.used(["total"], 9)
+
+    assert defined[:2] == ("a.py", 1)
+    assert used[:2] == ("a.py", 5)
+    assert KEY not in defined[2] + used[2]
+
+
+def test_a_commit_that_cannot_be_had_tells_nothing(checkout: Checkout) -> None:
+    checkout.commit({"a.py": b"total(1)\n"})
+    with Repository(checkout.path).opened() as opened:
+        clone = Clone(opened, "1" * 40, "1" * 40, (), Redactor({}))
+
+        assert clone.used(["total"], 9) == clone.defined(["total"], 9) == ()
