@@ -1,17 +1,33 @@
 """The job's own secrets, by the names of their variables: none of them may reach a model."""
 
+import os.path
 import re
 from collections.abc import Mapping
 
-_OWN = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))
-_SECRET = re.compile(
-    r"(?:^|_)(?:TOKEN|JWT|PASSWORD|PASSWD|PASS|PASSPHRASE|SECRET|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)"
-    r"(?:$|_|\d)"
+from iquest_review.prompt.own_secrets import ALWAYS
+from iquest_review.prompt.secret_values import is_password, is_random
+
+_WORD = (
+    r"(?:(?:^|_)(?:TOKENS?|JWT|(?:SSH|DB|PG)?PASS|PASSPHRASE|(?<=_)PWD|SECRETS?|CREDENTIALS?"
+    r"|(?:API|ACCESS|PRIVATE|SECRET|DEPLOY|SSH|SIGNING|ENCRYPTION|GPG|MASTER)_?KEYS?)|PASSWORDS?|PASSWD)"
 )
-# A variable of another program may hold a word, a number, or the path of the file that holds the secret.
-_HARMLESS = re.compile(r"[a-z_-]+|[\d.]+|true|false|[./~][\w./-]*|\$.*", re.IGNORECASE)
+_SECRET = re.compile(rf"{_WORD}(?:$|_|\d)|(?:^|_)(?:PAT|AUTH)$")
+_SURELY = re.compile(
+    rf"(?:{_WORD}|(?:^|_)AUTH_CONFIG)"
+    r"(?:_?(?:V?\d+|BASE|PROD|PRODUCTION|STAGING|DEV|TEST|LIVE|OLD|NEW|JSON|B64|BASE64))*$"
+)
+_SOMETHING_ELSE = re.compile(
+    r"(?:URL|URI|NAME|PATHS?|FILE|DIR|HEADER|TTL|ID|POLICY|ENDPOINT|REGION|USER|EMAIL|TYPE)$|^SECRET_DETECTION_"
+)
+_VARIABLE = re.compile(r"\$\{?\w+\}?")
+_URL = re.compile(r"[A-Za-z][\w+.-]*+://[^\s@]*+")
+_FILE = re.compile(
+    r"(?:~|[\w.-]++)?(?:/[\w.@-]+)+\.[A-Za-z]\w{0,4}|[\w-]++\.(?:json|pem|key|crt|txt|ya?ml|p12|pfx|jks|env|gpg|asc)"
+)
+# A variable may hold a word, though its name calls it a secret: it would go out of ordinary code.
+_WORDS = re.compile(r"[a-z_-]{1,15}|true|false", re.IGNORECASE)
 _LEAST = 8  # characters, of what is not known to be a secret
-_LOGIN = re.compile(r"[\w+.-]+://[^/@\s]*:([^/@\s]+)@")
+_LOGIN = re.compile(r"[\w+.-]++://[^/@\s:]*+:([^/@\s]++)@")
 
 
 def secrets(environ: Mapping[str, str]) -> dict[str, str]:
@@ -19,10 +35,29 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
     found = dict[str, str]()
     for name, value in environ.items():
         login = _LOGIN.match(value)
-        if name in _OWN and value:
+        if name in ALWAYS and value:
             found[name] = value
         elif login:
             found[name] = login[1]
-        elif _SECRET.search(name.upper()) and len(value) >= _LEAST and not _HARMLESS.fullmatch(value):
+        elif _is_secret(name.upper(), value):
             found[name] = value
     return found
+
+
+def _is_secret(name: str, value: str) -> bool:
+    surely = _SURELY.search(name)
+    if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _LEAST:
+        return False
+    plain = value.encode("utf-8", "surrogateescape")
+    if _VARIABLE.fullmatch(value) or _URL.fullmatch(value) or _is_path(value):
+        return False
+    if is_random(plain) or is_password(plain):
+        return True
+    return bool(surely) and not _WORDS.fullmatch(value)
+
+
+def _is_path(value: str) -> bool:
+    """Whether it is the path of a file. One of 64 secrets in base64 begins with a slash."""
+    if value.startswith("/") and value.count("/") < 2:
+        return False
+    return bool(_FILE.fullmatch(value)) or (value[0] in "./~" and os.path.exists(os.path.expanduser(value)))  # noqa: PTH110, PTH111 - a Path refuses long values

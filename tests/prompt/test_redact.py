@@ -201,6 +201,76 @@ def test_an_own_secret_of_several_lines_is_known_by_each_of_them() -> None:
     assert Redactor({"KEY": "\n".join(pem(body))}).text(f"see {body[1]}").found[0].kind == "own-secret"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "GrünerBär-7391-x",
+            "aB3#{kd9ZqLw7Pt2",
+            "K9‹%vQ2mZx8Lp",
+            "pw9&#xZ81kLqT",
+            "tok%(9ZqLw7Pt2x",
+            "$ecretP4ss!word",
+        ),
+        *("todoist-9f8a7b6c5d4e", "mock-sample-fake-7", '{"type":"service_account","id":"9f8a7b6c5d4e"}'),
+    ],
+)
+def test_an_own_secret_may_look_like_anything(value: str) -> None:
+    clean = Redactor({"IQUEST_API_KEY": value}).text(f"connect({value})")
+
+    assert (clean.text, clean.found) == ("connect([REDACTED:own-secret])", (Secret("own-secret", 1, True),))
+
+
+@pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])
+def test_of_another_program_a_value_is_certain_when_it_looks_random(name: str) -> None:
+    def certain(name: str, value: str) -> list[bool]:
+        return [secret.certain for secret in Redactor({name: value}).text(f"f({value})").found]
+
+    assert certain(name, "customer_number") == [True]
+    assert certain("PRIMARY_KEY", "customer_number") == [False]
+    assert certain("PRIMARY_KEY", "x7Qp2mZk9") == [True]
+
+
+def test_of_a_value_of_several_lines_only_random_parts_are_known() -> None:
+    body, key = key_lines(chance(), 96), text(chance(), "0123456789abcdef", 40)
+    lines = [
+        '"type": "service_account",',
+        '"token_uri": "https://oauth2.googleapis.com/token",',
+        '"private_key": "' + "\\n".join(pem(body)) + '",',
+        f'"private_key_id": "{key}"',
+    ]
+    redactor = Redactor({"GOOGLE_CREDENTIALS": "\n".join(["{", *lines, "}"])})
+
+    assert [redactor.text(line).text for line in lines[:2]] == lines[:2]
+    assert [redactor.text(f"f({value})").text for value in (key, body[0])] == ["f([REDACTED:own-secret])"] * 2
+
+
+@pytest.mark.parametrize("width", [60, 64, 70, 76])
+@pytest.mark.parametrize("before", range(0, 90, 7))
+def test_of_an_own_secret_in_wrapped_base64_nothing_is_left(width: int, before: int) -> None:
+    value = "Zq7Xw2Lk9Vb4Nc8Rt1YsPd6Mf3Hj0Gu5"
+    encoded = base64.b64encode(b"x" * before + b"user:" + value.encode() + b" and more").decode()
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+    clean = Redactor({"A_TOKEN": value}).text("\n".join(["key: |", *lines, "end"])).text
+    core = encoded[(before + 5) * 4 // 3 : (before + 37) * 4 // 3]
+
+    assert not any(core[at : at + 6] in clean for at in range(len(core) - 6))
+    assert (clean.split("\n")[0], clean.split("\n")[-1]) == ("key: |", "end")
+
+
+@pytest.mark.parametrize("offset", range(9))
+def test_an_own_secret_is_known_in_base64_of_base64(offset: int) -> None:
+    inner = base64.b64encode(b"u" * (offset % 3) + b":" + OWN.encode() + b"!")
+    twice = base64.b64encode(b"{" * (offset // 3) + inner + b"}").decode()
+
+    assert redacted(f"<{twice}>") == "<[REDACTED:own-secret]>"
+
+
+@pytest.mark.parametrize("form", ["%%%02x", "%%%02X", "\\x%02x", "\\x%02X"])
+def test_an_own_secret_is_known_with_every_byte_escaped(form: str) -> None:
+    assert redacted("<" + "".join(form % byte for byte in OWN.encode()) + ">") == "<[REDACTED:own-secret]>"
+
+
 # -- private keys across lines
 
 

@@ -50,7 +50,9 @@ def marked(lines: Sequence[bytes], own: OwnSecrets) -> Marked:
         at = where.find(needle)
         while at >= 0:
             index = bisect_right(ends, at)
-            found.setdefault(index, []).append(needle)
+            near = range(max(0, index - 1), min(index + 2, len(lines))) if own.may_be_wrapped(needle) else (index,)
+            for line_at in near:
+                found.setdefault(line_at, []).append(needle)
             at = where.find(needle, ends[index])
     return dict(sorted(found.items()))
 

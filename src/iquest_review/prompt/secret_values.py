@@ -29,6 +29,7 @@ _WORDS = frozenset(
     b" minio minioadmin hunter2 letmein qwerty login credential credentials api_key apikey"
     b" access_token auth_token x-oauth-basic oauth2".split()
 )
+PLAIN_WORDS = frozenset(word.decode() for word in _WORDS)
 _COMMON = (
     rb"(?i)passw(?:or)?d|passphrase|secret|token|bearer|apikey|api|auth|access|refresh|client|user|admin|test"
     rb"|key|abc|123+"
