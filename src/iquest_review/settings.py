@@ -259,7 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
         True,
         True,
     ),
-    Setting("max_requests", ("IQUEST_MAX_REQUESTS",), "requests a review may take", _whole(1, 100), 4, True, True),
+    Setting("max_requests", ("IQUEST_MAX_REQUESTS",), "requests that show the change, at most; one more sums up several", _whole(1, 100), 4, True, True),
     Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _whole(1, 32), 1),
     Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _decimal(0, 2), 0.2),
     Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _decimal(0.01, 1), 0.95),
