@@ -1,6 +1,5 @@
 """The job's own secrets, by the names of their variables: none of them may reach a model."""
 
-import os.path
 import re
 from collections.abc import Mapping
 
@@ -21,8 +20,12 @@ _SOMETHING_ELSE = re.compile(
 )
 _VARIABLE = re.compile(r"\$\{?\w+\}?")
 _URL = re.compile(r"[A-Za-z][\w+.-]*+://[^\s@]*+")
+# One of 64 secrets in base64 begins with a slash: a path has two, and a suffix or a top folder that systems have.
+# The runner keeps a variable of type "file" in the folder PROJECT.tmp.
 _FILE = re.compile(
-    r"(?:~|[\w.-]++)?(?:/[\w.@-]+)+\.[A-Za-z]\w{0,4}|[\w-]++\.(?:json|pem|key|crt|txt|ya?ml|p12|pfx|jks|env|gpg|asc)"
+    r"(?:~|[\w.-]++)(?:/[\w.@-]+)+\.[A-Za-z]\w{0,4}|(?:/[\w.@-]+){2,}\.[A-Za-z]\w{0,4}|(?:/[\w.@-]+)+\.tmp/\w+"
+    r"|[\w-]++\.(?:json|pem|key|crt|txt|ya?ml|p12|pfx|jks|env|gpg|asc)"
+    r"|(?:~|/(?:builds|run|etc|var|tmp|home|root|usr|opt|mnt|srv|proc|dev|certs?|secrets?|vault))(?:/[\w.@-]+)+/?"
 )
 # A variable may hold a word, though its name calls it a secret: it would go out of ordinary code.
 _WORDS = re.compile(r"[a-z_-]{1,15}|true|false", re.IGNORECASE)
@@ -49,15 +52,8 @@ def _is_secret(name: str, value: str) -> bool:
     if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _LEAST:
         return False
     plain = value.encode("utf-8", "surrogateescape")
-    if _VARIABLE.fullmatch(value) or _URL.fullmatch(value) or _is_path(value):
+    if _VARIABLE.fullmatch(value) or _URL.fullmatch(value) or _FILE.fullmatch(value):
         return False
     if is_random(plain) or is_password(plain):
         return True
     return bool(surely) and not _WORDS.fullmatch(value)
-
-
-def _is_path(value: str) -> bool:
-    """Whether it is the path of a file. One of 64 secrets in base64 begins with a slash."""
-    if value.startswith("/") and value.count("/") < 2:
-        return False
-    return bool(_FILE.fullmatch(value)) or (value[0] in "./~" and os.path.exists(os.path.expanduser(value)))  # noqa: PTH110, PTH111 - a Path refuses long values
