@@ -21,8 +21,9 @@ def test_lines_that_use_or_define_a_name_hold_no_secret(checkout: Checkout) -> N
     head = checkout.commit({"a.py": f"def total(x, key='{KEY}'):\n    pass\n\n\ntotal(1, '{KEY}')\n".encode()})
     with Repository(checkout.path).opened() as opened:
         clone = Clone(opened, head, head, (), Redactor({"IQUEST_API_KEY": KEY}))
-        (defined,), (used,) = clone.defined(["total"], 9), clone.used(["total"], 9)
+        (defined,), (again, used) = clone.defined(["total"], 9), clone.used(["total"], 9)
 
+    assert defined == again
     assert defined[:2] == ("a.py", 1)
     assert used[:2] == ("a.py", 5)
     assert KEY not in defined[2] + used[2]

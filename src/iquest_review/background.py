@@ -50,7 +50,7 @@ class Clone:
         return ()
 
     def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that use these names."""
+        """Lines of the head that define or use these names."""
         with suppress(GitError):
             return self._clean(self.opened.used(self.head, names, most))
         return ()

@@ -348,7 +348,7 @@ def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: 
     "text",
     [
         "import files",
-        "from files import x",
+        "from x import files",
         "from x import (\n    y,\n    files,\n)",
         'import (\n\t"a/b"\n\t"a/files"\n)',
         "use crate::files;",
@@ -364,4 +364,5 @@ def test_what_is_imported_is_known_by_name(text: str) -> None:
 
 def test_what_is_not_imported_is_not_known() -> None:
     assert imported([b"import a", b"files = 1", b"# import files", b"important(files)"]) == {"import", "a"}
+    assert imported([b"from files import a"]) == {"a"}
     assert "files" not in imported([b"import (", *[b"a"] * 200, b"files", b")"]), "a statement that does not end"

@@ -317,9 +317,8 @@ def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
 
 
 def test_uses_are_told_from_definitions_and_comments(checkout: Checkout) -> None:
-    uses = ["call", "statement", "return", "import", "comparison", "if", "constant", "condition", "loop", "block"]
-    no_uses = ["comment", "slashes", "longer", "other", "docstring", "raw"]
-    commit = checkout.commit({"def": b"def wanted(x):\n", **{name: USED[name].encode() for name in uses + no_uses}})
+    uses = ["call", "statement", "return", "import", "if", "condition", "loop", "block"]
+    commit = checkout.commit({name: text.encode() for name, text in USED.items()})
     with Repository(checkout.path).opened() as opened:
         found = opened.used(commit, ["wanted"], 100)
 
@@ -332,12 +331,32 @@ def test_each_name_has_its_first_uses(checkout: Checkout) -> None:
         assert [hit[:2] for hit in opened.used(commit, ["one", "two"], 2)] == [("a", 1), ("a", 2), ("b", 1)]
 
 
-def test_nobody_knows_what_uses_a_name_with_several_definitions(checkout: Checkout) -> None:
-    two = checkout.commit({"a": b"def f():\n", "b": b"def f():\n", "use": b"f()\n"})
-    three = checkout.commit({"a": b"def f():\n", "b": b"def f():\n", "c": b"def f():\n", "use": b"f()\n"})
+def test_definitions_are_told_with_the_uses(checkout: Checkout) -> None:
+    commit = checkout.commit({"a": b"f()\ndef f():\nf()\n"})
     with Repository(checkout.path).opened() as opened:
-        assert opened.used(two, ["f"], 9) == [("use", 1, "f()")]
-        assert opened.used(three, ["f"], 9) == []
+        assert opened.used(commit, ["f"], 1) == [("a", 1, "f()"), ("a", 2, "def f():")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: Wanted",
+        "[Wanted]",
+        "new Wanted",
+        "class A extends Wanted {",
+        "Wanted.of(x)",
+        "A(Wanted):",
+        "@Wanted",
+        "Wanted()",
+    ],
+)
+def test_a_class_is_used_by_its_name(text: str) -> None:
+    assert definitions.uses(text, "Wanted")
+
+
+@pytest.mark.parametrize("text", ['"Wanted by many"', "as is. Wanted, too", "the Wanted thing", "unWanted()"])
+def test_prose_uses_no_class(text: str) -> None:
+    assert not definitions.uses(text, "Wanted")
 
 
 def test_uses_of_what_is_no_identifier_are_not_looked_for(checkout: Checkout) -> None:

@@ -292,6 +292,31 @@ def test_what_nothing_elsewhere_uses_for_certain_is_not_shown(file: FileDiff) ->
     assert using(("b.py", 1, "total(1)"), file=file) == [""]
 
 
+def test_another_definition_of_the_same_name_has_its_own_users() -> None:
+    assert using(("b.py", 1, "def total(y):"), ("b.py", 9, "total(1)"), ("c.py", 1, "total(1)")) == ["c.py:1: total(1)"]
+    several = [(f"{n}.py", 1, "def total(y):") for n in range(3)]
+    assert using(*several, ("c.py", 1, "total(1)")) == [""]
+
+
+def test_what_begins_with_an_underscore_is_used_and_called_in_its_own_file() -> None:
+    file = patch.parse(
+        b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
+        b"-def _total(x):\n+def _total(x, y):\n     pass\n"
+    ).files[0]
+
+    assert using(("a.py", 9, "_total(1)"), ("b.py", 1, "_total(1)"), file=file) == ["a.py:9: _total(1)"]
+    assert calling("_helper(x)", FUNCTION % b"_helper") == ""
+
+
+def test_of_two_definitions_the_files_own_is_called() -> None:
+    hits = [("a.py", 1, "def helper(x):"), ("b.py", 1, "def helper(x):")]
+
+    shown = text(prompt(changed(), known=Known({"a.py": after()}, hits=hits)))
+
+    assert "a.py:1: def helper" in shown
+    assert "b.py" not in shown
+
+
 @pytest.mark.parametrize("name", ["save", "__init__", "do"])
 def test_uses_of_names_that_every_class_has_are_not_looked_for(name: str) -> None:
     known = Known({})

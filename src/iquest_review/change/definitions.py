@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 MOST_NAMES = 50
-AMBIGUOUS = 3  # definitions of one name from which on nobody knows which of them a line uses
 LONGEST_LINE = 1_000  # characters; minified code defines nothing anybody would look up
 
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
-_WORD = re.compile(r"[^\W\d]\w*")
 _HIT = re.compile(rb"[0-9a-f]+:([^\0]+)\0(\d+)\0([^\n]*)\n")
 # What may stand before the name of a definition: a keyword, anywhere before it where no expression has begun yet.
 _KEYWORD = (
@@ -63,25 +61,36 @@ def defines(text: str, name: str) -> bool:
 
 
 def used(printed: bytes, names: Sequence[str], most: int) -> list[tuple[str, int, str]]:
-    """The lines in what `git grep -n -z` printed for a commit that use these names and neither define them nor are
-    comments, as (path, line, text), in the order printed: for each name its first `most`. None for a name that is
-    defined AMBIGUOUS times."""
-    uses, defined = dict[str, list[tuple[str, int, str]]]((name, []) for name in names), Counter[str]()
+    """The lines in what `git grep -n -z` printed for a commit that define these names, and those that call, import or
+    otherwise use them in code, as (path, line, text), in the order printed: of the latter for each name its first
+    `most`."""
+    kept, counted = dict[tuple[str, int, str], None](), Counter[str]()
     for path, line, text in _hits(printed):
         if _NO_CODE.match(text):
             continue
-        for name in words(text) & uses.keys():
-            if defines(text, name) and not USE.match(text):
-                defined[name] += 1
-            elif len(uses[name]) < most:
-                uses[name].append((path, line, text))
-    kept = dict.fromkeys(hit for name, hits in uses.items() if defined[name] < AMBIGUOUS for hit in hits)
-    return sorted(kept, key=lambda hit: hit[:2])
+        for name in [name for name in names if name in text]:
+            is_definition = not USE.match(text) and defines(text, name)
+            if is_definition or (counted[name] < most and uses(text, name)):
+                counted[name] += not is_definition
+                kept[path, line, text] = None
+    return list(kept)
 
 
-def words(text: str) -> set[str]:
-    """The identifiers in a text."""
-    return set(_WORD.findall(text))
+def uses(text: str, name: str) -> bool:
+    """Whether a line uses a name as code does, not as prose or a variable of that name: calls or imports it, decorates
+    with it; of a class, which begins with a capital, what stands by a mark counts, too."""
+    return name in text and _use(name).search(text) is not None
+
+
+@lru_cache(256)
+def _use(name: str) -> re.Pattern[str]:
+    word = rf"(?<![\w$-]){re.escape(name)}(?![\w$-])"
+    marked = rf"|[\[(,:|<>&*=]\s*{word}\s*(?:[\](),:|<>&*{{.=;]|$)|{word}\.\w" if name[:1].isupper() else ""
+    return re.compile(
+        rf"{word}[!?]?\s*(?:<[^<>()]{{0,100}}>)?\("
+        rf"|^\s*(?:import|from|use|pub use|using|require|export|include)\b.*{word}|@{word}"
+        rf"|\b(?:new|extends|implements|instanceof)\s+{word}{marked}"
+    )
 
 
 def _hits(printed: bytes, without: re.Pattern[bytes] | None = None) -> Iterator[tuple[str, int, str]]:

@@ -37,6 +37,7 @@ _IMPORT = re.compile(
     rb"\s*(?:import|from|use|pub use|using|require|require_relative|\#\s*include|export\s[^=]*\sfrom)\b"
     rb"|\s*(?:const|let|var)\s[^=]{0,200}=\s*require\("
 )
+_FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # gives Python no name
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
     "alignof and array as assert await case catch checked constructor decltype def default defer defined delete "
@@ -119,7 +120,8 @@ def imported(rows: Iterable[bytes]) -> set[str]:
             continue
         depth, left = (depth, left - 1) if depth > 0 and left else (0, LONGEST_IMPORT)
         depth += sum(row.count(mark) for mark in (b"(", b"{")) - sum(row.count(mark) for mark in (b")", b"}"))
-        names.update(word.decode("ascii") for word in _WORD.findall(row[:LONGEST_CALLING]))
+        named = _FROM.sub(b"", row[:LONGEST_CALLING])
+        names.update(word.decode("ascii") for word in _WORD.findall(named))
     return names
 
 

@@ -177,8 +177,8 @@ class Opened:
         return definitions.found(self._lines(commit, wanted), wanted)[:most]
 
     def used(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
-        """The lines of a commit that use these names and do not define them, for each name the first `most`, as `grep`
-        gives them. A name that is defined in several places has none.
+        """The lines of a commit that define these names and those that use them in code, of these for each name the
+        first `most`, as (path, line, text) in the order of the paths.
 
         Raises GitError when the commit cannot be had.
         """

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.change.characters import one_line
-from iquest_review.change.definitions import AMBIGUOUS, defines, words
+from iquest_review.change.definitions import defines, uses
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.identity import FileKey, file_key
 from iquest_review.change.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
@@ -23,6 +23,7 @@ from iquest_review.prompt.widening import Outline
 MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
 MOST_USES, USES_OF_A_NAME, MOST_FOUND = 10, 3, 50  # lines that are shown, those of one name, those looked at for it
 LONGEST_USE = 200  # characters of such a line
+AMBIGUOUS = 3  # definitions of one name from which on nobody knows which one is called or used
 LONG_ENOUGH = 6  # characters of a method's name that tell it from those of other classes
 SHORTEST = 3  # characters of a name whose uses are looked for
 
@@ -70,11 +71,11 @@ class Elsewhere:
     def uses(self, excerpt: Excerpt, files: Sequence[FileDiff]) -> Iterator[str]:
         """Lines that are not shown and use what shown hunks remove or give another signature; `files` are the whole
         change. At most MOST_USES, of each name those of code first, from many files rather than from one."""
-        languages = _redefined(excerpt, files)
-        self._look_for_uses([name for name in languages if name not in self._used])
+        homes = _redefined(excerpt, files)
+        self._look_for_uses([name for name in homes if name not in self._used])
         shown = dict[tuple[str, int], str]()
-        for name, where in languages.items():
-            hits = [hit for hit in self._used[name] if _language(hit[0]) in where and not _is_shown(hit, excerpt)]
+        for name, paths in homes.items():
+            hits = [hit for hit in _users(name, self._used[name], paths) if not _is_shown(hit, excerpt)]
             for path, number, text in _spread(hits)[:USES_OF_A_NAME]:
                 shown.setdefault((path, number), text)
         for (path, number), text in list(shown.items())[:MOST_USES]:
@@ -83,9 +84,8 @@ class Elsewhere:
     def _look_for_uses(self, names: Sequence[str]) -> None:
         self._used |= {name: [] for name in names}
         for hit in self.lookup.used(names, MOST_FOUND) if names else ():
-            mentioned = words(hit[2])
             for name in names:
-                if name in mentioned:
+                if defines(hit[2], name) or uses(hit[2], name):
                     self._used[name].append(hit)
 
     def _definitions(self, excerpt: Excerpt, callings: Mapping[str, "_Called"]) -> dict[str, list[Hit]]:
@@ -98,7 +98,7 @@ class Elsewhere:
             self._look_for_definitions([name for name in names if name not in self._defined])
         found = dict[str, list[Hit]]()
         for name in (*rare, *common):
-            places = [hit for hit in self._defined[name] if _may_call(callings[name].callers, hit[0])]
+            places = _reached(name, self._defined[name], callings[name].callers)
             certain = name not in COMMON and callings[name].how is not Calling.METHOD
             if len(places) < (AMBIGUOUS if certain else 2):
                 found[name] = [hit for hit in places if not _is_shown(hit, excerpt)]
@@ -113,10 +113,10 @@ class Elsewhere:
 
 @dataclass
 class _Called:
-    """How a name is called at its plainest, and from what files: their languages, and whether they are tests."""
+    """How a name is called at its plainest, and from what files."""
 
     how: Calling
-    callers: set[tuple[str, bool]]
+    callers: set[str]
 
 
 def _callings(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[str, _Called]:
@@ -129,7 +129,7 @@ def _callings(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[str, _C
         for name, how in called(lines, imported(row[1:] for hunk in whole for row in hunk.rows)).items():
             one = found.setdefault(name, _Called(how, set()))
             one.how = max(one.how, how)
-            one.callers.add((_language(path), is_test(path)))
+            one.callers.add(path)
     return found
 
 
@@ -142,18 +142,34 @@ def _is_called(name: str, how: Calling, definition: Definition | None) -> bool:
 
 
 def _redefined(excerpt: Excerpt, files: Sequence[FileDiff]) -> dict[str, set[str]]:
-    """The names that shown hunks no longer define, or not as before, with the languages of their files; code first."""
+    """The names that shown hunks no longer define, or not as before, with the paths of their files; code first."""
     whole: dict[FileKey, FileDiff] = {file_key(file): file for file in files}
     found = dict[str, set[str]]()
     for part in sorted(excerpt.parts, key=_is_test):
-        language = _language(part.file.path)
-        if language in _PROSE:
+        if _language(part.file.path) in _PROSE:
             continue
         file = whole.get(file_key(part.file), part.file)
         for name in redefined(part.hunks, file.hunks):
             if len(name) >= SHORTEST and name not in COMMON and not name.startswith("__"):
-                found.setdefault(name, set()).add(language)
+                found.setdefault(name, set()).update((part.file.old_path, part.file.path))
     return dict(list(found.items())[:MOST_NAMES])
+
+
+def _users(name: str, hits: Sequence[Hit], homes: Collection[str]) -> list[Hit]:
+    """Those of the lines that use a name of these files, not another's: a file that defines the name itself uses its
+    own, and what begins with _ is used where it is defined. None where too many define it."""
+    definers = [path for path, _, text in hits if defines(text, name)]
+    if len(definers) >= AMBIGUOUS:
+        return []
+    languages = {_language(path) for path in homes}
+    return [
+        hit
+        for hit in hits
+        if not defines(hit[2], name)
+        and (
+            hit[0] in homes or (hit[0] not in definers and not name.startswith("_") and _language(hit[0]) in languages)
+        )
+    ]
 
 
 def _is_test(part: Part) -> bool:
@@ -169,10 +185,16 @@ def _spread(hits: Iterable[Hit]) -> list[Hit]:
     return [hit for _, _, hit in sorted(ranked, key=lambda one: one[:2])]
 
 
-def _may_call(callers: Collection[tuple[str, bool]], path: str) -> bool:
-    """Whether any of the callers, by language and whether it is a test, may call what is defined in a file."""
-    language, test = _language(path), is_test(path)
-    return any(caller == language and (tests or not test) for caller, tests in callers)
+def _reached(name: str, places: Sequence[Hit], callers: Collection[str]) -> list[Hit]:
+    """The definitions that files may call: of the same language, and of tests only for tests; their own alone where
+    all of them have one, or where the name begins with _."""
+    own = [hit for hit in places if hit[0] in callers]
+    if name.startswith("_") or {hit[0] for hit in own} == set(callers):
+        return own
+    kinds = {(_language(path), is_test(path)) for path in callers}
+    return [
+        hit for hit in places if any(_language(hit[0]) == of and (tests or not is_test(hit[0])) for of, tests in kinds)
+    ]
 
 
 def _language(path: str) -> str:

@@ -43,8 +43,8 @@ class Lookup(Protocol):
         """Lines of the head that define these names, as (path, line, text)."""
 
     def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that use these names and do not define them, for each of them at most so many, as (path,
-        line, text)."""
+        """Lines of the head that define these names or use them in code, of the latter at most so many for each, as
+        (path, line, text)."""
 
     def history(self) -> "History":
         """How the change came to be."""
