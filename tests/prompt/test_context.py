@@ -292,6 +292,12 @@ def test_what_nothing_elsewhere_uses_for_certain_is_not_shown(file: FileDiff) ->
     assert using(("b.py", 1, "total(1)"), file=file) == [""]
 
 
+def test_how_a_file_uses_a_name_is_told_before_that_it_imports_it() -> None:
+    uses = [("b.py", 1, "from old import total"), ("b.py", 9, "    assert total(1)"), ("c.py", 1, "import total")]
+
+    assert using(*uses) == ["b.py:9: assert total(1)", "c.py:1: import total", "b.py:1: from old import total"]
+
+
 def test_another_definition_of_the_same_name_has_its_own_users() -> None:
     assert using(("b.py", 1, "def total(y):"), ("b.py", 9, "total(1)"), ("c.py", 1, "total(1)")) == ["c.py:1: total(1)"]
     several = [(f"{n}.py", 1, "def total(y):") for n in range(3)]
@@ -304,7 +310,8 @@ def test_what_begins_with_an_underscore_is_used_and_called_in_its_own_file() -> 
         b"-def _total(x):\n+def _total(x, y):\n     pass\n"
     ).files[0]
 
-    assert using(("a.py", 9, "_total(1)"), ("b.py", 1, "_total(1)"), file=file) == ["a.py:9: _total(1)"]
+    others = [(f"{n}.py", 1, "def _total(y):") for n in range(3)]
+    assert using(("a.py", 9, "_total(1)"), ("b.py", 1, "_total(1)"), *others, file=file) == ["a.py:9: _total(1)"]
     assert calling("_helper(x)", FUNCTION % b"_helper") == ""
 
 

@@ -50,14 +50,14 @@ def found(printed: bytes, names: Sequence[str]) -> list[tuple[str, int, str]]:
     ranked = list[tuple[int, str, int, str]]()
     for path, line, text in _hits(printed, _CALL):
         looked = (rank for rank, name in enumerate(names) if defines(text, name))
-        if not USE.match(text) and (rank := next(looked, None)) is not None:
+        if (rank := next(looked, None)) is not None:
             ranked.append((rank, path, line, text))
     return [(path, line, text) for _, path, line, text in sorted(ranked, key=lambda hit: hit[0])]
 
 
 def defines(text: str, name: str) -> bool:
     """Whether a line looks like the definition of a name, and does more than mention it."""
-    return name in text and _definition(name).search(text) is not None
+    return name in text and not USE.match(text) and _definition(name).search(text) is not None
 
 
 def used(printed: bytes, names: Sequence[str], most: int) -> list[tuple[str, int, str]]:
@@ -69,7 +69,7 @@ def used(printed: bytes, names: Sequence[str], most: int) -> list[tuple[str, int
         if _NO_CODE.match(text):
             continue
         for name in [name for name in names if name in text]:
-            is_definition = not USE.match(text) and defines(text, name)
+            is_definition = defines(text, name)
             if is_definition or (counted[name] < most and uses(text, name)):
                 counted[name] += not is_definition
                 kept[path, line, text] = None

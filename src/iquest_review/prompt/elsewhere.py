@@ -4,6 +4,7 @@ that the change removes or gives another signature.
 Each row begins with its place. What is not certain is not shown.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,9 @@ COMMON = BUILTIN | frozenset(
     " of parse pop push put read remove render replace reverse run save size sort split start stop test then to"
     " toString trim update value values write".split()
 )
+
+
+_IMPORTS = re.compile(r"\s*(?:import|from|use|pub use|using|require|export|include)\b")
 
 
 @dataclass
@@ -158,7 +162,8 @@ def _redefined(excerpt: Excerpt, files: Sequence[FileDiff]) -> dict[str, set[str
 def _users(name: str, hits: Sequence[Hit], homes: Collection[str]) -> list[Hit]:
     """Those of the lines that use a name of these files, not another's: a file that defines the name itself uses its
     own, and what begins with _ is used where it is defined. None where too many define it."""
-    definers = [path for path, _, text in hits if defines(text, name)]
+    is_private = name.startswith("_")
+    definers = [path for path, _, text in hits if defines(text, name) and (path in homes or not is_private)]
     if len(definers) >= AMBIGUOUS:
         return []
     languages = {_language(path) for path in homes}
@@ -166,9 +171,7 @@ def _users(name: str, hits: Sequence[Hit], homes: Collection[str]) -> list[Hit]:
         hit
         for hit in hits
         if not defines(hit[2], name)
-        and (
-            hit[0] in homes or (hit[0] not in definers and not name.startswith("_") and _language(hit[0]) in languages)
-        )
+        and (hit[0] in homes or (hit[0] not in definers and not is_private and _language(hit[0]) in languages))
     ]
 
 
@@ -177,12 +180,13 @@ def _is_test(part: Part) -> bool:
 
 
 def _spread(hits: Iterable[Hit]) -> list[Hit]:
-    """Lines of code before those of tests, each file's first one before any file's second."""
+    """Lines of code before those of tests, each file's first one before any file's second; of a file those that import
+    after those that show how."""
     seen, ranked = Counter[str](), list[tuple[bool, int, Hit]]()
-    for hit in hits:
+    for hit in sorted(hits, key=lambda hit: _IMPORTS.match(hit[2]) is not None):
         seen[hit[0]] += 1
         ranked.append((is_test(hit[0]), seen[hit[0]], hit))
-    return [hit for _, _, hit in sorted(ranked, key=lambda one: one[:2])]
+    return [hit for _, _, hit in sorted(ranked, key=lambda one: (*one[:2], one[2][:2]))]
 
 
 def _reached(name: str, places: Sequence[Hit], callers: Collection[str]) -> list[Hit]:
