@@ -69,6 +69,7 @@ TOKENS: dict[str, list[Callable[[random.Random], str]]] = {
         lambda c: f"glcbt-{jwt(c)}",
         lambda c: routable("glpat-", c),
         lambda c: routable("glpat-", c, ".01"),
+        lambda c: routable("glpat-", c).replace("glpat-", "glpat%2D"),
         lambda c: f"glagent-{text(c, URLSAFE, 50)}",
         lambda c: f"GR1348941{text(c, ALNUM, 20)}",
     ],
@@ -98,6 +99,9 @@ TOKENS: dict[str, list[Callable[[random.Random], str]]] = {
     "huggingface-token": [lambda c: "hf_" + text(c, string.ascii_letters, 34)],
     "npm-token": [lambda c: checked("npm_", c)],
     "pypi-token": [lambda c: "pypi-AgEIcHlwaS5vcmc" + text(c, URLSAFE, 140)],
+    "digitalocean-token": [
+        lambda c: c.choice(["dop_v1_", "doo_v1_", "dor_v1_"]) + text(c, "0123456789abcdef", 64),
+    ],
     "jwt": [jwt],
 }
 CODE = [  # of ten languages

@@ -125,6 +125,26 @@ def test_an_escape_before_a_token_is_no_part_of_a_word(before: str) -> None:
     assert token[:12] not in redacted(f"x{before}{token}")
 
 
+@pytest.mark.parametrize("before", ["/", "id/", "_", "key_", "+"])
+@pytest.mark.parametrize(
+    "kind", ["aws-key", "google-key", "stripe-key", "openai-key", "huggingface-token", "npm-token"]
+)
+def test_a_token_may_stand_behind_a_slash_or_an_underscore(before: str, kind: str) -> None:
+    for make in TOKENS[kind]:
+        assert redacted(f"x {before}{make(chance(3))} y") == f"x {before}[REDACTED:{kind}] y"
+
+
+def test_a_json_web_token_may_be_a_part_of_a_path() -> None:
+    assert redacted(f"https://example.org/reset/{jwt(chance())}") == "https://example.org/reset/[REDACTED:jwt]"
+
+
+def test_a_percent_encoded_hyphen_changes_no_checksum() -> None:
+    right, wrong = routable("glpat-", chance()), routable("glpat-", chance())[:-7] + "1k7qz3x"
+    found = [REDACTOR.text(f"see {token.replace('-', '%2D', 1)}").found[0] for token in (right, wrong)]
+
+    assert [(secret.kind, secret.certain) for secret in found] == [("gitlab-token", True), ("gitlab-token", False)]
+
+
 def test_a_long_token_is_replaced_to_its_end() -> None:
     token = routable("glpat-", chance(), ".01")
 

@@ -23,9 +23,9 @@ from iquest_review.prompt.secret_checks import (
 )
 from iquest_review.prompt.secret_values import compiled
 
-# A word starts here: nothing of a word before it, or the end of an escape (\n, %20, \u0026, ESC[1m) that looks so.
+# A word starts here: no letter or digit before it, or the end of an escape (\n, %20, \u0026, ESC[1m) that looks so.
 _START = (
-    rb"(?:(?<![0-9A-Za-z_+/-])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9a-f]{2})|(?<=\x1b\[[0-9]m)"
+    rb"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9a-f]{2})|(?<=\x1b\[[0-9]m)"
     rb"|(?<=\x1b\[[0-9]{2}m))"
 )
 _END = rb"(?![0-9A-Za-z])"
@@ -80,17 +80,17 @@ _AZURE = "https://learn.microsoft.com/purview/sit-defn-all-creds"
 _GITLAB_TAIL = rb"[\w-]{20,300}(?:(?:\.[0-9a-z]{2})?\.[0-9a-z]{9}" + _END + rb"|(?:\.[\w-]{20,4000}){1,2})?"
 
 
-def _gitlab_format(*prefixes: bytes) -> Format:
-    either = b"|".join(prefixes)
+def _gitlab_format(*words: bytes) -> Format:
+    prefixes = tuple(word + hyphen for word in words for hyphen in (b"-", b"%2d"))
     return Format(
-        *("gitlab-token", prefixes, b"(?i:" + either + b")" + _GITLAB_TAIL, gitlab),
+        *("gitlab-token", prefixes, b"(?i:" + b"|".join(prefixes) + b")" + _GITLAB_TAIL, gitlab),
         "https://docs.gitlab.com/security/tokens/#token-prefixes; lib/authn/token_field/generator/routable_token.rb",
     )
 
 
 FORMATS = (
-    _gitlab_format(b"glpat-", b"gloas-", b"gldt-", b"glrt-", b"glrtr-", b"glcbt-", b"glptt-", b"glft-", b"glimt-"),
-    _gitlab_format(b"glagent-", b"glwt-", b"glsoat-", b"glffct-"),
+    _gitlab_format(b"glpat", b"gloas", b"gldt", b"glrt", b"glrtr", b"glcbt", b"glptt", b"glft", b"glimt"),
+    _gitlab_format(b"glagent", b"glwt", b"glsoat", b"glffct"),
     Format("gitlab-token", (b"gr1348941",), rb"GR1348941[\w-]{20,}", prefixed, "runner registration tokens"),
     Format(
         *(
@@ -156,7 +156,13 @@ FORMATS = (
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/",
     ),
     Format("pypi-token", (b"pypi-ag",), rb"pypi-Ag[\w-]{40,2000}", prefixed, "https://docs.pypi.org/api/secrets/"),
-    Format("jwt", (b"eyj",), _START + rb"eyJ[\w-]{8,4000}\.eyJ[\w-]{8,20000}\.[\w-]{10,4000}", jwt, "RFC 7519"),
+    Format(
+        "jwt",
+        (b"eyj",),
+        rb"(?<![_-])" + _START + rb"eyJ[\w-]{8,4000}+\.eyJ[\w-]{8,20000}+\.[\w-]{10,4000}",
+        jwt,
+        "RFC 7519",
+    ),
     Format(
         "private-key",
         (b"private key",),
@@ -199,7 +205,13 @@ FORMATS = (
         url_password,
         "curl(1)",
     ),
-    Format("digitalocean-token", (b"do_v1_",), rb"(?<=d)o[opr]_v1_[0-9a-f]{64}", prefixed, "docs.digitalocean.com", 1),
+    Format(
+        "digitalocean-token",
+        (b"dop_v1_", b"doo_v1_", b"dor_v1_"),
+        rb"do[opr]_v1_[0-9a-f]{64}",
+        prefixed,
+        "docs.digitalocean.com",
+    ),
     Format("docker-token", (b"dckr_",), rb"dckr_(?:pat|oat)_[\w-]{20,60}", prefixed, "docs.docker.com"),
     Format("grafana-token", (b"glsa_",), rb"glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}", prefixed, "grafana.com/docs"),
     Format("vault-token", (b"hvs.", b"hvb."), _START + rb"hv[sb]\.[\w-]{24,300}", prefixed, "developer.hashicorp.com"),
