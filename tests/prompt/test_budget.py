@@ -1,6 +1,7 @@
 """What fits is shown, the rest is omitted with its reason: no changed line is lost between the two, or in both."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -117,11 +118,11 @@ def test_a_small_hunk_is_never_cut() -> None:
 
 
 def test_the_reason_says_what_was_short() -> None:
-    file = added("a.py", *lines(50))
+    files = [added("a.py", *lines(50)), added("b.py", "x")]
 
-    assert fit([file], Limits(10, 10_000)).omissions == (Omission("a.py", Reason.LINES, 50),)
-    assert fit([file], Limits(2_000, 100)).omissions == (Omission("a.py", Reason.TOKENS, 50),)
-    assert fit([file], Limits(2_000, 100)).over_budget
+    assert fit(files, Limits(10, 10_000)).omissions == (Omission("a.py", Reason.LINES, 50),)
+    assert fit(files, Limits(2_000, 100)).omissions == (Omission("a.py", Reason.TOKENS, 50),)
+    assert fit(files, Limits(2_000, 100)).over_budget
 
 
 def test_of_a_large_hunk_that_does_not_fit_the_beginning_is_shown() -> None:
@@ -155,8 +156,46 @@ def test_a_mark_of_a_missing_newline_stays_with_its_line(most: int) -> None:
     assert part.hunks[0].rows[-1].startswith(b"\\")
 
 
-def test_a_few_rows_of_a_large_hunk_are_not_worth_showing() -> None:
-    assert fit([added("a.py", *lines(1_000))], Limits(10, 100_000)).parts == ()
+def test_a_few_rows_of_a_large_hunk_are_not_worth_showing_beside_another() -> None:
+    other = modified("b.py", hunk("-x", "+y"))
+
+    assert paths(fit([added("a.py", *lines(1_000)), other], Limits(10, 100_000))) == ["b.py"]
+
+
+@pytest.mark.parametrize("rows", [30, 1_000])
+@pytest.mark.parametrize("most", [1, 2, 5, 20])
+def test_where_nothing_fits_the_first_rows_of_the_best_hunk_are_shown(most: int, rows: int) -> None:
+    files = [added("README.md", *lines(rows)), added("a.py", *lines(rows)), added("tests/test_a.py", *lines(rows))]
+    excerpt = fit(files, Limits(most, 100_000))
+
+    assert excerpt.coverage() == (Coverage("a.py", ((1, most),), rows, most),)
+    assert +accounted(excerpt) == changed(files)
+
+
+def test_where_not_even_its_context_fits_the_first_changed_row_is_shown() -> None:
+    file = modified("a.py", hunk(" 1", " 2", " 3", "-old", "+new", " 4", old=7, new=7))
+    (left,) = rest([file], fit([file], Limits(1, 10_000)))
+
+    assert [line.raw for line in fit([file], Limits(1, 10_000)).parts[0].hunks[0].lines()] == [b"old"]
+    assert [(line.kind, line.number, line.raw) for line in left.lines()] == [("+", 10, b"new"), (" ", 11, b"4")]
+
+
+def test_the_first_rows_of_the_best_hunk_go_before_what_is_folded() -> None:
+    excerpt = fit([modified("a.go", hunk("-a b", "+a  b")), added("b.go", *lines(9))], Limits(3, 10_000))
+
+    assert paths(excerpt) == ["b.go"]
+    assert excerpt.lines == 3
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(diffs())
+def test_with_more_room_no_less_is_shown(diff: Diff) -> None:
+    """Of what is short. Where a cut falls, and which headings are shown, may make a few rows of difference."""
+    lines_shown = [fit(diff.files, Limits(most, 10**6)).lines for most in range(0, 250, 5)]
+    bytes_shown = [estimate("\n".join(rows(fit(diff.files, Limits(10**6, most))))) for most in range(0, 1_000, 25)]
+
+    assert all(more >= less - 3 for less, more in pairwise(lines_shown))
+    assert all(more >= less - 40 for less, more in pairwise(bytes_shown))
 
 
 def test_a_hunk_of_few_long_lines_is_cut_like_one_of_many() -> None:

@@ -117,7 +117,9 @@ def test_a_file_that_is_more_than_a_request_is_continued_in_the_next() -> None:
 def test_what_never_fits_leaves_the_request_that_shows_nothing() -> None:
     huge = added("a.py", *("x" * 450 for _ in range(30)))
 
-    (only,) = prompts(material(huge), Limits(5, 2_500), 4, uncounted)
+    bare = fill(material(huge), Limits(0, 8000), uncounted)
+
+    (only,) = prompts(material(huge), Limits(5, bare.tokens + 80), 4, uncounted)
 
     assert only.excerpt.parts == ()
 

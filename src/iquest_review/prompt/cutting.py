@@ -10,7 +10,7 @@ from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows
 from iquest_review.prompt.screen import Reason
 
 LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
-WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk
+WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk, where anything else is shown
 CONTEXT, LEAST_CONTEXT = 3, 1  # unchanged lines left around a change where more of them do not fit
 REMEMBERED = 500  # rows; what is made of a larger hunk is made anew each time
 LEAST_ROW = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
@@ -57,16 +57,17 @@ def _size(hunk: Same[Hunk]) -> int:
     return sum(map(size_of, rows)) + len(rows)
 
 
-def beginning(hunk: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
-    """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds."""
-    excess = exceeded(hunk, room)
-    if not hunk.changed_lines or (excess and not is_large(hunk)):
+def beginning(hunk: Hunk, room: Room, at_any_rate: bool = False) -> tuple[Hunk | None, int, Reason]:
+    """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds.
+    A small hunk is not cut, and a few rows of a large one are none, but `at_any_rate`."""
+    excess, may_cut = exceeded(hunk, room), at_any_rate or is_large(hunk)
+    if not hunk.changed_lines or (excess and not may_cut):
         return None, 0, excess or Reason.TOKENS
     sizes, excess = _sizes(hunk, room)
     if excess is None:
         return hunk, sizes[-1], Reason.TOKENS
-    rows = _seam(hunk.rows, len(sizes) - 1) if is_large(hunk) else 0
-    if rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES:
+    rows = _seam(hunk.rows, len(sizes) - 1) if may_cut else 0
+    if not rows or (rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES and not at_any_rate):
         return None, 0, excess
     first = next(slices(hunk, [(0, rows)]))
     return (first if first.changed_lines else None), sizes[rows], excess
@@ -118,6 +119,13 @@ def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
         return (hunk,)
     pieces = tuple(slices(hunk, ranges))
     return (*pieces[:1], *(replace(piece, heading="") for piece in pieces[1:]))
+
+
+def from_change(hunk: Hunk, context: int) -> Hunk:
+    """The hunk with at most so many unchanged lines in front of its first change."""
+    first = next((at for at, row in enumerate(hunk.rows) if row[:1] in (b"+", b"-")), 0)
+    start = max(0, first - context)
+    return next(slices(hunk, [(start, len(hunk.rows))])) if start else hunk
 
 
 def slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:

@@ -14,6 +14,7 @@ from iquest_review.prompt.cutting import (
     Room,
     beginning,
     exceeded,
+    from_change,
     is_large,
     narrowed,
     size_of,
@@ -76,8 +77,12 @@ def packed(files: Sequence[FileDiff], room: Room, past: Mapping[str, tuple[int, 
     packing = Packing(change, room)
     if change.lines <= room.lines and change.size <= room.bytes and packing.all_fits():
         return packing
-    packing = Packing(change, room)
-    packing.pack(ranked(change, room, past))
+    packing, order = Packing(change, room), ranked(change, room, past)
+    packing.pack(order)
+    if not packing.shows_a_line():
+        packing = Packing(change, room)
+        packing.begin(order)
+        packing.pack(order)
     packing.widen()
     return packing
 
@@ -126,12 +131,39 @@ class Packing:
             self._take(place, pieces, beside)
         return self._open_bare()
 
+    def shows_a_line(self) -> bool:
+        """Whether a line is shown, not only what is folded."""
+        return not all(isinstance(hunk, Folded) for hunks in self.shown.values() for hunk in hunks)
+
+    def begin(self, order: Sequence[Place]) -> None:
+        """Takes the first rows of the best hunk, however few, since nothing fits whole."""
+        for place in order[:MOST_MISSES]:
+            beside = self._beside_heading(place[0])
+            for context in (LEAST_CONTEXT, 0):
+                if not self.shown and beside.lines > 0 and beside.bytes > LEAST_ROW:
+                    self._begin(place, beside, context)
+
+    def _begin(self, place: Place, beside: Room, context: int) -> None:
+        parts = [part for piece in self.change.pieces(place) for part in narrowed(piece, CONTEXT)]
+        at = next((at for at, part in enumerate(parts) if part.changed_lines and not isinstance(part, Folded)), None)
+        if at is None:
+            return
+        part = from_change(parts[at], context)
+        first, size, reason = beginning(part, beside, at_any_rate=True)
+        if first is not None:
+            rest = _behind(part, first)
+            left = [*parts[:at], *([rest] if rest.changed_lines else []), *parts[at + 1 :]]
+            self._take(place, (first,), beside.less(height(first), size))
+            self.missing[place[0]][reason] += sum(part.changed_lines for part in left)
+            if left:
+                self.left[place] = tuple(left)
+
     def pack(self, order: Iterable[Place]) -> None:
         """Takes what fits, in this order, among as few unchanged lines as need be; what is too large is cut."""
         misses, excess = 0, None
         for place in order:
             pieces, beside = self.change.pieces(place), self._beside_heading(place[0])
-            if not any(piece.changed_lines for piece in pieces):
+            if place in self.shown or not any(piece.changed_lines for piece in pieces):
                 continue
             if excess and misses > MOST_MISSES:
                 self._leave(place, pieces, excess)
