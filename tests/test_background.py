@@ -35,3 +35,15 @@ def test_a_commit_that_cannot_be_had_tells_nothing(checkout: Checkout) -> None:
         clone = Clone(opened, "1" * 40, "1" * 40, (), Redactor({}))
 
         assert clone.used(["total"], 9) == clone.defined(["total"], 9) == ()
+
+
+def test_a_password_in_a_commit_is_taken_out_before_what_looks_like_an_address(checkout: Checkout) -> None:
+    base = checkout.commit({"a.py": b"one\n"})
+    head = checkout.commit(
+        {"a.py": b"two\n"}, f"Use postgres://app:{KEY}Zq7Xw2Lk9@db.intern.example/x\n\nAsk ann@example.org."
+    )
+    with Repository(checkout.path).opened() as opened:
+        (commit,) = Clone(opened, base, head, opened.diff(base, head).files, Redactor({})).history().commits
+
+    assert "Zq7Xw2Lk9" not in commit.subject
+    assert commit.body == "Ask [address]."

@@ -217,7 +217,9 @@ def test_the_exit_code_tells_the_worst_finding(threshold: Severity | None, code:
 def test_a_model_is_not_asked_about_nothing() -> None:
     model = FakeModel([CLEAN])
 
-    outcome = reviewed(model, big(900), max_lines=1, max_tokens=1900)
+    wide = big(900).replace(b"+value_", b"+" + b"x" * 1_500 + b"_")
+
+    outcome = reviewed(model, wide, max_lines=1, max_tokens=2_100)
 
     assert model.asked == []
     assert outcome.status is Status.NOT_REVIEWED

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from iquest_review.change.diff import FileDiff
-from iquest_review.change.history import History
+from iquest_review.change.history import History, anonymous
 from iquest_review.change.outlining import outlines
 from iquest_review.change.repository import Opened
 from iquest_review.errors import GitError
@@ -62,7 +62,7 @@ class Clone:
         """How the change came to be."""
         with suppress(GitError):
             told = self.opened.history(self.base, self.head, self.files, HISTORY_SECONDS)
-            return _each(told, lambda text: self.redactor.text(text).text)
+            return _each(told, lambda text: anonymous(self.redactor.text(text).text))
         return History()
 
     def _blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:

@@ -106,7 +106,7 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
         inquiry = replace(inquiry, model=_name(served), limits=room)
         prompts = sharing.prompts(material, room, terms.max_requests, model.count)
         for problem in material.context.problems if material.context else ():
-            say.say(problem)
+            say.say(f"the team's rules: {problem}")
         if not prompts[0].excerpt.parts:
             raise _nothing_fits(prompts[0], room)
     except ModelError as error:

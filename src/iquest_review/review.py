@@ -110,7 +110,7 @@ def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prom
     terms, material = options.terms, task.material()
     prompts = sharing.prompts(material, limits(terms, None, 0), terms.max_requests, lambda _: None)
     for problem in material.context.problems if material.context else ():
-        say.say(problem)
+        say.say(f"the team's rules: {problem}")
     return prompts, sharing.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 

@@ -232,18 +232,20 @@ def _days(now: int, time: int) -> int:
 
 
 def _subject(raw: bytes) -> str:
-    return _anonymous(_text(raw, LONGEST_SUBJECT)).strip()
+    return _text(raw, LONGEST_SUBJECT).strip()
 
 
 def _body(raw: bytes) -> str:
     """The first lines that say something, on one."""
     lines = [line.strip() for line in _text(raw, LONGEST_BODY).split("\n") if not _PERSON.match(line)]
-    return " ".join(_anonymous(line) for line in [line for line in lines if line][:BODY_LINES])
+    return " ".join([line for line in lines if line][:BODY_LINES])
 
 
 def _text(raw: bytes, most: int) -> str:
     return raw[: 4 * most].decode("utf-8", "replace")[:most]
 
 
-def _anonymous(text: str) -> str:
+def anonymous(text: str) -> str:
+    """A text of a commit without addresses of people. What is a secret is taken out before: a password in a URL looks
+    like the beginning of an address."""
     return _ADDRESS.sub("[address]", text)

@@ -9,7 +9,7 @@ from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
-from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside
+from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside, rows
 from iquest_review.prompt.screen import Omission, Reason
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _draft(material: Material, lines: int, room: int) -> Prompt:
         draft = _written(material, fitted(material, Limits(lines, max(left, 0))), room)
         if draft.tokens <= room:
             return draft
-        left -= draft.tokens - room
+        left = min(left, estimate("\n".join(rows(draft.excerpt)))) - (draft.tokens - room)
     list_tokens = math.ceil((aside(room) + ONE_MORE_ROW) / BYTES_PER_TOKEN)
     left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
     return _written(material, fitted(material, Limits(lines, left)), room)
