@@ -330,6 +330,23 @@ def test_of_a_key_a_hunk_may_show_a_part(shown: slice) -> None:
     assert found
 
 
+@pytest.mark.parametrize("shown", [0, 1], ids=["with its beginning", "without"])
+def test_one_line_may_end_a_key_and_begin_another(shown: int) -> None:
+    (begin, *first, end), second = pem(key_lines(chance(1), 200)), key_lines(chance(2), 200)
+    clean = redacted("\n".join([begin, *first, end + begin, *second, "after it"][shown:])).split("\n")
+    hidden = "[REDACTED:private-key]"
+
+    assert clean == [begin, *[hidden] * len(first), end + begin, *[hidden] * len(second), "after it"][shown:]
+
+
+def test_of_the_ends_of_a_key_a_secret_beside_them_takes_nothing_away() -> None:
+    encoded = base64.b64encode(OWN.encode()).decode()
+    begin, end = pem([])
+
+    assert redacted(f"{end}{encoded}{begin}") == f"{end}[REDACTED:own-secret]{begin}"
+    assert redacted(f"glpat-{text(chance(), ALNUM, 20)}{begin}") == f"[REDACTED:gitlab-token]{begin}"
+
+
 def test_code_that_looks_for_keys_and_certificates_stay() -> None:
     body = key_lines(chance(), 300)
     certificate = [line.replace("RSA PRIVATE" + " KEY", "CERTIFICATE") for line in pem(body)]

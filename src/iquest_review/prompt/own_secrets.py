@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from iquest_review.prompt.secret_formats import Span
+from iquest_review.prompt.secret_formats import KEY_END, Span
 from iquest_review.prompt.secret_values import PLAIN_WORDS, is_password, is_random
 
 ALWAYS = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))  # certain, whatever they look like
@@ -83,6 +83,7 @@ class OwnSecrets:
 
 def _widened(text: bytes, at: int, end: int, *, certain: bool) -> Span:
     before, behind = text[max(0, at - _LONGEST) : at], text[end : end + _LONGEST]
+    before, behind = before.rpartition(KEY_END)[2], behind.partition(KEY_END)[0]
     start = at - len(before) + len(before.rstrip(_ALPHABET))
     return Span(start, end + len(behind) - len(behind.lstrip(_ALPHABET + b"=")), _KIND, certain)
 

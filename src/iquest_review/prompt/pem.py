@@ -33,15 +33,14 @@ def blocks(lines: Sequence[bytes]) -> list[Block]:
     for at, line in enumerate(lines):
         if at < behind or MARKER.upper() not in line:
             continue
-        if compiled(_BEGIN).search(line) and not compiled(_END).search(line):
+        begins = [match.start() for match in compiled(_BEGIN).finditer(line)]
+        ends = [match.start() for match in compiled(_END).finditer(line)]
+        if ends and (not begins or ends[0] < begins[0]):
+            found.append(_before(lines, at, behind))
+        if begins and (not ends or ends[-1] < begins[-1]):
             block, behind = _after(lines, at + 1)
-        elif compiled(_END).search(line) and not compiled(_BEGIN).search(line):
-            block = _before(lines, at, behind)
-        else:
-            continue
-        if block:
             found.append(block)
-    return found
+    return [block for block in found if block]
 
 
 def is_alone(lines: Sequence[bytes]) -> bool:
@@ -84,7 +83,7 @@ def _is_mixed(text: bytes) -> bool:
 
 
 def _after(lines: Sequence[bytes], first: int) -> tuple[Block, int]:
-    """The body that starts at a line, and the line after it."""
+    """The body that starts at a line, and the line after it: one that ends it may begin another."""
     body: list[int] = []
     at = first
     while at < len(lines) and not compiled(_END).search(lines[at]):
@@ -94,7 +93,7 @@ def _after(lines: Sequence[bytes], first: int) -> tuple[Block, int]:
             return _surely(lines, body), at
         at += 1
     if at < len(lines):
-        return (tuple(body) if _size(lines, body) >= _LEAST else ()), at + 1
+        return (tuple(body) if _size(lines, body) >= _LEAST else ()), at
     return (tuple(body) if body and _width(lines[body[0]]) >= _FULL else ()), at
 
 

@@ -29,6 +29,7 @@ _START = (
     rb"|(?<=\x1b\[[0-9]{2}m))"
 )
 _END = rb"(?![0-9A-Za-z])"
+KEY_END = b"-----"  # of the first and last line of a key; no token goes over it, though a hyphen is in its alphabet
 IN_FULL = 65_536  # bytes of a line; longer ones are data or made to keep the job busy
 
 
@@ -67,10 +68,11 @@ def _at_marker(form: Format, marker: bytes, text: bytes, low: bytes) -> Iterator
     match_at, limit = compiled(form.pattern).match, IN_FULL if form.check in _BY_PLACE else len(low)
     at = low.find(marker, 0, limit)
     while at >= 0:
-        after = at + len(marker)
+        after = after_marker = at + len(marker)
         if match := match_at(text, at):
             start, after = match.span("secret") if "secret" in match.re.groupindex else match.span()
-            start -= form.before
+            cut = text.find(KEY_END, max(start, after_marker), after)
+            start, after = start - form.before, after if cut < 0 else cut
             if (certain := form.check(text[start:after])) is not None:
                 yield Span(start, after, form.kind, certain)
         at = low.find(marker, after, limit)
