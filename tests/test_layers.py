@@ -11,7 +11,7 @@ PACKAGE = "iquest_review"
 # From the ground up. What stands on one floor may import from its own and from every lower one.
 FLOORS = (
     *("errors", "patience", "change", "prompt", "model", "merge_request", "reports"),
-    *("progress", "settings", "inquiry", "task", "conclusion", "later_push", "review"),
+    *("progress", "settings", "pipeline", "inquiry", "task", "conclusion", "later_push", "review"),
     *("job", "job_secrets", "background", "source", "wiring", "cli"),
 )
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}

@@ -7,8 +7,9 @@ from iquest_review import settings
 from iquest_review.change.characters import one_line
 from iquest_review.errors import UsageError
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
-from iquest_review.settings import Pipeline, Settings
+from iquest_review.settings import Settings
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
 
@@ -80,7 +81,7 @@ def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, 
         raise UsageError(f"{' and '.join(sources)} name different changes; give one of them")
     if arguments.repo and not arguments.base:
         raise UsageError("--repo needs --base, the branch the change is meant for: --base main")
-    return Job(arguments, flags, variables, settings.read(flags, variables), settings.pipeline(variables), progress)
+    return Job(arguments, flags, variables, settings.read(flags, variables), pipeline(variables), progress)
 
 
 def _parsed(content: bytes) -> Mapping[str, Any]:

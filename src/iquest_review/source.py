@@ -20,9 +20,9 @@ from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import Facts, GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.pipeline import Pipeline
 from iquest_review.prompt.redact import Redactor
 from iquest_review.review import Change
-from iquest_review.settings import Pipeline
 
 LARGEST_TEXT = 2 * 1024**2  # bytes of a file in which a quote is looked for outside the hunks
 LARGEST_PATCH = 256 * 1024**2  # bytes
