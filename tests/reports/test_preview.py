@@ -137,3 +137,15 @@ def test_text_in_any_script_stays_readable_in_json() -> None:
     made = prompt(added("a.py", "说明 = 变更"))
 
     assert "+1| 说明 = 变更" in preview.as_json([made], made.excerpt)
+
+
+def test_what_moved_says_so() -> None:
+    block = [f"total_{number} = sum(items[{number}])" for number in range(6)]
+    old, new = (
+        modified("a.py", hunk(" x", *(f"-{row}" for row in block))),
+        modified("b.py", hunk(*(f"+{row}" for row in block))),
+    )
+
+    rows = {row["path"]: row["reasons"] for row in read(prompt(old, new))["hunks"]}
+
+    assert "moved" in rows["b.py"]

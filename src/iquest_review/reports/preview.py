@@ -12,7 +12,7 @@ from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.prompt import ranking
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.rows import overlong, shown_path
+from iquest_review.prompt.rows import Marked, overlong, shown_path
 
 _UNUSUAL = re.compile(r"[^\n -~]")
 MOST_HUNKS = 300  # that are told about one by one
@@ -57,8 +57,10 @@ def ranked(excerpt: Excerpt) -> Iterator[Ranked]:
     for part in sorted(parts, key=lambda part: part.file.path):
         pieces = part.hunks if part.file.path in shown else ()
         for at, hunk in enumerate(part.file.hunks):
-            seen = sum(piece.changed_lines - overlong(piece) for piece in pieces if _within(piece, part.file, at))
-            reasons = ranking.score(part.file, hunk, around).reasons
+            own = [piece for piece in pieces if _within(piece, part.file, at)]
+            seen = sum(piece.changed_lines - overlong(piece) for piece in own)
+            marked = next((piece for piece in own if isinstance(piece, Marked)), hunk)  # what moved there ranks lower
+            reasons = ranking.score(part.file, marked, around).reasons
             yield Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons)
 
 
