@@ -1,0 +1,34 @@
+"""Any text comes through the door inert: GitLab does nothing with it but to show it."""
+
+from fuzz import running
+from fuzz.promise import holds, parts
+from iquest_review.merge_request import markdown
+from tests.doubles import quick_actions
+from tests.merge_request.applying import block
+from tests.merge_request.test_markdown import inert
+
+SEEDS = (
+    b"/close\n@all #1 !2 ~bug ![a](http://x) <b>c</b> deadbeef",
+    b"- a\n1. b\n```python\n/merge\n```\n~~~\n>>>\n~~~",
+    b"`a` ``b ` c`` \\` [[x]] [_TOC_] {+a+} $x$ :tada: www.a.bc\x1fpython",
+    b"| a | b |\n|---|---|\n| /label ~x | c |\n\n---\na: b\n---\x1fmermaid",
+    "<!-- iquest-review:note -->\u202e\u2060 GL-1 \ufffd [^1]\n\n[^1]: a\n: b".encode(),
+)
+
+
+def check(data: bytes) -> None:
+    """Raises AssertionError where anything in a body does more than to be read."""
+    text, language = parts(data, 2)
+    for body in (markdown.prose(text), markdown.line(text), markdown.code(text), markdown.block(text, language)):
+        inert(body)
+    inert("- item\n\n" + markdown.indented(f"{markdown.prose(text)}\n\n{markdown.block(text)}") + "\n\nafter")
+    link = markdown.link("job", f"https://x.org/{text}")
+    holds(len(quick_actions.links(link)) == 1, "a link is one link")
+    holds(quick_actions.commands(link) == quick_actions.mentions(link) == [], "a link does nothing else")
+    if offered := markdown.suggestion(text, 0):
+        holds(quick_actions.commands(offered) == [], "a suggestion runs nothing")
+        holds(block(f"It fails.\n\n{offered}\n\nMore.").content == text + "\n", "a suggestion is read as written")
+
+
+if __name__ == "__main__":
+    running.main(__file__)
