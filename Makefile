@@ -39,5 +39,26 @@ bench: $(READY) ## our own overhead, as ratios to the floor
 package: $(READY) ## the wheel and the source archive, in dist/
 	@$(BIN)/python -m build --outdir dist .
 
+# Tools of their own environment: what they need is no part of what they look at.
+SUPPLY := $(VENV)/supply
+$(SUPPLY)/.ready:
+	@$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' 'cyclonedx-bom>=7.5,<8'
+	@touch $@
+
+# --strict: a package that the service does not know, or does not answer for, is a failure and not a clean bill.
+AUDIT := $(SUPPLY)/bin/pip-audit --strict --progress-spinner off --disable-pip
+.PHONY: audit sbom
+
+audit: $(READY) $(SUPPLY)/.ready ## known vulnerabilities of what the image and this environment run on (asks PyPI)
+	@$(AUDIT) --require-hashes --requirement docker/requirements.lock --requirement docker/build.lock
+	@$(BIN)/pip freeze --disable-pip-version-check --exclude-editable > $(SUPPLY)/installed.txt
+	@$(AUDIT) --no-deps --requirement $(SUPPLY)/installed.txt
+
+sbom: $(SUPPLY)/.ready ## what the image is made of, as CycloneDX: dist/sbom.json, the same for the same lock
+	@mkdir -p dist
+	@$(SUPPLY)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.json docker/requirements.lock
+
 clean: ## remove what make made
 	rm -rf $(VENV) dist build demo iquest-review .mypy_cache .pytest_cache .ruff_cache .hypothesis
