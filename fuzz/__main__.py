@@ -19,7 +19,8 @@ def main() -> None:
     for number, seed in enumerate(target.SEEDS):
         (corpus / f"seed-{number}").write_bytes(seed)
     limits = ("-timeout=10", "-max_len=2000", f"-artifact_prefix={KEPT / name}-")
-    atheris.Setup([name, *limits, *options, str(corpus)], target.check)
+    inputs = [] if any(not option.startswith("-") for option in options) else [str(corpus)]  # a file is tried alone
+    atheris.Setup([name, *limits, *options, *inputs], target.check)
     atheris.Fuzz()
 
 
