@@ -215,6 +215,37 @@ def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() 
     assert (outcome.status, shown(outcome)) == (Status.REVIEWED, 600)
 
 
+def test_parts_that_time_out_together_are_sized_by_the_larger_one() -> None:
+    patches = [big(300).replace(b"b.py", b"long.py"), big(9).replace(b"b.py", b"short.py")]
+    model = Parts(clean, window=65_536)
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked) <= 2:
+            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, b"".join(patches), max_lines=302, max_requests=8, concurrency=2)
+
+    assert shown(outcome) == 309
+
+
+def test_a_second_try_that_fails_counts_as_a_request(large: bytes) -> None:
+    model = Parts(clean)
+
+    def said(paths: list[str]) -> str:
+        if "Answer once more" in model.asked[-1]:
+            raise Passes("model:8000 answered 503", status=503)
+        return "no JSON"
+
+    model.said = said
+
+    reviewed(model, large, max_requests=4)
+
+    assert len(model.asked) == 4
+
+
 def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
     model = Parts(clean, window=32_768)
 

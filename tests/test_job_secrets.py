@@ -119,3 +119,15 @@ def test_no_value_takes_time() -> None:
     secrets({f"TOKEN_{at}": value * 30_000 for at, value in enumerate(("a://", ":", "/a", "a.", "~/", "x7", "-", "{"))})
 
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GPG_KEY", "E3FF2839C048B25C084DEBE9B26995E310250568"),
+        ("LLM_MAX_TOKENS", "32000000"),
+        ("PASSWORD_HASHER", "argon2id.v19"),
+    ],
+)
+def test_public_values_are_none(name: str, value: str) -> None:
+    assert secrets({name: value}) == {}

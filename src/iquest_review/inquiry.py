@@ -168,9 +168,10 @@ class _Asking:
         """What these showed in prompts half as large, as far as there are requests for them."""
         self.say.say(f"showing less at a time: {_why(again[0])}")
         files = [file for one in again for file in sharing.shown_files(one.prompt.excerpt)]
-        largest = min(room.tokens, *(one.prompt.tokens for one in again))
         # A window takes all of a prompt, time and words go into what it shows.
         overflows = any(isinstance(one.failure, ContextExceeded) for one in again)
+        sizes = [one.prompt.tokens for one in again]
+        largest = min(room.tokens, min(sizes) if overflows else max(sizes))
         fixed = 0 if overflows else room.tokens - fitting.room(self.material, room).tokens
         tokens = fixed + int((largest - fixed) * (SHRINK if overflows else HALF))
         left = self.terms.max_requests - self.spent
@@ -241,7 +242,7 @@ class _Asking:
         except ModelError as error:
             return Asked(prompt, failure=error)
         with self.lock:
-            self.spare += max(0, most - len(answer.replies))
+            self.spare += max(0, most - answer.tries)
         for refusal in answer.refused:
             self.say.detail(refusal)
         return Asked(prompt, answer)
@@ -259,7 +260,7 @@ def _refused_too(prompt: Prompt, refused: Asked) -> Asked | None:
 
 def _cost(one: Asked) -> int:
     if one.answer is not None:
-        return len(one.answer.replies)
+        return one.answer.tries
     return 0 if one.spared or isinstance(one.failure, ContextExceeded) else 1
 
 

@@ -16,7 +16,7 @@ _SURELY = re.compile(
     r"(?:_?(?:V?\d+|BASE|PROD|PRODUCTION|STAGING|DEV|TEST|LIVE|OLD|NEW|JSON|B64|BASE64))*$"
 )
 _SOMETHING_ELSE = re.compile(
-    r"(?:URL|URI|NAME|PATHS?|FILE|DIR|HEADER|TTL|ID|POLICY|ENDPOINT|REGION|USER|EMAIL|TYPE)$|^SECRET_DETECTION_"
+    r"(?:URL|URI|NAME|PATHS?|FILE|DIR|HEADER|TTL|ID|POLICY|ENDPOINT|REGION|USER|EMAIL|TYPE|HASHER)$|^SECRET_DETECTION_|MAX_\w*TOKENS$"
 )
 _VARIABLE = re.compile(r"\$\{?\w+\}?")
 _URL = re.compile(r"[A-Za-z][\w+.-]*+://[^\s@]*+")
@@ -29,6 +29,7 @@ _FILE = re.compile(
 )
 # A variable may hold a word, though its name calls it a secret: it would go out of ordinary code.
 _WORDS = re.compile(r"[a-z_-]{1,15}|true|false", re.IGNORECASE)
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}")  # the images of Python name the key of its releases
 _LEAST = 8  # characters, of what is not known to be a secret
 _LOGIN = re.compile(r"[\w+.-]++://[^/@\s:]*+:([^/@\s]++)@")
 
@@ -52,6 +53,8 @@ def _is_secret(name: str, value: str) -> bool:
     if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _LEAST:
         return False
     plain = value.encode("utf-8", "surrogateescape")
+    if name == "GPG_KEY" and _FINGERPRINT.fullmatch(value):
+        return False
     if _VARIABLE.fullmatch(value) or _URL.fullmatch(value) or _FILE.fullmatch(value):
         return False
     if is_random(plain) or is_password(plain):

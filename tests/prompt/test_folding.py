@@ -110,14 +110,33 @@ def test_a_text_that_opens_in_the_heading_may_hold_the_hunk() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        ('-  puts("a\\n", \'"\');', '+    puts("a\\n", \'"\');'),
-        ('-x  = "a";', '+x = "a";'),
         (" if (a) {", "-b();", "+  b();"),
         ("-if (a)", "-  b();", "-c();", "+\tif (a)", "+\t\tb();", "+\tc();"),
     ],
 )
-def test_quotes_that_are_closed_and_blocks_in_braces_are_folded(rows: tuple[str, ...]) -> None:
+def test_blocks_in_braces_are_folded(rows: tuple[str, ...]) -> None:
     assert len(folds(modified("a.c", hunk(*rows)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("a.c", ('-x  = "a";', '+x = "a";')),
+        (
+            "a.js",
+            ('-ok = /"/.test(s) || f("* .corp") || /"/.test(t)', '+ok = /"/.test(s) || f("*  .corp") || /"/.test(t)'),
+        ),
+        ("a.js", ("-// see check(); steal()", "+// see check();\r steal()")),
+        ("a.c", (" // strip the prefix C:\\", "-", " if (n < 2) return 1;")),
+        ("a.c", (" // what now??/", "-", " if (n < 2) return 1;")),
+        ("a.rb", ("- =end", "+=end")),
+        ("a.rb", ("- __END__", "+__END__")),
+        ("a.rb", ("- EOS", "+EOS")),
+        ("a.cs", (" using (lease)", "-   a();", "-b();", "+   a();", "+   b();")),
+    ],
+)
+def test_white_space_that_may_decide_what_runs_is_shown(path: str, rows: tuple[str, ...]) -> None:
+    assert folds(modified(path, hunk(*rows))) == []
 
 
 @pytest.mark.parametrize(
@@ -182,10 +201,12 @@ def test_what_only_stands_around_a_fold_is_not_shown() -> None:
     assert [type(piece) for piece in pieces] == [Folded]
 
 
-def test_a_block_may_be_indented_anew_where_that_says_nothing() -> None:
+def test_a_block_that_is_indented_anew_is_no_move() -> None:
+    """Below an `if` without braces it would look to belong to it."""
     deeper = [f"    {line}" for line in BLOCK]
 
-    assert folds(gone("a.js", *BLOCK), come("b.js", *deeper)) == [("a.js", 3, "b.js")]
+    assert folds(gone("a.js", *BLOCK), come("b.js", *BLOCK)) == [("a.js", 3, "b.js")]
+    assert folds(gone("a.js", *BLOCK), come("b.js", *deeper)) == []
     assert folds(gone("a.py", *BLOCK), come("b.py", *deeper)) == []
 
 

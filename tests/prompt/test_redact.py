@@ -579,3 +579,9 @@ def seconds(text: str) -> float:
     started = time.process_time()
     REDACTOR.text(text)
     return time.process_time() - started
+
+
+@pytest.mark.parametrize("value", ["ollama", "lm-studio", "not-needed", "sk-no-key-required", "token-abc123", "vllm"])
+def test_a_key_that_stands_for_none_is_no_secret(value: str) -> None:
+    """Local model servers take any key, and their manuals name these."""
+    assert Redactor({"IQUEST_API_KEY": value}).text(f"import {value}").found == ()

@@ -44,6 +44,7 @@ class Answer:
 
     result: Review | Unparsed = field(default_factory=lambda: Unparsed("", "nothing was asked"))
     replies: list[Reply] = field(default_factory=list)
+    tries: int = 0  # requests that had a reply, or none; not those that a server refused for their form
     refused: list[str] = field(default_factory=list)
 
 
@@ -92,6 +93,7 @@ def _is_blank(text: str) -> bool:
 def _complete(
     model: Model, messages: list[Message], form: StructuredOutput, max_tokens: int | None, answer: Answer
 ) -> Reply:
+    answer.tries += 1
     for step in _steps(form):
         try:
             reply = model.complete(messages, _response_format(step), max_tokens)

@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate
 
 from iquest_review.change.diff import FileDiff, Hunk
@@ -81,12 +80,10 @@ def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> Iterator[
     for at, file in enumerate(files):
         # Code that comes out of a document, or of a test, was not read as what it is now.
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(at)
-    holds_text = cache(lambda place: spacing.may_hold_text(files[place[0]].hunks[place[1]]))
     for group in groups.values():
         if any(files[at].removed for at in group) and any(files[at].added for at in group):
             for old, new in _blocks(files, group, done):
-                # White space may be part of a text.
-                if _rows(files, old) == _rows(files, new) or not (holds_text(old.place) or holds_text(new.place)):
+                if _rows(files, old) == _rows(files, new):  # letter by letter: indentation may mislead, or be of a text
                     yield old, new
 
 

@@ -21,6 +21,8 @@ _LEAST_HALF = 10  # characters of half a value in base64
 _COMMON = PLAIN_WORDS | frozenset(
     "master develop development production staging default docker gitlab github runner service session database"
     " enabled disabled system public private server client github-actions localhost password1 password123 secret123"
+    " ollama lm-studio lmstudio not-needed no-key-required sk-no-key-required token-abc123 sk-1234 sk-123456 unused"
+    " foobar iquest none-needed dummy dummy-key empty api-key apikey your-api-key vllm sglang llama localai"
     " changeit changeme 123456 1234567 12345678 123456789 1234567890 qwerty123 undefined placeholder".split()
 )
 _VARIABLE = re.compile(r"\$\{?\w+\}?")

@@ -29,9 +29,14 @@ _TEXT = re.compile(
     rb"|xml:space|\[=*\[\s*$|^.\s*\]=*\]",
     re.MULTILINE,
 )
+# A carriage return ends a comment of JavaScript, a backslash makes the next line part of one of C.
+_SPLICE = re.compile(rb"[\r\v\f](?!\Z)|(?:\\|\?\?/)\s*\Z")
+# Where white space may mean something: what is quoted, also by a quote that a regular expression holds, and words that
+# end a heredoc, a comment of Ruby's or a program.
+_NOT_PLAIN = re.compile(rb"[\"\'`\\]|^\s*(?:=\w|__[A-Z]+__|[A-Z_]{2,}\s*\Z)")
 # The head of a statement that takes the next one without braces.
 _HEAD = re.compile(
-    rb"^[\s}]*(?:(?:else\s+if|elseif|if|for|foreach|while)\b\s*(?:constexpr\s*)?\(.*[^\s{;}]|(?:else|do))\s*$"
+    rb"^[\s}]*(?:(?:else\s+if|elseif|if|for|foreach|while|using|lock|fixed|with|synchronized)\b\s*(?:constexpr\s*)?\(.*[^\s{;}]|(?:else|do))\s*$"
 )
 _REMARK = re.compile(rb"(?://.*|/\*(?:(?!\*/).)*\*/\s*)$")
 _FAR = 20  # rows below a head that are looked at
@@ -51,12 +56,15 @@ def key(row: bytes, indented: bool) -> Key:
 def only(hunk: Hunk, indented: bool) -> Spacing | None:
     """What alone a hunk changes, where that may be folded; None for all other hunks. `indented`: the indentation of a
     line means something."""
+    if any(_SPLICE.search(row) for row in hunk.rows):
+        return None
     removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
     if removed != added or _said(hunk, b"-", indented) != _said(hunk, b"+", indented):
         return None
     if _only_endings(hunk):
         return Spacing.ENDINGS
-    return None if may_hold_text(hunk) or _misleads(hunk, indented) else Spacing.SPACE
+    plain = not any(_NOT_PLAIN.search(row[1:]) for row in hunk.rows if row[:1] in (b"+", b"-"))
+    return Spacing.SPACE if plain and not may_hold_text(hunk) and not _misleads(hunk, indented) else None
 
 
 def may_hold_text(hunk: Hunk) -> bool:
