@@ -270,3 +270,9 @@ def test_memory_stays_within_five_times_the_diff() -> None:
         tracemalloc.stop()
     assert diff.changed_lines == 20_000
     assert peak < 5 * len(text)
+
+
+def test_an_escape_that_git_never_writes_is_read_as_its_character() -> None:
+    (file,) = patch.parse(b'diff --git a/x b/x\nsimilarity index 100%\nrename from "\\8"\nrename to y\n').files
+
+    assert (file.old_path, file.new_path) == ("8", "y")

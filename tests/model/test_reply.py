@@ -723,3 +723,9 @@ def test_a_fix_of_a_mended_answer_counts_only_where_it_stands_there_with_its_end
     assert isinstance(review, Review)
     assert review.findings[0].fix == 'x = "2"'
     assert all(finding.fix in (None, 'print("hi")') for finding in review.findings[1:])
+
+
+def test_two_objects_on_one_line_of_which_one_is_broken_end_in_no_loop() -> None:
+    said = parse('{"description":"a","line":1} {"description":"b","line":2,}')
+
+    assert isinstance(said, Review | Unparsed)

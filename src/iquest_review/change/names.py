@@ -40,7 +40,8 @@ def text(path: bytes) -> str:
 
 def _escaped(match: re.Match[bytes]) -> bytes:
     value = match[1]
-    return bytes([int(value, 8) & 0xFF]) if value[:1].isdigit() else _ESCAPES.get(value, value)
+    octal = b"0" <= value[:1] <= b"7"  # git writes \303; the patch of another may hold \8
+    return bytes([int(value, 8) & 0xFF]) if octal else _ESCAPES.get(value, value)
 
 
 def _without_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

@@ -119,7 +119,7 @@ def _rows(text: str, start: int, whole: list[Any], broken: int) -> list[Found]:
         return [Found(whole, cut=True, length=len(text) - start)]
     rows = [row.strip().rstrip(",") for row in text[start:].split("\n")]
     rows = [row for row in rows if row.startswith("{")]
-    if not all(row.endswith("}") for row in rows):
+    if len(rows) < 2 or not all(row.endswith("}") for row in rows):  # one row is the text itself, once more
         answer = _repaired(text[start:])
         return [answer] if answer else []
     answers = [_found(row) for row in rows]
