@@ -157,7 +157,7 @@ FORMATS = (
         *("npm-token", (b"npm_",), _START + rb"npm_[0-9A-Za-z]{36}" + _END, base62_checked),
         "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/",
     ),
-    Format("pypi-token", (b"pypi-ag",), rb"pypi-Ag[\w-]{40,2000}", prefixed, "https://docs.pypi.org/api/secrets/"),
+    Format("pypi-token", (b"pypi-ag",), rb"pypi-Ag[\w-]{40,2000}", prefixed, "PyPI's manual: API, secrets"),
     Format(
         "jwt",
         (b"eyj",),
