@@ -18,7 +18,7 @@ from iquest_review.model.reply import Review
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting, sharing
 from iquest_review.prompt.budget import Excerpt, Limits
-from iquest_review.prompt.fitting import FULL, Material, Prompt
+from iquest_review.prompt.fitting import FULL, Count, Material, Prompt
 from iquest_review.prompt.render import Message
 from iquest_review.prompt.screen import Reason
 
@@ -104,9 +104,7 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
         served = model.served()
         room = limits(terms, served.window, model.max_tokens)
         inquiry = replace(inquiry, model=_name(served), limits=room)
-        prompts = sharing.prompts(material, room, terms.max_requests, model.count)
-        for problem in material.context.problems if material.context else ():
-            say.say(f"the team's rules: {problem}")
+        prompts = planned(material, room, terms, model.count, say)
         if not prompts[0].excerpt.parts:
             raise _nothing_fits(prompts[0], room)
     except ModelError as error:
@@ -114,6 +112,17 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
         left_out = error.excerpt if isinstance(error, NothingFits) else None
         return replace(inquiry, failure=str(error), left_out=left_out)
     return replace(inquiry, asked=tuple(_Asking(material, model, terms, say, served.model).all(prompts, room)))
+
+
+def planned(material: Material, room: Limits, terms: Terms, count: Count, say: Progress) -> tuple[Prompt, ...]:
+    """The requests that show a change; says what of the team's rules they do not show.
+
+    Raises ContextExceeded when not even the instructions fit.
+    """
+    prompts = sharing.prompts(material, room, terms.max_requests, count)
+    for problem in material.context.problems if material.context else ():
+        say.say(f"the team's rules: {problem}")
+    return prompts
 
 
 def limits(terms: Terms, window: int | None, answer_tokens: int) -> Limits:
@@ -250,12 +259,9 @@ class _Asking:
 
 def _refused_too(prompt: Prompt, refused: Asked) -> Asked | None:
     """What a request came to that is refused for what another one was; None when it may be asked."""
-    overflows = refused.less_may_pass
-    return (
-        None
-        if overflows and prompt.tokens < refused.prompt.tokens * FULL
-        else Asked(prompt, failure=refused.failure, spared=True)
-    )
+    if refused.less_may_pass and prompt.tokens < refused.prompt.tokens * FULL:
+        return None
+    return Asked(prompt, failure=refused.failure, spared=True)
 
 
 def _cost(one: Asked) -> int:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from iquest_review.change.characters import counted
 from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
-from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits
+from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
@@ -107,10 +107,8 @@ def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prom
     task = Task.of(change, options)
     if not task.fresh:
         return (), Excerpt((), task.omissions)
-    terms, material = options.terms, task.material()
-    prompts = sharing.prompts(material, limits(terms, None, 0), terms.max_requests, lambda _: None)
-    for problem in material.context.problems if material.context else ():
-        say.say(f"the team's rules: {problem}")
+    terms = options.terms
+    prompts = planned(task.material(), limits(terms, None, 0), terms, lambda _: None, say)
     return prompts, sharing.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from iquest_review.errors import UsageError
+from iquest_review.prompt.lookup import Kind
 
 FILE = ".iquest-review.yml"
 STAND_IN = "stand-in"  # the api_url that names the embedded reviewer
@@ -176,9 +177,6 @@ def _language(text: str) -> str:
 _LANGUAGES = {**dict.fromkeys(("中文", "简体中文", "汉语", "chinese", "zh-cn", "zh_cn"), "zh"), "english": "en"}
 
 
-# prompt.lookup.Kind
-CONTEXT = ("definitions", "calls", "callers", "rules", "commits", "touched", "together", "churn", "recent")
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "api_url",
@@ -257,9 +255,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "context",
         ("IQUEST_CONTEXT",),
-        f"what is shown beside the diff: all, none, or some of {', '.join(CONTEXT)}",
-        _several_of(*CONTEXT),
-        frozenset(CONTEXT),
+        f"what is shown beside the diff: all, none, or some of {', '.join(Kind)}",
+        _several_of(*Kind),
+        frozenset(Kind),
         in_file=True,
     ),
 )

@@ -1,12 +1,15 @@
 """Secrets in added lines are findings, and their values are nowhere."""
 
+import random
+
 import pytest
 
 from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff
+from iquest_review.change.diff import FileDiff, Side
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.leaked import MOST, findings
 from iquest_review.prompt.redact import Redactor, Secret
+from tests.prompt.planting import checked
 
 OWN = "s3cr3t-of-this-job"
 
@@ -26,6 +29,15 @@ def test_an_added_secret_is_a_finding_on_its_line() -> None:
     assert (found.path, found.line, found.severity) == ("app/config.py", 2, Severity.HIGH)
     assert found.quote == 'TOKEN = "[REDACTED:own-secret]"'
     assert OWN not in repr(found)
+
+
+def test_a_finding_says_where_and_what_and_never_the_value() -> None:
+    token = checked("ghp_", random.Random(7))
+    (found,) = leaks([f"+x = '{token}' + '{token}'"], path="a.py")
+
+    assert (found.path, found.line, found.side, found.severity) == ("a.py", 1, Side.NEW, Severity.HIGH)
+    assert found.title == "A secret in the code: github token"
+    assert token not in repr(found)
 
 
 def test_removed_and_unchanged_secrets_are_hidden_but_no_findings() -> None:

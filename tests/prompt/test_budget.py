@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.prompt.budget import LARGE_ROWS, Coverage, Excerpt, Limits, estimate, fit, rest
+from iquest_review.prompt.budget import Coverage, Excerpt, Limits, estimate, fit, rest
+from iquest_review.prompt.cutting import LARGE_ROWS
 from iquest_review.prompt.render import rows
 from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason

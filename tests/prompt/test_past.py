@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.prompt.past import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, Part, past_rows
+from iquest_review.prompt.lookup import Kind
+from iquest_review.prompt.past import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, WEIGHT, past_rows
 
 HISTORY = History(
     commits=(Commit("Add paging", "Lists grew too long."), Commit("Fix the last page")),
@@ -40,14 +41,14 @@ def test_no_history_is_no_rows() -> None:
     assert past_rows(History(), 10_000) == []
 
 
-@pytest.mark.parametrize(("part", "start"), list(zip(Part, STARTS, strict=True)))
-def test_each_part_can_be_left_out_by_its_name(part: Part, start: str) -> None:
+@pytest.mark.parametrize(("part", "start"), list(zip(WEIGHT, STARTS, strict=True)))
+def test_each_part_can_be_left_out_by_its_name(part: Kind, start: str) -> None:
     assert past_rows(HISTORY, 10_000, {str(part)}) == [row for row in ROWS if not row.startswith(start)]
-    assert past_rows(HISTORY, 10_000, set(Part) - {part}) == [row for row in ROWS if row.startswith(start)]
+    assert past_rows(HISTORY, 10_000, set(WEIGHT) - {part}) == [row for row in ROWS if row.startswith(start)]
 
 
 def test_the_names_of_the_parts_are_those_of_the_history() -> None:
-    assert {str(part) for part in Part} == set(History.__slots__)
+    assert {str(part) for part in WEIGHT} == set(History.__slots__)
 
 
 def test_a_file_that_hardly_changes_is_no_file_that_changes_often() -> None:
@@ -89,7 +90,7 @@ def test_a_commit_that_wrote_removed_lines_is_not_told_again_as_a_last_change() 
         "last changes of b.py: Fix it (3 days earlier)",
     ]
     assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000)) == 1
-    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000, {Part.TOUCHED})) == 1
+    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000, {Kind.TOUCHED})) == 1
 
 
 def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:

@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those
 MOST_ISSUES = 10  # what the prompts ask for; the summary counts the rest
 
-_OPENING = re.compile(r"<<<(\S+) diff")
+_OPENING = re.compile(r"<<<(\S+) (diff|parts)")
 _FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
 _LINE = re.compile(r"([ +-])\s{0,8}(\d{1,9})\| ?(.*)$")
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -93,10 +93,10 @@ def _fenced(prompt: str) -> str:
     return prompt if inside is None else inside
 
 
-def nonce_of(prompt: str) -> str | None:
-    """What the fence of the diff carries, the last there is: a description may hold rows, and fences, of its own."""
+def nonce_of(prompt: str, name: str = "diff") -> str | None:
+    """What the fence of that name carries, the last there is: a description may hold rows, and fences, of its own."""
     openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
-    return next((opening[1] for opening in openings if opening), None)
+    return next((opening[1] for opening in openings if opening and opening[2] == name), None)
 
 
 def fenced(prompt: str, nonce: str, name: str) -> str | None:

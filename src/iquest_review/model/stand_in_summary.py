@@ -2,9 +2,8 @@
 
 import re
 
-from iquest_review.model.stand_in_review import Answer, fenced, looked
+from iquest_review.model.stand_in_review import Answer, fenced, looked, nonce_of
 
-_OPENING = re.compile(r"<<<(\S+) parts")
 _PART = re.compile(r"part \d{1,6}: (.*)")
 _FIGURES = (
     re.compile(r"Built-in rules looked at (\d{1,9}) added lines? in (\d{1,9}) files? and matched (\d{1,9}) times?"),
@@ -14,8 +13,7 @@ _FIGURES = (
 
 def summary(prompt: str) -> Answer | None:
     """The answer to a question for one summary; None for a prompt that asks something else."""
-    openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
-    nonce = next((opening[1] for opening in openings if opening), None)
+    nonce = nonce_of(prompt, "parts")
     parts = fenced(prompt, nonce, "parts") if nonce else None
     if parts is None:
         return None

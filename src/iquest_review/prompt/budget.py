@@ -12,26 +12,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from iquest_review.change.diff import FileDiff, Hunk, Kind
-from iquest_review.prompt.cutting import LARGE_ROWS, Room, is_large, size_of, slices
+from iquest_review.prompt.cutting import Room
 from iquest_review.prompt.folding import Place
 from iquest_review.prompt.packing import packed
 from iquest_review.prompt.ranking import standing
-from iquest_review.prompt.rows import Folded, height, overlong
+from iquest_review.prompt.rows import Folded, height, overlong, size_of
 from iquest_review.prompt.screen import Omission, Reason
-
-__all__ = [
-    "BYTES_PER_TOKEN",
-    "LARGE_ROWS",
-    "Coverage",
-    "Excerpt",
-    "Limits",
-    "Part",
-    "estimate",
-    "fit",
-    "is_large",
-    "rest",
-    "slices",
-]
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
 

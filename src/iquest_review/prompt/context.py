@@ -5,7 +5,7 @@ shows, and takes the room that the diff leaves. Each kind can be left out, so th
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -16,10 +16,10 @@ from iquest_review.change.outline import Definition, enclosing
 from iquest_review.change.unfold import unfolded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.prompt.elsewhere import Elsewhere
-from iquest_review.prompt.lookup import ALL, PAST, Kind, Lookup
-from iquest_review.prompt.past import past_rows
+from iquest_review.prompt.lookup import ALL, Kind, Lookup
+from iquest_review.prompt.past import PAST, past_rows
 from iquest_review.prompt.render import Beside, Frame, aside, rows
-from iquest_review.prompt.rows import Folded
+from iquest_review.prompt.rows import Folded, first_within, size_of_rows
 from iquest_review.prompt.team_rules import rules, wanted
 from iquest_review.prompt.widening import Outline, widen
 
@@ -33,16 +33,13 @@ class Context:
     files: Sequence[FileDiff]
     lookup: Lookup
     kinds: frozenset[Kind] = ALL
-    _frames: dict[int, Frame] = field(default_factory=dict)  # by the bytes that each part may take
     _problems: dict[str, None] = field(default_factory=dict)  # of the team's rules, in order
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
 
     def frame(self, most: int) -> Frame:
         """What all requests begin with: the rules in at most so many bytes, the commits in half of that."""
-        if most not in self._frames:
-            commits = past_rows(self.history, most // 2, self._without(Kind.COMMITS))
-            self._frames[most] = Frame(tuple(commits), self._rules(most) if Kind.RULES in self.kinds else ())
-        return self._frames[most]
+        commits = past_rows(self.history, most // 2, self._without(Kind.COMMITS))
+        return Frame(tuple(commits), self._rules(most) if Kind.RULES in self.kinds else ())
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -55,13 +52,13 @@ class Context:
         tokens; `spare` is what the diff left."""
         left, most = math.floor(spare.tokens * BYTES_PER_TOKEN), aside(tokens)
         if Kind.DEFINITIONS in self.kinds:
-            before = _size(rows(excerpt))
+            before = size_of_rows(rows(excerpt))
             excerpt = self._widened(excerpt, spare.lines, before, left)
-            left -= _size(rows(excerpt)) - before
-        calls = list(_within(self._calls(excerpt), min(most, left)))
-        left -= _size(calls)
-        callers = list(_within(self._callers(excerpt), min(most, left)))
-        left -= _size(callers)
+            left -= size_of_rows(rows(excerpt)) - before
+        calls = list(first_within(self._calls(excerpt), min(most, left)))
+        left -= size_of_rows(calls)
+        callers = list(first_within(self._callers(excerpt), min(most, left)))
+        left -= size_of_rows(callers)
         shown = {part.file.path for part in excerpt.parts}
         past = past_rows(_about(self.history, shown), min(most, left), self._without(*PAST - {Kind.COMMITS}))
         return excerpt, Beside(tuple(calls), tuple(past), tuple(callers))
@@ -74,7 +71,7 @@ class Context:
             room = Limits(excerpt.lines + lines, math.floor((size + left) / BYTES_PER_TOKEN))
             excerpt = widen(excerpt, outlines, room)
         headed = replace(excerpt, parts=tuple(_headed(part, outlines.get(part.file.path)) for part in excerpt.parts))
-        return headed if _size(rows(headed)) <= size + left else excerpt
+        return headed if size_of_rows(rows(headed)) <= size + left else excerpt
 
     @cached_property
     def history(self) -> History:
@@ -165,17 +162,3 @@ def _about(history: History, paths: Collection[str]) -> History:
         tuple(fact for fact in history.together if fact.along in paths),
         tuple(fact for fact in history.churn if fact.path in paths),
     )
-
-
-def _size(rows: Iterable[str]) -> int:
-    """Bytes of rows with their line ends."""
-    return sum(len(row.encode("utf-8", "replace")) + 1 for row in rows)
-
-
-def _within(rows: Iterable[str], most: int) -> Iterator[str]:
-    """The first rows, as far as they take at most so many bytes."""
-    for row in rows:
-        most -= _size([row])
-        if most < 0:
-            return
-        yield row

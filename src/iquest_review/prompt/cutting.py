@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from iquest_review.change.diff import Hunk
 from iquest_review.change.same import Same
-from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows
+from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows, size_of
 from iquest_review.prompt.screen import Reason
 
 LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
@@ -137,11 +137,6 @@ def slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
         added, removed, context = _counts(hunk.rows[start:end])
         yield replace(hunk, old_start=old, new_start=new, rows=hunk.rows[start:end], added=added, removed=removed)
         old, new = old + removed + context, new + added + context
-
-
-def size_of(text: str) -> int:
-    """Bytes of a text."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _sizes(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:

@@ -27,7 +27,6 @@ class Kind(StrEnum):
 
 
 ALL = frozenset(Kind)
-PAST = frozenset((Kind.COMMITS, Kind.TOUCHED, Kind.TOGETHER, Kind.CHURN, Kind.RECENT))
 
 
 class Lookup(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from iquest_review.change.characters import one_line
 from iquest_review.change.diff import FileDiff
-from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.prompt.rows import inert, shown_path, size_of_rows
 
 LONGEST_PATH, LONGEST_NAME = 200, 80  # characters
 LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits
@@ -22,11 +22,11 @@ def overview(files: Sequence[FileDiff], most: int) -> tuple[str, ...]:
     """A row for each file, with the definitions that it changes or adds, in at most `most` bytes with their line ends;
     of the last files only how many there are, where not all fit."""
     heads = list(map(_head, files))
-    if sum(map(_size, heads)) > most:
+    if size_of_rows(heads) > most:
         return tuple(_first(heads, most))
     names = [list(_definitions(file, MOST_ROWS_READ // len(files))) for file in files]
     levels = ([_row(head, some, level) for head, some in zip(heads, names, strict=True)] for level in LEVELS)
-    return tuple(next((rows for rows in levels if sum(map(_size, rows)) <= most), heads))
+    return tuple(next((rows for rows in levels if size_of_rows(rows) <= most), heads))
 
 
 def _head(file: FileDiff) -> str:
@@ -55,11 +55,11 @@ def _row(head: str, names: Sequence[str], most: int) -> str:
 
 def _first(rows: Sequence[str], most: int) -> Iterator[str]:
     """The first rows, and how many there are besides."""
-    room = most - _size(_more(len(rows)))
+    room = most - size_of_rows([_more(len(rows))])
     for at, row in enumerate(rows):
-        room -= _size(row)
+        room -= size_of_rows([row])
         if room < 0:
-            if most >= _size(_more(len(rows))):
+            if most >= size_of_rows([_more(len(rows))]):
                 yield _more(len(rows) - at)
             return
         yield row
@@ -67,7 +67,3 @@ def _first(rows: Sequence[str], most: int) -> Iterator[str]:
 
 def _more(count: int) -> str:
     return f"and {count} more"
-
-
-def _size(row: str) -> int:
-    return len(row.encode("utf-8", "replace")) + 1

@@ -17,12 +17,11 @@ from iquest_review.prompt.cutting import (
     from_change,
     is_large,
     narrowed,
-    size_of,
     slices,
     whole,
 )
 from iquest_review.prompt.folding import Place, folded
-from iquest_review.prompt.rows import Folded, file_row, height, hunk_row
+from iquest_review.prompt.rows import Folded, file_row, height, hunk_row, size_of
 from iquest_review.prompt.screen import Reason
 
 MOST_MISSES = 1_000  # hunks in a row that do not fit; the others are not tried then

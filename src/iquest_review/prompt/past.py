@@ -6,11 +6,11 @@ row of another kind: a row never begins with what somebody else wrote.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from enum import StrEnum
 
 from iquest_review.change.characters import counted, one_line
 from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.prompt.lookup import Kind
+from iquest_review.prompt.rows import inert, shown_path, size_of
 
 LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
 OFTEN, ENOUGH = 5, 50  # commits from which on a file is one that changes often, where so many were looked at
@@ -19,18 +19,10 @@ MOST_RUNS = 6  # runs of lines of one commit that are told
 SMALLEST = 30  # bytes; no row is shorter
 
 
-class Part(StrEnum):
-    """What kind of fact a row tells, in the order they are shown. The value is its name in settings."""
-
-    COMMITS = "commits"
-    TOUCHED = "touched"
-    TOGETHER = "together"
-    CHURN = "churn"
-    RECENT = "recent"
-
-
 # A part's share of a full prompt: what the lines were for, and what is missing, help more than what happened lately.
-_WEIGHT = {Part.COMMITS: 4, Part.TOUCHED: 4, Part.TOGETHER: 3, Part.CHURN: 2, Part.RECENT: 1}
+# In the order they are shown.
+WEIGHT = {Kind.COMMITS: 4, Kind.TOUCHED: 4, Kind.TOGETHER: 3, Kind.CHURN: 2, Kind.RECENT: 1}
+PAST = frozenset(WEIGHT)
 
 
 def past_rows(history: History, most: int, without: Collection[str] = ()) -> list[str]:
@@ -38,17 +30,17 @@ def past_rows(history: History, most: int, without: Collection[str] = ()) -> lis
 
     What does not fit is the least useful: a part's later facts, but of the commits the earlier ones. Deterministic.
     """
-    history = replace(history, touched=()) if Part.TOUCHED in without else history
+    history = replace(history, touched=()) if Kind.TOUCHED in without else history
     ranked = list[tuple[float, int, int, str]]()
-    for order, part in enumerate(Part):
+    for order, part in enumerate(WEIGHT):
         facts = [] if part in without else list(_rows(history, part))
         for place, row in enumerate(facts):
             # The last commits say best what the change has become.
-            rank = len(facts) - place if part is Part.COMMITS else place + 1
-            ranked.append((rank / _WEIGHT[part], order, place, row))
+            rank = len(facts) - place if part is Kind.COMMITS else place + 1
+            ranked.append((rank / WEIGHT[part], order, place, row))
     kept = list[tuple[int, int, str]]()
     for _, order, place, row in sorted(ranked):
-        size = len(row.encode("utf-8", "replace")) + 1
+        size = size_of(row) + 1
         if size <= most:
             most -= size
             kept.append((order, place, row))
@@ -57,17 +49,17 @@ def past_rows(history: History, most: int, without: Collection[str] = ()) -> lis
     return [row for _, _, row in sorted(kept)]
 
 
-def _rows(history: History, part: Part) -> Iterator[str]:
+def _rows(history: History, part: Kind) -> Iterator[str]:
     match part:
-        case Part.COMMITS:
+        case Kind.COMMITS:
             yield from map(_commit, history.commits)
-        case Part.TOUCHED:
+        case Kind.TOUCHED:
             yield from _touched(history.touched)
-        case Part.TOGETHER:
+        case Kind.TOGETHER:
             yield from map(_together, history.together[:MOST_TOGETHER])
-        case Part.CHURN:
+        case Kind.CHURN:
             yield from (_churn(fact) for fact in history.churn if fact.commits >= OFTEN and fact.of >= ENOUGH)
-        case Part.RECENT:
+        case Kind.RECENT:
             yield from _recent(history.recent, {(fact.path, fact.subject) for fact in history.touched})
 
 

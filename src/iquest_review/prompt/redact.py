@@ -5,9 +5,8 @@ file. Not seen are: a secret put together from several strings, a value on anoth
 a body of a private key with none of its ends in sight unless it is all of a hunk, UTF-16 text, the names of files.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from iquest_review.change.diff import FileDiff, Hunk, Kind, Side
 from iquest_review.prompt import pem, secret_lines
@@ -16,7 +15,6 @@ from iquest_review.prompt.secret_lines import Hit, Marked
 
 PLACEHOLDER = "[REDACTED:"  # what stands for a secret begins so
 _NO_LINE = b"\\"  # the marker of "\ No newline at end of file"
-_CALLED = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +39,6 @@ class Redacted:
 
     text: str
     found: tuple[Secret, ...]
-
-
-class Leak(NamedTuple):
-    """What to say of a line with a secret: plain values for a finding."""
-
-    path: str
-    line: int
-    side: Side
-    title: str
-    description: str
-    certain: bool
 
 
 class Redactor:
@@ -80,29 +67,6 @@ class Redactor:
         """A file's content with placeholders, of as many lines; the very same object when it holds no secret."""
         lines, hits = _lines(content.split(b"\n"), self._own)
         return b"\n".join(lines) if hits else content
-
-
-def leaks(found: Iterable[Secret]) -> list[Leak]:
-    """What to say of secrets found in a diff, a line and kind once; without their values."""
-    once = dict.fromkeys((secret.path, secret.line, secret.side, secret.kind, secret.certain) for secret in found)
-    return [
-        Leak(
-            path, line, side, f"{_called(kind).capitalize()} in the code", _description(kind, certain=certain), certain
-        )
-        for path, line, side, kind, certain in once
-    ]
-
-
-def _called(kind: str) -> str:
-    return _CALLED.get(kind, kind.replace("-", " "))
-
-
-def _description(kind: str, *, certain: bool) -> str:
-    what = "This line holds a secret" if certain else "This line seems to hold a secret"
-    return (
-        f"{what}: {_called(kind)}. Whoever can read the repository has it, and it stays in the history. "
-        "Revoke it, and read a new one from a CI/CD variable or a secret store. Its value was not shown to the model."
-    )
 
 
 def _file(file: FileDiff, own: OwnSecrets, found: list[Secret]) -> FileDiff:

@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,7 @@ from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
 from iquest_review.prompt.remarks import Remark, remark_rows
-from iquest_review.prompt.rows import file_row, hunk_row, inert, line_rows, shown_path
+from iquest_review.prompt.rows import file_row, first_within, hunk_row, inert, line_rows, shown_path, size_of_rows
 from iquest_review.prompt.screen import Omission, Reason
 
 __all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
@@ -227,10 +227,10 @@ def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:
     """A row for each omission, those left out for want of room first; where that is more than `most` bytes, a row for
     each folder with the last of them, which may take half of the room."""
     ranked = sorted(omissions, key=lambda omission: omission.reason not in (Reason.LINES, Reason.TOKENS))
-    named = list(_within(map(_omitted, ranked), most))
+    named = list(first_within(map(_omitted, ranked), most))
     if len(named) < len(ranked):
-        half = len(list(_within(named, most // 2)))
-        named = list(_within(named, most - sum(map(_size, _by_folder(ranked[half:], most // 2)))))
+        half = len(list(first_within(named, most // 2)))
+        named = list(first_within(named, most - size_of_rows(_by_folder(ranked[half:], most // 2))))
     yield from named
     yield from _by_folder(ranked[len(named) :], most // 2)
 
@@ -238,23 +238,10 @@ def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:
 def _by_folder(omissions: Sequence[Omission], most: int) -> Iterator[str]:
     folders = Counter(omission.path.rpartition("/")[0].split("/", 1)[0] for omission in omissions)
     counted = sorted(folders.items(), key=lambda item: (-item[1], item[0]))
-    named = list(_within((f"{_short_path(folder) or '.'}/: {count} more" for folder, count in counted), most))
+    named = list(first_within((f"{_short_path(folder) or '.'}/: {count} more" for folder, count in counted), most))
     yield from named
     if rest := counted[len(named) :]:
         yield f"in {len(rest)} more folders: {sum(count for _, count in rest)} more"
-
-
-def _within(rows: Iterable[str], most: int) -> Iterator[str]:
-    """The first rows, as far as they take at most so many bytes."""
-    for row in rows:
-        most -= _size(row)
-        if most < 0:
-            return
-        yield row
-
-
-def _size(row: str) -> int:
-    return len(row.encode("utf-8", "replace")) + 1
 
 
 def _omitted(omission: Omission) -> str:

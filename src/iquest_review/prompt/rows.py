@@ -6,7 +6,7 @@ what cannot be seen is escaped, what a server would take for a token of its own 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -151,3 +151,22 @@ def _status(file: FileDiff) -> str:
     if file.is_symlink:
         words.append("symbolic link")
     return ", ".join(words)
+
+
+def size_of(text: str) -> int:
+    """Bytes of a text."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def size_of_rows(rows: Iterable[str]) -> int:
+    """Bytes of rows with their line ends."""
+    return sum(size_of(row) + 1 for row in rows)
+
+
+def first_within(rows: Iterable[str], most: int) -> Iterator[str]:
+    """The first rows, as far as they take at most so many bytes."""
+    for row in rows:
+        most -= size_of(row) + 1
+        if most < 0:
+            return
+        yield row

@@ -8,7 +8,8 @@ from itertools import zip_longest
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.identity import bare_id, hunk_id, run_ids
-from iquest_review.prompt.budget import Excerpt, is_large, slices
+from iquest_review.prompt.budget import Excerpt
+from iquest_review.prompt.cutting import is_large, slices
 from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
 from iquest_review.change.characters import counted, one_line, visible
-from iquest_review.prompt.rows import inert
+from iquest_review.prompt.rows import inert, size_of_rows
 from iquest_review.prompt.rule_sections import sections
 
 DUO, AGENTS = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"
@@ -60,7 +60,7 @@ def rules(files: Mapping[str, bytes], shown: Collection[str], most_bytes: int) -
             sources[path] = [(_head(path),), *parts]
     if far := len(_folders(shown)[MOST_FOLDERS:]):
         problems.append(f"{AGENTS} was not looked for in {counted(far, 'more folder')}")
-    sizes = [sum(map(_size, parts)) for parts in sources.values()]
+    sizes = [sum(map(size_of_rows, parts)) for parts in sources.values()]
     shares = _shares(sizes, most_bytes, WORTH_SOURCE)
     rows = [row for parts, share in zip(sources.values(), shares, strict=False) for row in _fitted(parts, share)]
     for path, size, share in zip(sources, sizes, [*shares, *(0 for _ in sizes)], strict=False):
@@ -217,10 +217,6 @@ def _python(ruby: re.Match[str]) -> str:
     return "[!" if ruby[1] is None else f"[{ruby[1]}]" if ruby[1] in "*?[" else ruby[1]
 
 
-def _size(rows: Sequence[str]) -> int:
-    return sum(len(row.encode()) + 1 for row in rows)
-
-
 def _shares(sizes: Sequence[int], most: int, worth: int) -> list[int]:
     """Fair room for the first of them, as far as each has what it is worth: what a small one leaves goes to others."""
     count = sum(least <= most for least in accumulate(min(size, worth) for size in sizes))
@@ -233,7 +229,7 @@ def _shares(sizes: Sequence[int], most: int, worth: int) -> list[int]:
 
 def _fitted(parts: Sequence[_Part], most: int) -> Iterator[str]:
     """The rows of the parts in so many bytes: each as far as its share goes, and what is left out said."""
-    sizes = [*map(_size, parts)]
+    sizes = [*map(size_of_rows, parts)]
     shares = _shares(sizes, most - NOTICE * (sum(sizes) > most), WORTH_PART)
     for part, share in zip(parts, shares, strict=False):
         yield from _cut(part, share)
@@ -242,15 +238,15 @@ def _fitted(parts: Sequence[_Part], most: int) -> Iterator[str]:
 
 
 def _cut(part: _Part, most: int) -> Iterator[str]:
-    if _size(part) <= most:
+    if size_of_rows(part) <= most:
         yield from part
         return
     most -= NOTICE
     for row in part:
-        if _size([row]) > most:
+        if size_of_rows([row]) > most:
             if most > NOTICE:
                 yield row.encode()[: most - 4].decode("utf-8", "ignore") + "…"
             break
         yield row
-        most -= _size([row])
+        most -= size_of_rows([row])
     yield "[cut]"

@@ -12,8 +12,9 @@ from itertools import accumulate
 
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.outline import Definition, enclosing
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, slices
-from iquest_review.prompt.rows import Folded, Marked, file_row, hunk_row, line_rows, marked
+from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
+from iquest_review.prompt.cutting import slices
+from iquest_review.prompt.rows import Folded, Marked, file_row, hunk_row, line_rows, marked, size_of_rows
 
 MOST_ROWS = 200  # added to one hunk
 SHARE = 0.5  # of the excerpt's own rows that may be added to it
@@ -210,13 +211,9 @@ def _step(row: bytes) -> int:
 def _part_size(part: Part) -> int:
     """Bytes that a part takes in a prompt."""
     headings = (file_row(part.file), *map(hunk_row, part.hunks))
-    return sum(map(_bytes, headings)) + sum(map(_size, part.hunks))
+    return size_of_rows(headings) + sum(map(_size, part.hunks))
 
 
 def _size(hunk: Hunk) -> int:
     """Bytes that a hunk's lines take in a prompt."""
-    return sum(map(_bytes, line_rows(hunk)))
-
-
-def _bytes(row: str) -> int:
-    return len(row.encode("utf-8", "replace")) + 1
+    return size_of_rows(line_rows(hunk))
