@@ -56,10 +56,10 @@ def key(row: bytes, indented: bool) -> Key:
 def only(hunk: Hunk, indented: bool) -> Spacing | None:
     """What alone a hunk changes, where that may be folded; None for all other hunks. `indented`: the indentation of a
     line means something."""
-    if any(_SPLICE.search(row) for row in hunk.rows):
-        return None
     removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
     if removed != added or _said(hunk, b"-", indented) != _said(hunk, b"+", indented):
+        return None  # nearly all hunks: what costs more is asked below
+    if any(_SPLICE.search(row) for row in hunk.rows):
         return None
     if _only_endings(hunk):
         return Spacing.ENDINGS
