@@ -1,13 +1,68 @@
-"""How long to wait for a server that may come back: what it asks for, else twice as long each time."""
+"""How long to wait for a server that may come back: what it asks for, else twice as long each time, and never past the
+end of the job."""
 
 import email.utils
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC
 
 from tenacity import RetryCallState
 
+from iquest_review.errors import GitLabError, ModelError
+
 LONGEST = 1e9  # seconds that a server may ask for; more is nonsense
+# Of a job's time, in seconds and at most as a share of it. GitLab's limit on notes is by the minute: to post takes two
+# of those at worst. What is left after the command belongs to after_script and the upload of artifacts.
+POSTING, AFTER = (120.0, 1 / 5), (30.0, 1 / 20)
+USEFUL = (15.0, 1 / 20)  # a request that would have less is not worth beginning
+
+
+class NoTimeLeft(ModelError):
+    """The job ends before an answer could be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a job of so many seconds has to be done: `asking` is when the last answer has to be there, `end` when all is
+    posted and written, both by `clock`. Without arguments, never."""
+
+    seconds: float = math.inf
+    asking: float = math.inf
+    end: float = math.inf
+    useful: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def of(cls, seconds: float, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+        """Of a job that may take so many seconds, and has taken some of them."""
+        posting, after, useful = (min(most, share * seconds) for most, share in (POSTING, AFTER, USEFUL))
+        end = clock() + seconds - spent - after
+        return cls(seconds, end - posting, end, useful, clock)
+
+    def __str__(self) -> str:
+        return f"no time left: the job may take {self.seconds:g} s (CI_JOB_TIMEOUT)"
+
+    def granted(self, wanted: float) -> float:
+        """The seconds that a request may take of those it wants. Raises NoTimeLeft where too few are left."""
+        left = self.asking - self.clock()
+        if left < min(wanted, self.useful):
+            raise NoTimeLeft(str(self))
+        return min(wanted, left)
+
+    def allows(self, wait: float) -> bool:
+        """Whether there is time for a request after so many seconds."""
+        return self.clock() + wait + self.useful <= self.asking
+
+    def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Waits for GitLab. Raises GitLabError instead where the job would end meanwhile."""
+        if self.clock() + seconds >= self.end:
+            raise GitLabError(f"{self}, and GitLab would have to be waited for ({seconds:.0f} s)")
+        sleep(seconds)
+
+
+NEVER = Deadline()
 
 
 class Passing(Exception):
@@ -23,16 +78,17 @@ class Purse:
     take. `spent` is a stop condition of tenacity.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, until: Deadline = NEVER) -> None:
         self.left = seconds
+        self._until = until
 
     def pay(self, seconds: float) -> None:
         """Takes out what a failed attempt took."""
         self.left -= seconds
 
     def spent(self, state: RetryCallState) -> bool:
-        """Whether the next wait is more than what is left; if not, it is paid for."""
-        if state.upcoming_sleep >= self.left:
+        """Whether the next wait is more than what is left, or than what the job has; if not, it is paid for."""
+        if state.upcoming_sleep >= self.left or not self._until.allows(state.upcoming_sleep):
             return True
         self.left -= state.upcoming_sleep
         return False

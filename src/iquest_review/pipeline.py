@@ -1,9 +1,17 @@
 """What GitLab's own variables say of the job, read once, from a mapping handed in."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from iquest_review.change.characters import one_line
+from iquest_review.patience import NEVER, Deadline
 from iquest_review.settings import Secret
+
+JOB_TIMEOUT = 3600  # seconds a job may take where its runner does not say (before 15.7): GitLab's own default
+LONGEST_JOB = 10**8  # seconds; more is nonsense
+ASKEW = 300.0  # seconds that the clocks of GitLab and its runner may differ without a word
 
 
 class Pipeline(NamedTuple):
@@ -26,6 +34,8 @@ class Pipeline(NamedTuple):
     merge_request_title: str
     merge_request_description: str
     merge_request_labels: str
+    job_timeout: str = ""  # seconds, by the runner, which knows all limits that hold (15.7)
+    job_started_at: str = ""  # ISO 8601: image and clone have taken their part since
 
     @property
     def is_fork(self) -> bool:
@@ -57,4 +67,41 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
         merge_request_title=value("CI_MERGE_REQUEST_TITLE"),
         merge_request_description=value("CI_MERGE_REQUEST_DESCRIPTION"),
         merge_request_labels=value("CI_MERGE_REQUEST_LABELS"),
+        job_timeout=value("CI_JOB_TIMEOUT"),
+        job_started_at=value("CI_JOB_STARTED_AT"),
     )
+
+
+def deadline(
+    here: Pipeline, now: datetime, tell: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+) -> Deadline:
+    """When the job has to be done: never on a laptop, unless CI_JOB_TIMEOUT is set. Nonsense is told and ignored."""
+    seconds = _timeout(here, tell)
+    return NEVER if seconds is None else Deadline.of(seconds, _spent(here, now, seconds, tell), clock)
+
+
+def _timeout(here: Pipeline, tell: Callable[[str], object]) -> int | None:
+    """Seconds the job may take; None for any number."""
+    text = here.job_timeout
+    if text.isascii() and text.isdecimal() and len(text) < 10 and 0 < int(text) <= LONGEST_JOB:
+        return int(text)
+    if text:
+        instead = f"{JOB_TIMEOUT} are assumed" if here.ci else "it is ignored"
+        tell(f"CI_JOB_TIMEOUT is {one_line(text, 40)!r}, no number of seconds: {instead}")
+    return JOB_TIMEOUT if here.ci else None
+
+
+def _spent(here: Pipeline, now: datetime, seconds: int, tell: Callable[[str], object]) -> float:
+    """Seconds since the job has started; 0 where nobody can know."""
+    if not here.job_started_at:
+        return 0.0
+    try:
+        started = datetime.fromisoformat(here.job_started_at)
+    except ValueError:
+        spent = float("nan")
+    else:
+        spent = (now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds()
+    if -ASKEW <= spent < seconds:
+        return max(spent, 0.0)
+    tell(f"CI_JOB_STARTED_AT is {one_line(here.job_started_at, 40)!r}, no time this job can have started at: ignored")
+    return 0.0
