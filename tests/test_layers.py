@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src/iquest_review"
 PACKAGE = "iquest_review"
 # From the ground up. What stands on one floor may import from its own and from every lower one.
 FLOORS = (
-    *("errors", "patience", "change", "prompt", "model", "merge_request", "reports"),
+    *("errors", "patience", "change", "tls", "prompt", "model", "merge_request", "reports"),
     *("progress", "settings", "pipeline", "inquiry", "task", "conclusion", "later_push", "review"),
     *("job", "job_secrets", "background", "source", "wiring", "cli"),
 )

@@ -10,6 +10,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
 from iquest_review.settings import Settings
+from iquest_review.tls import Named, Tls
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
 
@@ -43,9 +44,16 @@ class Job(NamedTuple):
         return self.arguments.diff is not None or self.arguments.base is not None
 
     @property
-    def ca_file(self) -> str | None:
-        """The certificate authority that GitLab's own variable names."""
-        return self.pipeline.ca_file or None
+    def tls(self) -> Tls:
+        """The files of authorities and of a client's certificate that settings and GitLab's own variable name."""
+        own, wanted = self.pipeline.ca_file, self.settings
+        authorities = (Named("IQUEST_CA_FILE", wanted.ca_file or ""), Named("CI_SERVER_TLS_CA_FILE", own))
+        certificate, key = wanted.client_cert, wanted.client_key
+        return Tls(
+            tuple(named for named in authorities if named.path),
+            Named("IQUEST_CLIENT_CERT", certificate) if certificate else None,
+            Named("IQUEST_CLIENT_KEY", key) if key else None,
+        )
 
     def merge_request(self) -> MergeRequest | None:
         """The merge request that is meant: by flag or setting, else the pipeline's own.

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from iquest_review.change.characters import one_line
 from iquest_review.patience import NEVER, Deadline
@@ -19,6 +20,8 @@ class Pipeline(NamedTuple):
 
     ci: bool
     api_url: str
+    server_url: str
+    server_host: str
     project_id: str
     project_path: str
     directory: str
@@ -38,9 +41,29 @@ class Pipeline(NamedTuple):
     job_started_at: str = ""  # ISO 8601: image and clone have taken their part since
 
     @property
+    def is_misled(self) -> bool:
+        """Whether the API is said to be elsewhere than GitLab itself. Whoever starts a pipeline by hand or by a trigger
+        may set any variable, and so send a token to a host of theirs."""
+        api = origin(self.api_url)
+        elsewhere = self.server_url and api != origin(self.server_url)
+        return bool(elsewhere or (self.server_host and (api is None or api[1] != self.server_host.lower())))
+
+    @property
     def is_fork(self) -> bool:
         """Whether this is a fork's pipeline for a merge request of the parent project."""
         return bool(self.merge_request_project) and self.merge_request_project != self.project_id
+
+
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an address; None for one that is not http or https, or holds a user's name."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
 def pipeline(environ: Mapping[str, str]) -> Pipeline:
@@ -52,6 +75,8 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
     return Pipeline(
         ci=value("CI").lower() in ("1", "true", "yes"),
         api_url=value("CI_API_V4_URL"),
+        server_url=value("CI_SERVER_URL"),
+        server_host=value("CI_SERVER_HOST"),
         project_id=value("CI_PROJECT_ID"),
         project_path=value("CI_PROJECT_PATH"),
         directory=value("CI_PROJECT_DIR"),

@@ -52,6 +52,9 @@ class Settings(NamedTuple):
     model: str | None
     api_key: Secret | None
     gitlab_token: Secret | None
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
     project: str | None
     merge_request: int | None
     max_lines: int
@@ -187,6 +190,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model", ("IQUEST_MODEL", "MODEL_NAME"), "the model's name (default: the only one served)", flag=True),
     Setting("api_key", ("IQUEST_API_KEY",), "the model server's key"),
     Setting("gitlab_token", ("GITLAB_API_TOKEN",), "a token with scope api and role Reporter; needed to post"),
+    Setting("ca_file", ("IQUEST_CA_FILE",), "PEM file of your own authorities, for GitLab and the model server"),
+    Setting("client_cert", ("IQUEST_CLIENT_CERT",), "PEM file of the certificate to show servers that ask for one"),
+    Setting("client_key", ("IQUEST_CLIENT_KEY",), "PEM file of its key, if that is in another file"),
     Setting(
         "project", ("IQUEST_PROJECT",), "project of the merge request: its number or full path", _project, flag=True
     ),

@@ -20,7 +20,6 @@ from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import Facts, GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.pipeline import Pipeline
 from iquest_review.prompt.redact import Redactor
 from iquest_review.review import Change
 
@@ -43,7 +42,7 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
         return _pipeline(job, redactor, stack), around, job
     facts, stands = gitlab.facts(), gitlab.standing()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
-    job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}")
+    job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
     job = job.with_file(gitlab.file(settings.FILE, facts.refs.start_sha))
     diff, opened = _merge_request(job, gitlab, facts, stack)
     found = Change(
@@ -118,7 +117,7 @@ def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> Change:
         raise UsageError(
             "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty and there is no GITLAB_API_TOKEN to ask GitLab for it"
         )
-    opened = stack.enter_context(Repository(Path(here.directory or ".")).opened(_remote(here)))
+    opened = stack.enter_context(Repository(Path(here.directory or ".")).opened(_remote(job)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
     found = Change(opened.diff(base, head), intent, "git", job.merge_request(), DiffRefs(base, base, head))
@@ -132,7 +131,7 @@ def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> 
     directory = Path(here.directory or ".")
     if (same and here.directory) or (directory / ".git").exists():
         try:
-            opened = stack.enter_context(Repository(directory).opened(_remote(here) if same else None))
+            opened = stack.enter_context(Repository(directory).opened(_remote(job) if same else None))
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
@@ -145,12 +144,15 @@ def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | N
     return redactor.bytes(content) if content is not None and len(content) <= LARGEST_TEXT else None
 
 
-def _remote(here: Pipeline) -> Remote | None:
+def _remote(job: Job) -> Remote | None:
     """Where the job's clone came from; user and token leave the URL for a header."""
+    here = job.pipeline
     parts = urlsplit(here.repository_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     host = parts.netloc.rpartition("@")[2]
     password = here.job_token.reveal() or parts.password or ""
     url = urlunsplit((parts.scheme, host, parts.path, "", ""))
-    return Remote(url, parts.username or "gitlab-ci-token", password, here.ca_file or None)
+    user, wanted = parts.username or "gitlab-ci-token", job.settings
+    ca_file = here.ca_file or wanted.ca_file  # the runner's own clone was made with the first
+    return Remote(url, user, password, ca_file or None, wanted.client_cert, wanted.client_key)

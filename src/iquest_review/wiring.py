@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from iquest_review import review, settings, source
 from iquest_review.errors import GitLabError, UsageError
@@ -20,6 +19,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
+from iquest_review.pipeline import origin
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.lookup import Kind
@@ -137,10 +137,14 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret) -> G
         )
     if not job.pipeline.api_url:
         raise UsageError("CI_API_V4_URL is not set: outside a pipeline it names your GitLab, https://HOST/api/v4")
-    parts = urlsplit(job.pipeline.api_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    if origin(job.pipeline.api_url) is None:
         raise UsageError("CI_API_V4_URL should look like https://HOST/api/v4")
-    return GitLab(job.pipeline.api_url, value, merge_request, ca_file=job.ca_file, tell=job.progress.say)
+    if job.pipeline.is_misled:
+        raise UsageError(
+            "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
+            "one of them set by hand?"
+        )
+    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, tell=job.progress.say)
 
 
 def _model_url(job: Job) -> str:
@@ -174,7 +178,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None) -> Endpoin
         sampling=Sampling(wanted.temperature, wanted.top_p, wanted.max_output_tokens),
         timeout=wanted.timeout,
         deadline=DEADLINES * wanted.timeout,
-        ca_file=job.ca_file,
+        tls=job.tls,
         tell=job.progress.say,
     )
 

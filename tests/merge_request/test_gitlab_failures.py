@@ -1,6 +1,5 @@
 """The adapter against a GitLab that breaks as GitLab breaks, or refuses as it refuses."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from tests.merge_request.connecting import (
     failure,
     posted,
     publish,
-    recording,
     review,
     stored,
 )
@@ -409,47 +407,3 @@ def test_what_gitlab_says_stands_on_one_visible_line(server: GitLabDouble, gitla
     assert "no Job succeeded\\x1b[2Jxxx" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 300
-
-
-# --- certificates ---
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost, signed by itself, with its key next to it."""
-    folder = tmp_path_factory.mktemp("tls")
-    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    try:
-        subprocess.run(
-            [*made.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("no openssl to make a certificate with")
-    return folder / "cert.pem"
-
-
-def secure(server: Recorder, waits: Waits, ca_file: str | None) -> GitLab:
-    url = f"https://localhost:{server.server_address[1]}/api/v4"
-    return GitLab(url, TOKEN, MergeRequest("7", IID), ca_file=ca_file, sleep=waits)
-
-
-def test_an_authority_nobody_knows_names_the_variable(waits: Waits, certificate: Path) -> None:
-    with (
-        recording(certificate) as server,
-        pytest.raises(GitLabError, match="not accepted; CI_SERVER_TLS_CA_FILE names"),
-    ):
-        secure(server, waits, None).facts()
-    assert (server.calls, waits) == ([], [])
-
-
-def test_an_authority_of_ones_own_is_accepted(waits: Waits, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")  # meant for everybody; the file is meant for this job
-    with recording(certificate) as server:
-        assert secure(server, waits, str(certificate)).file("x", "main") == b"[]"
-    assert server.calls[0]["private-token"] == TOKEN
-
-
-def test_a_missing_file_of_certificates_is_named(waits: Waits, certificate: Path) -> None:
-    with recording(certificate) as server, pytest.raises(GitLabError, match=r"/nowhere/ca\.pem.*CI_SERVER_TLS_CA_FILE"):
-        secure(server, waits, "/nowhere/ca.pem").facts()
-    assert (server.calls, waits) == ([], [])

@@ -3,17 +3,13 @@
 import gzip
 import json
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 
 from iquest_review.errors import (
@@ -56,7 +52,6 @@ def endpoint(
     timeout: float = 5,
     deadline: float = 100,
     sleep: Clock | None = None,
-    ca_file: str | None = None,
 ) -> Endpoint:
     return Endpoint(
         Address.parse(url),
@@ -65,7 +60,6 @@ def endpoint(
         sampling=Sampling(0.2, 0.95, max_tokens),
         timeout=timeout,
         deadline=deadline,
-        ca_file=ca_file,
         sleep=sleep or Clock(),
     )
 
@@ -646,83 +640,6 @@ def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known() -> Non
         endpoint(double.url).complete(MESSAGES, None, 100_000 // 4)
 
     assert double.completions[0].body["max_tokens"] == 25_000
-
-
-# -- certificates
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost, signed by itself, with its key behind it."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
-    try:
-        subprocess.run(
-            [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("no openssl to make a certificate with")
-    return folder
-
-
-@contextmanager
-def tls_server(folder: Path) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = b'{"choices": [{"message": {"content": "Fine."}}]}'
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Nothing."""
-
-    class Server(HTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that does not like the certificate hangs up."""
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"https://localhost:{server.server_port}/v1"
-        server.shutdown()
-
-
-def test_a_certificate_nobody_vouches_for_is_refused_at_once(certificate: Path) -> None:
-    clock = Clock()
-    with tls_server(certificate) as url, pytest.raises(ModelRefused, match="the certificate is not accepted"):
-        endpoint(url, sleep=clock).complete(MESSAGES, None)
-
-    assert clock.waits == []
-
-
-def test_gitlabs_authority_is_trusted_for_the_model_too(certificate: Path) -> None:
-    with tls_server(certificate) as url:
-        model = endpoint(url, ca_file=str(certificate / "cert.pem"))
-        assert model.complete(MESSAGES, None).text == "Fine."
-
-
-def test_gitlabs_authority_takes_no_other_away(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runner names GitLab's own chain; a model server behind another authority must still be believed."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate / "cert.pem"))  # stands for the usual authorities
-    with tls_server(certificate) as url:
-        assert endpoint(url, ca_file=certifi.where()).complete(MESSAGES, None).text == "Fine."
-
-
-def test_a_file_of_authorities_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
-    (tmp_path / "empty.pem").write_text("")
-    (tmp_path / "wrong.pem").write_text("no certificate")
-
-    endpoint("https://host/v1", ca_file=str(tmp_path / "empty.pem"))
-    endpoint("http://host/v1", ca_file=str(tmp_path / "wrong.pem"))  # not asked for
-    for name in ("wrong.pem", "missing.pem"):
-        with pytest.raises(UsageError, match="CI_SERVER_TLS_CA_FILE"):
-            endpoint("https://host/v1", ca_file=str(tmp_path / name))
 
 
 # -- servers that are never done

@@ -51,7 +51,9 @@ class Remote:
     url: str  # http or https, without credentials
     user: str
     password: str  # travels in a header, never in the URL or on a command line
-    ca_file: str | None = None
+    ca_file: str | None = None  # trusted instead of the usual authorities: git knows no "as well"
+    client_cert: str | None = None
+    client_key: str | None = None
 
     def __repr__(self) -> str:
         return f"Remote({self.url!r})"
@@ -163,8 +165,8 @@ class GitDirectory:
             (self.own / f"refs/heads/present-{number}").write_text(commit + "\n")
         login = base64.b64encode(f"{remote.user}:{remote.password}".encode()).decode("ascii")
         settings = {f"http.{remote.url}.extraHeader": f"Authorization: Basic {login}"}
-        if remote.ca_file:
-            settings["http.sslCAInfo"] = remote.ca_file
+        files = {"sslCAInfo": remote.ca_file, "sslCert": remote.client_cert, "sslKey": remote.client_key}
+        settings |= {f"http.{name}": file for name, file in files.items() if file}
         environment = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_ALLOW_PROTOCOL": "http:https"}
         for number, (key, value) in enumerate(settings.items()):
             environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}

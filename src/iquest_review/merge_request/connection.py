@@ -9,9 +9,10 @@ from gitlab._backends import DefaultBackend
 
 from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
-from iquest_review.model.refusal import cause
-from iquest_review.model.session import Straight
+from iquest_review.model.refusal import broke_off, cause, untrusted
+from iquest_review.model.session import Straight, Trusting
 from iquest_review.patience import Passing, retry_after
+from iquest_review.tls import Tls
 
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
@@ -36,14 +37,14 @@ class _Session(Straight):
         host = urlsplit(str(request.url)).netloc
         try:
             response = super().send(request, **kwargs)
-        except requests.exceptions.SSLError:
-            raise GitLabError(
-                f"{host}: the certificate is not accepted; CI_SERVER_TLS_CA_FILE names the file of your own authority"
-            ) from None
+        except requests.exceptions.SSLError as error:
+            if broke_off(error):
+                raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
+            raise GitLabError(untrusted(host, error, "CI_API_V4_URL")) from None
         except requests.exceptions.RequestException as error:
             raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
         except OSError as error:  # requests names the certificates' file it misses so
-            raise GitLabError(f"{host}: {one_line(str(error), 300)} (CI_SERVER_TLS_CA_FILE)") from None
+            raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
         status = response.status_code
         if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
             wait = retry_after(response.headers.get("Retry-After"))
@@ -59,16 +60,18 @@ class Client(gitlab.Gitlab):
     """python-gitlab's requests alone. Its own constructor loads the classes of GitLab's whole API, which takes longer
     than all requests of a review together; what those requests need is set here, and tried by every test of them."""
 
-    def __init__(self, url: str, token: str, ca_file: str | None) -> None:
+    def __init__(self, url: str, token: str, tls: Tls) -> None:
         self._base_url = url
         self._url = f"{url}/api/v4"
         self.timeout = TIMEOUT
         self.retry_transient_errors = False
         self.keep_base_url = True
         self.headers = {"User-Agent": "iquest-review"}
-        self.ssl_verify = ca_file or True
+        self.ssl_verify = True
         self.private_token = token
         self.oauth_token = self.job_token = self.http_username = self.http_password = None
         self._set_auth_info()
-        self._backend = DefaultBackend(session=_Session())
+        session = _Session()
+        session.mount("https://", Trusting(tls.context()))
+        self._backend = DefaultBackend(session=session)
         self.session = self._backend.client

@@ -23,7 +23,9 @@ from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
+from iquest_review.model.session import reached
 from iquest_review.patience import telling, waiting
+from iquest_review.tls import USUAL, Tls
 
 ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing
@@ -60,7 +62,7 @@ class GitLab:
         token: str,
         merge_request: MergeRequest,
         *,
-        ca_file: str | None = None,
+        tls: Tls = USUAL,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
     ) -> None:
@@ -68,7 +70,8 @@ class GitLab:
         self._token = token
         self._sleep = sleep
         self._tell = tell
-        self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, ca_file)
+        self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, tls)
+        self.host = reached(api_url)
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"

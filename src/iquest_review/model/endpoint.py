@@ -20,12 +20,13 @@ from iquest_review.model import envelope
 from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
 from iquest_review.model.limit import Limit
-from iquest_review.model.refusal import Asked, NoRoute, Passes, cause, failure, loaded, masked, untrusted
+from iquest_review.model.refusal import Asked, NoRoute, Passes, broke_off, cause, failure, loaded, masked, untrusted
 from iquest_review.model.sampling import Sampling
-from iquest_review.model.session import session
+from iquest_review.model.session import reached, session
 from iquest_review.patience import Purse, telling, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
+from iquest_review.tls import USUAL, Tls
 
 __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
 
@@ -56,7 +57,7 @@ class Endpoint:
         sampling: Sampling,
         timeout: float,
         deadline: float,
-        ca_file: str | None = None,
+        tls: Tls = USUAL,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
     ) -> None:
@@ -69,15 +70,16 @@ class Endpoint:
         self._window: int | None = None
         self._counts = True
         self._key = key
-        self._session = session(key, ca_file if address.base.startswith("https:") else None)
+        self._session = session(key, tls if address.base.startswith("https:") else USUAL)
+        self._host = reached(address.base)
         self._purse = Purse(deadline)
         self._sleep = sleep
         self._tell = tell
 
     @property
     def host(self) -> str:
-        """Host and port, for people to read."""
-        return self._address.host
+        """Host and port, and the proxy on the way there, for people to read."""
+        return self._host
 
     @property
     def max_tokens(self) -> int:
@@ -220,11 +222,12 @@ class Endpoint:
             again = timeout < self._timeout  # what patience was left for another attempt
             within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
             return Passes(f"{self.host} gave no answer within {within}", in_time=False)
-        if isinstance(error, requests.exceptions.SSLError):
-            return untrusted(self.host, error)
+        if isinstance(error, requests.exceptions.SSLError) and not broke_off(error):
+            return ModelRefused(untrusted(self.host, error, "IQUEST_API_URL"))
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
             return Passes(f"{self.host} cannot be reached: {cause(error)}")
-        return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}")
+        missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""
+        return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
 
     def _read(self, response: requests.Response, limit: Limit) -> bytes:
         """The body, unpacked piece by piece: a small one may be huge."""

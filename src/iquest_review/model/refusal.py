@@ -147,15 +147,29 @@ def cause(error: Exception) -> str:
     reason = re.search(
         r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
         r"|timed out|certificate verify failed[^)]*|Connection reset by peer|No route to host|Network is unreachable"
-        r"|Remote end closed connection|IncompleteRead|Tunnel connection failed: \d+",
+        r"|EOF occurred in violation of protocol|Remote end closed connection|IncompleteRead"
+        r"|Tunnel connection failed: \d+",
         str(error),
     )
+    if reason and broke_off(error):
+        return "the connection ended inside TLS; a server that wants IQUEST_CLIENT_CERT may do that"
     return one_line(reason[0], 120) if reason else type(error).__name__
 
 
-def untrusted(host: str, error: Exception) -> ModelRefused:
-    """What a failed TLS handshake means, and what helps."""
+def broke_off(error: Exception) -> bool:
+    """Whether a connection ended inside TLS, which says nothing of certificates: servers and proxies that die do that.
+
+    So does a server that wants a client's certificate, when its word on that comes too late to be read.
+    """
+    return "EOF occurred" in str(error)
+
+
+def untrusted(host: str, error: Exception, variable: str) -> str:
+    """What a failed TLS handshake means, and what helps; `variable` names the address."""
     if re.search("wrong.version.number|record.layer.failure|unexpected.message", str(error), re.IGNORECASE):
-        return ModelRefused(f"{host} does not speak TLS: should IQUEST_API_URL begin with http://?")
-    cure = "CI_SERVER_TLS_CA_FILE or REQUESTS_CA_BUNDLE names the file of your own authority"
-    return ModelRefused(f"{host}: the certificate is not accepted: {cause(error)} ({cure})")
+        return f"{host} does not speak TLS: should {variable} begin with http://?"
+    if re.search("alert.(certificate.required|handshake.failure|bad.certificate)", str(error), re.IGNORECASE):
+        problem, cure = "asks for a client's certificate", "IQUEST_CLIENT_CERT names the file of one"
+    else:
+        problem, cure = "the certificate is not accepted", "IQUEST_CA_FILE names the file of your own authority"
+    return f"{host}: {problem}: {cause(error)} ({cure})"

@@ -1,29 +1,32 @@
 """The HTTP session requests go to a model server in: the key in a header alone, no redirects, ends that are kept."""
 
+import ipaddress
 import ssl
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.util import create_urllib3_context
 
-from iquest_review.change.characters import one_line
-from iquest_review.errors import UsageError
 from iquest_review.model.limit import watched
+from iquest_review.tls import Tls
 
 
-def session(key: str | None, ca_file: str | None) -> requests.Session:
-    """A session that sends the key, and trusts the authorities of the file beside the usual ones.
-
-    Raises UsageError for a file that cannot be used; an empty one says nothing.
-    """
+def session(key: str | None, tls: Tls) -> requests.Session:
+    """A session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
     made = Straight()
     made.auth = _Bearer(key)
     made.mount("http://", _Limited())
-    trusting = ca_file and (not Path(ca_file).is_file() or Path(ca_file).stat().st_size)
-    made.mount("https://", _AlsoTrusting(ca_file) if ca_file and trusting else _Limited())
+    made.mount("https://", _Limited(tls.context()))
     return made
+
+
+def reached(url: str) -> str:
+    """Host and port of an address, and the proxy it is reached through where there is one: for people to read."""
+    host = urlsplit(url).netloc
+    proxies = {} if _is_here(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
+    proxy = requests.utils.select_proxy(url, proxies)
+    return f"{host} through the proxy {urlsplit(proxy).netloc.rpartition('@')[2]}" if proxy else host
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -39,14 +42,45 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class Straight(requests.Session):
-    """No redirects. Turned off here, not for a request: requests would read the whole body of one all the same."""
+    """No redirects. Turned off here, not for a request: requests would read the whole body of one all the same.
+
+    And no proxy on the way to this machine itself, which a proxy takes for its own.
+    """
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
         return None
 
+    def merge_environment_settings(self, url: Any, proxies: Any, *rest: Any) -> Any:
+        here = _is_here(urlsplit(url).hostname or "")
+        return super().merge_environment_settings(url, {"no_proxy": "*"} if here else proxies, *rest)
 
-class _Limited(HTTPAdapter):
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Trusting(HTTPAdapter):
+    """Trusts the authorities of a context beside the usual ones."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context: dict[str, Any] = {"ssl_context": context} if context else {}
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **(kwargs | self._context))
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(*args, **(kwargs | self._context))
+
+
+class _Limited(Trusting):
     """Its connections end with the Limit they are used in."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(context)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -54,22 +88,3 @@ class _Limited(HTTPAdapter):
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         return watched(super().proxy_manager_for(*args, **kwargs))
-
-
-class _AlsoTrusting(_Limited):
-    """Trusts the authorities of a file beside the usual ones. GitLab Runner sets CI_SERVER_TLS_CA_FILE to GitLab's own
-    chain, which need not be that of the model server."""
-
-    def __init__(self, ca_file: str) -> None:
-        self._context = create_urllib3_context()
-        try:
-            self._context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(f"CI_SERVER_TLS_CA_FILE {one_line(ca_file, 200)} cannot be used: {error}") from None
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, **kwargs, ssl_context=self._context)
