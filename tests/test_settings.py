@@ -98,3 +98,41 @@ def test_a_forks_pipeline_is_told_by_its_project() -> None:
     assert not pipeline(own).is_fork
     assert pipeline({**own, "CI_PROJECT_ID": "70"}).is_fork
     assert not pipeline({"CI_PROJECT_ID": "7"}).is_fork
+
+
+HERE = {"CI_SERVER_URL": "https://gitlab.example.org", "CI_SERVER_HOST": "gitlab.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("api", "server"),
+    [
+        ("https://gitlab.example.org/api/v4", HERE),
+        ("https://GitLab.example.org:443/api/v4", HERE),
+        ("https://gitlab.example.org/git/api/v4", {**HERE, "CI_SERVER_URL": "https://gitlab.example.org/git"}),
+        ("http://gitlab.example.org:8080/api/v4", {**HERE, "CI_SERVER_URL": "http://gitlab.example.org:8080"}),
+        ("https://anywhere.example.org/api/v4", {}),  # on a laptop only the API is named
+    ],
+)
+def test_the_token_goes_to_the_pipelines_own_server(api: str, server: dict[str, str]) -> None:
+    assert not pipeline({"CI_API_V4_URL": api, **server}).is_misled
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        "https://evil.example.org/api/v4",
+        "https://gitlab.example.org.evil.example/api/v4",
+        "https://gitlab.example.org@evil.example/api/v4",
+        "http://gitlab.example.org/api/v4",  # in plain text
+        "https://gitlab.example.org:8443/api/v4",
+        "https://[/api/v4",
+    ],
+)
+def test_a_variable_of_ones_own_does_not_lead_the_token_elsewhere(api: str) -> None:
+    """Whoever starts a pipeline by hand or by a trigger may set CI_API_V4_URL."""
+    assert pipeline({"CI_API_V4_URL": api, **HERE}).is_misled
+
+
+def test_either_name_of_the_server_is_enough_to_notice() -> None:
+    for name, value in HERE.items():
+        assert pipeline({"CI_API_V4_URL": "https://evil.example.org/api/v4", name: value}).is_misled
