@@ -237,6 +237,7 @@ class _Http(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are written apart: else each answer waits 40 ms for a delayed ACK
     server: _Http
 
     def do_GET(self) -> None:

@@ -233,7 +233,6 @@ REFUSED = [
         "F20-unknown-parameter",
         [bad(400, error("Unrecognized request argument supplied: top_p", param="top_p")), GOOD],
         End(asked=2),
-        wrong="a parameter that a server does not know ends the review; it is not dropped",
     ),
     Case(
         "F21-401", [bad(401, error(f"no such key: Bearer {KEY}"))], ending(LOST, note="check IQUEST_API_KEY", asked=1)

@@ -642,6 +642,28 @@ def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known() -> Non
     assert double.completions[0].body["max_tokens"] == 25_000
 
 
+def test_a_parameter_that_is_refused_is_left_out_from_then_on() -> None:
+    unknown = Fault(400, {"error": {"message": "Unrecognized request argument supplied: top_p"}})
+    with ModelDouble(replies=[unknown, EMPTY_REVIEW]) as double:
+        asked = endpoint(double.url)
+        asked.complete(MESSAGES, None)
+        asked.complete(MESSAGES, None)
+
+    assert [sorted({"top_p", "temperature"} & set(one.body)) for one in double.completions] == [
+        ["temperature", "top_p"],
+        ["temperature"],
+        ["temperature"],
+    ]
+
+
+def test_a_server_that_refuses_a_parameter_it_was_not_sent_is_not_asked_for_ever() -> None:
+    unknown = Fault(400, {"error": {"message": "unknown parameter top_p"}})
+    with ModelDouble(replies=[unknown]) as double, pytest.raises(ModelRefused, match="refuses top_p"):
+        endpoint(double.url).complete(MESSAGES, None)
+
+    assert len(double.completions) == 2
+
+
 # -- servers that are never done
 
 DRIPS = {

@@ -125,13 +125,7 @@ def act(script: Script, fault: Fault, mode: StructuredOutput) -> str:
     return "retry"
 
 
-def case(row: dict[str, Any]) -> Any:
-    """A list of models or a count of tokens, which is no error, is taken for a prompt that is too long."""
-    misread = row.get("status") == 200 and "max_model_len" in json.dumps(row["body"])
-    return pytest.param(row, id=named(row), marks=[pytest.mark.xfail(reason="names its window")] if misread else [])
-
-
-@pytest.mark.parametrize("row", [case(row) for row in RECORDED])
+@pytest.mark.parametrize("row", RECORDED, ids=named)
 def test_what_a_real_server_answered_is_met_with_the_right_act(script: Script, row: dict[str, Any]) -> None:
     assert act(script, answered(row), mode(row)) == row["expect"]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.model.refusal import Asked, NoRoute, Passes, failure, masked, said
+from iquest_review.model.refusal import Asked, NoRoute, ParameterRefused, Passes, failure, masked, said
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 MEANINGS = {
@@ -233,3 +233,28 @@ def test_a_redirect_to_no_address_is_named() -> None:
     error = failure(Asked("host", "/v1", None, None), 302, {"Location": "http://["}, b"")
 
     assert str(error).startswith("host redirects to another address")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "name"),
+    [
+        (400, {"error": {"message": "Unrecognized request argument supplied: top_p", "param": "top_p"}}, "top_p"),
+        (400, {"error": {"message": "UnsupportedParamsError: m does not support parameters: ['top_p']"}}, "top_p"),
+        (400, {"error": {"message": "Unsupported parameter: 'max_tokens' is not supported"}}, "max_tokens"),
+        (422, {"detail": [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]}, "temperature"),
+    ],
+)
+def test_a_parameter_that_a_server_does_not_know_is_named(status: int, body: object, name: str) -> None:
+    error = failure(Asked("host", "/v1", None, None), status, {}, json.dumps(body).encode())
+
+    assert isinstance(error, ParameterRefused)
+    assert error.name == name
+
+
+def test_a_list_of_models_is_no_prompt_that_is_too_long() -> None:
+    """An address that leads to the wrong route answers 200, and names a context window all the same."""
+    models = {"object": "list", "data": [{"id": "m", "max_model_len": 4096}]}
+
+    error = failure(Asked("host", "/v1", None, None), 200, {}, json.dumps(models).encode())
+
+    assert "answered without a choice" in str(error)

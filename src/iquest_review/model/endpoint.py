@@ -20,7 +20,18 @@ from iquest_review.model import envelope
 from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
 from iquest_review.model.limit import Limit
-from iquest_review.model.refusal import Asked, NoRoute, Passes, broke_off, cause, failure, loaded, masked, untrusted
+from iquest_review.model.refusal import (
+    Asked,
+    NoRoute,
+    ParameterRefused,
+    Passes,
+    broke_off,
+    cause,
+    failure,
+    loaded,
+    masked,
+    untrusted,
+)
 from iquest_review.model.sampling import Sampling
 from iquest_review.model.session import reached, session
 from iquest_review.patience import Purse, telling, waiting
@@ -69,6 +80,7 @@ class Endpoint:
         self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT)
         self._window: int | None = None
         self._counts = True
+        self._refused = set[str]()  # parameters
         self._key = key
         self._session = session(key, tls if address.base.startswith("https:") else USUAL)
         self._host = reached(address.base)
@@ -146,7 +158,15 @@ class Endpoint:
 
     def _complete(self, url: str, body: dict[str, Any], timeout: float) -> Reply:
         started = time.monotonic()
-        content = self._send("POST", url, body, timeout)
+        sent = {name: value for name, value in body.items() if name not in self._refused}
+        try:
+            content = self._send("POST", url, sent, timeout)
+        except ParameterRefused as refusal:
+            if refusal.name not in sent:
+                raise
+            self._refused.add(refusal.name)
+            self._tell(f"{refusal}; asking without it")
+            return self._complete(url, body, timeout)
         reply = envelope.reply(
             self._json(content), chat=self._address.chat, model=self._model, seconds=time.monotonic() - started
         )

@@ -30,6 +30,11 @@ _CONTEXT = re.compile(
 _FORMAT = re.compile(
     r"response_format|json[_ ]?schema|json_object|grammar|guidance|structured.?output|Unexpected fields", re.IGNORECASE
 )
+# LiteLLM, OpenAI's own newer models, servers that forbid what their request does not list.
+_UNKNOWN = re.compile(
+    r"unrecognized|unknown|unexpected|unsupported|not support|not (?:permitted|allowed)", re.IGNORECASE
+)
+_DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
 SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
 LONGEST = 300  # characters of a server's own words in a message
 _SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
@@ -50,6 +55,14 @@ class Passes(Passing, ModelUnreachable):
         self.less_may_pass = not in_time or status in _BROKEN
 
 
+class ParameterRefused(ModelRefused):
+    """The server does not know a parameter, or not this value of it, without which it may answer."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class NoRoute(ModelRefused):
     """The server has no such path."""
 
@@ -68,16 +81,19 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
     host, words = asked.host, said(content, _SEARCHED)
     short = one_line(words, LONGEST)
+    is_error = status != 200 or _is_error(content)
     if 300 <= status < 400:
         return ModelRefused(
             f"{host} redirects to {_target(headers.get('Location', ''))}: set IQUEST_API_URL to the final address"
         )
     if status in (401, 403):
         return ModelRefused(f"{host} refuses the key ({status}): check IQUEST_API_KEY")
-    if status == 413 or (status in (200, 400, 422, 500) and _CONTEXT.search(words)):
+    if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
         return ContextExceeded(f"{host}: {short}")
-    if asked.form and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
+    if asked.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
         return FormatRefused(f"{host} refuses {asked.form} ({status}): {short}")
+    if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
+        return ParameterRefused(f"{host} refuses {named[0]} ({status}): {short}", named[0])
     if status == 404 and "model" in words.lower():
         return ModelRefused(f"{host} does not serve the model {one_line(str(asked.model), 100)!r}: {short}")
     if status in _ABSENT:
@@ -89,6 +105,13 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     if status == 200:
         return Passes(f"{host} answered without a choice: {short}", status=status)
     return ModelRefused(f"{host} refuses the request ({status}): {short}")
+
+
+def _is_error(content: bytes) -> bool:
+    """Whether an answer of 200 tells an error. That of another route, say a list of models, may speak of the context
+    window as well."""
+    value = loaded(content)
+    return isinstance(value, dict) and any(value.get(key) for key in ("error", "detail", "message"))
 
 
 def _target(location: str) -> str:
