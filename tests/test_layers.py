@@ -11,8 +11,8 @@ PACKAGE = "iquest_review"
 # From the ground up. What stands on one floor may import from its own and from every lower one.
 FLOORS = (
     *("errors", "patience", "change", "tls", "prompt", "model", "merge_request", "reports"),
-    *("progress", "settings", "pipeline", "inquiry", "task", "conclusion", "later_push", "review"),
-    *("job", "job_secrets", "background", "source", "wiring", "cli"),
+    *("progress", "settings", "steering", "pipeline", "inquiry", "task", "conclusion", "later_push", "review"),
+    *("job", "job_secrets", "background", "source", "wiring", "interruption", "cli"),
 )
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
@@ -26,6 +26,7 @@ ADAPTERS = {
     "merge_request/connection.py",
     "merge_request/gitlab.py",
     "reports/review_file.py",
+    "interruption.py",
     "source.py",
     "wiring.py",
     "cli.py",

@@ -129,6 +129,7 @@ def _outcome(task: Task, reason: str | None = None) -> Outcome:
         prompt=PromptUsed(templates.language, templates.digest),
         reviewed=task.reviewed(),
         omissions=task.omissions,
+        steering=task.options.steering,
     )
 
 

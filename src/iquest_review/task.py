@@ -52,6 +52,7 @@ class Options:
     full: bool = False  # whether what was reviewed before is reviewed again
     fail_on: Severity | None = None
     context: frozenset[Kind] = ALL  # what is shown beside the diff
+    steering: tuple[str, ...] = ()  # the changed files that steer reviews
 
 
 class Board(Protocol):

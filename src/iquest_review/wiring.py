@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from iquest_review import review, settings, source
+from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
@@ -25,7 +25,7 @@ from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.render import Templates
 from iquest_review.reports import review_file
-from iquest_review.review import Options
+from iquest_review.review import Change, Options
 
 DEADLINES = 2  # of one answer's timeout: what all attempts at a request may take together
 
@@ -47,7 +47,7 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
         review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
     with ExitStack() as stack:
         change, around, job = source.change(job, gitlab, stack)
-        options, publisher = _options(job, around), _publisher(job, gitlab, around, change.known)
+        options, publisher = _options(job, around, change), _publisher(job, gitlab, around, change.known)
         model = stack.enter_context(_model(job, model_url))
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
     code = review.exit_code(outcome, options.fail_on)
@@ -60,7 +60,7 @@ def run_preview(job: Job) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     with ExitStack() as stack:
         change, around, job = source.change(job, None if job.is_local else _gitlab(job), stack)
-        return review.preview(change, _options(job, around), job.progress)
+        return review.preview(change, _options(job, around, change), job.progress)
 
 
 def run_publish(job: Job) -> str:
@@ -183,9 +183,12 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None) -> Endpoin
     )
 
 
-def _options(job: Job, around: note.Surroundings) -> Options:
-    wanted = job.settings
-    templates = Templates.load(Path(wanted.prompts_dir) if wanted.prompts_dir else _shipped_prompts(), wanted.language)
+def _options(job: Job, around: note.Surroundings, change: Change | None = None) -> Options:
+    wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
+    checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
+    files, lookup = (change.diff.files, change.lookup) if change else ((), None)
+    read = steering.reader(folder, checkout, wanted.language, files, lookup)
+    templates = Templates.load(folder, wanted.language, read)
     return Options(
         templates=templates,
         terms=Terms(
@@ -202,6 +205,7 @@ def _options(job: Job, around: note.Surroundings) -> Options:
         full=job.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(Kind, wanted.context)),
+        steering=steering.steering(files, steering.inside(folder.resolve(), checkout)),
     )
 
 

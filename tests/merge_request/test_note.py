@@ -308,6 +308,14 @@ def test_what_earlier_reviews_spared_this_one_is_told_in_one_line(changed: dict[
     assert bool(line) is bool(said)
 
 
+@pytest.mark.parametrize("status", [Status.REVIEWED, Status.PARTIAL, Status.NOT_REVIEWED])
+def test_a_change_of_what_steers_reviews_is_told(status: Status) -> None:
+    body = compose(status=status, reason="x", steering=("a.yml", *(f"{n}/AGENTS.md" for n in range(11))))
+
+    assert "changes what steers its reviews: `a.yml`, `0/AGENTS.md`, " in body
+    assert "`8/AGENTS.md`, and 2 more, in review.json. This one went by the target branch's version." in body
+
+
 def test_a_review_that_failed_lists_nothing_as_left_out() -> None:
     assert "<details>" not in compose(
         status=Status.NOT_REVIEWED, reason="x", omissions=(Omission("a", Reason.LOCK, 9),)

@@ -114,7 +114,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "merged", "reviewed", "raw"),
+        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "steering", "merged", "reviewed", "raw"),
         *("coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1

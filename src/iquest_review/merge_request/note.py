@@ -11,7 +11,7 @@ from iquest_review.merge_request import ledger, markdown, remark
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why
 from iquest_review.merge_request.remark import LONGEST_LINE, LONGEST_TEXT, cut
-from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
+from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.model import STAND_IN
 from iquest_review.model.finding import Category, Severity
 from iquest_review.prompt.screen import Omission, Reason
@@ -23,6 +23,7 @@ PREVIOUS = "<!-- iquest-review:previous -->"  # below it stands what was there b
 # Characters of each part. GitLab takes a million in all (lib/gitlab/database.rb), people far less; there must be room
 # for what a note remembers, and for the note of a failure above it.
 LONGEST_RAW = 100_000  # as they came
+MOST_STEERING = 10  # paths
 COUNTED = (Reason.SEEN, Reason.MOVED, Reason.WHITESPACE)  # omissions that are told in a number alone
 MOST_FINDINGS, MOST_ROWS, MOST_SUGGESTIONS, MOST_OMISSIONS = 240_000, 60_000, 40_000, 80_000  # as they are written
 
@@ -111,6 +112,7 @@ def _sections(
         said = (f"- {markdown.line(cut(suggestion, LONGEST_LINE, text))}" for suggestion in outcome.suggestions)
         yield f"### {text.suggestions}\n\n" + "\n".join(_within(said, len(outcome.suggestions), MOST_SUGGESTIONS, text))
     yield _since(outcome, text)
+    yield _steering(outcome, text)
     yield text.hint if rows else ""
     yield _omissions(outcome, text)
 
@@ -159,9 +161,17 @@ def _since(outcome: Outcome, text: Words) -> str:
         text.unplaced: sum(entry.why is Why.UNPLACED for entry in outcome.settled),
         text.waived: outcome.waived,
     }
-    since = " · ".join(_counted(forms, count) for forms, count in counts.items() if count)
-    merged = _counted(text.merged, outcome.merged) if outcome.merged else ""
+    since = " · ".join(counted(forms, count) for forms, count in counts.items() if count)
+    merged = counted(text.merged, outcome.merged) if outcome.merged else ""
     return " · ".join(part for part in (since and f"{text.since} {since}", merged) if part)
+
+
+def _steering(outcome: Outcome, text: Words) -> str:
+    """Which changed files steer reviews: a person should look at them."""
+    paths = [_path(path, text) for path in outcome.steering[:MOST_STEERING]]
+    more = len(outcome.steering) - len(paths)
+    paths += [text.more.format(count=number(more))] if more else []
+    return text.steering.format(paths=text.comma.join(paths)) if paths else ""
 
 
 def _findings(findings: Sequence[PlacedFinding], outcome: Outcome, around: Surroundings, text: Words) -> Iterator[str]:
@@ -216,8 +226,8 @@ def _omissions(outcome: Outcome, text: Words) -> str:
     omitted = {omission.path for omission in omissions}
     files = len({omission.path for omission in outcome.omissions} | {entry.path for entry in outcome.coverage})
     lines = sum(omission.changed_lines for omission in omissions)
-    title = _plural(text.omitted_lines if lines else text.omitted_files, files).format(
-        files=_number(len(omitted)), all=_number(files), lines=_changed(lines, text)
+    title = plural(text.omitted_lines if lines else text.omitted_files, files).format(
+        files=number(len(omitted)), all=number(files), lines=_changed(lines, text)
     )
     partly = {entry.path: entry.changed_lines for entry in outcome.coverage if entry.shown_changed_lines}
     by_path = dict[str, list[Omission]]()
@@ -234,7 +244,7 @@ def _omitted(path: str, omissions: Sequence[Omission], partly_of: int | None, te
     for one in omissions:
         changed = _changed(one.changed_lines, text)
         if partly_of:
-            changed = text.some_lines.format(count=_number(one.changed_lines), all=_number(partly_of))
+            changed = text.some_lines.format(count=number(one.changed_lines), all=number(partly_of))
         reasons.append(text.reasons[one.reason] + (text.comma + changed if one.changed_lines else ""))
     return f"- {_path(path, text)}: {'; '.join(reasons)}"
 
@@ -244,7 +254,7 @@ def _footer(outcome: Outcome, around: Surroundings, text: Words) -> str:
     if outcome.diff_refs:
         parts.append(text.head.format(sha=markdown.code(outcome.diff_refs.head_sha[:12])))
     if outcome.usage.prompt_tokens:
-        prompt, completion = _number(outcome.usage.prompt_tokens), _number(outcome.usage.completion_tokens)
+        prompt, completion = number(outcome.usage.prompt_tokens), number(outcome.usage.completion_tokens)
         parts.append(text.tokens.format(prompt=prompt, completion=completion))
     if outcome.usage.seconds:
         parts.append(
@@ -274,7 +284,7 @@ def _within(rows: Iterable[str], count: int, most: int, text: Words) -> Iterator
     for shown, row in enumerate(rows):
         most -= len(row)
         if most < 0:
-            yield f"- {text.more.format(count=_number(count - shown))}"
+            yield f"- {text.more.format(count=number(count - shown))}"
             return
         yield row
 
@@ -283,18 +293,5 @@ def _path(path: str, text: Words) -> str:
     return markdown.code(cut(path, LONGEST_LINE, text))
 
 
-def _plural(forms: str, count: int) -> str:
-    one, _, many = forms.partition("|")
-    return many if many and count != 1 else one
-
-
-def _counted(forms: str, count: int) -> str:
-    return _plural(forms, count).format(count=_number(count))
-
-
 def _changed(lines: int, text: Words) -> str:
-    return _counted(text.changed_lines, lines)
-
-
-def _number(number: int) -> str:
-    return f"{number:,}"
+    return counted(text.changed_lines, lines)

@@ -129,6 +129,7 @@ class Outcome:
     standing: tuple[Stands, ...] = ()  # threads from earlier reviews that stay open
     settled: tuple[Settled, ...] = ()
     waived: int = 0  # findings not raised, since somebody waived them
+    steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
     merged: int = 0  # findings that another one says as well
     reviewed: Reviewed | None = None
     raw: str | None = None

@@ -46,6 +46,7 @@ class Words:
     left: str
     waived: str
     merged: str
+    steering: str
     suggestions: str
     omitted_files: str
     omitted_lines: str
@@ -113,6 +114,8 @@ ENGLISH = Words(
     waived="{count} finding not raised, it was waived or resolved"
     "|{count} findings not raised, they were waived or resolved",
     merged="{count} near-duplicate merged|{count} near-duplicates merged",
+    steering="⚠️ This merge request changes what steers its reviews: {paths}. "
+    "This one went by the target branch's version.",
     suggestions="Suggestions",
     omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
     omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",
@@ -167,6 +170,7 @@ CHINESE = Words(
     unplaced="{count} 个没有行号的问题不再重复",
     waived="{count} 个问题已被豁免或解决，不再提出",
     merged="合并了 {count} 个近似重复的问题",
+    steering="⚠️ 本合并请求修改了影响评审的文件：{paths}。本次评审以目标分支的版本为准。",
     suggestions="建议",
     omitted_files="未评审：{all} 个文件中的 {files} 个",
     omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",
@@ -240,6 +244,22 @@ CHINESE = Words(
     },
     comma="，",
 )
+
+
+def plural(forms: str, count: int) -> str:
+    """The one of two forms, parted by "|", that fits a number."""
+    one, _, many = forms.partition("|")
+    return many if many and count != 1 else one
+
+
+def counted(forms: str, count: int) -> str:
+    """The form that fits, with its number."""
+    return plural(forms, count).format(count=number(count))
+
+
+def number(number: int) -> str:
+    """A number as people read it."""
+    return f"{number:,}"
 
 
 def words(language: str) -> Words:

@@ -7,12 +7,12 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from iquest_review.change.characters import counted, one_line, visible
@@ -26,6 +26,7 @@ from iquest_review.prompt.screen import Omission, Reason
 __all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
+Read = Callable[[Path], bytes | None]  # a template's file; None for none
 
 SYSTEM, USER, AGAIN, FIXED, SUMMARY = "system.j2", "user.j2", "again.j2", "fixed.j2", "summary.j2"
 VARIABLES = {  # what a template may use
@@ -98,25 +99,26 @@ class Templates:
     _names: frozenset[str] = field(repr=False)  # of the templates there are
 
     @classmethod
-    def load(cls, folder: Path, language: str) -> "Templates":
+    def load(cls, folder: Path, language: str, read: Read | None = None) -> "Templates":
         """Templates of `folder/<language>`, of `folder` itself, or the English ones for any other language.
 
         Raises UsageError, naming the file, when one is missing, cannot be read, or asks for what there is not.
         """
-        home = next((place for place in _places(folder, language) if (place / SYSTEM).is_file()), None)
+        read = read or on_disk
+        home = next((place for place in places(folder, language) if read(place / SYSTEM) is not None), None)
         if home is None:
             raise UsageError(
                 f"no template {SYSTEM} in {folder}: it holds system.j2, user.j2 and again.j2, or a folder a language"
             )
         environment = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(home),
+            loader=FunctionLoader(lambda name: _included(home, name, read)),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,
         )
-        names = [name for name in VARIABLES if name not in OPTIONAL or (home / name).is_file()]
-        sources = [_source(home / name, environment, VARIABLES[name]) for name in names]
+        names = [name for name in VARIABLES if name not in OPTIONAL or read(home / name) is not None]
+        sources = [_source(home / name, read, environment, VARIABLES[name]) for name in names]
         digest = hashlib.sha256(b"\0".join([*sources, language.encode()])).hexdigest()[:12]
         return cls(language, digest, home, environment, frozenset(names))
 
@@ -186,22 +188,38 @@ class Templates:
             raise UsageError(f"{self._folder / name} cannot be used: {error}") from None
 
 
-def _places(folder: Path, language: str) -> list[Path]:
+def on_disk(file: Path) -> bytes | None:
+    """The content of a file; None where there is none. Raises UsageError when it cannot be read."""
+    try:
+        return file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error}") from None
+
+
+def _included(home: Path, name: str, read: Read) -> str | None:
+    """A template of the folder, for jinja, which asks for it by what stands in an include."""
+    content = None if ".." in name or name.startswith("/") else read(home / name)
+    return None if content is None else content.decode()
+
+
+def places(folder: Path, language: str) -> list[Path]:
     """Where templates may be, the best place first: zh-CN takes those of zh."""
     names = [language, re.split("[-_ ]", language)[0].lower()] if re.fullmatch(r"[\w -]+", language) else []
     return [*(folder / name for name in names if name), folder, folder / "en"]
 
 
-def _source(file: Path, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]) -> bytes:
+def _source(file: Path, read: Read, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]) -> bytes:
     """A template's text. A broken one is found before anything is asked."""
+    source = read(file)
+    if source is None:
+        raise UsageError(f"there is no template {file}")
     try:
-        source = file.read_bytes()
         unknown = meta.find_undeclared_variables(environment.parse(source.decode())) - variables
-    except FileNotFoundError:
-        raise UsageError(f"there is no template {file}") from None
     except TemplateSyntaxError as error:
         raise UsageError(f"{file}, line {error.lineno}: {error.message}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UsageError(f"{file} cannot be read: {error}") from None
     if unknown:
         known = ", ".join(sorted(variables))

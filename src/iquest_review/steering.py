@@ -1,0 +1,61 @@
+"""What of a change steers reviews: settings, rules, prompts. What counts of these is the target branch's version."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from iquest_review import settings
+from iquest_review.change.diff import FileDiff
+from iquest_review.errors import UsageError
+from iquest_review.prompt.lookup import Lookup
+from iquest_review.prompt.render import SYSTEM, Read, on_disk, places
+from iquest_review.prompt.team_rules import AGENTS, DUO
+
+
+def steering(files: Iterable[FileDiff], templates: PurePosixPath | None) -> tuple[str, ...]:
+    """The changed paths that steer reviews; `templates` is the folder of one's own where it lies in the repository."""
+    return tuple(sorted({path for path in _changed(files) if _steers(PurePosixPath(path), templates)}))
+
+
+def inside(folder: Path, checkout: str) -> PurePosixPath | None:
+    """A folder's path in the repository that is checked out there; None where it lies elsewhere, or nothing is."""
+    for root in (Path(checkout).absolute(), Path(checkout).resolve()) if checkout else ():
+        if folder.is_relative_to(root):
+            return PurePosixPath(folder.relative_to(root))
+    return None
+
+
+def reader(folder: Path, checkout: str, language: str, files: Iterable[FileDiff], lookup: Lookup | None) -> Read:
+    """How the templates of a folder are read: as they stand on the target branch, where that holds them, so that a
+    merge request's author writes no prompt and puts no link to a file of the runner; else from the disk.
+
+    Raises UsageError for a folder that comes with the merge request.
+    """
+    named, real = inside(folder.absolute(), checkout), inside(folder.resolve(), checkout)
+    changed = {PurePosixPath(path) for path in _changed(files)}
+    for path in (named, real):
+        if path is not None and lookup is not None:
+            settled = _settled(lookup, folder, path)
+            if any(settled(place / SYSTEM) is not None for place in places(folder, language)):
+                return settled
+    replaced = named is not None and not changed.isdisjoint((named, *named.parents))
+    if replaced or any(real is not None and path.is_relative_to(real) for path in changed):
+        raise UsageError(f"IQUEST_PROMPTS_DIR {folder} comes with this merge request: its target branch has none there")
+    return on_disk
+
+
+def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> Read:
+    def read(file: Path) -> bytes | None:
+        path = (path_of_folder / file.relative_to(folder)).as_posix()
+        return lookup.rules([path]).get(path)
+
+    return read
+
+
+def _steers(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
+    ours = path.as_posix() in (settings.FILE, DUO) or path.name == AGENTS
+    return ours or (templates is not None and path.is_relative_to(templates))
+
+
+def _changed(files: Iterable[FileDiff]) -> Iterator[str]:
+    for file in files:
+        yield from {file.old_path, file.new_path}
