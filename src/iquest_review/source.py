@@ -13,7 +13,7 @@ from iquest_review.change.diff import Diff
 from iquest_review.change.git_directory import Remote
 from iquest_review.change.intent import Intent
 from iquest_review.change.repository import Opened, Repository
-from iquest_review.errors import GitError, UsageError
+from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.job import Job
 from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing
@@ -135,7 +135,10 @@ def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> 
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
-    return patch.parse(gitlab.raw_diff()), None
+    try:
+        return patch.parse(gitlab.raw_diff()), None
+    except PatchError as error:  # of GitLab's making, and no wrong setting
+        raise GitLabError(f"GitLab's raw diff cannot be read: {error}") from None
 
 
 def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:

@@ -4,16 +4,41 @@ Sources: GitLab's lib/gitlab/diff/suggestions_parser.rb, app/models/concerns/sug
 """
 
 import re
+from html.parser import HTMLParser
 
 from tests.doubles.gitlab_state import Instance, Json, MergeRequest, Note, Suggestion
+from tests.doubles.quick_actions import rendered
 
-# GitLab reads the block out of the rendered text: indented by up to three blanks it is one, too.
-FENCE = re.compile(
-    r"^(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})suggestion(?::(?P<range>\S*))?[ ]*\n"
-    r"(?P<content>.*?)^ {0,3}(?P=fence)[`~]*[ ]*$",
-    re.M | re.S,
-)
 MOST_LINES = 100
+
+
+def code_blocks(body: str) -> list[tuple[str, str]]:
+    """The code blocks of a note as GitLab renders it, each with its info string: it looks for suggestions there."""
+    return _Blocks(rendered(body)).found
+
+
+class _Blocks(HTMLParser):
+    """The code blocks of a page, each with its info string."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, str]] = []
+        self.info: str | None = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "pre":
+            self.info = dict(attrs).get("lang") or ""
+            self.found.append((self.info, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "pre":
+            self.info = None
+
+    def handle_data(self, data: str) -> None:
+        if self.info is not None:
+            self.found[-1] = (self.info, self.found[-1][1] + data)
 
 
 def suggestions(instance: Instance, merge_request: MergeRequest, note: Note) -> list[Suggestion]:
@@ -22,9 +47,11 @@ def suggestions(instance: Instance, merge_request: MergeRequest, note: Note) -> 
     if note.type != "DiffNote" or position.get("position_type") != "text" or position.get("new_line") is None:
         return []
     found = []
-    for match in FENCE.finditer(note.body):
-        above, below = (_reach(match["range"] or "", sign) for sign in "-+")
-        content = re.sub(rf"^ {{0,{len(match['indent'])}}}", "", match["content"], flags=re.M)
+    for info, content in code_blocks(note.body):
+        kind, _, reach = info.partition(":")
+        if kind != "suggestion":
+            continue
+        above, below = (_reach(reach, sign) for sign in "-+")
         suggestion = Suggestion(instance.next_id(), above, below, "", content)
         suggestion.from_content = _text(merge_request, note, suggestion)
         found.append(suggestion)

@@ -41,6 +41,12 @@ def test_a_removed_line_and_a_plain_note_suggest_nothing(story: Story) -> None:
     assert story("POST", "notes", {"body": body}).json()["suggestions"] == []
 
 
+def test_a_suggestion_inside_other_code_is_that_code(story: Story) -> None:
+    story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
+    body = "````py\n```suggestion:-0+0\nx\n```\n````"
+    assert story.shown(story.thread((None, 7), body=body))[0]["suggestions"] == []
+
+
 def test_an_edit_makes_new_suggestions(story: Story) -> None:
     story.opens({"a.txt": text()}, {"a.txt": text("7=x")})
     (note,) = story.shown(story.thread((None, 7), body=SUGGESTION))

@@ -237,6 +237,17 @@ def test_gitlabs_raw_diff_serves_where_git_cannot(run: Run, job: dict[str, str],
     assert "changed lines from GitLab's raw diff" in finished.err
 
 
+@pytest.mark.parametrize("given", ["", "<html>Sign in</html>"])
+def test_a_raw_diff_that_is_none_is_gitlabs_failure_and_no_wrong_setting(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, given: str
+) -> None:
+    gitlab.fail("GET", "/raw_diffs$", status=200, body=given)
+    finished = run("review", environ={**job, "CI_REPOSITORY_URL": "", "CI_PROJECT_DIR": str(run.folder)})
+
+    assert finished.code == 4
+    assert "GitLab's raw diff cannot be read" in finished.err
+
+
 def test_a_dry_run_writes_nothing_to_gitlab(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     finished = run("review", "--dry-run", environ=job)
 

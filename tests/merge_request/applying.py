@@ -6,9 +6,9 @@ lib/gitlab/suggestions/file_suggestion.rb. Stricter than GitLab in what it takes
 
 import re
 from dataclasses import dataclass
-from html.parser import HTMLParser
 
 from tests.doubles import quick_actions
+from tests.doubles.gitlab_suggestions import code_blocks
 
 FARTHEST = 100
 INFO = re.compile(r"suggestion:-(\d+)\+(\d+)")
@@ -23,35 +23,9 @@ class Block:
     content: str
 
 
-class _Blocks(HTMLParser):
-    """The code blocks of a page, each with its info string."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, str]] = []
-        self.info: str | None = None
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "pre":
-            self.info = dict(attrs).get("lang") or ""
-            self.found.append((self.info, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "pre":
-            self.info = None
-
-    def handle_data(self, data: str) -> None:
-        if self.info is not None:
-            self.found[-1] = (self.info, self.found[-1][1] + data)
-
-
 def block(body: str) -> Block:
     """The one suggestion block of a note's body, once GitLab has stored it; fails when there is not exactly one."""
-    ((info, content),) = (
-        found for found in _Blocks(quick_actions.rendered(quick_actions.strip(body))).found if "suggestion" in found[0]
-    )
+    ((info, content),) = (found for found in code_blocks(quick_actions.strip(body)) if "suggestion" in found[0])
     match = INFO.fullmatch(info)
     assert match, info
     above, below = int(match[1]), int(match[2])
