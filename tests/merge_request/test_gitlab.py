@@ -353,6 +353,7 @@ def test_notes_of_others_stay_as_they_are(server: GitLabDouble, gitlab: GitLab) 
 
 
 def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.may_link(*AROUND)
     for body in (note.compose(full(), AROUND), note.compose(full("zh"), AROUND)):
         gitlab.write_note(body)
         assert stored(server)[-1] == body.rstrip()

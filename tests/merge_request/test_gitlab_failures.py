@@ -325,11 +325,12 @@ def test_an_answer_that_is_not_gitlabs_is_told_as_such(server: GitLabDouble, git
     assert stored(server) == []
 
 
-def test_a_note_that_is_too_long_is_refused_with_gitlabs_words(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_what_gitlab_refuses_of_a_note_is_said_in_its_words(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.limits.note_characters = 100
     for ruby in ("3.3", "3.4"):
         server.ruby = ruby
         with pytest.raises(GitLabError, match=r"GitLab answered 400 for 7!4: 400 Bad request - Note .*is too long"):
-            gitlab.write_note(MARKER + "x" * 1_000_000)
+            gitlab.write_note(MARKER + "x" * 100)
 
 
 def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -341,22 +342,55 @@ def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitL
 # --- text that does more than to be read ---
 
 
-@pytest.mark.parametrize("body", ["/close", "/label ~x\n/approve\n"])
-def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
-    with pytest.raises(GitLabError, match=r"ran the note as commands.*report this text as a security problem"):
-        gitlab.write_note(body)
+RAN = r"ran the note as commands.*report this text as a security problem"
+COMMANDS_ONLY: dict[str, Any] = {"status": 202, "body": {"commands_changes": {}, "summary": ["Closed."]}}
+
+
+def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("POST", NOTES, **COMMANDS_ONLY)
+    with pytest.raises(GitLabError, match=RAN) as failed:
+        gitlab.write_note(MARKER)
+    assert failed.value.exit_code == 4
+
+
+def test_an_accepted_note_is_none_whatever_stands_in_the_answer(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("POST", NOTES, status=202, body={"id": 5, "body": MARKER})
+    with pytest.raises(GitLabError, match=RAN):
+        gitlab.write_note(MARKER)
+
+
+def test_an_update_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
+    gitlab.write_note(MARKER)
+    server.fail("PUT", r"/notes/\d+$", **COMMANDS_ONLY)
+    with pytest.raises(GitLabError, match=RAN):
+        gitlab.write_note(f"{MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [COMMANDS_ONLY, {"status": 400, "body": {"message": "400 Bad request - Note {}"}}],
+    ids=["now", "before (issue 505100)"],
+)
+def test_a_thread_that_gitlab_ran_is_a_security_failure(
+    server: GitLabDouble, gitlab: GitLab, answer: dict[str, Any]
+) -> None:
+    server.fail("POST", DISCUSSIONS, **answer)
+    with pytest.raises(GitLabError, match=RAN) as failed:
+        gitlab.start_thread(MARKER, {})
+    assert failed.value.status is None, "it is no line that was refused"
 
 
 def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("POST", NOTES, status=201, body={"id": 5, "body": "less"})
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{MARKER}\n\n/close\n\nmore")
-    assert server.executed
+        gitlab.write_note(f"{MARKER}\n\nmore")
 
 
 def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     gitlab.write_note(MARKER)
+    server.fail("PUT", r"/notes/\d+$", status=200, body={"id": 5, "body": "less"})
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{MARKER}\n\n/close\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+        gitlab.write_note(f"{MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
 
 
 # --- the token ---

@@ -6,7 +6,6 @@ a note that it stored (gitlab-org/gitlab issue 27946).
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -15,12 +14,13 @@ from gitlab.exceptions import GitlabError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from iquest_review.change.characters import one_line
-from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
+from iquest_review.merge_request.facts import Facts as Facts  # noqa: PLC0414 - what facts() returns
+from iquest_review.merge_request.facts import diff_refs, read
 from iquest_review.merge_request.plan import same
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
 from iquest_review.model.session import reached
@@ -35,22 +35,12 @@ MOST_ASKED_ABOUT = 50  # people: whether they are members
 LEAST_LEVEL = 10  # of access: Guest; below it are those who were only invited (lib/gitlab/access.rb)
 MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
 
-CHANGED = "GitLab stored another text than was sent; please report this text as a security problem"
-_RAN = "GitLab ran the note as commands instead of storing it; please report this text as a security problem"
+_REPORT = "please report this text as a security problem"
+CHANGED = f"GitLab stored another text than was sent; {_REPORT}"
+HELD_BACK = "a fault of iquest-review: a text that was to be posted would do more than to be read"
+_RAN = f"GitLab ran the note as commands instead of storing it; {_REPORT}"
 
 _Answer = TypeVar("_Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What GitLab says of a merge request. `source_is_fork`: its branch lives in another project."""
-
-    merge_request: MergeRequest
-    refs: DiffRefs
-    intent: Intent
-    state: str  # opened, closed, locked or merged
-    project_url: str
-    source_is_fork: bool
 
 
 class GitLab:
@@ -78,6 +68,7 @@ class GitLab:
         self._own: answers.Own | None = None
         self._members: dict[int, bool] = {}
         self._waived: dict[str, bool] = {}
+        self._links = ("", "")
 
     def facts(self) -> Facts:
         """The merge request as it stands, once its diff is there.
@@ -88,8 +79,8 @@ class GitLab:
             if poll:
                 self._sleep(min((1 + poll) / 2, 5))
             answer = self._answer(answers.MERGE_REQUEST, self._read(self._path))
-            if refs := _refs(answer.diff_refs):
-                return _facts(self._merge_request, refs, answer)
+            if refs := diff_refs(answer.diff_refs):
+                return read(self._merge_request, refs, answer)
         raise GitLabError(f"GitLab has not made the diff of {self._name} yet; run the job again in a minute")
 
     def raw_diff(self) -> bytes:
@@ -143,12 +134,29 @@ class GitLab:
         order = [version.head_commit_sha for version in versions]  # the newest first
         return head in order and (than not in order or order.index(head) < order.index(than))
 
+    def may_link(self, project_url: str, job_url: str) -> None:
+        """Says where the links of what is going to be sent may lead; until then to no page."""
+        self._links = (project_url, job_url)
+
+    def guarded(self, body: str) -> str:
+        """The body as it is sent: another one, and loudly, where this one would do more than to be read."""
+        from iquest_review.merge_request.guard import Pages, checked  # noqa: PLC0415 - reading needs no parser
+
+        sent, fault = checked(body, Pages(*self._links, self._merge_request.iid))
+        if fault:
+            self._tell(f"{HELD_BACK}: {fault}; it is sent as a block of code; {_REPORT}")
+        return sent
+
     def start_thread(self, body: str, position: dict[str, Any]) -> None:
         """Starts a thread on a line or a file. Raises GitLabError with status 400 for a line GitLab does not know."""
-        response = self._request("post", f"{self._path}/discussions", post_data={"body": body, "position": position})
-        if response.status_code == 202:
-            raise GitLabError(_RAN)
-        for note in self._answer(answers.DISCUSSION, response).notes[:1]:
+        body = self.guarded(body)
+        sent = {"body": body, "position": position}
+        try:
+            response = self._request("post", f"{self._path}/discussions", post_data=sent)
+        except GitLabError as error:
+            # Older GitLabs answer so when they have run a discussion as commands: issue 505100.
+            raise GitLabError(_RAN) if error.status == 400 and str(error).endswith("Note {}") else error from None
+        for note in self._stored(answers.DISCUSSION, response).notes[:1]:
             self._check(body, note.id, note.body)
 
     def drafts(self) -> list[answers.Draft]:
@@ -157,7 +165,7 @@ class GitLab:
 
     def draft(self, body: str, position: dict[str, Any]) -> answers.Draft:
         """Makes a draft of a thread. GitLab takes it whatever its line is, and loses it later: see its line code."""
-        sent = {"note": body, "position": position}
+        sent = {"note": self.guarded(body), "position": position}
         return self._answer(answers.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
 
     def discard(self, draft: int) -> None:
@@ -186,9 +194,9 @@ class GitLab:
         Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent.
         """
         verb, path = ("post", "") if note is None else ("put", f"/{note}")
-        stored = self._answer(
-            answers.STORED, self._request(verb, f"{self._path}/notes{path}", post_data={"body": body})
-        )
+        body = self.guarded(body)
+        response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": body})
+        stored = self._stored(answers.STORED, response)
         self._check(body, stored.id, stored.body)
 
     def pause(self, failure: PassingGitLabError, attempt: int) -> None:
@@ -200,6 +208,12 @@ class GitLab:
     @property
     def _name(self) -> str:
         return f"{self._merge_request.project}!{self._merge_request.iid}"
+
+    def _stored(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
+        """What GitLab stored. Raises GitLabError for 202: it ran the text, and stored nothing of it."""
+        if response.status_code == 202:
+            raise GitLabError(_RAN)
+        return self._answer(parser, response)
 
     def _check(self, sent: str, stored: int | None, body: str | None) -> None:
         if stored is None:
@@ -271,28 +285,3 @@ class GitLab:
 def _text(said: object) -> str:
     """An error's own words: text, the bytes of a body, or a structure of both."""
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-
-
-def _facts(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeRequest) -> Facts:
-    return Facts(
-        merge_request=merge_request,
-        refs=refs,
-        intent=Intent(
-            title=answer.title or "",
-            description=answer.description or "",
-            labels=tuple(answer.labels),
-            source_branch=answer.source_branch or "",
-            target_branch=answer.target_branch or "",
-            draft=answer.draft,
-        ),
-        state=answer.state,
-        project_url=(answer.web_url or "").partition("/-/merge_requests/")[0],
-        source_is_fork=answer.source_project_id != answer.target_project_id,
-    )
-
-
-def _refs(refs: answers.Refs | None) -> DiffRefs | None:
-    """All three commits; None until GitLab has computed them."""
-    if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
-        return None
-    return DiffRefs(refs.base_sha, refs.start_sha, refs.head_sha)

@@ -37,6 +37,7 @@ def publish(
 
     Raises GitLabError when it does not in the end.
     """
+    gitlab.may_link(around.project_url, around.job_url)
     standing = found = gitlab.standing()
     before, overtaken = remembered(standing), _overtaken(gitlab, outcome, known, tell)
     if overtaken(standing):
@@ -159,7 +160,8 @@ def _noted(
     gitlab: GitLab, standing: Standing, published: Published, overtaken: Callable[[Standing], bool]
 ) -> Published:
     """Makes the body the one summary note. Whoever posts a first one looks again: another first run may do the same."""
-    outcome, body = published.outcome, published.body or ""
+    outcome, body = published.outcome, gitlab.guarded(published.body or "")
+    published = replace(published, body=body)
     idle = outcome.status is Status.REVIEWED and outcome.reason == NOTHING and not outcome.omissions
     failure, wrote = GitLabError("the note does not stay: it is deleted while it is written"), False
     for attempt in range(ROUNDS):

@@ -1,0 +1,45 @@
+"""What GitLab says of a merge request itself: its commits, its words, where it lives."""
+
+from dataclasses import dataclass
+
+from iquest_review.change.intent import Intent
+from iquest_review.merge_request import answers
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What GitLab says of a merge request. `source_is_fork`: its branch lives in another project."""
+
+    merge_request: MergeRequest
+    refs: DiffRefs
+    intent: Intent
+    state: str  # opened, closed, locked or merged
+    project_url: str
+    source_is_fork: bool
+
+
+def read(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeRequest) -> Facts:
+    """The facts in GitLab's answer; what it leaves null is empty."""
+    return Facts(
+        merge_request=merge_request,
+        refs=refs,
+        intent=Intent(
+            title=answer.title or "",
+            description=answer.description or "",
+            labels=tuple(answer.labels),
+            source_branch=answer.source_branch or "",
+            target_branch=answer.target_branch or "",
+            draft=answer.draft,
+        ),
+        state=answer.state,
+        project_url=(answer.web_url or "").partition("/-/merge_requests/")[0],
+        source_is_fork=answer.source_project_id != answer.target_project_id,
+    )
+
+
+def diff_refs(refs: answers.Refs | None) -> DiffRefs | None:
+    """All three commits; None until GitLab has computed them."""
+    if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
+        return None
+    return DiffRefs(refs.base_sha, refs.start_sha, refs.head_sha)

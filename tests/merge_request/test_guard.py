@@ -1,0 +1,521 @@
+"""The guard alone, judged by GitLab's rules: what it lets pass, and what becomes of the rest."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from iquest_review.merge_request import fingerprint, guard, ledger, markdown, note, remark
+from iquest_review.merge_request.gitlab import HELD_BACK, GitLab
+from iquest_review.merge_request.guard import LARGEST, Checked, Pages
+from iquest_review.merge_request.note import MARKER, PREVIOUS
+from iquest_review.merge_request.outcome import Status
+from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request.words import words
+from tests.doubles import quick_actions
+from tests.doubles.gitlab import GitLabDouble
+from tests.doubles.test_quick_actions import DOES_NOT, EXECUTES
+from tests.merge_request.connecting import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
+from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
+from tests.merge_request.test_markdown import (
+    BLOCKS,
+    DANGERS,
+    DOORS,
+    FRAGMENTS,
+    GLUE,
+    HTML,
+    IMAGES,
+    LINKS,
+    MENTIONS,
+    ODD,
+    OLD_ACTION,
+    REFERENCES,
+    text_nodes,
+)
+
+PROJECT_URL = AROUND.project_url
+PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.md"))
+FINDING = finding(anchor="fedcba9876543210", anchored=1)
+MARK = fingerprint.marker(remark.mark(FINDING))
+MEMORY = "<!-- iquest-review:reviewed 33 head=33 settings=5e data=eJyrVkrLz1eyUkpKLFKqBQAm8gVd -->"
+
+
+def checked(body: str, pages: Pages = PAGES) -> Checked:
+    return guard.checked(body, pages)
+
+
+def inert(body: str, pages: Pages = PAGES) -> None:
+    """Fails when anything in the body does more than to be read, by the rules of GitLab and of older ones."""
+    assert quick_actions.commands(body) == []
+    assert OLD_ACTION.search(body) is None
+    assert quick_actions.strip(body) == body.rstrip()
+    assert quick_actions.mentions(body) == quick_actions.references(body) == quick_actions.images(body) == []
+    assert [url for url in quick_actions.links(body) if not pages.hold(url)] == []
+    assert set(quick_actions.live_html(body)) <= {"<details>", "</details>", "<summary>", "</summary>"}
+    for pattern in (quick_actions.MENTION, quick_actions.REFERENCE):
+        labels = re.sub(r"<a .*?</a>", "", quick_actions.rendered(body), flags=re.DOTALL)
+        assert pattern.search(text_nodes(body) if labels == quick_actions.rendered(body) else "") is None
+    html = quick_actions.rendered(body)
+    assert re.search(r"<input|<[^>]*(?:data-math-style|data-wikilink)=", html) is None
+    assert {name.lower() for name in re.findall(r'<pre lang="([^"]*)"', html) if not name.startswith("suggestion")} <= (
+        markdown.LANGUAGES
+    )
+    body.encode()
+
+
+def held_back(body: str, pages: Pages = PAGES) -> Checked:
+    """What the guard makes of a body that it must not let pass."""
+    made = guard.checked(body, pages)
+    assert made.fault
+    assert made.body != body
+    inert(made.body, pages)
+    assert guard.checked(made.body, pages) == Checked(made.body), "what it makes itself passes"
+    return made
+
+
+# --- our own ---
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_our_own_notes_pass_unchanged(path: Path) -> None:
+    body = path.read_text("utf-8")
+
+    assert checked(body) == Checked(body)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_notes_with_their_hidden_lines_pass_unchanged(language: str) -> None:
+    made, posted = later(language)
+    for body in (note.compose(full(language), AROUND), note.compose(made, AROUND, posted), failed(language)):
+        for told in (body, note.with_previous(failed(language), body)):
+            assert checked(told) == Checked(told)
+
+
+@pytest.mark.parametrize("text", ["_a", "*", "`a`", ": a\n", "$`", "a\n: b\n\n", "a\n\n", "\u4e2d", "@all #1 "])
+def test_the_largest_note_there_is_passes_unchanged(text: str) -> None:
+    many = text * 100_000
+    findings = tuple(finding(path=f"{n}{many[:3000]}", description=many, quote=many, fix=many) for n in range(20))
+    for status in (Status.RAW, Status.PARTIAL):
+        made = outcome(status=status, raw=many, reason=many, summary=many, suggestions=(many,) * 50, findings=findings)
+        body = note.compose(made, AROUND)
+        assert checked(body) == Checked(body)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(text=FRAGMENTS)
+def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
+    for door in DOORS.values():
+        body = f"{MARKER}\n\n{door(text)}"
+        assert checked(body) == Checked(body)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(text=FRAGMENTS, path=FRAGMENTS, fix=FRAGMENTS)
+def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str) -> None:
+    for replacement in (None, fix):
+        body = remark.thread(finding(description=text, path=path, fix=fix, replacement=replacement), words("en"))
+        assert checked(body) == Checked(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("> /merge", "- /merge", "usr/bin", "a /b", " /close", "\\/close", "&#47;close", "`/close`", "# /close"),
+        *("| a |\n| - |\n| /close |", "`@all` `#1` `!1` `![a](b)` `deadbeef`", "```py\n@all #1 http://x\n```"),
+        *(
+            "a & b",
+            "50 % of 3",
+            "5 ~ 6",
+            "a@\u2060b",
+            "#\u20601",
+            "1. one",
+            "C# and F#",
+            "Wow!",
+            "costs $ 5",
+            "&lt;b&gt;",
+        ),
+        *(
+            "> quoted",
+            "| a |\n|---|\n| b |",
+            "# Title",
+            "~~x~~",
+            "**a** _b_",
+            "* * *",
+            "\u4e2d\u6587\uff1a\u597d\u3002",
+        ),
+        *("```suggestion:-2+0\na\n```", "<details>\n<summary>Not reviewed: 1</summary>\n\n- x\n\n</details>"),
+    ],
+)
+def test_what_is_only_read_passes_unchanged(body: str) -> None:
+    assert checked(body) == Checked(body)
+    inert(body)
+
+
+# --- the hostile inputs, each with its relatives ---
+
+ROWS: dict[str, Sequence[str]] = {
+    "H01 a line of the summary": ("Fine.\n/merge", "Fine.\n\n/merge\n\nMore.", "a\n/MERGE x", *EXECUTES.values()),
+    "H03 the first character": ("/close", "/close\nx", "/label ~x"),
+    "H05 an echo": ("### `a`\n/label ~x\n`", "[a\n/label ~x](<https://x>)", "branch\n/assign @all"),
+    "H06 a fence that closed early": ("```\na\n```\n/close\n```", " ```\n x\n ```\n/approve\n ```"),
+    "H09 nothing but a command": ("/approve", "/approve\n/merge", "/shrug", "/tableflip"),
+    "H11 a storm of mentions": ("@all", "@group/sub", " ".join(f"@user{n}" for n in range(200)), *MENTIONS),
+    "H13 images": IMAGES,
+    "H14 links": (*LINKS, "[a](//host)", "[a](data:text/html,x)", "[a](/x)", "[a](\\\\host)", "[a](#x)"),
+    "H15 raw HTML": sorted(
+        {*HTML} - {"&lt;b&gt;", "</details>"} | {"<details><summary>@all</summary></details>", "<a name=x>"}
+    ),
+    "H17 live blocks": (
+        *("```mermaid\ngraph TD\n```", "~~~plantuml\na\n~~~", "```kroki\nx\n```", "```math\nx\n```", "$a$", "$`a`$"),
+        *("$$\nx\n$$", "[[_TOC_]]", "[TOC]", "[toc]", "---\na: b\n---", "\n\n+++\na\n+++", ";;;\n{}\n;;;"),
+        *(
+            "# coding: x\n---\na\n---",
+            "```json:table\n{}\n```",
+            "```json table\n{}\n```",
+            "- [ ] a",
+            "x[^1]\n\n[^1]: y",
+        ),
+        *("a\n: b", "> [!note]\n> x", "%{gitlab_server}"),
+    ),
+    "H18 suggestions that reach far": (
+        "```suggestion:-100+100\nx\n```",
+        "```suggestion:-9+999\n```",
+        "```suggestion x\n```",
+    ),
+    "H19 too much": ("x" * (LARGEST + 1), "a\n" * LARGEST),
+    "H20 controls": tuple(f"a{character}b" for character in "\0\r\v\f\x1b\x85\u2028\u200b\ud800\ufeff\u202e\U000e0041"),
+    "references": sorted({*REFERENCES} - {"2A-1", "feature_deadbeef", "x" + "f" * 200}),
+    "copies of our hidden lines": (f"{MARKER}\n\n{MARKER}", f"{MARK}\n\n```\n{MARK}\n```", f"{MEMORY}\n\n{MEMORY}"),
+}
+
+
+@pytest.mark.parametrize(
+    "body", [pytest.param(body, id=f"{row}: {body[:30]!r}") for row, bodies in ROWS.items() for body in bodies]
+)
+@pytest.mark.parametrize("before", ["", f"{MARKER}\n{MEMORY}\n\n", "Text.\n\n"], ids=["alone", "in a note", "below"])
+def test_no_hostile_text_passes(before: str, body: str) -> None:
+    if before == "" or guard.checked(body, PAGES).fault != "front matter":  # that stands at the very top, or is none
+        held_back(before + body)
+
+
+@pytest.mark.parametrize("name", sorted(quick_actions.COMMANDS | {"a_new_one"}))
+def test_no_command_of_any_name_passes(name: str) -> None:
+    for body in (f"/{name}", f"x\n/{name.upper()} y", f"```\n/{name}\n```"):
+        assert re.search(rf"^/{name}", held_back(body).body, re.MULTILINE | re.IGNORECASE) is None
+
+
+PIECES = st.sampled_from(
+    (
+        *(*DANGERS, *GLUE, *GLUE, *ODD, *BLOCKS, *DOES_NOT.values(), MARKER, MARK, MEMORY, PREVIOUS),
+        *(
+            "&#47;close",
+            "&#x2f;merge",
+            "/close",
+            "\n/close",
+            "&commat;all",
+            "&num;1",
+            "\v/close",
+            "\x85/close",
+            "\u2028/merge",
+        ),
+        *(
+            "[a]: http://x",
+            "\n[a]: <http://x>\n",
+            "[a]",
+            "![a]",
+            "| a |\n|-|\n",
+            "|",
+            "- [x] ",
+            "---\n",
+            "+++\n",
+            "[^1]",
+        ),
+        *(
+            "\n[^1]: ",
+            "> [!tip]\n> ",
+            "[[_TOC_]]",
+            "$`",
+            "`$",
+            "$$",
+            "```mermaid\n",
+            "```json:table\n",
+            "````\n",
+            "~~~~\n",
+        ),
+        *(
+            "```suggestion:-0+0\n",
+            "<div>\n",
+            "\n</div>\n",
+            "<details>\n\n",
+            "<summary>",
+            "</summary>",
+            "<!--",
+            "-->",
+            "<a ",
+        ),
+        *(
+            "<?",
+            "<![CDATA[",
+            "]]>",
+            "\u4e2d\u6587",
+            "word",
+            "1",
+            "@",
+            "#",
+            "!",
+            "~",
+            "%",
+            "\u2060",
+            f"[x](<{PROJECT_URL}/-/blob/a>)",
+        ),
+    )
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(text=st.lists(PIECES, max_size=8).map("".join))
+@example(text="[a](<https://gitlab.example.com/shop/app/-/blob/x>)\n[b]: y")
+def test_what_passes_is_inert_and_what_does_not_is_made_so(text: str) -> None:
+    made = checked(text)
+
+    inert(made.body)
+    assert made.fault or made.body == text
+    assert guard.checked(made.body, PAGES) == Checked(made.body)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(text=st.text(alphabet="/\\`~<>[]()!@#&;:=|-+*_$%^{}\n\r\v\x85\u2028\u200b \tcloseal14,", max_size=40))
+def test_any_text_at_all_comes_out_inert(text: str) -> None:
+    inert(checked(text).body)
+
+
+# --- where links may lead ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{PROJECT_URL}/-/blob/{'3' * 40}/app/a%20b..c.py#L3-4",
+        f"{PROJECT_URL}/-/merge_requests/4#note_12",
+        *(f"{PROJECT_URL}/-/jobs/81", f"{PROJECT_URL}/-/jobs/9"),
+    ],
+)
+def test_a_link_to_the_project_passes(url: str) -> None:
+    body = markdown.link("here", url)
+
+    assert checked(body) == Checked(body)
+    assert "a link" in held_back(body, Pages()).fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "https://gitlab.example.com.evil.org/shop/app/-/blob/x",
+            "https://evil.org/https://gitlab.example.com/-/jobs/1",
+        ),
+        *("https://gitlab.example.com@evil.org/shop/app/-/blob/x", "http://gitlab.example.com/shop/app/-/blob/x"),
+        *(
+            f"{PROJECT_URL}/-/issues/1",
+            f"{PROJECT_URL}/-/merge_requests/5#note_1",
+            f"{PROJECT_URL}/-/commit/{'3' * 40}",
+        ),
+        *(
+            f"{PROJECT_URL}/-/merge_requests/4",
+            f"{PROJECT_URL}/issues/1/-/blob/x",
+            f"{PROJECT_URL}/-/issues/1/-/jobs/1",
+        ),
+        *(
+            f"{PROJECT_URL}/-/blob/../issues/1",
+            f"{PROJECT_URL}/-/blob/%2e%2E/x",
+            f"{PROJECT_URL}/-/jobs/..",
+            PROJECT_URL,
+        ),
+        *(
+            "https://gitlab.example.com/other/app/-/blob/x",
+            f"{PROJECT_URL}2/-/blob/x",
+            "https://gitlab.example.com/anna",
+        ),
+    ],
+)
+def test_a_link_to_any_other_page_does_not(url: str) -> None:
+    assert "a link" in held_back(markdown.link("here", url)).fault
+
+
+def test_a_job_of_a_fork_may_be_linked_and_its_files_may_not() -> None:
+    pages = Pages(PROJECT_URL, "https://gitlab.example.com/anna/app/-/jobs/5", 4)
+
+    assert pages.hold("https://gitlab.example.com/anna/app/-/jobs/5")
+    assert not pages.hold("https://gitlab.example.com/anna/app/-/blob/x")
+
+
+@pytest.mark.parametrize(
+    "nowhere", [Pages(), Pages("", "", 4), Pages("x", "y", 4), Pages("https://", "javascript:", 4)]
+)
+def test_without_a_project_no_link_passes(nowhere: Pages) -> None:
+    for url in (f"{PROJECT_URL}/-/blob/x", "/-/jobs/1", "x/-/blob/1", "https:///-/blob/x", "javascript:/-/jobs/1"):
+        assert not nowhere.hold(url)
+
+
+# --- what becomes of a fault ---
+
+
+def test_a_body_that_is_held_back_is_read_as_code() -> None:
+    made = held_back(f"{MARKER}\n\n## Review\n\nSee ![a](http://x) and ```` `.\n/close\n")
+
+    assert made.fault == 'an image (src="http://x" alt="a" /)' or "quick action" in made.fault
+    shown = quick_actions.rendered(made.body)
+    assert "<pre><code>## Review\n\nSee ![a](http://x) and ```` `.\n/close\n</code></pre>" in shown
+    assert "held this text back" in shown
+
+
+@pytest.mark.parametrize("last", ["@all", f"\n{PREVIOUS}\n\n{MEMORY}\n\n@all"])
+def test_the_hidden_lines_stay_where_later_runs_look_for_them(last: str) -> None:
+    body = held_back(f"{MARKER}\n{last}").body
+
+    assert body.startswith(MARKER)
+    assert (PREVIOUS in body) == (PREVIOUS in last)
+    assert (ledger._MARKER.search(body) is not None) == (MEMORY in last)
+    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == remark.mark(FINDING)
+
+
+def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
+    body = held_back(f"{MARK}\n\n```\n{MARK}\n```").body
+
+    assert body.count("<!-- iquest-review:") == 1
+
+
+def test_a_body_that_is_too_long_is_cut_to_one_that_gitlab_takes() -> None:
+    for text in ("x" * 5_000_000, "\u202e" * 1_500_000, "/close\n" * 200_000, "`" * 2_000_000):
+        made = checked(f"{MARKER}\n\n{text}")
+        assert made.fault == "it is longer than a note may be"
+        assert len(made.body) < LARGEST
+        assert "there is more of it" in made.body
+
+
+def test_the_reason_names_what_was_found_on_one_visible_line() -> None:
+    assert checked("a\n@all\n\nb").fault == "a mention (a @all b)"
+    assert checked("![a](http://x\u2060/y)").fault.startswith("an image (src=")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "a@b.co ",
+            "a\n: b\n\n",
+            "*a **b",
+            "$`a ",
+            "*a* ",
+            "[",
+            "![",
+            "> ",
+            "<b>",
+            "<!--",
+            "[[a|b",
+            "\n/",
+            "\\@a ",
+            "&#64;a ",
+        ),
+        *(
+            "[issue:",
+            "~a:",
+            '%"',
+            "%-",
+            "~.",
+            "<a\n",
+            "<details>\n",
+            f"{MARKER}\n",
+            "`a",
+            "``` ",
+            "- a\n",
+            "|a",
+            "[a]: /x\n",
+            "0",
+        ),
+    ],
+)
+def test_a_megabyte_of_anything_is_judged_in_linear_time(unit: str) -> None:
+    body = unit * (LARGEST // len(unit))
+    started = time.process_time()
+
+    checked(body)
+
+    assert time.process_time() - started < 2.5  # a second, on a quiet machine
+
+
+def test_only_what_sends_loads_the_parser() -> None:
+    program = "import sys, iquest_review.wiring; sys.exit(any(n in sys.modules for n in ('comrak', GUARD)))"
+    program = program.replace("GUARD", "'iquest_review.merge_request.guard'")
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+# --- at the adapter: whatever sends, sends what the guard has seen ---
+
+LET_THROUGH = "Looks good.\n\n/close\n\n@all ![a](http://evil.example/x)"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def telling(server: GitLabDouble, waits: Waits, said: list[str]) -> GitLab:
+    return GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=waits, tell=said.append)
+
+
+def judged(server: GitLabDouble, said: list[str]) -> None:
+    assert server.executed == []
+    for body in stored(server):
+        inert(body)
+        assert "Looks good." in body, "the review is not lost"
+    assert stored(server)
+    assert [line for line in said if line.startswith(HELD_BACK)]
+
+
+def test_a_note_the_door_let_through_is_caught(server: GitLabDouble, telling: GitLab, said: list[str]) -> None:
+    telling.write_note(f"{MARKER}\n\n{LET_THROUGH}")
+    judged(server, said)
+    telling.write_note(f"{MARKER}\n\nAgain. {LET_THROUGH}", server.notes(PROJECT, IID)[0]["id"])
+    judged(server, said)
+    assert len(said) == 2
+
+
+def test_a_thread_the_door_let_through_is_caught(server: GitLabDouble, telling: GitLab, said: list[str]) -> None:
+    telling.start_thread(f"{MARK}\n\n{LET_THROUGH}", _position())
+    judged(server, said)
+
+
+def test_a_draft_the_door_let_through_is_caught(server: GitLabDouble, telling: GitLab, said: list[str]) -> None:
+    telling.draft(f"{MARK}\n\n{LET_THROUGH}", _position())
+    telling.publish_drafts()
+    judged(server, said)
+
+
+def _position() -> dict[str, str | int]:
+    refs = {"base_sha": REFS.base, "start_sha": REFS.start, "head_sha": REFS.head}
+    return {**refs, "position_type": "file", "old_path": "x", "new_path": "x"}
+
+
+def test_a_whole_review_the_door_let_through_is_published_and_stays(
+    server: GitLabDouble, telling: GitLab, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markdown, "prose", str)  # a door that stands open
+
+    published = publish(telling, review(LET_THROUGH))
+    judged(server, said)
+    again = publish(telling, review(LET_THROUGH))
+
+    assert published.body is not None
+    assert published.wrote
+    assert [published.body.rstrip()] == stored(server)
+    assert not again.wrote, "the same text is no reason to write again"
