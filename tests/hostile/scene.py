@@ -102,6 +102,11 @@ class Scene:
             "IQUEST_TIMEOUT": "8",
         }
 
+    def moves(self, head: str) -> None:
+        """A push."""
+        self.refs = DiffRefs(self.refs.base, self.refs.start, head)
+        self.gitlab.push(PROJECT, IID, self.refs)
+
     def review(self, *arguments: str, **variables: str) -> Seen:
         """What `iquest-review review` does here."""
         return self.run("review", *arguments, environ={**self.job, **variables})
@@ -173,6 +178,21 @@ def issue(line: int, description: str, **fields: Any) -> dict[str, Any]:
 def answer(*issues: object, summary: str = "A change.", suggestions: Sequence[str] = ()) -> str:
     """A model's answer."""
     return json.dumps({"issues": issues, "summary": summary, "suggestions": suggestions})
+
+
+_FILE = re.compile(r"=== file: (.+?) \((?:added|deleted|modified|renamed|copied)")
+_ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
+
+
+def remarks(body: dict[str, Any]) -> str:
+    """The answer of a model that remarks on every row with BUG in it, as it was shown."""
+    issues, path = list[dict[str, Any]](), ""
+    for shown in body["messages"][-1]["content"].split("\n"):
+        if opened := _FILE.match(shown):
+            path = opened[1]
+        elif (found := _ROW.match(shown)) and "BUG" in found[3]:
+            issues.append(issue(int(found[2]), f"wrong in {path}", file=path, quote=found[3]))
+    return answer(*issues)
 
 
 def row(*names: str, wrong: str = "") -> pytest.MarkDecorator:
