@@ -135,10 +135,18 @@ def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> 
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
+    return _raw_diff(gitlab, facts), None
+
+
+def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
+    """The diff as GitLab gives it. Raises GitLabError for one that is none: that is no wrong setting."""
     try:
-        return patch.parse(gitlab.raw_diff()), None
-    except PatchError as error:  # of GitLab's making, and no wrong setting
+        diff = patch.parse(gitlab.raw_diff())
+    except PatchError as error:
         raise GitLabError(f"GitLab's raw diff cannot be read: {error}") from None
+    if not diff.files and facts.changed_files:
+        raise GitLabError(f"GitLab's raw diff is empty, but the merge request changes {facts.changed_files} files")
+    return diff
 
 
 def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:

@@ -113,6 +113,7 @@ class MergeRequest(NamedTuple):
     web_url: str | None
     source_project_id: int | None
     target_project_id: int | None
+    changes_count: str | None  # "1000+" where there are more than it counts
 
 
 class Parser(Generic[Answer]):
@@ -198,5 +199,6 @@ MERGE_REQUEST = Parser[MergeRequest](
         web_url=_MAYBE_STR,
         source_project_id=_MAYBE_INT,
         target_project_id=_MAYBE_INT,
+        changes_count=_MAYBE_STR,
     )
 )

@@ -17,6 +17,7 @@ class Facts:
     state: str  # opened, closed, locked or merged
     project_url: str
     source_is_fork: bool
+    changed_files: str  # how many, in GitLab's words; empty for none, and before it has counted
 
 
 def read(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeRequest) -> Facts:
@@ -35,6 +36,7 @@ def read(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeReque
         state=answer.state,
         project_url=(answer.web_url or "").partition("/-/merge_requests/")[0],
         source_is_fork=answer.source_project_id != answer.target_project_id,
+        changed_files="" if answer.changes_count == "0" else answer.changes_count or "",
     )
 
 
