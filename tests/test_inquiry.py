@@ -1,6 +1,7 @@
 """A change that is too large for one request: several requests, what comes of their answers, and what of failures."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +12,10 @@ from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.merge_request.outcome import Outcome, Status
 from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.refusal import Passes
+from iquest_review.patience import Deadline, NoTimeLeft
 from iquest_review.progress import Lines
 from iquest_review.prompt.render import Message
-from iquest_review.review import review
+from iquest_review.review import exit_code, review
 from tests.reviewing import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
@@ -357,3 +359,87 @@ def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes)
     assert outcome.findings
     assert outcome.reason is not None
     assert "parts not reviewed: the answer could not be used" in outcome.reason
+
+
+# --- when the job's time is over ---
+
+
+def over(after: int) -> tuple[Parts, str]:
+    """A model for which there is no time after so many requests, and the words for that."""
+    words = str(Deadline.of(600))
+    model = Parts(clean)
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked) > after:
+            raise NoTimeLeft(words)
+        return clean(paths)
+
+    model.said = said
+    return model, words
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_parts_that_there_is_no_time_for_are_named_as_not_reviewed(large: bytes, concurrency: int) -> None:
+    model, words = over(after=1)
+
+    outcome = reviewed(model, large, concurrency=concurrency)
+
+    assert (outcome.status, outcome.reason) == (Status.PARTIAL, f"2 of 3 parts not reviewed: {words}")
+    assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == FILES * LINES
+    assert 0 < shown(outcome) < FILES * LINES
+    assert outcome.reviewed is not None
+    assert not outcome.reviewed.whole
+
+
+def test_a_job_without_any_time_to_ask_is_not_reviewed(large: bytes) -> None:
+    model, words = over(after=0)
+
+    outcome = reviewed(model, large)
+
+    assert (outcome.status, outcome.reason) == (Status.NOT_REVIEWED, words)
+    assert exit_code(outcome, None) == 3
+
+
+def test_where_there_is_no_time_for_one_part_none_is_begun_for_the_next(large: bytes) -> None:
+    model, _ = over(after=0)
+
+    reviewed(model, large)
+
+    assert len(model.asked) == 1
+
+
+def test_a_part_too_large_for_the_server_is_not_halved_when_the_time_is_over(large: bytes) -> None:
+    model = Parts(clean, window=65_536)
+
+    def said(paths: list[str]) -> str:
+        if len(model.asked) == 1:
+            raise ContextExceeded("at most 12000 tokens")
+        raise NoTimeLeft("no time left")
+
+    model.said = said
+
+    outcome = reviewed(model, large)
+
+    assert (len(model.asked), outcome.status, outcome.reason) == (2, Status.NOT_REVIEWED, "no time left")
+
+
+def test_nobody_who_interrupts_waits_for_the_answers_that_are_under_way(large: bytes) -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def said(paths: list[str]) -> str:
+        if "part_0.py" in paths:
+            assert asked.wait(5)
+            raise KeyboardInterrupt
+        asked.set()
+        released.wait(5)
+        return clean(paths)
+
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            reviewed(Parts(said), large, concurrency=3)
+        took = time.monotonic() - started
+    finally:
+        released.set()
+
+    assert took < 3

@@ -2,8 +2,11 @@
 
 import io
 import re
+import sys
 
-from iquest_review.progress import Lines, Terminal
+import pytest
+
+from iquest_review.progress import Lines, Terminal, progress
 
 
 def test_a_step_is_a_line_with_its_second() -> None:
@@ -44,3 +47,31 @@ def test_a_terminal_shows_what_is_waited_for() -> None:
         pass
 
     assert "asking [red]a model[/red]" in stream.getvalue()
+
+
+def test_a_log_that_takes_no_more_costs_no_review() -> None:
+    class Full(io.StringIO):
+        writes = 0
+
+        def write(self, text: str, /) -> int:
+            self.writes += 1
+            raise OSError(28, "No space left on device")
+
+    stream = Full()
+    lines = Lines(stream)
+
+    lines.say("7 changed files")
+    with lines.waiting("asking"):
+        lines.say("1 finding")
+
+    assert stream.writes == 1
+
+
+def test_a_closed_log_is_not_replaced_by_standard_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+
+    progress(0).say("7 changed files")
+
+    assert capsys.readouterr().out == ""

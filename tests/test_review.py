@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from iquest_review.errors import ContextExceeded, GitLabError, ModelUnreachable, UsageError
+from iquest_review.errors import ContextExceeded, GitLabError, ModelUnreachable
 from iquest_review.merge_request.outcome import Placement, Status
 from iquest_review.model.finding import Severity
 from iquest_review.progress import Lines
-from iquest_review.review import exit_code, preview, review
+from iquest_review.reports.review_file import Unkept
+from iquest_review.review import GateKept, exit_code, preview, review
 from tests.reviewing import (
     CLEAN,
     PATCH,
@@ -47,12 +48,28 @@ def test_a_review_that_cannot_be_published_was_kept() -> None:
 
 
 def test_a_review_that_cannot_be_kept_is_published() -> None:
-    desk = Desk(full=UsageError("the folder cannot be written"))
+    desk = Desk(full=Unkept("the folder cannot be written"))
 
-    with pytest.raises(UsageError):
+    with pytest.raises(Unkept):
         reviewed(FakeModel([CLEAN]), desk=desk)
 
     assert desk.did == ["kept", "published"]
+
+
+@pytest.mark.parametrize("desk", [Desk(full=Unkept("disk full")), Desk(refusal=GitLabError("down"))])
+def test_a_finding_that_fails_the_job_fails_it_whatever_else_goes_wrong(desk: Desk) -> None:
+    with pytest.raises(GateKept, match=r"^(disk full|down)$") as raised:
+        reviewed(FakeModel([answer(issue(severity="high"))]), desk=desk, fail_on=Severity.HIGH)
+
+    assert raised.value.exit_code == 1
+
+
+@pytest.mark.parametrize("desk", [Desk(full=Unkept("disk full")), Desk(refusal=GitLabError("down"))])
+def test_what_goes_wrong_keeps_its_own_code_where_no_finding_fails_the_job(desk: Desk) -> None:
+    with pytest.raises((Unkept, GitLabError)) as raised:
+        reviewed(FakeModel([answer(issue(severity="low"))]), desk=desk, fail_on=Severity.HIGH)
+
+    assert raised.value.exit_code == 4
 
 
 def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -> None:

@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 from iquest_review import __version__, settings
 from iquest_review.errors import ReviewError
+from iquest_review.interruption import Interrupted, Signals
 
 _EXAMPLES = {
     "review": """examples:
@@ -33,49 +35,65 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command `iquest-review`; raises SystemExit."""
-    argv = sys.argv[1:] if argv is None else argv
-    arguments = _parser(argv).parse_args(argv)
-    try:
-        code = _run(arguments)
-        sys.stdout.flush()
-    except ReviewError as error:
-        code = _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        code = _fail("interrupted", 130)
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001 - nobody wants a traceback in a merge request; -v shows it
-        if arguments.verbose:
-            sys.excepthook(type(error), error, error.__traceback__)
-        code = _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
+    with Signals(process=argv is None) as signals:
+        try:
+            code = _guarded(sys.argv[1:] if argv is None else argv, signals)
+            signals.disarm()
+        except Interrupted as interrupted:
+            code = interrupted.code
+        if signals.fired:  # also where something else failed on the way out
+            code = _fail(signals.fired.words, signals.fired.code)
+        for stream in (sys.stdout, sys.stderr):
+            _flushed(stream)
+        if signals.fired:
+            signals.leave(code)
     raise SystemExit(code)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _guarded(argv: Sequence[str], signals: Signals) -> int:
+    """The exit code of the command; one line for what goes wrong."""
+    arguments = argparse.Namespace(verbose=False)
+    try:
+        arguments = _parser(argv).parse_args(argv)
+        return _run(arguments, signals)
+    except SystemExit as left:  # argparse has said why
+        return int(left.code or 0)
+    except ReviewError as error:
+        return _fail(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - nobody wants a traceback in a merge request; -v shows it
+        if signals.fired:
+            return signals.fired.code
+        if arguments.verbose:
+            sys.excepthook(type(error), error, error.__traceback__)
+        return _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
+
+
+def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     if arguments.command == "stand-in":
         return _stand_in(arguments.port)
-    from iquest_review import wiring  # noqa: PLC0415 - --help and mistakes need none of it
+    from datetime import UTC, datetime  # noqa: PLC0415 - --help and mistakes need none of it
+
+    from iquest_review import wiring  # noqa: PLC0415
     from iquest_review.job import Arguments, job  # noqa: PLC0415
     from iquest_review.merge_request.note import readable  # noqa: PLC0415
+    from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
 
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
     asked = job(Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
+    until = deadline(asked.pipeline, datetime.now(UTC), asked.progress.say)
+    signals.end_in(until.end - until.clock(), str(until))
     if arguments.command == "review":
-        _, body, code = wiring.run_review(asked)
-        sys.stdout.write(readable(body))
-        return code
+        _, body, code = wiring.run_review(asked, until)
+        return _printed(readable(body), code)
     if arguments.command == "publish":
-        sys.stdout.write(readable(wiring.run_publish(asked)))
-        return 0
+        return _printed(readable(wiring.run_publish(asked, until)), 0)
     from iquest_review.reports import preview  # noqa: PLC0415
 
-    prompts, excerpt = wiring.run_preview(asked)
-    sys.stdout.write(preview.as_json(prompts, excerpt) if arguments.json else preview.as_text(prompts, excerpt))
-    return 0
+    prompts, excerpt = wiring.run_preview(asked, until)
+    return _printed(preview.as_json(prompts, excerpt) if arguments.json else preview.as_text(prompts, excerpt), 0)
 
 
 def _stand_in(port: int) -> int:
@@ -95,8 +113,35 @@ def _stand_in(port: int) -> int:
 def _fail(message: str, code: int) -> int:
     from iquest_review.change.characters import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
 
-    print(f"iquest-review: {one_line(message, 2_000)}", file=sys.stderr)
+    if sys.stderr is not None:
+        with suppress(OSError):  # nobody can be told: the code has to say it
+            print(f"iquest-review: {one_line(message, 2_000)}", file=sys.stderr)
     return code
+
+
+def _printed(text: str, code: int) -> int:
+    """The code with which the result is printed: 4 where it cannot be, unless it is worse already."""
+    if sys.stdout is None:
+        return _fail("standard output is closed: nothing could be printed", code or 4)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has had enough
+        _flushed(sys.stdout)
+    except OSError as error:
+        _flushed(sys.stdout)
+        return _fail(f"standard output cannot be written: {error.strerror}", code or 4)
+    return code
+
+
+def _flushed(stream: TextIO | None) -> None:
+    """Empties a stream at last; into nothing where it takes nothing, or Python would fail at that when it ends."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _variables() -> str:
@@ -107,7 +152,7 @@ def _variables() -> str:
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """argparse's own would import shutil, bz2 and lzma to learn the width of the terminal."""
-    width = os.get_terminal_size().columns if sys.stdout.isatty() else 120
+    width = os.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 120
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=min(width, 120) - 2)
 
 

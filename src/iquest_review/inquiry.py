@@ -15,6 +15,7 @@ from iquest_review.model import asking
 from iquest_review.model.asking import Answer, StructuredOutput
 from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.reply import Review
+from iquest_review.patience import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting, sharing
 from iquest_review.prompt.budget import Excerpt, Limits
@@ -201,7 +202,8 @@ class _Asking:
         return asked
 
     def _one_by_one(self, prompts: Sequence[Prompt]) -> Iterator[Asked]:
-        """One after the other. What one request was refused for is not tried with the others."""
+        """One after the other. What one request was refused for is not tried with the others; when there is no time for
+        one, there is none for those behind it."""
         refused: Asked | None = None
         for text, prompt in self._numbered(prompts):
             asked = _refused_too(prompt, refused) if refused else None
@@ -209,7 +211,8 @@ class _Asking:
                 with self.say.waiting(text):
                     asked = self._ask(prompt)
                 self._tell(asked, prompts)
-            hopeless = isinstance(asked.failure, ModelRefused) or (asked.failure and self._may_be_halved(asked))
+            failure = asked.failure
+            hopeless = isinstance(failure, ModelRefused | NoTimeLeft) or (failure and self._may_be_halved(asked))
             refused = asked if hopeless else refused
             yield asked
 
@@ -218,16 +221,15 @@ class _Asking:
 
         for text, _ in self._numbered(prompts):
             self.say.say(text)
-        with self.say.waiting(f"{together} requests at a time"), ThreadPoolExecutor(together) as pool:
-            asked = list[Asked]()
-            try:
+        pool, asked = ThreadPoolExecutor(together), list[Asked]()
+        try:
+            with self.say.waiting(f"{together} requests at a time"):
                 for one in pool.map(self._ask, prompts):
                     self._tell(one, prompts)
                     asked.append(one)
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)  # what is not asked yet need not be
-                raise
-            return asked
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted waits for no answer
+        return asked
 
     def _tell(self, asked: Asked, prompts: Sequence[Prompt]) -> None:
         """Says what came of one request of several."""

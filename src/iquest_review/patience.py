@@ -10,7 +10,7 @@ from datetime import UTC
 
 from tenacity import RetryCallState
 
-from iquest_review.errors import GitLabError, ModelError
+from iquest_review.errors import GitLabError, ModelUnreachable
 
 LONGEST = 1e9  # seconds that a server may ask for; more is nonsense
 # Of a job's time, in seconds and at most as a share of it. GitLab's limit on notes is by the minute: to post takes two
@@ -19,7 +19,7 @@ POSTING, AFTER = (120.0, 1 / 5), (30.0, 1 / 20)
 USEFUL = (15.0, 1 / 20)  # a request that would have less is not worth beginning
 
 
-class NoTimeLeft(ModelError):
+class NoTimeLeft(ModelUnreachable):
     """The job ends before an answer could be had."""
 
 

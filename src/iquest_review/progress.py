@@ -27,7 +27,7 @@ class Lines:
     """A line a step, with the seconds since the start. Texts of others are made visible: no line can pass for ours."""
 
     def __init__(self, stream: TextIO | None = None, *, verbosity: int = 0) -> None:
-        self._stream = stream or sys.stderr
+        self._stream: TextIO | None = stream or sys.stderr  # None: closed by whoever started us
         self._verbosity = verbosity
         self._started = time.monotonic()
 
@@ -45,8 +45,13 @@ class Lines:
         yield
 
     def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
         line = visible(text).replace("\n", " ")
-        print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=self._stream, flush=True)
+        try:
+            print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=self._stream, flush=True)
+        except OSError:  # the log is full, or its reader is gone: a review is not lost for want of one
+            self._stream = None
 
 
 class Terminal(Lines):
@@ -67,5 +72,5 @@ class Terminal(Lines):
 
 def progress(verbosity: int) -> Progress:
     """The display that fits where stderr leads; `verbosity` is -1 (quiet), 0 or 1 (details)."""
-    kind = Terminal if sys.stderr.isatty() and verbosity >= 0 else Lines
+    kind = Terminal if sys.stderr and sys.stderr.isatty() and verbosity >= 0 else Lines
     return kind(verbosity=verbosity)

@@ -41,6 +41,13 @@ __all__ = [
 UNCHANGED = "nothing has changed since the last review"
 
 
+class GateKept(ReviewError):
+    """A finding that stands reaches `fail_on`, and the review of it could not be kept or posted. A job may be allowed
+    to fail for that, but not for the finding: whoever can spoil the folder would open the gate."""
+
+    exit_code = 1
+
+
 Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
 Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no note where a newer run has spoken
 
@@ -57,7 +64,8 @@ def review(
     """Reviews the change, keeps the outcome and publishes it; returns it with its note. Model failures are an outcome,
     not an error.
 
-    Raises GitLabError when it cannot be published; the outcome is kept all the same.
+    Raises GitLabError when it cannot be published; the outcome is kept all the same. Raises GateKept instead of
+    anything of the kind where a finding reaches `fail_on`.
     """
     started = time.monotonic()
     files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
@@ -73,11 +81,16 @@ def review(
 
         outcome = later_push.compared(outcome, task, inquiry, model, board, say)
     outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
-    if _nothing_new(outcome, change):
-        body = change.standing.notes[0].body
-        keep(outcome, body)
-        return outcome, body
-    return deliver(outcome, options.surroundings, keep, publish)
+    try:
+        if _nothing_new(outcome, change):
+            body = change.standing.notes[0].body
+            keep(outcome, body)
+            return outcome, body
+        return deliver(outcome, options.surroundings, keep, publish)
+    except ReviewError as error:
+        if exit_code(outcome, options.fail_on) == GateKept.exit_code:
+            raise GateKept(str(error)) from None
+        raise
 
 
 def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:

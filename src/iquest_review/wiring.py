@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
@@ -19,6 +20,8 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
+from iquest_review.model.refusal import Passes
+from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse
 from iquest_review.pipeline import origin
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
@@ -37,9 +40,27 @@ _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
 
 
-def run_review(job: Job) -> tuple[Outcome, str, int]:
+class Timed(Endpoint):
+    """A model server that is asked only while the job has time for its answer."""
+
+    def __init__(self, address: Address, *, deadline: float, until: Deadline, **rest: Any) -> None:
+        super().__init__(address, deadline=deadline, **rest)
+        self._purse = Purse(deadline, until)
+        self._until = until
+
+    def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
+        within = self._until.granted(timeout)
+        try:
+            return super()._send(method, url, body, within)
+        except Passes:
+            if within < timeout and not self._until.allows(0):
+                raise NoTimeLeft(f"no answer in the last {within:.0f} s; {self._until}") from None
+            raise
+
+
+def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
     """Reviews; returns the outcome, its note, and the exit code."""
-    gitlab = None if job.is_local else _gitlab(job)
+    gitlab = None if job.is_local else _gitlab(job, until)
     if gitlab is None and job.pipeline.is_fork and not job.is_local and not job.settings.api_url:
         return _unconfigured_fork(job)
     model_url = _model_url(job)
@@ -48,7 +69,7 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     with ExitStack() as stack:
         change, around, job = source.change(job, gitlab, stack)
         options, publisher = _options(job, around, change), _publisher(job, gitlab, around, change.known)
-        model = stack.enter_context(_model(job, model_url))
+        model = stack.enter_context(_model(job, model_url, until))
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
     code = review.exit_code(outcome, options.fail_on)
     if code == 1:
@@ -56,14 +77,14 @@ def run_review(job: Job) -> tuple[Outcome, str, int]:
     return outcome, body, code
 
 
-def run_preview(job: Job) -> tuple[tuple[Prompt, ...], Excerpt]:
+def run_preview(job: Job, until: Deadline = NEVER) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     with ExitStack() as stack:
-        change, around, job = source.change(job, None if job.is_local else _gitlab(job), stack)
+        change, around, job = source.change(job, None if job.is_local else _gitlab(job, until), stack)
         return review.preview(change, _options(job, around, change), job.progress)
 
 
-def run_publish(job: Job) -> str:
+def run_publish(job: Job, until: Deadline = NEVER) -> str:
     """Posts a stored review; returns its note."""
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
@@ -72,7 +93,7 @@ def run_publish(job: Job) -> str:
     token = job.settings.gitlab_token
     if token is None and not job.arguments.dry_run:
         raise UsageError(_CANNOT_POST)
-    gitlab = _connect(job, merge_request, token) if token else None
+    gitlab = _connect(job, merge_request, token, until) if token else None
     project_url = ""
     if gitlab is not None:
         facts = gitlab.facts()
@@ -107,7 +128,7 @@ def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
     return asked
 
 
-def _gitlab(job: Job) -> GitLab | None:
+def _gitlab(job: Job, until: Deadline) -> GitLab | None:
     """The connection to the merge request; None without a token, where a review is possible all the same.
 
     Raises UsageError when there is nothing to review, or no way to post what is to be posted.
@@ -121,14 +142,14 @@ def _gitlab(job: Job) -> GitLab | None:
             "FILE, or --base BRANCH"
         )
     if job.settings.gitlab_token is not None:
-        return _connect(job, merge_request, job.settings.gitlab_token)
+        return _connect(job, merge_request, job.settings.gitlab_token, until)
     in_its_pipeline = job.settings.merge_request is None
     if in_its_pipeline and (job.pipeline.is_fork or job.arguments.dry_run):
         return None
     raise UsageError(_CANNOT_READ if job.arguments.dry_run else _CANNOT_POST)
 
 
-def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret) -> GitLab:
+def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, until: Deadline) -> GitLab:
     value = token.reveal()
     if value.startswith("glcbt-") or value == job.pipeline.job_token.reveal():
         raise UsageError(
@@ -144,7 +165,7 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret) -> G
             "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
             "one of them set by hand?"
         )
-    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, tell=job.progress.say)
+    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, sleep=until.sleep, tell=job.progress.say)
 
 
 def _model_url(job: Job) -> str:
@@ -158,26 +179,27 @@ def _model_url(job: Job) -> str:
 
 
 @contextmanager
-def _model(job: Job, url: str) -> Iterator[Endpoint]:
+def _model(job: Job, url: str, until: Deadline) -> Iterator[Endpoint]:
     if url == settings.STAND_IN:
         from iquest_review.model import stand_in  # noqa: PLC0415 - a review by a model needs no rules
 
         with stand_in.StandIn() as server:
-            yield _endpoint(job, server.url, stand_in.MODEL, None)
+            yield _endpoint(job, server.url, stand_in.MODEL, None, until)
         return
     key = job.settings.api_key.reveal() if job.settings.api_key else None
-    yield _endpoint(job, url, job.settings.model, key)
+    yield _endpoint(job, url, job.settings.model, key, until)
 
 
-def _endpoint(job: Job, url: str, model: str | None, key: str | None) -> Endpoint:
+def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Deadline) -> Endpoint:
     wanted = job.settings
-    return Endpoint(
+    return Timed(
         Address.parse(url),
         model=model,
         key=key,
         sampling=Sampling(wanted.temperature, wanted.top_p, wanted.max_output_tokens),
         timeout=wanted.timeout,
         deadline=DEADLINES * wanted.timeout,
+        until=until,
         tls=job.tls,
         tell=job.progress.say,
     )
@@ -238,8 +260,11 @@ def _publish(
     try:
         published = publishing.publish(gitlab, outcome, around, known, job.progress.say)
     except GitLabError as error:
-        command = f"iquest-review publish {job.arguments.output}/{review_file.REVIEW}"
-        raise GitLabError(f"{error}; the review is kept, and `{command}` posts what is missing", error.status) from None
+        kept = Path(job.arguments.output, review_file.REVIEW)
+        if not kept.is_file():
+            raise
+        cure = f"the review is kept, and `iquest-review publish {kept}` posts what is missing"
+        raise GitLabError(f"{error}; {cure}", error.status) from None
     outcome = published.outcome
     if published.body is not None:
         done = "the note is written" if published.wrote else "the note is left as it is"

@@ -30,6 +30,7 @@ from iquest_review.model.finding import Category, Severity
 from iquest_review.prompt.budget import Coverage
 from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.reports import review_file, stored_review
+from iquest_review.reports.review_file import Unkept
 from tests.merge_request.making import finding, full, later, outcome
 
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -114,8 +115,8 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "steering", "merged", "reviewed", "raw"),
-        *("coverage", "omissions", "usage"),
+        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "steering", "merged"),
+        *("reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
     assert value["tool"] == {"name": "iquest-review", "version": __version__}
@@ -316,7 +317,7 @@ def test_a_write_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
     (tmp_path / "note.md").unlink()
     (tmp_path / "note.md").mkdir()  # no file can take its place
 
-    with pytest.raises(UsageError, match=r"cannot be written: Is a directory \(--output names another folder\)"):
+    with pytest.raises(Unkept, match=r"cannot be written: Is a directory \(--output names another folder\)"):
         review_file.write(tmp_path, outcome(), "second")
 
     assert stored_review.load(tmp_path / "review.json") == outcome()
@@ -326,7 +327,7 @@ def test_a_write_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
 def test_a_review_outlives_a_note_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "note.md").mkdir()
 
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(Unkept, match="cannot be written"):
         review_file.write(tmp_path, full(), "note")
 
     assert stored_review.load(tmp_path / "review.json") == full()
@@ -335,5 +336,23 @@ def test_a_review_outlives_a_note_that_cannot_be_written(tmp_path: Path) -> None
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
 
-    with pytest.raises(UsageError, match=r"out cannot be written: File exists"):
+    with pytest.raises(Unkept, match=r"out cannot be written: File exists"):
         review_file.write(tmp_path / "out", full(), "note")
+
+
+def test_an_interrupted_write_leaves_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    review_file.write(tmp_path, outcome(), "first")
+    monkeypatch.setattr(Path, "replace", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        review_file.write(tmp_path, full(), "second")
+
+    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["note.md", "review.json"]
+
+
+def test_what_cannot_be_kept_is_no_wrong_setting() -> None:
+    assert Unkept("out cannot be written").exit_code == 4

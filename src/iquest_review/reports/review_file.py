@@ -2,19 +2,24 @@
 
 import json
 import re
-import tempfile
+import secrets
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
 
 from iquest_review import __version__
-from iquest_review.errors import UsageError
+from iquest_review.errors import ReviewError
 from iquest_review.merge_request.outcome import Outcome
 
 SCHEMA_VERSION = 1
 REVIEW, NOTE = "review.json", "note.md"
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Unkept(ReviewError):
+    """The folder cannot be written, or the disk is full: a later `publish` has nothing to read."""
+
+    exit_code = 4
 
 
 def dump(outcome: Outcome) -> bytes:
@@ -31,38 +36,37 @@ def write(folder: Path, outcome: Outcome, note: str) -> None:
     """Writes review.json and note.md into the folder, each whole or not at all.
 
     In a job the folder lies in the checkout, where a merge request's author can have put links: none is followed.
-    Raises UsageError when the folder cannot be written.
+    Raises Unkept when the folder cannot be written.
     """
     prepare(folder)
     try:
         for name, content in ((REVIEW, dump(outcome)), (NOTE, note.encode("utf-8", "replace"))):
             _replace(folder / name, content)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _unkept(folder, error) from None
 
 
 def prepare(folder: Path) -> None:
-    """Makes the folder. Raises UsageError when that cannot be."""
+    """Makes the folder. Raises Unkept when that cannot be."""
     if folder.is_symlink():
-        raise UsageError(f"{folder} is a symbolic link: nothing is written through it (--output names another folder)")
+        raise Unkept(f"{folder} is a symbolic link: nothing is written through it (--output names another folder)")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise _unkept(folder, error) from None
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Puts the content where the path is, whatever is there, in one step."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        unfinished = Path(file.name)
-        try:
+    """Puts the content where the path is, whatever is there, in one step; nothing else is left, whatever happens."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with unfinished.open("xb") as file:
             file.write(content)
-            unfinished.chmod(0o644)
-            unfinished.replace(path)
-        except OSError:
-            unfinished.unlink()
-            raise
+        unfinished.chmod(0o644)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _unwritable(folder: Path, error: OSError) -> UsageError:
-    return UsageError(f"{folder} cannot be written: {error.strerror} (--output names another folder)")
+def _unkept(folder: Path, error: OSError) -> Unkept:
+    return Unkept(f"{folder} cannot be written: {error.strerror} (--output names another folder)")

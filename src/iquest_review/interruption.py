@@ -1,0 +1,153 @@
+"""The end that comes from outside: Ctrl-C, a cancelled job, the end of the job's time.
+
+Each raises Interrupted in the main thread, wherever that is, so that every `with` and `finally` on the way out does
+what it has to: temporary folders go, half a file goes. The processes that were started are ended first, or a `finally`
+would wait for them. GitLab's runner kills a cancelled job that does not end by itself.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+TO_END = 1.0  # seconds that a process we started may take to end, before it is killed
+TO_LEAVE = 5.0  # seconds that the way out may take
+AGAIN = 0.02  # seconds after which what was lost in a destructor is raised again
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run is to end now. Whoever lets go of something at Ctrl-C does so at this as well."""
+
+    def __init__(self, words: str, code: int) -> None:
+        super().__init__(words)
+        self.words = words
+        self.code = code
+
+
+class Signals:
+    """Within it signals interrupt the run, once; `fired` is the interruption that came.
+
+    Behind it a run that is the whole `process` ignores them: Python takes a while to end, and what is done is done.
+    """
+
+    def __init__(self, *, process: bool) -> None:
+        self.fired: Interrupted | None = None
+        self._whole = process
+        self._armed = True
+        self._late = ""  # what is said when the time is over
+        self._process = os.getpid()
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # only there Python lets signals be handled
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+                before = signal.getsignal(number)
+                if before is not signal.SIG_IGN:  # nohup, or a shell's `&`
+                    self._before[number] = before
+                    signal.signal(number, self._handle)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.unraisablehook = self._hook
+        for number, before in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._whole else before)
+
+    def end_in(self, seconds: float, words: str) -> None:
+        """Interrupts the run with these words after so many seconds, if it is still under way then."""
+        if seconds < threading.TIMEOUT_MAX and signal.SIGALRM in self._before:
+            self._late = words
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, AGAIN))
+
+    def disarm(self) -> None:
+        """The run is done: what comes now changes nothing any more."""
+        self._armed = False
+
+    def leave(self, code: int) -> None:
+        """Ends the process where a thread would keep it waiting: for a model's answer that nobody wants any more."""
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            os._exit(code)
+
+    def _handle(self, number: int, *_: object) -> None:
+        if os.getpid() != self._process:  # a fork of ours
+            os._exit(0)
+        if not self._armed or self.fired:
+            return
+        match number:
+            case signal.SIGINT:
+                self.fired = Interrupted("interrupted", 130)
+            case signal.SIGTERM:
+                self.fired = Interrupted("ended by SIGTERM, as a job is that is cancelled", 143)
+            case _:
+                self.fired = Interrupted(self._late, 4)
+        self._alarm(TO_LEAVE, self._give_up)
+        _end_children()
+        raise self.fired
+
+    def _alarm(self, seconds: float, handler: Callable[[int, object], object]) -> None:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _raise_again(self, *_: object) -> None:
+        self._alarm(TO_LEAVE, self._give_up)
+        if self._armed and self.fired:
+            raise self.fired
+
+    def _unraisable(self, lost: Any) -> None:
+        """Python drops what is raised in a destructor, or in a callback of its own."""
+        if isinstance(lost.exc_value, Interrupted):
+            self._alarm(AGAIN, self._raise_again)
+        else:
+            self._hook(lost)
+
+    def _give_up(self, *_: object) -> NoReturn:
+        words, code = (self.fired.words, self.fired.code) if self.fired else ("", 4)
+        with suppress(OSError):
+            os.write(2 if sys.stderr else -1, f"iquest-review: {words}\n".encode())
+        _signal(signal.SIGKILL)
+        os._exit(code)
+
+
+def _end_children() -> None:
+    """Ends all processes under this one, and waits until they are gone: git writes into folders that are removed."""
+    _signal(signal.SIGTERM)
+    end = time.monotonic() + TO_END
+    while any(_running(child) for child in _children()):
+        if time.monotonic() > end:
+            _signal(signal.SIGKILL)
+            return
+        time.sleep(0.005)
+
+
+def _signal(number: int) -> None:
+    for child in list(_children()):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(child, number)
+
+
+def _children(parent: str = "self") -> Iterator[int]:
+    """The processes below one, by the kernel's own list; none where there is no such list."""
+    for listed in Path("/proc", parent, "task").glob("*/children"):
+        with suppress(OSError):
+            for child in listed.read_text("ascii").split():
+                yield int(child)
+                yield from _children(child)
+
+
+def _running(child: int) -> bool:
+    """Whether a process has not ended yet; whoever started it asks for its end later."""
+    try:
+        status = Path(f"/proc/{child}/stat").read_text("ascii", "replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
