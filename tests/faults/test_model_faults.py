@@ -202,6 +202,10 @@ def bounded(stage: Stage, finished: Finished) -> None:
     assert size(stage.prompts[-1]) < 0.5 * size(stage.prompts[0])
 
 
+def without_top_p(stage: Stage, finished: Finished) -> None:
+    assert ["top_p" in body for body in asked(stage)] == [True, False]
+
+
 WORDINGS = [
     "This model's maximum context length is 4096 tokens. However, you requested 9000 tokens (6952 in the messages, "
     "2048 in the completion). Please reduce the length of the messages or completion.",
