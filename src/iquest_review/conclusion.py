@@ -8,6 +8,7 @@ from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
+from iquest_review.model import deceptive
 from iquest_review.model.finding import Finding
 from iquest_review.model.reply import Review, Unparsed
 from iquest_review.model.summing import one_review
@@ -61,7 +62,7 @@ def _reviewed(
     reviews = [_redacted(review, task.change.redact) for review in said]
     with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = one_review(model, task.options.templates, reviews, task.options.nonce)
-    found, findings = _placed(_leaked(task), whole.review.findings, task)
+    found, findings = _placed(_by_rule(task), whole.review.findings, task)
     lost = _lost(whole.review)
     problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
@@ -124,8 +125,12 @@ def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> O
     return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=usage(inquiry.replies))
 
 
+def _by_rule(task: Task) -> list[Finding]:
+    """What no model has to see to say so: lines that would give secrets away, and lines that deceive their readers."""
+    return [*_leaked(task), *deceptive.findings(task.fresh, task.options.templates.language)]
+
+
 def _leaked(task: Task) -> list[Finding]:
-    """The secrets that new lines would give away."""
     if not task.change.secrets:
         return []
     from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
@@ -137,16 +142,16 @@ def _leaked(task: Task) -> list[Finding]:
 
 
 def _placed(
-    leaked: Sequence[Finding], said: Sequence[Finding], task: Task
+    by_rule: Sequence[Finding], said: Sequence[Finding], task: Task
 ) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
     """The findings with their places, and those that are left when near-duplicates are one. A secret may stand in a
     file that no model is shown; what a model says can only be about the others."""
-    if not leaked and not said:
+    if not by_rule and not said:
         return [], []
     from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
     from iquest_review.merge_request.placing import placed  # noqa: PLC0415
 
     shown, text = Diff(task.files), task.change.text
-    found = [placed(verify(finding, task.change.diff, text)) for finding in leaked]
+    found = [placed(verify(finding, task.change.diff, text)) for finding in by_rule]
     found += [placed(verify(finding, shown, text)) for finding in said]
     return found, merged(found)

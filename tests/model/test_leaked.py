@@ -7,7 +7,8 @@ import pytest
 from iquest_review.change import patch
 from iquest_review.change.diff import FileDiff, Side
 from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.leaked import MOST, findings
+from iquest_review.model.leaked import findings
+from iquest_review.model.ruled import MOST
 from iquest_review.prompt.redact import Redactor, Secret
 from tests.prompt.planting import checked
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from iquest_review.change.diff import FileDiff, Kind, Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.model.finding import Finding, Severity
+from iquest_review.model.ruled import MOST, finding, is_chinese
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.redact import Secret
 from iquest_review.prompt.rows import shown_text
@@ -26,8 +27,6 @@ _ZH_MAYBE = (
     "这一行似乎含有密钥（{kind}）。如果确实如此，能读仓库的人都能得到它，删除这一行也无济于事："
     "请更换它，并改为从 CI/CD 变量或密钥库读取。它的值没有展示给模型。"
 )
-_EN_MORE, _ZH_MORE = " The same holds for {count} more of its lines.", "该文件中还有 {count} 行也是如此。"
-MOST = 20  # findings: whoever commits a file of keys knows after the first
 
 
 def findings(
@@ -47,19 +46,10 @@ def findings(
 
 
 def _finding(path: str, kind: str, lines: Sequence[int], quote: str, language: str, *, certain: bool) -> Finding:
-    chinese = language.lower().startswith("zh")
     name = _NAMES.get(kind, kind.replace("-", " "))
+    chinese = is_chinese(language)
     text = (_ZH if certain else _ZH_MAYBE) if chinese else (_EN if certain else _EN_MAYBE)
-    more = (_ZH_MORE if chinese else _EN_MORE).format(count=len(lines) - 1) if len(lines) > 1 else ""
-    return Finding(
-        path=path,
-        line=lines[0],
-        end_line=None,
-        side=Side.NEW,
-        severity=Severity.HIGH if certain else Severity.MEDIUM,
-        category=Category.SECURITY,
-        title=f"密钥：{name}" if chinese else f"A secret in the code: {name}",
-        description=text.format(kind=name) + more,
-        quote=quote,
-        fix=None,
+    title = f"密钥：{name}" if chinese else f"A secret in the code: {name}"
+    return finding(
+        path, lines, quote, Severity.HIGH if certain else Severity.MEDIUM, title, text.format(kind=name), language
     )

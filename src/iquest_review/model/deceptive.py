@@ -1,0 +1,128 @@
+"""Added lines that deceive whoever reads them -> findings: a reader who is deceived cannot say so, be it a model.
+
+Characters are told only where no language needs them: translations are full of direction marks, Persian of zero-width
+joiners, emoji of both.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.model.finding import Finding, Severity
+from iquest_review.model.ruled import MOST, finding, is_chinese
+from iquest_review.prompt.ranking import is_test
+from iquest_review.prompt.rows import shown_text
+
+LONGEST = 20_000  # characters of a line that are looked at
+
+
+class _Deceit(NamedTuple):
+    severity: Severity
+    title: str
+    text: str
+    title_zh: str
+    text_zh: str
+
+
+_DIRECTION = _Deceit(
+    Severity.MEDIUM,
+    "Characters that turn the direction of reading",
+    "This line holds bidirectional control characters (as \\u202e): it is shown in another order than it runs in "
+    "(CVE-2021-42574). Take them out, or write them as escapes.",
+    "改变阅读方向的字符",
+    "这一行含有双向控制字符（如 \\u202e）：显示的顺序与实际执行的顺序不同（CVE-2021-42574）。"
+    "请删除它们，或写成转义形式。",
+)
+_UNSEEN = _Deceit(
+    Severity.MEDIUM,
+    "Characters that nobody sees",
+    "This line holds characters that no editor shows. Names and texts that look alike differ, and a text may hold "
+    "words that no reviewer sees. Take them out, or write them as escapes.",
+    "看不见的字符",
+    "这一行含有编辑器不显示的字符：看起来相同的名称和文本其实不同，文本中还可能藏有评审者看不到的内容。请删除它们，或写成转义形式。",
+)
+_LOOKALIKE = _Deceit(
+    Severity.MEDIUM,
+    "Letters of another alphabet in a Latin word",
+    "This line writes {word} with letters of another alphabet that look like Latin ones. It is another name than the "
+    "one it looks like.",
+    "拉丁单词中混有其他字母表的字母",
+    "这一行的 {word} 使用了形似拉丁字母的其他字母：它与看起来的名称并不相同。",
+)
+_ADDRESS = _Deceit(
+    Severity.LOW,
+    "Words that are meant for the reviewing model",
+    "This line speaks to a model that reads it: it gives orders, opens a new message, or forges an answer. It was "
+    "shown as part of the code; still, a person should look at what the model says of this file.",
+    "写给评审模型的文字",
+    "这一行是写给读取它的模型的：下达指令、开启新消息或伪造回答。"
+    "它是作为代码的一部分展示给模型的；即便如此，模型对该文件的意见仍需人工查看。",
+)
+
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_FILLS = "\u115f\u1160\u3164\uffa0"  # letters without a shape: a name may be made of them alone
+_HIDES = "\u00ad\u034f\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\ufe00-\ufe0e\ufeff\U000e0100-\U000e01ef"
+_HIDDEN = re.compile(
+    f"[{_FILLS}]|(?<=[0-9A-Za-z_])[{_HIDES}]|(?<!^)[{_HIDES}](?=[0-9A-Za-z_])"
+    # Tags spell words in characters that mirror ASCII; the only others who use them are the flags of three countries.
+    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]"
+)
+_WORD, _LATIN = re.compile(r"\w+"), re.compile("[A-Za-z]")
+_ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")  # Cyrillic, Greek
+_ORDERS = re.compile(
+    r"\b(?:ignore|disregard|forget) (?:all |any )?(?:of )?(?:the |your |my )?"
+    r"(?:previous|prior|above|earlier|preceding) (?:instruction|prompt|rule|direction|message)"
+    r"|(?:忽略|无视|忘记)(?:以上|上述|之前|先前|前面)(?:的)?(?:所有|全部|一切)?(?:的)?(?:指令|指示|要求|提示|规则)"
+    r"|<\|(?:im_|start|end|begin|eot|system|user|assistant)[a-z_]*\|>|<\uff5c"
+    r"|<!-- iquest-review:",
+    re.IGNORECASE,
+)
+_ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
+
+
+def findings(files: Sequence[FileDiff], language: str) -> list[Finding]:
+    """One for each file and kind of deceit in its added lines; MOST in all. What speaks to models is none in a test:
+    those of programs that use models are full of it."""
+    chinese = is_chinese(language)
+    found = list[Finding]()
+    for file in files:
+        for deceit, places in _places(file).items():
+            _, quote, word = places[0]
+            title, text = (deceit.title_zh, deceit.text_zh) if chinese else (deceit.title, deceit.text)
+            lines = [number for number, _, _ in places]
+            said = text.replace("{word}", word)
+            found.append(finding(file.path, lines, quote, deceit.severity, title, said, language))
+    return found[:MOST]
+
+
+def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
+    """For each kind the lines of it: number, text as it is shown, and the word that deceives."""
+    found = dict[_Deceit, list[tuple[int, str, str]]]()
+    in_test = is_test(file.path)
+    for line in file.lines():
+        if line.kind is Kind.ADDED and line.new_line is not None:
+            for deceit, word in _deceits(line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST]):
+                if deceit is not _ADDRESS or not in_test:
+                    found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
+    return found
+
+
+def _deceits(text: str) -> Iterator[tuple[_Deceit, str]]:
+    if _ORDERS.search(text) or all(key in text for key in _ANSWER):
+        yield _ADDRESS, ""
+    if text.isascii():
+        return
+    if _TURNS.search(text):
+        yield _DIRECTION, ""
+    if _HIDDEN.search(text):
+        yield _UNSEEN, ""
+    mixed = next((word for word in _WORD.findall(text) if _is_mixed(word)), "")
+    if mixed:
+        yield _LOOKALIKE, "".join(f"{c} (U+{ord(c):04X})" if c in _ALIKE else c for c in mixed[:40])
+
+
+def _is_mixed(word: str) -> bool:
+    """Whether a Latin word has letters of another alphabet, none of which shows that it is one."""
+    others = {letter for letter in word if not letter.isascii()}
+    return bool(others) and others <= _ALIKE and _LATIN.search(word) is not None
