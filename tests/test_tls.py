@@ -173,6 +173,22 @@ def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPa
     assert reached("http://gpu.example.org/v1") == "gpu.example.org"
 
 
+@pytest.mark.parametrize(
+    ("proxy", "named"),
+    [
+        ("proxy.example.org:3128", "proxy.example.org:3128"),
+        ("http://user:pass@[", "["),
+        ("user:p@ss@host", "host"),
+        ("http://user:p/w@host:1/", "host:1"),
+        ("\x1b[2J\nJob succeeded", "\\x1b[2J Job succeeded"),
+    ],
+)
+def test_a_proxy_of_any_form_is_told_on_one_line(proxy: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+
+    assert reached("https://gpu/v1") == f"gpu through the proxy {named}"
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost:1/v1", "http://[::1]:1/v1"])
 def test_no_proxy_stands_between_this_machine_and_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")

@@ -1,6 +1,7 @@
 """The HTTP session requests go to a model server in: the key in a header alone, no redirects, ends that are kept."""
 
 import ipaddress
+import re
 import ssl
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from iquest_review.change.characters import one_line
 from iquest_review.model.limit import watched
 from iquest_review.tls import Tls
 
@@ -26,7 +28,12 @@ def reached(url: str) -> str:
     host = urlsplit(url).netloc
     proxies = {} if _is_here(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
     proxy = requests.utils.select_proxy(url, proxies)
-    return f"{host} through the proxy {urlsplit(proxy).netloc.rpartition('@')[2]}" if proxy else host
+    if not proxy:
+        return host
+    at = re.split("[/?#]", proxy.rpartition("@")[2].rpartition("//")[2])[
+        0
+    ]  # any text may stand there; no password is told
+    return f"{host} through the proxy {one_line(at, 100)}"
 
 
 class _Bearer(requests.auth.AuthBase):
