@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _HERE = "faults/test_process_faults.py"
-_FAILURES, _BOUNDS = "end_to_end/test_failures.py", "test_deadline.py"
+_FAILURES, _BOUNDS = "end_to_end/test_failures.py", "end_to_end/test_bounds.py"
 _ONCE, _LATER = "end_to_end/test_at_most_once.py", "end_to_end/test_later_pushes.py"
 _PIPELINE = "end_to_end/test_merge_request_pipeline.py"
 _ENDPOINT, _REPLY, _PATIENCE = "model/test_endpoint.py", "model/test_reply.py", "test_patience.py"
@@ -80,7 +80,8 @@ ROWS = (
         "F37",
         "the job is cancelled",
         (
-            f"{_HERE}::test_a_cancelled_job_leaves_whole_files_and_says_so",
+            f"{_BOUNDS}::test_a_cancelled_job_waits_for_no_answer",
+            f"{_BOUNDS}::test_a_job_that_is_cancelled_while_it_posts_keeps_a_whole_review",
             f"{_FAILURES}::test_an_interrupted_run_says_so",
         ),
     ),
@@ -88,7 +89,8 @@ ROWS = (
         "F38",
         "a model slower than the job",
         (
-            f"{_BOUNDS}::test_no_wait_between_attempts_passes_the_deadline",
+            f"{_BOUNDS}::test_a_slow_model_costs_the_parts_there_is_no_time_for_and_neither_the_note_nor_the_job",
+            f"{_BOUNDS}::test_a_run_that_hangs_ends_with_the_job_s_time",
             f"{_ENDPOINT}::test_all_attempts_together_keep_the_deadline",
         ),
     ),

@@ -201,6 +201,7 @@ ODDITIES = [
         "F56-sign-in-page", fails("POST", NOTES, status=201, body=HTML, headers={}), End(4, note=None, log="a web page")
     ),
     Case("F56-sign-in-page-for-a-read", fails("GET", "/discussions", status=200, body=HTML, times=99), NOTHING),
+    Case("F56-no-list-for-a-read", fails("GET", "/discussions", status=200, body={"notes": []}), NOTHING),
     Case("F57-all-pages", full_of_notes, look=found_again, posts=None),
 ]
 

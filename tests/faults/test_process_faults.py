@@ -1,25 +1,20 @@
-"""What meets the job itself: a server that comes up late, a signal, a push, another job; and the list of all faults."""
+"""What meets the job itself: a server that comes up late, a push, another job; and the list of all faults."""
 
 import ast
-import signal
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import pytest
-
 from tests.certificates import Patient, behind_tls, self_signed
 from tests.doubles.gitlab import DiffRefs
-from tests.doubles.model import Fault, ModelDouble
+from tests.doubles.model import ModelDouble
 from tests.end_to_end.running import IID, PROJECT, threads
 from tests.faults import test_gitlab_faults, test_model_faults
 from tests.faults.rows import ROWS
-from tests.faults.stage import LOST, Change, End, Stage, answer, ending, stage
+from tests.faults.stage import LOST, Change, End, answer, ending, stage
 
 TESTS = Path(__file__).parents[1]
 
@@ -97,36 +92,6 @@ def test_f03_a_certificate_nobody_vouches_for_is_refused_at_once(change: Change,
 
         here.check(finished, ending(LOST, note=f"localhost:{port}: the certificate is not accepted"))
         assert "trying again" not in finished.err
-
-
-# -- F37: a job that is cancelled
-
-
-@pytest.mark.parametrize("when", ["F37-while-the-model-thinks", "F37-while-a-thread-is-posted"])
-def test_a_cancelled_job_leaves_whole_files_and_says_so(when: str, change: Change, tmp_path: Path) -> None:
-    thinks = when.endswith("thinks")
-    replies = [Fault(delay=20) if thinks else answer()]
-    with ModelDouble(replies=replies) as model, stage(change, tmp_path, model) as here:
-        here.gitlab.fail("POST", "/discussions$", delay=20)
-        with here.started(IQUEST_TIMEOUT="30") as process:
-            reached(process, here, thinks=thinks)
-            process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=10)
-
-        assert process.returncode == 128 + signal.SIGTERM
-        assert "SIGTERM" in err.splitlines()[-1]
-        kept = sorted(path.name for path in (here.run.folder / "iquest-review").glob("*"))
-        assert kept == ([] if thinks else ["note.md", "review.json"])
-        assert here.note is None
-
-
-def reached(process: subprocess.Popen[str], here: Stage, *, thinks: bool) -> None:
-    """Comes back when the job waits for the answer that does not come."""
-    deadline = time.monotonic() + 10
-    while not (here.prompts if thinks else here.posts("/discussions")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # -- F40, F59: others at the same time
