@@ -17,7 +17,8 @@ from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.job import Job
 from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing
-from iquest_review.merge_request.gitlab import Facts, GitLab
+from iquest_review.merge_request.facts import Facts
+from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.prompt.redact import Redactor
