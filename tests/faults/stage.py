@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,7 @@ class Stage:
     model: ModelDouble
     run: Run
     job: dict[str, str]
-    seconds: float = 0.0
-    variables: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0  # the last run took
 
     def review(self, *arguments: str, **variables: str) -> Finished:
         """Runs the command to its end."""
