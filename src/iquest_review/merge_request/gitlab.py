@@ -17,8 +17,7 @@ from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
-from iquest_review.merge_request.facts import Facts
-from iquest_review.merge_request.facts import diff_refs, read
+from iquest_review.merge_request.facts import Facts, diff_refs, read
 from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.refusal import refused
