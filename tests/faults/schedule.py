@@ -70,7 +70,7 @@ def _says(content: object, finish_reason: str = "stop") -> Fault:
 
 MODEL: dict[str, Fault] = {
     **{f"{status}": Fault(status) for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)},
-    "520": Fault(520, _HTML),
+    "507": Fault(507, _HTML),
     "a page": Fault(502, _HTML, content_type="text/html"),
     "503, come back": Fault(503, headers={"Retry-After": "1"}),
     "503, come back tomorrow": Fault(503, headers={"Retry-After": "86400"}),
@@ -99,7 +99,6 @@ MODEL: dict[str, Fault] = {
 # --- of the job
 
 KILLS = {"killed": signal.SIGKILL, "told to end": signal.SIGTERM, "interrupted": signal.SIGINT}
-DRAWN = ("killed", "told to end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +140,6 @@ def _mishap(draw: random.Random, requests: dict[str, int]) -> Mishap:
     server = draw.choice(["gitlab", "gitlab", "model"] if requests["model"] else ["gitlab"])
     number = draw.randrange(requests[server])
     if draw.random() < 0.25:
-        return Mishap(server, number, draw.choice(DRAWN) + draw.choice(["", " after it"]))
+        return Mishap(server, number, draw.choice(sorted(KILLS)) + draw.choice(["", " after it"]))
     kind = draw.choice(sorted(GITLAB if server == "gitlab" else MODEL))
     return Mishap(server, number, kind, draw.choice([1, 1, 1, 1, 2, 3, LONG]))
