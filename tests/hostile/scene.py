@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.change.checkout import Checkout, Content, Name
+from tests.change.checkout import Checkout, Content
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.gitlab_state import EXTERNAL_URL
@@ -33,7 +33,7 @@ ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e0fff]"
 )
 LOG_LINE = re.compile(r" {0,5}\d+\.\d s  \S|iquest-review: ")  # how every line of the log begins
-Tree = Mapping[Name, Content]
+Tree = Mapping[Any, Content]  # of text or bytes: a Mapping is invariant in its keys
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def answer(*issues: object, summary: str = "A change.", suggestions: Sequence[st
     return json.dumps({"issues": issues, "summary": summary, "suggestions": suggestions})
 
 
-_FILE = re.compile(r"=== file: (.+?) \((?:added|deleted|modified|renamed|copied)")
+_FILE = re.compile(r"=== file: (.+) \((?:added|deleted|modified|renamed|copied)[^()]*\)$")
 _ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
 
 
