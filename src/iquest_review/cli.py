@@ -64,7 +64,10 @@ def _guarded(argv: Sequence[str], signals: Signals) -> int:
         if signals.fired:
             return signals.fired.code
         if arguments.verbose:
-            sys.excepthook(type(error), error, error.__traceback__)
+            import traceback  # noqa: PLC0415
+
+            for row in traceback.format_exception(error):
+                _fail(row.rstrip(), 4)
         return _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
 
 
@@ -75,6 +78,7 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
 
     from iquest_review import wiring  # noqa: PLC0415
     from iquest_review.job import Arguments, job  # noqa: PLC0415
+    from iquest_review.job_secrets import cleaning  # noqa: PLC0415
     from iquest_review.merge_request.note import readable  # noqa: PLC0415
     from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
@@ -82,7 +86,8 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
-    asked = job(Arguments(**fields), flags, os.environ, progress(arguments.verbose - arguments.quiet))
+    say = progress(arguments.verbose - arguments.quiet, cleaning(os.environ))
+    asked = job(Arguments(**fields), flags, os.environ, say)
     until = deadline(asked.pipeline, datetime.now(UTC), asked.progress.say)
     signals.end_in(until.end - until.clock(), str(until))
     if arguments.command == "review":
@@ -112,7 +117,9 @@ def _stand_in(port: int) -> int:
 
 def _fail(message: str, code: int) -> int:
     from iquest_review.change.characters import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
+    from iquest_review.job_secrets import cleaning  # noqa: PLC0415
 
+    message = cleaning(os.environ)(message)
     if sys.stderr is not None:
         with suppress(OSError):  # nobody can be told: the code has to say it
             print(f"iquest-review: {one_line(message, 2_000)}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What one run was asked for: command line, settings and the pipeline's facts, read once."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ class Job(NamedTuple):
             return MergeRequest(project, self.settings.merge_request)
         if self.settings.project and not self.is_local:
             raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
-        if self.pipeline.merge_request_iid.isdecimal() and self.pipeline.merge_request_project:
+        if re.fullmatch(r"\d{1,18}", self.pipeline.merge_request_iid, re.ASCII) and self.pipeline.merge_request_project:
             return MergeRequest(self.pipeline.merge_request_project, int(self.pipeline.merge_request_iid))
         return None
 
@@ -99,15 +100,22 @@ def _parsed(content: bytes) -> Mapping[str, Any]:
     if len(content) > LARGEST_FILE:
         raise UsageError(f"{settings.FILE} is larger than {LARGEST_FILE // 1024} KiB")
     try:
-        value = yaml.load(content, Loader=yaml.BaseLoader)  # noqa: S506 - it knows texts, lists and maps only
+        found = yaml.compose(content, Loader=yaml.BaseLoader)  # it knows texts, lists and maps only
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: \U00110000
         mark = getattr(error, "problem_mark", None)
         raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
-    value = value or {}
-    if not isinstance(value, dict):
+    if found is None or (isinstance(found, yaml.ScalarNode) and not found.value):
+        return {}
+    if not isinstance(found, yaml.MappingNode):
         raise UsageError(f"{settings.FILE} should hold `name: value` lines")
-    for key, entry in value.items():
-        if not isinstance(key, str) or not isinstance(entry, str):
-            name = one_line(key, 40) if isinstance(key, str) else "a name"
+    values = dict[str, str]()
+    for key, entry in found.value:
+        name = one_line(key.value, 40) if isinstance(key, yaml.ScalarNode) else "a name"
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(entry, yaml.ScalarNode):
             raise UsageError(f"{name} in {settings.FILE} is no single value; the file holds `name: value` lines")
-    return value
+        if key.value in values:
+            raise UsageError(
+                f"{name} stands twice in {settings.FILE}, the second time in line {key.start_mark.line + 1}"
+            )
+        values[key.value] = entry.value
+    return values

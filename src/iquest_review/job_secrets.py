@@ -1,9 +1,11 @@
 """The job's own secrets, by the names of their variables: none of them may reach a model."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from iquest_review.prompt.own_secrets import ALWAYS
+from iquest_review.prompt.redact import Redactor
 from iquest_review.prompt.secret_values import is_password, is_random
 
 _WORD = (
@@ -46,6 +48,16 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
         elif _is_secret(name.upper(), value):
             found[name] = value
     return found
+
+
+def cleaning(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """What takes secrets out of a text that people are going to read. It is made at its first text: many say none."""
+
+    @cache
+    def redactor() -> Redactor:
+        return Redactor(secrets(environ))
+
+    return lambda text: redactor().text(text).text
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -11,6 +11,9 @@ from iquest_review.change.characters import visible
 
 class Progress(Protocol):
     """Who is told."""
+
+    def warn(self, text: str) -> None:
+        """Something is wrong that even those want to know who asked for quiet."""
 
     def say(self, text: str) -> None:
         """A step is done, or something is worth knowing."""
@@ -26,10 +29,14 @@ class Progress(Protocol):
 class Lines:
     """A line a step, with the seconds since the start. Texts of others are made visible: no line can pass for ours."""
 
-    def __init__(self, stream: TextIO | None = None, *, verbosity: int = 0) -> None:
+    def __init__(self, stream: TextIO | None = None, *, verbosity: int = 0, clean: Callable[[str], str] = str) -> None:
         self._stream: TextIO | None = stream or sys.stderr  # None: closed by whoever started us
         self._verbosity = verbosity
+        self._clean = clean  # takes secrets out: a server may say anything
         self._started = time.monotonic()
+
+    def warn(self, text: str) -> None:
+        self._write(text)
 
     def say(self, text: str) -> None:
         if self._verbosity >= 0:
@@ -47,7 +54,7 @@ class Lines:
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        line = visible(text).replace("\n", " ")
+        line = visible(self._clean(text)).replace("\n", " ")
         try:
             print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=self._stream, flush=True)
         except OSError:  # the log is full, or its reader is gone: a review is not lost for want of one
@@ -65,12 +72,12 @@ class Terminal(Lines):
 
         columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
         with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
-            bar.add_task(visible(text).replace("\n", " "), total=None)
+            bar.add_task(visible(self._clean(text)).replace("\n", " "), total=None)
             yield
         self.say(text)
 
 
-def progress(verbosity: int) -> Progress:
+def progress(verbosity: int, clean: Callable[[str], str] = str) -> Progress:
     """The display that fits where stderr leads; `verbosity` is -1 (quiet), 0 or 1 (details)."""
     kind = Terminal if sys.stderr and sys.stderr.isatty() and verbosity >= 0 else Lines
-    return kind(verbosity=verbosity)
+    return kind(verbosity=verbosity, clean=clean)

@@ -80,7 +80,10 @@ def review(
         from iquest_review import later_push  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
 
         outcome = later_push.compared(outcome, task, inquiry, model, board, say)
-    outcome = replace(outcome, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1)))
+    reason = change.redact(outcome.reason) if outcome.reason else None  # it may hold what a server says
+    outcome = replace(
+        outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
+    )
     try:
         if _nothing_new(outcome, change):
             body = change.standing.notes[0].body

@@ -165,7 +165,8 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, unti
             "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
             "one of them set by hand?"
         )
-    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, sleep=until.sleep, tell=job.progress.say)
+    tell, warn = job.progress.say, job.progress.warn
+    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, sleep=until.sleep, tell=tell, warn=warn)
 
 
 def _model_url(job: Job) -> str:

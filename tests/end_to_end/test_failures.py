@@ -160,7 +160,7 @@ def test_an_output_folder_that_cannot_be_written(run: Run, job: dict[str, str]) 
 
     finished = run("review", "--output", "taken", environ=job)
 
-    assert finished.code == 2
+    assert finished.code == 4
     assert "taken cannot be written" in last_line(finished.err)
 
 

@@ -107,9 +107,7 @@ def test_a_server_that_echoes_the_headers_is_not_repeated(leaky: tuple[Scene, Se
     assert_inert(seen)
 
 
-@row(
-    "H63-secret-in-error", wrong="of a server's words only the secret that it was sent is masked, and that as it stands"
-)
+@row("H63-secret-in-error")
 @pytest.mark.parametrize("who", ["model", "gitlab"])
 def test_a_server_that_knows_other_secrets_of_the_job_is_not_repeated(
     leaky: tuple[Scene, Seen], row: str, who: str

@@ -493,7 +493,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def telling(server: GitLabDouble, waits: Waits, said: list[str]) -> GitLab:
-    return GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=waits, tell=said.append)
+    return GitLab(server.api_url, TOKEN, MergeRequest("7", IID), sleep=waits, warn=said.append)
 
 
 def judged(server: GitLabDouble, said: list[str]) -> None:

@@ -17,6 +17,7 @@ from iquest_review.tls import Tls
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
 TIMEOUT = 30.0  # seconds for one request
+LARGEST_ANSWER = 256 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
@@ -36,7 +37,7 @@ class _Session(Straight):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = urlsplit(str(request.url)).netloc
         try:
-            response = super().send(request, **kwargs)
+            response = _bounded(super().send(request, **{**kwargs, "stream": True}), host)
         except requests.exceptions.SSLError as error:
             if broke_off(error):
                 raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
@@ -54,6 +55,18 @@ class _Session(Straight):
                 f"GitLab at {host} answered {status}", status, UNSAID_WAIT if status == 429 and wait is None else wait
             )
         return response
+
+
+def _bounded(response: requests.Response, host: str) -> requests.Response:
+    """The answer with its body, which is unpacked piece by piece: a small one may be huge."""
+    body = bytearray()
+    with response:
+        for piece in response.iter_content(65_536):
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise GitLabError(f"GitLab at {host} answered more than {LARGEST_ANSWER // 2**20} MiB")
+    response._content = bytes(body)  # where requests itself keeps it
+    return response
 
 
 class Client(gitlab.Gitlab):

@@ -54,11 +54,12 @@ class GitLab:
         tls: Tls = USUAL,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
+        warn: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._merge_request = merge_request
         self._token = token
         self._sleep = sleep
-        self._tell = tell
+        self._tell, self._warn = tell, warn
         self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, tls)
         self.host = reached(api_url)
         project = quote(merge_request.project, safe="")
@@ -143,7 +144,7 @@ class GitLab:
 
         sent, fault = checked(body, Pages(*self._links, self._merge_request.iid))
         if fault:
-            self._tell(f"{HELD_BACK}: {fault}; it is sent as a block of code; {_REPORT}")
+            self._warn(f"{HELD_BACK}: {fault}; it is sent as a block of code; {_REPORT}")
         return sent
 
     def start_thread(self, body: str, position: dict[str, Any]) -> None:
