@@ -60,6 +60,15 @@ GITLAB: dict[str, dict[str, Any]] = {
     },
 }
 
+UNSAID = (
+    "500 but stored",
+    "502 but stored",
+    "504 but stored",
+    "late",
+    "lost but stored",
+    "nothing for an answer, but stored",
+)
+
 # --- of the model
 
 
@@ -138,8 +147,11 @@ def _run(draw: random.Random, requests: dict[str, int]) -> tuple[Mishap, ...]:
 
 def _mishap(draw: random.Random, requests: dict[str, int]) -> Mishap:
     server = draw.choice(["gitlab", "gitlab", "model"] if requests["model"] else ["gitlab"])
-    number = draw.randrange(requests[server])
+    asked = requests[server]
+    number = draw.randrange(asked // 2 if draw.random() < 0.4 else 0, asked)  # what is written is written at the end
     if draw.random() < 0.25:
         return Mishap(server, number, draw.choice(sorted(KILLS)) + draw.choice(["", " after it"]))
     kind = draw.choice(sorted(GITLAB if server == "gitlab" else MODEL))
+    if server == "gitlab" and draw.random() < 0.4:
+        kind = draw.choice(UNSAID)
     return Mishap(server, number, kind, draw.choice([1, 1, 1, 1, 2, 3, LONG]))
