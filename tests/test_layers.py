@@ -28,6 +28,7 @@ ADAPTERS = {
     "reports/review_file.py",
     "interruption.py",
     "source.py",
+    "tls.py",
     "wiring.py",
     "cli.py",
 }

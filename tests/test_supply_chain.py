@@ -22,7 +22,8 @@ RUNS_DATA = frozenset({"code", "ctypes", "dbm", "marshal", "pickle", "runpy", "s
 RUNS_TEXT = frozenset({"__import__", "compile", "eval", "exec"})  # as plain names: re.compile is another one
 SHELLS = frozenset("execv execve execvp popen posix_spawn spawnl spawnv system".split())
 UNVERIFIED = frozenset({"CERT_NONE", "_create_unverified_context", "disable_warnings"})
-YAML = frozenset({"BaseLoader", "MarkedYAMLError", "YAMLError"})  # and load, with that loader
+YAML = frozenset({"BaseLoader", "MappingNode", "MarkedYAMLError", "ScalarNode", "YAMLError"})
+LOADS = frozenset({"compose", "load"})  # with that loader
 LOADED_BY_NAME = {"change/grammars.py", "model/salvage.py"}  # of names that stand in the module itself
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
@@ -54,11 +55,11 @@ def offences(code: ast.AST) -> Iterator[str]:
                 yield name
             case ast.Attribute(attr=name) if name in UNVERIFIED:
                 yield name
-            case ast.Attribute(value=ast.Name(id="yaml"), attr=name) if name not in YAML | {"load"}:
+            case ast.Attribute(value=ast.Name(id="yaml"), attr=name) if name not in YAML | LOADS:
                 yield f"yaml.{name}"
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="yaml"), attr="load"), keywords=keywords):
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="yaml"), attr=name), keywords=keywords) if name in LOADS:
                 if [ast.unparse(keyword) for keyword in keywords] != ["Loader=yaml.BaseLoader"]:
-                    yield "yaml.load"
+                    yield f"yaml.{name}"
             case ast.keyword(arg="shell"):
                 yield "shell"
             case ast.keyword(arg="verify" | "ssl_verify" | "check_hostname" as name, value=ast.Constant(value=False)):
@@ -79,7 +80,12 @@ def test_nothing_runs_text_or_data_as_code_starts_a_shell_or_trusts_any_server()
         *(("from pickle import loads", "pickle"), ("import os\nos.system(a)", "system"), ("run(a, shell=b)", "shell")),
         *(("yaml.load(a)", "yaml.load"), ("yaml.load(a, Loader=yaml.Loader)", "yaml.load")),
         *(("yaml.load(a, yaml.BaseLoader)", "yaml.load"), ("yaml.unsafe_load(a)", "yaml.unsafe_load")),
-        *(("from yaml import load", "yaml.load"), ("get(a, verify=False)", "verify"), ("a.verify = False", "verify")),
+        *(
+            ("yaml.compose(a)", "yaml.compose"),
+            ("from yaml import load", "yaml.load"),
+            ("get(a, verify=False)", "verify"),
+            ("a.verify = False", "verify"),
+        ),
         *(("a.ssl_verify = False", "ssl_verify"), ("ssl.CERT_NONE", "CERT_NONE"), ("import socket", "socket")),
         *(("from urllib import request", "urllib.request"), ("from http import client", "http.client")),
         *(("import subprocess as s", "subprocess"), ("import xmlrpc.client", "xmlrpc")),

@@ -259,8 +259,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_fault(self, fault: Fault) -> None:
         closing = self.server.double.closing
         closing.wait(fault.delay)
-        answer = self.server.double.default_fault(fault.status)
-        content, kind = _encoded(answer if fault.body is None else Answer(fault.status, ""))
+        answer = Answer(fault.status, "")
+        content, kind = _encoded(self.server.double.default_fault(fault.status) if fault.body is None else answer)
         if isinstance(fault.body, dict):
             content, kind = json.dumps(fault.body).encode(), "application/json"
         elif fault.body is not None:
