@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
@@ -20,8 +19,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
-from iquest_review.model.refusal import Passes
-from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse
+from iquest_review.patience import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
@@ -38,24 +36,6 @@ _CANNOT_POST = (
 )
 _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
-
-
-class Timed(Endpoint):
-    """A model server that is asked only while the job has time for its answer."""
-
-    def __init__(self, address: Address, *, deadline: float, until: Deadline, **rest: Any) -> None:
-        super().__init__(address, deadline=deadline, **rest)
-        self._purse = Purse(deadline, until)
-        self._until = until
-
-    def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
-        within = self._until.granted(timeout)
-        try:
-            return super()._send(method, url, body, within)
-        except Passes:
-            if within < timeout and not self._until.allows(0):
-                raise NoTimeLeft(f"no answer in the last {within:.0f} s; {self._until}") from None
-            raise
 
 
 def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
@@ -193,7 +173,7 @@ def _model(job: Job, url: str, until: Deadline) -> Iterator[Endpoint]:
 
 def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Deadline) -> Endpoint:
     wanted = job.settings
-    return Timed(
+    return Endpoint(
         Address.parse(url),
         model=model,
         key=key,

@@ -34,7 +34,7 @@ from iquest_review.model.refusal import (
 )
 from iquest_review.model.sampling import Sampling
 from iquest_review.model.session import reached, session
-from iquest_review.patience import Purse, telling, waiting
+from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
 from iquest_review.tls import USUAL, Tls
@@ -56,7 +56,8 @@ class Endpoint:
 
     `timeout` bounds one answer. `deadline` bounds what failed attempts and the waits between them take, all requests
     of the review together: a server that is down costs a job that much once, not once a request, and a server that
-    answers slowly is not cut short because it was asked often. Both in seconds.
+    answers slowly is not cut short because it was asked often. Both in seconds. `until` is when the job has to be done:
+    no request is begun that has no time for an answer.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Endpoint:
         sampling: Sampling,
         timeout: float,
         deadline: float,
+        until: Deadline = NEVER,
         tls: Tls = USUAL,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
@@ -84,7 +86,7 @@ class Endpoint:
         self._key = key
         self._session = session(key, tls if address.base.startswith("https:") else USUAL)
         self._host = reached(address.base)
-        self._purse = Purse(deadline)
+        self._purse, self._until = Purse(deadline, until), until
         self._sleep = sleep
         self._tell = tell
 
@@ -214,6 +216,15 @@ class Endpoint:
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
+        within = self._until.granted(timeout)
+        try:
+            return self._sent(method, url, body, within)
+        except Passes:
+            if within < timeout and not self._until.allows(0):
+                raise NoTimeLeft(f"no answer in the last {within:.0f} s; {self._until}") from None
+            raise
+
+    def _sent(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         request: dict[str, Any] = {"json": body, "timeout": (min(CONNECT_TIMEOUT, timeout), timeout), "stream": True}
         with Limit(timeout) as limit:
             try:
