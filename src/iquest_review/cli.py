@@ -27,7 +27,8 @@ _EXAMPLES = {
 _EPILOG = """settings: COMMAND --help lists those that have a flag; the others are variables:{variables}
 
 exit codes: 0 reviewed, or nothing to review; 1 a finding reached --fail-on; 2 wrong settings or usage;
-3 the model gave no usable review; 4 git or GitLab failed (the review is kept); 130 interrupted
+3 the model gave no usable review; 4 git or GitLab failed, or nothing could be written;
+130 interrupted; 143 ended by SIGTERM
 
 example:
   git diff main... | iquest-review review --diff -"""

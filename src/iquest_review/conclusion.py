@@ -13,9 +13,11 @@ from iquest_review.model.finding import Finding
 from iquest_review.model.reply import Review, Unparsed
 from iquest_review.model.summing import one_review
 from iquest_review.model.verify import verify
+from iquest_review.patience import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import sharing
 from iquest_review.prompt.budget import Coverage, Excerpt
+from iquest_review.prompt.screen import Reason
 from iquest_review.prompt.seen import shown_ids
 from iquest_review.task import Task
 
@@ -114,8 +116,12 @@ def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
 
 def _shown(task: Task, answered: Sequence[Asked], asked: Sequence[Asked]) -> Excerpt:
     """What the answers are about; the rest is left out."""
-    unanswered = [one.prompt.excerpt for one in asked if one not in answered]
+    unanswered = [(one.prompt.excerpt, _reason(one)) for one in asked if one not in answered]
     return sharing.together(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
+
+
+def _reason(unanswered: Asked) -> Reason:
+    return Reason.TIME if isinstance(unanswered.failure, NoTimeLeft) else Reason.UNANSWERED
 
 
 def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:

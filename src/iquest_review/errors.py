@@ -4,10 +4,12 @@
     ├── UsageError            2   wrong settings or usage
     │   └── PatchError        2   the saved diff is malformed
     ├── ModelError            3   the model gave no usable review
-    │   ├── ModelUnreachable  3   no answer within the deadline
+    │   ├── ModelUnreachable  3   no answer within the deadline; NoTimeLeft: the job ends before one could be had
     │   ├── ModelRefused      3   key, model name or request refused
     │   ├── FormatRefused     3   the server cannot do this response_format: ask another way
     │   └── ContextExceeded   3   the prompt is larger than the context window: show less
+    ├── Unkept                4   the output folder could not be written
+    ├── GateKept              1   a finding reaches fail_on, whatever else failed
     ├── GitError              4   git could not give the diff
     └── GitLabError           4   GitLab could not be read or written
 

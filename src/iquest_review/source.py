@@ -1,5 +1,6 @@
 """Where the change comes from: a saved diff, a local branch, the merge request, or what a pipeline says of it."""
 
+import os
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +18,7 @@ from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.job import Job
 from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing
+from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.facts import Facts
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.note import Surroundings
@@ -24,8 +26,7 @@ from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.prompt.redact import Redactor
 from iquest_review.review import Change
 
-LARGEST_TEXT = 2 * 1024**2  # bytes of a file in which a quote is looked for outside the hunks
-LARGEST_PATCH = 256 * 1024**2  # bytes
+LARGEST_PATCH = 128 * 1024**2  # bytes
 
 
 def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, Surroundings, Job]:
@@ -84,15 +85,17 @@ def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> C
 def _saved_diff(name: str) -> Change:
     try:
         if name == "-":
-            text = sys.stdin.buffer.read(LARGEST_PATCH + 1)
+            text: bytes | None = sys.stdin.buffer.read(LARGEST_PATCH + 1)
         else:
             with Path(name).open("rb") as file:
-                text = file.read(LARGEST_PATCH + 1)
+                known = os.fstat(file.fileno()).st_size  # 0 for a pipe
+                text = file.read(LARGEST_PATCH + 1) if known <= LARGEST_PATCH else None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
-    if len(text) > LARGEST_PATCH:
+    name = "standard input" if name == "-" else name
+    if text is None or len(text) > LARGEST_PATCH:
         raise UsageError(f"{name} is larger than {LARGEST_PATCH // 1024**2} MiB")
-    return Change(patch.parse(text), Intent(), "standard input" if name == "-" else name)
+    return Change(patch.parse(text), Intent(), name)
 
 
 def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[Change, bytes | None]:

@@ -38,7 +38,7 @@ def test_an_output_folder_that_is_none_does_not_silence_the_note(
 
     finished = run("review", environ=job)
 
-    assert finished.code == 2
+    assert finished.code == 4
     assert "iquest-review" in finished.err.splitlines()[-1]
     assert "An empty list divides by zero" in summary(gitlab)
     assert len(threads(gitlab)) == 1

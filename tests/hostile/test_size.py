@@ -76,7 +76,7 @@ def test_a_saved_diff_of_hundreds_of_megabytes_is_not_read(tmp_path: Path, row: 
         seen = enemy.run("review", "--diff", str(tmp_path / "huge.diff"), environ=enemy.job)
 
     assert seen.finished.code == 2
-    assert "is larger than 256 MiB" in seen.finished.err
+    assert "is larger than 128 MiB" in seen.finished.err
     assert_log(seen)
 
 

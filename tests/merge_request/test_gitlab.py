@@ -1,6 +1,7 @@
 """The adapter against a GitLab that keeps GitLab's rules."""
 
 import dataclasses
+import gzip
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import gitlab as adapter
 from iquest_review.merge_request import note, remark
+from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
 from iquest_review.merge_request.note import MARKER, NOTHING
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
@@ -171,6 +173,16 @@ def test_a_file_is_read_at_its_commit(server: GitLabDouble, waits: Waits, tmp_pa
     assert gitlab.file("a b/ü.txt", first) == b"\xff"
     assert gitlab.file(".iquest-review.yml", second) is None
     assert gitlab.file(".iquest-review.yml", "0" * 40) is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_of_a_huge_file_only_the_beginning_is_read(server: GitLabDouble, gitlab: GitLab, packed: bool) -> None:
+    content, headers = b"x" * 20 * LARGEST_TEXT, {"Content-Type": "text/plain"}
+    if packed:
+        content, headers = gzip.compress(content), {**headers, "Content-Encoding": "gzip"}
+    server.fail("GET", "/files/", status=200, body=content, headers=headers)
+
+    assert LARGEST_TEXT < len(gitlab.file("x", "main") or b"") < LARGEST_TEXT + 2**20
 
 
 def test_a_file_the_token_may_not_read_is_none(server: GitLabDouble, gitlab: GitLab) -> None:

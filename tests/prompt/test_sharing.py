@@ -156,9 +156,10 @@ def test_what_an_unanswered_request_showed_is_left_out() -> None:
         fill(material(file), Limits(9, 8000), uncounted).excerpt for file in (added("a", "1"), added("b", "2"))
     )
 
-    whole = together([added("a", "1"), added("b", "2")], (), [one], [other])
+    for reason in (Reason.UNANSWERED, Reason.TIME):
+        whole = together([added("a", "1"), added("b", "2")], (), [one], [(other, reason)])
 
-    assert whole.omissions == (Omission("b", Reason.UNANSWERED, 1),)
+        assert whole.omissions == (Omission("b", reason, 1),)
 
 
 def test_a_rename_that_no_request_showed_is_left_out() -> None:

@@ -17,6 +17,8 @@ from iquest_review.errors import GitError
 _HARMLESS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null"),
     *("-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.followRedirects=false", "-c", "gc.auto=0"),
+    # What is larger is no text to git, nor to a reviewer; to compare two such files would take gigabytes.
+    *("-c", "core.bigFileThreshold=50m"),
     *("-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"),
     *("-c", "core.quotePath=true", "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false"),
     *("-c", "core.warnAmbiguousRefs=true", "-c", "core.alternateRefsCommand=:"),

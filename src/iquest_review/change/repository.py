@@ -45,7 +45,7 @@ class Repository:
 
     directory: Path
     timeout: float = 300  # seconds a git command may take
-    largest: int = 256 * 1024**2  # bytes a diff may have: some five million lines, and five times that in memory
+    largest: int = 128 * 1024**2  # bytes a diff may have: millions of lines, and ten times that in memory at worst
 
     @contextmanager
     def opened(self, remote: Remote | None = None) -> Iterator["Opened"]:

@@ -17,7 +17,8 @@ from iquest_review.tls import Tls
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
 TIMEOUT = 30.0  # seconds for one request
-LARGEST_ANSWER = 256 * 2**20  # bytes, unpacked: a whole diff is the largest there is
+LARGEST_TEXT = 2 * 2**20  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
+LARGEST_ANSWER = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
@@ -37,7 +38,9 @@ class _Session(Straight):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = urlsplit(str(request.url)).netloc
         try:
-            response = _bounded(super().send(request, **{**kwargs, "stream": True}), host)
+            response = super().send(request, **{**kwargs, "stream": True})
+            most = LARGEST_TEXT if kwargs.get("stream") else LARGEST_ANSWER
+            response._content = content = _body(response, most)  # where requests itself keeps it
         except requests.exceptions.SSLError as error:
             if broke_off(error):
                 raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
@@ -46,6 +49,8 @@ class _Session(Straight):
             raise PassingGitLabError(f"GitLab at {host} cannot be reached ({cause(error)})") from None
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
+        if len(content) > LARGEST_ANSWER:
+            raise GitLabError(f"GitLab at {host} answered more than {LARGEST_ANSWER // 2**20} MiB")
         status = response.status_code
         if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
             wait = retry_after(response.headers.get("Retry-After"))
@@ -57,16 +62,16 @@ class _Session(Straight):
         return response
 
 
-def _bounded(response: requests.Response, host: str) -> requests.Response:
-    """The answer with its body, which is unpacked piece by piece: a small one may be huge."""
+def _body(response: requests.Response, most: int) -> bytes:
+    """The body, or somewhat more than the first `most` bytes of a larger one, unpacked piece by piece: a small one may
+    be huge."""
     body = bytearray()
     with response:
         for piece in response.iter_content(65_536):
             body += piece
-            if len(body) > LARGEST_ANSWER:
-                raise GitLabError(f"GitLab at {host} answered more than {LARGEST_ANSWER // 2**20} MiB")
-    response._content = bytes(body)  # where requests itself keeps it
-    return response
+            if len(body) > most:
+                break
+    return bytes(body)
 
 
 class Client(gitlab.Gitlab):

@@ -96,9 +96,12 @@ class GitLab:
             ) from None
 
     def file(self, path: str, ref: str) -> bytes | None:
-        """A file of the repository at a commit or branch; None where there is none, or the token may not read it."""
+        """A file of the repository at a commit or branch; None where there is none, or the token may not read it.
+
+        Of one larger than LARGEST_TEXT the beginning, which is larger as well.
+        """
         try:
-            return self._read(f"{self._project}/repository/files/{quote(path, safe='')}/raw", ref=ref).content
+            return self._read(f"{self._project}/repository/files/{quote(path, safe='')}/raw", True, ref=ref).content
         except GitLabError as error:
             if error.status in (403, 404):
                 return None
@@ -255,7 +258,7 @@ class GitLab:
     def _answer(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
         return parser.read(response.content, urlsplit(response.url).netloc)
 
-    def _read(self, path: str, **query: Any) -> requests.Response:
+    def _read(self, path: str, streamed: bool = False, **query: Any) -> requests.Response:
         retrying = Retrying(
             retry=retry_if_exception_type(PassingGitLabError),
             stop=stop_before_delay(DEADLINE) | stop_after_attempt(ATTEMPTS),
@@ -264,7 +267,7 @@ class GitLab:
             before_sleep=telling(self._tell),
             reraise=True,
         )
-        return retrying(self._request, "get", path, query_data=query)
+        return retrying(self._request, "get", path, query_data=query, streamed=streamed)
 
     def _request(self, verb: str, path: str, **rest: Any) -> requests.Response:
         try:

@@ -210,6 +210,7 @@ CHINESE = Words(
         Reason.MOVED: "只是移动，没有改动",
         Reason.WHITESPACE: "只有空白变化",
         Reason.UNANSWERED: "没有得到可用的回答",
+        Reason.TIME: "没有时间提问",
     },
     problems={
         verify.NO_PATH: "没有指明文件",
@@ -237,6 +238,8 @@ CHINESE = Words(
         "its JSON is not a review": "其中的 JSON 不是评审",
         "it holds more than one review": "其中有不止一份评审",
         "cannot be reached": "无法连接",
+        "no time left: the job may take ": "没有时间了：作业最多可用 ",
+        "no answer in the last ": "最后这段时间内没有回答：",
         "refuses the key": "拒绝了密钥",
         "does not serve the model": "没有这个模型：",
         "it serves": "现有模型",

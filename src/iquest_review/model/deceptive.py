@@ -78,6 +78,10 @@ _ORDERS = re.compile(
     r"|<!-- iquest-review:",
     re.IGNORECASE,
 )
+# Nearly all lines hold none of it, and need no second look.
+_SUSPECT = re.compile(
+    rb"[\x80-\xff]|<\||<!-- iquest|\"issues\"|(?:[Ii][Gg][Nn][Oo][Rr]|[Rr][Ee][Gg][Aa][Rr][Dd]|[Gg][Ee][Tt] )"
+)
 _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
 
 
@@ -101,7 +105,7 @@ def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     for line in file.lines():
-        if line.kind is Kind.ADDED and line.new_line is not None:
+        if line.kind is Kind.ADDED and line.new_line is not None and _SUSPECT.search(line.raw, 0, 4 * LONGEST):
             for deceit, word in _deceits(line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST]):
                 if deceit is not _ADDRESS or not in_test:
                     found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))

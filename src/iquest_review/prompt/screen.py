@@ -26,6 +26,7 @@ class Reason(StrEnum):
     MOVED = "moved, not changed"
     WHITESPACE = "changed in white space only"
     UNANSWERED = "no usable answer came"
+    TIME = "no time was left to ask"
 
 
 @dataclass(frozen=True, slots=True)

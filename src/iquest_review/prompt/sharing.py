@@ -22,6 +22,7 @@ from iquest_review.prompt.screen import Omission, Reason
 
 LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 16, 1 / 3  # of a request
 NEARLY = 0.6  # of a request's share, with which it may end before a file that is more than the rest
+MOST_ALIKE = 100  # files of one name among which a test's own is looked for; more of them (index.ts) tell nothing
 PLAINLY = 2.0  # requests; a change that takes so many need not be tried with one
 ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
 
@@ -67,10 +68,10 @@ def together(
     files: Sequence[FileDiff],
     screened: Sequence[Omission],
     excerpts: Sequence[Excerpt],
-    unanswered: Sequence[Excerpt] = (),
+    unanswered: Sequence[tuple[Excerpt, Reason]] = (),
 ) -> Excerpt:
     """What several requests showed of these files, as one excerpt: every changed line is shown or left out, once. What
-    the unanswered ones showed is left out, too."""
+    the unanswered ones showed is left out, too, for the reason that stands beside it."""
     shown, wide = dict[FileKey, list[Hunk]](), dict[FileKey, list[Hunk]]()
     left_out, room = dict[tuple[str, Reason], int](), dict[str, Reason]()
     for excerpt in excerpts:
@@ -83,9 +84,9 @@ def together(
             elif omission not in screened:
                 place = omission.path, omission.reason
                 left_out[place] = left_out.get(place, 0) + omission.changed_lines
-    for excerpt in unanswered:
+    for excerpt, reason in unanswered:
         for part in excerpt.parts:
-            place = part.file.path, Reason.UNANSWERED
+            place = part.file.path, reason
             lines = sum(hunk.changed_lines for hunk in part.hunks)
             left_out[place] = left_out.get(place, 0) + lines
     parts = tuple(
@@ -110,6 +111,7 @@ def related(files: Sequence[FileDiff]) -> list[FileDiff]:
 
     def place(file: FileDiff) -> tuple[str, bool, str]:
         code = owners.get(_tested(file.path), [])
+        code = code if len(code) <= MOST_ALIKE else []
         near = max(code, key=lambda path: (_in_common(path, file.path), path), default=file.path)
         return near, near != file.path, file.path
 
