@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
+from tests.end_to_end import command
 
 TOKEN = "glpat-of-the-reviewer"
 JOB_TOKEN = "glcbt-64_of-the-job"
@@ -91,14 +91,8 @@ class Run:
     def __call__(
         self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"", folder: Path | None = None
     ) -> Finished:
-        run = subprocess.run(
-            [sys.executable, "-c", "from iquest_review.cli import main; main()", *arguments],
-            cwd=folder or self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **(environ or {})},
-            input=stdin,
-            capture_output=True,
-            timeout=60,
-        )
+        own = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+        run = command.run(arguments, folder or self.folder, {**own, **(environ or {})}, stdin)
         assert b"Traceback" not in run.stderr, run.stderr.decode()
         finished = Finished(run.returncode, run.stdout.decode(), run.stderr.decode(), folder or self.folder)
         for secret in (TOKEN, JOB_TOKEN):

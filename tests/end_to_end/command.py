@@ -1,0 +1,69 @@
+"""The command in a process of its own, forked from one that has loaded the libraries: most of a short run is loading.
+
+What is the user's own stays so: a process with its arguments, environment, folder, standard input and output, and its
+exit code. Signals and the start of the interpreter itself are tried on `python -c` elsewhere.
+"""
+
+import io
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import NoReturn
+
+TIMEOUT = 60  # seconds
+# git is not among them: whether it is there at all is looked up when GitPython is loaded.
+LOADED = ["iquest_review.wiring", "iquest_review.later_push", "json_repair", "yaml"]
+
+
+@dataclass
+class Ran:
+    """What came of it."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], stdin: bytes) -> Ran:
+    """Runs `iquest-review` with these arguments in this folder, with this environment and no other."""
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "0").write_bytes(stdin)
+        process = _context().Process(target=_child, args=(list(arguments), str(folder), dict(environ), place))
+        process.start()
+        process.join(TIMEOUT)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{arguments} did not end in {TIMEOUT} s")
+        code, out, err = process.exitcode, *((Path(place) / name).read_bytes() for name in "12")
+        process.close()
+        return Ran(code, out, err)
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LOADED)
+    return context
+
+
+def _child(arguments: list[str], folder: str, environ: dict[str, str], place: str) -> NoReturn:
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY | os.O_CREAT), (2, os.O_WRONLY | os.O_CREAT)):
+        os.dup2(os.open(f"{place}/{number}", flags, 0o600), number)
+    sys.stdin, sys.stdout = _text(0, "rb"), _text(1, "wb")
+    sys.stderr = _text(2, "wb")
+    os.environ.clear()
+    os.environ.update(environ)
+    os.chdir(folder)
+    sys.argv = ["iquest-review", *arguments]
+    from iquest_review.cli import main  # noqa: PLC0415 - as the command itself does it
+
+    main()
+    raise AssertionError("main leaves by SystemExit")
+
+
+def _text(number: int, mode: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(os.fdopen(number, mode), encoding="utf-8", errors="surrogateescape", line_buffering=True)
