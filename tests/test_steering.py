@@ -53,11 +53,25 @@ def said(folder: Path, checkout: Path, files: tuple[FileDiff, ...], lookup: Any)
 
 
 def test_files_that_steer_reviews_are_known() -> None:
-    ours = (".iquest-review.yml", ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md", "web/AGENTS.md")
-    others = ("README.md", "web/.iquest-review.yml", "AGENTS.md.txt", "prompts-of-mine/x.j2")
+    ours = (
+        ".iquest-review.yml",
+        ".gitlab/duo/mr-review-instructions.yaml",
+        "AGENTS.md",
+        "web/AGENTS.md",
+        "CONTRIBUTING.md",
+    )
+    others = ("README.md", ".gitlab-ci.yml", "web/.iquest-review.yml", "AGENTS.md.txt", "prompts-of-mine/x.j2")
 
     assert set(steering(changing(*ours, *others, "prompts/en/user.j2"), None)) == set(ours)
     assert steering(changing("prompts/en/user.j2", *others), PurePosixPath("prompts")) == ("prompts/en/user.j2",)
+
+
+def test_the_job_that_reviews_steers() -> None:
+    text = (
+        "diff --git a/.gitlab-ci.yml b/.gitlab-ci.yml\n--- a/.gitlab-ci.yml\n+++ b/.gitlab-ci.yml\n@@ -1 +1 @@\n-one\n"
+    )
+
+    assert steering(patch.parse((text + "+  script: [iquest-review review --dry-run]\n").encode()).files, None)
 
 
 def test_a_file_that_is_moved_away_steered_as_well() -> None:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         except Interrupted as interrupted:
             code = interrupted.code
         if signals.fired:  # also where something else failed on the way out
-            code = _fail(signals.fired.words, signals.fired.code)
+            code = _fail(_with_notes(signals.fired.words, signals.fired), signals.fired.code)
         for stream in (sys.stdout, sys.stderr):
             _flushed(stream)
         if signals.fired:
@@ -60,7 +60,7 @@ def _guarded(argv: Sequence[str], signals: Signals) -> int:
     except SystemExit as left:  # argparse has said why
         return int(left.code or 0)
     except ReviewError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(_with_notes(str(error), error), error.exit_code)
     except Exception as error:  # noqa: BLE001 - nobody wants a traceback in a merge request; -v shows it
         if signals.fired:
             return signals.fired.code
@@ -114,6 +114,11 @@ def _stand_in(port: int) -> int:
     print(f"the built-in rules answer at {server.url} (Ctrl-C ends it)", file=sys.stderr)
     server.serve_forever()
     return 0
+
+
+def _with_notes(words: str, error: BaseException) -> str:
+    """What went wrong, and what was noted on the way out: what to do about it."""
+    return "; ".join([words, *getattr(error, "__notes__", ())])
 
 
 def _fail(message: str, code: int) -> int:

@@ -133,18 +133,15 @@ def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> O
 
 def _by_rule(task: Task) -> list[Finding]:
     """What no model has to see to say so: lines that would give secrets away, and lines that deceive their readers."""
-    return [*_leaked(task), *deceptive.findings(task.fresh, task.options.templates.language)]
-
-
-def _leaked(task: Task) -> list[Finding]:
-    if not task.change.secrets:
-        return []
-    from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
-
     secrets, language = task.change.secrets, task.options.templates.language
     read = {file.path for file in task.files}
     screened = [file for file in task.change.diff.files if file.path not in read]
-    return [*findings(secrets, task.fresh, language), *findings(secrets, screened, language, sure=True)]
+    found = [*deceptive.findings(task.fresh, language), *deceptive.findings(screened, language, shown=False)]
+    if not secrets:
+        return found
+    from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
+
+    return [*findings(secrets, task.fresh, language), *findings(secrets, screened, language, sure=True), *found]
 
 
 def _placed(

@@ -79,7 +79,10 @@ class Job(NamedTuple):
         """
         if content is None:
             return self
-        return self._replace(settings=settings.read(self.flags, self.variables, _parsed(content)))
+        try:
+            return self._replace(settings=settings.read(self.flags, self.variables, _parsed(content)))
+        except UsageError as error:  # the author of a merge request looks at his own file, which may be right
+            raise UsageError(f"{error} (as it stands on the target branch)") from None
 
 
 def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, str], progress: Progress) -> Job:

@@ -92,7 +92,7 @@ def review(
         return deliver(outcome, options.surroundings, keep, publish)
     except ReviewError as error:
         if exit_code(outcome, options.fail_on) == GateKept.exit_code:
-            raise GateKept(str(error)) from None
+            raise GateKept("; ".join([str(error), *getattr(error, "__notes__", ())])) from None
         raise
 
 

@@ -1,19 +1,23 @@
-"""What of a change steers reviews: settings, rules, prompts. What counts of these is the target branch's version."""
+"""What of a change steers reviews: settings, rules, prompts, the job. Of all but the job the target branch's version
+counts."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from iquest_review import settings
-from iquest_review.change.diff import FileDiff
+from iquest_review.change.diff import FileDiff, Kind
 from iquest_review.errors import UsageError
 from iquest_review.prompt.lookup import Lookup
 from iquest_review.prompt.render import SYSTEM, Read, on_disk, places
-from iquest_review.prompt.team_rules import AGENTS, DUO
+from iquest_review.prompt.team_rules import AGENTS, CONTRIBUTING, DUO
+
+JOBS = ".gitlab-ci.yml"
 
 
 def steering(files: Iterable[FileDiff], templates: PurePosixPath | None) -> tuple[str, ...]:
     """The changed paths that steer reviews; `templates` is the folder of one's own where it lies in the repository."""
-    return tuple(sorted({path for path in _changed(files) if _steers(PurePosixPath(path), templates)}))
+    paths = {path for path in _changed(files) if _steers(PurePosixPath(path), templates)}
+    return tuple(sorted(paths | {file.path for file in files if _is_our_job(file)}))
 
 
 def inside(folder: Path, checkout: str) -> PurePosixPath | None:
@@ -52,8 +56,14 @@ def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> Rea
 
 
 def _steers(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
-    ours = path.as_posix() in (settings.FILE, DUO) or path.name == AGENTS
+    ours = path.as_posix() in (settings.FILE, DUO, *CONTRIBUTING) or path.name == AGENTS
     return ours or (templates is not None and path.is_relative_to(templates))
+
+
+def _is_our_job(file: FileDiff) -> bool:
+    """Whether the job that reviews is changed: in a merge request's pipeline the author's version of it runs."""
+    named = PurePosixPath(file.path).name == JOBS
+    return named and any(line.kind is not Kind.CONTEXT and b"iquest" in line.raw.lower() for line in file.lines())
 
 
 def _changed(files: Iterable[FileDiff]) -> Iterator[str]:

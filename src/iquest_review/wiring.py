@@ -32,7 +32,7 @@ DEADLINES = 2  # of one answer's timeout: what all attempts at a request may tak
 
 _CANNOT_POST = (
     "no GITLAB_API_TOKEN: posting needs a project access token with scope api and role Reporter, as a masked CI/CD "
-    "variable; --dry-run reviews without posting"
+    "variable"
 )
 _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
@@ -126,7 +126,7 @@ def _gitlab(job: Job, until: Deadline) -> GitLab | None:
     in_its_pipeline = job.settings.merge_request is None
     if in_its_pipeline and (job.pipeline.is_fork or job.arguments.dry_run):
         return None
-    raise UsageError(_CANNOT_READ if job.arguments.dry_run else _CANNOT_POST)
+    raise UsageError(_CANNOT_READ if job.arguments.dry_run else f"{_CANNOT_POST}; --dry-run reviews without posting")
 
 
 def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, until: Deadline) -> GitLab:
@@ -240,12 +240,11 @@ def _publish(
 ) -> tuple[Outcome, str | None]:
     try:
         published = publishing.publish(gitlab, outcome, around, known, job.progress.say)
-    except GitLabError as error:
+    except (GitLabError, KeyboardInterrupt) as error:
         kept = Path(job.arguments.output, review_file.REVIEW)
-        if not kept.is_file():
-            raise
-        cure = f"the review is kept, and `iquest-review publish {kept}` posts what is missing"
-        raise GitLabError(f"{error}; {cure}", error.status) from None
+        if kept.is_file():
+            error.add_note(f"the review is kept, and `iquest-review publish {kept}` posts what is missing")
+        raise
     outcome = published.outcome
     if published.body is not None:
         done = "the note is written" if published.wrote else "the note is left as it is"

@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_written_costs_no_note(run: Run, job: dict[str, 
     finished = run("review", "--output", "/dev/full", environ=job)
 
     assert finished.code == 4
-    assert said(finished.err) == ["/dev/full cannot be written: File exists (--output names another folder)"]
+    assert said(finished.err) == ["the folder /dev/full cannot be written: File exists; choose another with --output"]
     assert "An empty list divides by zero" in "".join(bodies(gitlab))
 
 
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_no_half_file_and_the_note_is_posted(
 
     assert finished.returncode == 4
     assert said(finished.stderr.decode()) == [
-        "iquest-review cannot be written: File too large (--output names another folder)"
+        f"the folder {folder / 'iquest-review'} cannot be written: File too large; choose another with --output"
     ]
     assert list((folder / "iquest-review").iterdir()) == []
     assert "An empty list divides by zero" in "".join(bodies(gitlab))

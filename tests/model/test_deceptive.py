@@ -92,6 +92,28 @@ def test_tests_may_speak_to_models_but_not_turn_the_direction() -> None:
     assert titles == ["Characters that turn the direction of reading"]
 
 
+def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
+    head = "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1 @@\n"
+    text = f"{head}+{''.join(DIRECTION)}us\u200ber\n"
+
+    (found,) = findings(patch.parse(text.encode()).files, "en", shown=False)
+
+    assert "direction" in found.title
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a\u202eb.py", "direction"), ("us\u200ber.py", "nobody sees"), ("\u0430dmin.py", "another alphabet")],
+    ids=ascii,
+)
+def test_a_name_that_deceives_is_told_of_the_file(name: str, words: str) -> None:
+    (found,) = told("fine", path=name)
+
+    assert (found.path, found.line, found.quote) == (name, None, "")
+    assert found.title.startswith("In the file's name: ")
+    assert words in found.title
+
+
 def test_lines_of_one_kind_are_one_finding_a_file() -> None:
     (found,) = told(*DIRECTION)
 

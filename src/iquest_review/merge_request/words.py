@@ -115,7 +115,7 @@ ENGLISH = Words(
     "|{count} findings not raised, they were waived or resolved",
     merged="{count} near-duplicate merged|{count} near-duplicates merged",
     steering="⚠️ This merge request changes what steers its reviews: {paths}. "
-    "This one went by the target branch's version.",
+    "Settings, rules and prompts were those of the target branch.",
     suggestions="Suggestions",
     omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
     omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",
@@ -170,7 +170,7 @@ CHINESE = Words(
     unplaced="{count} 个没有行号的问题不再重复",
     waived="{count} 个问题已被豁免或解决，不再提出",
     merged="合并了 {count} 个近似重复的问题",
-    steering="⚠️ 本合并请求修改了影响评审的文件：{paths}。本次评审以目标分支的版本为准。",
+    steering="⚠️ 本合并请求修改了影响评审的文件：{paths}。设置、规则和提示词以目标分支的版本为准。",
     suggestions="建议",
     omitted_files="未评审：{all} 个文件中的 {files} 个",
     omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",

@@ -60,6 +60,7 @@ _ADDRESS = _Deceit(
     "它是作为代码的一部分展示给模型的；即便如此，模型对该文件的意见仍需人工查看。",
 )
 
+_IN_NAMES = (_DIRECTION, _UNSEEN, _LOOKALIKE)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _FILLS = "\u115f\u1160\u3164\uffa0"  # letters without a shape: a name may be made of them alone
 _HIDES = "\u00ad\u034f\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\ufe00-\ufe0e\ufeff\U000e0100-\U000e01ef"
@@ -85,19 +86,29 @@ _SUSPECT = re.compile(
 _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
 
 
-def findings(files: Sequence[FileDiff], language: str) -> list[Finding]:
-    """One for each file and kind of deceit in its added lines; MOST in all. What speaks to models is none in a test:
-    those of programs that use models are full of it."""
-    chinese = is_chinese(language)
+def findings(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
+    """One for each file and kind of deceit in its name and its added lines; MOST in all.
+
+    What speaks to models is none in a test: those of programs that use models are full of it. Of files that no model is
+    shown only the direction of reading is told: bundles and translations hold all the rest.
+    """
     found = list[Finding]()
     for file in files:
+        kinds = (deceit for deceit, _ in _deceits(file.new_path) if deceit in _IN_NAMES)
+        found += [_told(file.path, deceit, [], "", "", language) for deceit in kinds]
         for deceit, places in _places(file).items():
-            _, quote, word = places[0]
-            title, text = (deceit.title_zh, deceit.text_zh) if chinese else (deceit.title, deceit.text)
-            lines = [number for number, _, _ in places]
-            said = text.replace("{word}", word)
-            found.append(finding(file.path, lines, quote, deceit.severity, title, said, language))
+            if shown or deceit is _DIRECTION:
+                lines = [number for number, _, _ in places]
+                found.append(_told(file.path, deceit, lines, *places[0][1:], language))
     return found[:MOST]
+
+
+def _told(path: str, deceit: _Deceit, lines: Sequence[int], quote: str, word: str, language: str) -> Finding:
+    """On the first of the lines; on none where it is the file's name that deceives."""
+    title, text = (deceit.title_zh, deceit.text_zh) if is_chinese(language) else (deceit.title, deceit.text)
+    if not lines:
+        title, text = (f"文件名：{title}", title) if is_chinese(language) else (f"In the file's name: {title}", title)
+    return finding(path, lines, quote, deceit.severity, title, text.replace("{word}", word), language)
 
 
 def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:

@@ -17,11 +17,11 @@ def is_chinese(language: str) -> bool:
 def finding(
     path: str, lines: Sequence[int], quote: str, severity: Severity, title: str, description: str, language: str
 ) -> Finding:
-    """The finding on the first of these added lines, which is quoted."""
+    """The finding on the first of these added lines, which is quoted; without lines, on the file."""
     more = (_MORE_ZH if is_chinese(language) else _MORE).format(count=len(lines) - 1) if len(lines) > 1 else ""
     return Finding(
         path=path,
-        line=lines[0],
+        line=lines[0] if lines else None,
         end_line=None,
         side=Side.NEW,
         severity=severity,

@@ -108,7 +108,8 @@ class Templates:
         home = next((place for place in places(folder, language) if read(place / SYSTEM) is not None), None)
         if home is None:
             raise UsageError(
-                f"no template {SYSTEM} in {folder}: it holds system.j2, user.j2 and again.j2, or a folder a language"
+                f"there is no template {SYSTEM} in {folder.absolute()}, nor in a folder of its language there: "
+                "IQUEST_PROMPTS_DIR names a folder with system.j2, user.j2 and again.j2"
             )
         environment = ImmutableSandboxedEnvironment(
             loader=FunctionLoader(lambda name: _included(home, name, read)),

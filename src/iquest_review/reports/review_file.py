@@ -49,7 +49,9 @@ def write(folder: Path, outcome: Outcome, note: str) -> None:
 def prepare(folder: Path) -> None:
     """Makes the folder. Raises Unkept when that cannot be."""
     if folder.is_symlink():
-        raise Unkept(f"{folder} is a symbolic link: nothing is written through it (--output names another folder)")
+        raise Unkept(
+            f"{folder.absolute()} is a symbolic link: nothing is written through it; choose another with --output"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,4 +71,4 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _unkept(folder: Path, error: OSError) -> Unkept:
-    return Unkept(f"{folder} cannot be written: {error.strerror} (--output names another folder)")
+    return Unkept(f"the folder {folder.absolute()} cannot be written: {error.strerror}; choose another with --output")

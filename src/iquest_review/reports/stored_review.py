@@ -28,7 +28,8 @@ def load(path: Path) -> Outcome:
         raise UsageError(f"{path} is not JSON") from None
     version = value.pop("schema_version", None) if isinstance(value, dict) else None
     if version != SCHEMA_VERSION:
-        raise UsageError(f"{path} is not a review.json of version {SCHEMA_VERSION}, but of {version!r}")
+        kind = f"of version {version!r}, and this program reads {SCHEMA_VERSION}" if version else "no review.json"
+        raise UsageError(f"{path} is {kind}")
     value.pop("tool", None)
     try:
         outcome = _OUTCOME.validate_json(_ANY.dump_json(value), strict=True)
