@@ -5,6 +5,7 @@ joiners, emoji of both.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -63,14 +64,19 @@ _ADDRESS = _Deceit(
 _IN_NAMES = (_DIRECTION, _UNSEEN, _LOOKALIKE)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _FILLS = "\u115f\u1160\u3164\uffa0"  # letters without a shape: a name may be made of them alone
-_HIDES = "\u00ad\u034f\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\ufe00-\ufe0e\ufeff\U000e0100-\U000e01ef"
+_HIDES = "\u00ad\u034f\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u2800\ufe00-\ufe0e\ufeff\U000e0100-\U000e01ef"
 _HIDDEN = re.compile(
-    f"[{_FILLS}]|(?<=[0-9A-Za-z_])[{_HIDES}]|(?<!^)[{_HIDES}](?=[0-9A-Za-z_])"
-    # Tags spell words in characters that mirror ASCII; the only others who use them are the flags of three countries.
-    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]"
+    f"[{_FILLS}\u206a-\u206f\ufff9-\ufffb]|(?<=[0-9A-Za-z_])[{_HIDES}]|(?<!^)[{_HIDES}](?=[0-9A-Za-z_])"
+    f"|^[\u200b-\u200d\u2060-\u2064](?=[0-9A-Za-z_])|[{_HIDES}\ufe0f]{{3}}"  # in a row they spell words
+    "|[\U000e0000-\U000e007f]"
 )
+_FLAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{4,6}\U000e007f")  # the only tags in use
+# A form feed parts pages at the start of a line, a carriage return ends one; Python and terminals obey them elsewhere.
+_ACTS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]|(?<!^)\x0c|\r(?!$)")
 _WORD, _LATIN = re.compile(r"\w+"), re.compile("[A-Za-z]")
-_ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")  # Cyrillic, Greek
+_ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧӏɡⅼſ")  # Cyrillic, Greek, and other shapes of Latin
+_BETWEEN = re.compile("[A-Za-z][\u0400-\u052f\u0531-\u0587\u13a0-\u13ff]+[A-Za-z]")  # Cyrillic, Armenian, Cherokee
+_LIGATURES = frozenset("ﬀﬁﬂﬃﬄﬅﬆĲĳĿŀŉǄǅǆǇǈǉǊǋǌǱǲǳ")  # texts copied from a page, Dutch, Catalan, Croatian
 _ORDERS = re.compile(
     r"\b(?:ignore|disregard|forget) (?:all |any )?(?:of )?(?:the |your |my )?"
     r"(?:previous|prior|above|earlier|preceding) (?:instruction|prompt|rule|direction|message)"
@@ -81,7 +87,8 @@ _ORDERS = re.compile(
 )
 # Nearly all lines hold none of it, and need no second look.
 _SUSPECT = re.compile(
-    rb"[\x80-\xff]|<\||<!-- iquest|\"issues\"|(?:[Ii][Gg][Nn][Oo][Rr]|[Rr][Ee][Gg][Aa][Rr][Dd]|[Gg][Ee][Tt] )"
+    rb"[\x00-\x08\x0b-\x1f\x7f-\xff]|<\||<!-- iquest|\"issues\""
+    rb"|[Ii][Gg][Nn][Oo][Rr]|[Rr][Ee][Gg][Aa][Rr][Dd]|[Gg][Ee][Tt] "
 )
 _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
 
@@ -89,7 +96,7 @@ _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, fo
 def findings(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
     """One for each file and kind of deceit in its name and its added lines; MOST in all.
 
-    What speaks to models is none in a test: those of programs that use models are full of it. Of files that no model is
+    What speaks to models or terminals is none in a test: those of programs that use them are full of it. Of files that no model is
     shown only the direction of reading is told: bundles and translations hold all the rest.
     """
     found = list[Finding]()
@@ -117,27 +124,32 @@ def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     in_test = is_test(file.path)
     for line in file.lines():
         if line.kind is Kind.ADDED and line.new_line is not None and _SUSPECT.search(line.raw, 0, 4 * LONGEST):
-            for deceit, word in _deceits(line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST]):
-                if deceit is not _ADDRESS or not in_test:
-                    found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
+            for deceit, word in _deceits(line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], in_test=in_test):
+                found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
     return found
 
 
-def _deceits(text: str) -> Iterator[tuple[_Deceit, str]]:
-    if _ORDERS.search(text) or all(key in text for key in _ANSWER):
+def _deceits(text: str, *, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
+    if not in_test and (_ORDERS.search(text) or all(key in text for key in _ANSWER)):
         yield _ADDRESS, ""
-    if text.isascii():
-        return
     if _TURNS.search(text):
         yield _DIRECTION, ""
-    if _HIDDEN.search(text):
+    if (not in_test and _ACTS.search(text)) or _HIDDEN.search(_FLAGS.sub("", text)):
         yield _UNSEEN, ""
+    if text.isascii():
+        return
     mixed = next((word for word in _WORD.findall(text) if _is_mixed(word)), "")
     if mixed:
-        yield _LOOKALIKE, "".join(f"{c} (U+{ord(c):04X})" if c in _ALIKE else c for c in mixed[:40])
+        yield _LOOKALIKE, "".join(c if c.isascii() else f"{c} (U+{ord(c):04X})" for c in mixed[:40])
 
 
 def _is_mixed(word: str) -> bool:
-    """Whether a Latin word has letters of another alphabet, none of which shows that it is one."""
-    others = {letter for letter in word if not letter.isascii()}
-    return bool(others) and others <= _ALIKE and _LATIN.search(word) is not None
+    """Whether a Latin word has letters of another alphabet, none of which shows that it is one, or between its own; or
+    such forms of Latin ones as programs take for the plain ones (NFKC, as Python reads names)."""
+    others = {letter for letter in word if not letter.isascii() and letter.isalpha()}
+    if not others or not _LATIN.search(word):
+        return False
+    if others <= _ALIKE or _BETWEEN.search(word):
+        return True
+    letters = [letter for letter in others if unicodedata.category(letter) in ("Lu", "Ll") and letter not in _LIGATURES]
+    return bool(letters) and unicodedata.normalize("NFKC", word).isascii()
