@@ -12,7 +12,7 @@ from typing import NamedTuple
 from iquest_review.change.diff import FileDiff, Kind
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.ruled import MOST, finding, is_chinese
-from iquest_review.prompt.ranking import is_test
+from iquest_review.prompt.ranking import is_code, is_test
 from iquest_review.prompt.rows import shown_text
 
 LONGEST = 20_000  # characters of a line that are looked at
@@ -96,8 +96,8 @@ _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, fo
 def findings(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
     """One for each file and kind of deceit in its name and its added lines; MOST in all.
 
-    What speaks to models or terminals is none in a test: those of programs that use them are full of it. Of files that no model is
-    shown only the direction of reading is told: bundles and translations hold all the rest.
+    What speaks to models is none in a test, and what speaks to terminals only in code: fixtures are full of both. Of
+    files that no model is shown only the direction of reading is told: bundles and translations hold all the rest.
     """
     found = list[Finding]()
     for file in files:
@@ -122,19 +122,23 @@ def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     """For each kind the lines of it: number, text as it is shown, and the word that deceives."""
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
+    acts = is_code(file.path) and not in_test
     for line in file.lines():
         if line.kind is Kind.ADDED and line.new_line is not None and _SUSPECT.search(line.raw, 0, 4 * LONGEST):
-            for deceit, word in _deceits(line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], in_test=in_test):
+            for deceit, word in _deceits(
+                line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], acts=acts, in_test=in_test
+            ):
                 found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
     return found
 
 
-def _deceits(text: str, *, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
+def _deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
+    """The kinds of deceit in a text, each with the word that deceives; `acts`: whether programs obey it."""
     if not in_test and (_ORDERS.search(text) or all(key in text for key in _ANSWER)):
         yield _ADDRESS, ""
     if _TURNS.search(text):
         yield _DIRECTION, ""
-    if (not in_test and _ACTS.search(text)) or _HIDDEN.search(_FLAGS.sub("", text)):
+    if (acts and _ACTS.search(text)) or _HIDDEN.search(_FLAGS.sub("", text)):
         yield _UNSEEN, ""
     if text.isascii():
         return
