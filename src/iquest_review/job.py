@@ -46,10 +46,15 @@ class Job(NamedTuple):
 
     @property
     def tls(self) -> Tls:
-        """The files of authorities and of a client's certificate that settings and GitLab's own variable name."""
+        """The files of authorities and of a client's certificate that settings and GitLab's own variable name.
+
+        Raises UsageError for a key without its certificate.
+        """
         own, wanted = self.pipeline.ca_file, self.settings
         authorities = (Named("IQUEST_CA_FILE", wanted.ca_file or ""), Named("CI_SERVER_TLS_CA_FILE", own))
         certificate, key = wanted.client_cert, wanted.client_key
+        if key and not certificate:
+            raise UsageError("IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT as well")
         return Tls(
             tuple(named for named in authorities if named.path),
             Named("IQUEST_CLIENT_CERT", certificate) if certificate else None,

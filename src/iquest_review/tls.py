@@ -1,5 +1,6 @@
 """Whom TLS connections trust, and who they say they are: files that settings and GitLab's own variables name."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,21 @@ from typing import NamedTuple
 
 from iquest_review.change.characters import one_line
 from iquest_review.errors import UsageError
+
+_BEGIN_KEY, _BEGIN_CERTIFICATE = b"PRIVATE KEY-----", b"CERTIFICATE-----"
+# TLS alerts about a client's certificate, as OpenSSL names them: it calls old ones sslv3 and tlsv1 in any version.
+_OF_CERTIFICATES = (
+    r"unknown ca|bad certificate|certificate (?:expired|revoked|required|unknown)|unsupported certificate"
+)
+_CURES = (
+    (
+        "unable to get (?:local )?issuer|self[- ]signed|unknown ca",
+        "IQUEST_CA_FILE names the file of your own authority",
+    ),
+    ("mismatch", "{variable} must use a name that the certificate holds"),
+    ("has expired", "its server needs a new one"),
+    ("not yet valid", "is the clock of this machine right?"),
+)
 
 
 class Named(NamedTuple):
@@ -39,30 +55,69 @@ class Tls(NamedTuple):
             with _usable(authority):
                 context.load_verify_locations(authority.path)
         if self.certificate:
-            with _usable(self.certificate, self.key):
+            with _usable(self.certificate, self.key, shown=True):
                 # With a password of ours, even a wrong one, OpenSSL does not ask the terminal for that of the key.
                 context.load_cert_chain(self.certificate.path, self.key.path if self.key else None, password="")
         return context
+
+    def failed(self, host: str, error: Exception, variable: str) -> str:
+        """What a failed TLS handshake means, and what helps; `variable` names the address.
+
+        An alert comes from the server, and is about what it was shown; "certificate verify failed" is our own word.
+        """
+        said = reason(error)
+        if re.search("wrong version number|record layer failure|unexpected message", said):
+            return f"{host} does not speak TLS: should {variable} begin with http://?"
+        if said.startswith("certificate verify failed"):
+            cure = next((cure.format(variable=variable) for words, cure in _CURES if re.search(words, said, re.I)), "")
+            return f"{host}: the certificate is not accepted: {said}{f' ({cure})' if cure else ''}"
+        name = self.certificate.variable if self.certificate else None
+        if re.search(f"^alert (?:{_OF_CERTIFICATES})", said):
+            problem = f"the server refuses the certificate of {name}" if name else "asks for a client's certificate"
+        elif said == "alert handshake failure":  # it may as well be about ciphers
+            problem = "TLS fails, perhaps since the server " + (
+                f"refuses the certificate of {name}" if name else "asks for a client's certificate"
+            )
+        else:
+            return f"{host}: TLS fails: {said}"
+        return f"{host}: {problem}: {said}{'' if name else ' (IQUEST_CLIENT_CERT names the file of one)'}"
 
 
 USUAL = Tls()
 
 
+def reason(error: Exception) -> str:
+    """OpenSSL's own words for a failure, without the version of TLS before them and the place in its source."""
+    said = re.search(r"\[[A-Z0-9_ ]+: [A-Z0-9_ ]+\] (.*?)\.?(?: \(_ssl\.c:|['\"]?\)|$)", str(error), re.DOTALL)
+    words = re.sub(r"^(?:ssl|tls)v\d+ (?=alert )", "", said[1]) if said else type(error).__name__
+    return one_line(words, 200)
+
+
 @contextmanager
-def _usable(*files: Named | None) -> Iterator[None]:
-    """Names the files where what is done with them fails."""
+def _usable(*files: Named | None, shown: bool = False) -> Iterator[None]:
+    """Names the files where what is done with them fails; `shown` to servers, they need a key."""
     try:
         yield
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: a NUL in a path
         named = " and ".join(f"{file.variable} {_shown(file.path)}" for file in files if file)
-        why = "its variable should be of the type File" if "-----BEGIN" in named else _why(error)
+        why = "its variable should be of the type File" if "-----BEGIN" in named else _why(error, files, shown)
         raise UsageError(f"{named} cannot be used: {why}") from None
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"it is no such PEM file, or encrypted ({error.reason or error})"
-    return str(getattr(error, "strerror", None) or error)
+def _why(error: Exception, files: tuple[Named | None, ...], shown: bool) -> str:
+    if not isinstance(error, ssl.SSLError):
+        return str(getattr(error, "strerror", None) or error)
+    if not shown:
+        return "it holds no certificate in PEM"
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key does not belong to the certificate"
+    last = [file for file in files if file][-1]  # the key's own file, or the one that should hold both
+    content = Path(last.path).read_bytes()
+    if _BEGIN_CERTIFICATE in content and _BEGIN_KEY not in content:
+        return (
+            "it holds no key: set IQUEST_CLIENT_KEY" if len(files) == 1 or not files[1] else "the second holds no key"
+        )
+    return "it is not PEM, or its key is encrypted"
 
 
 def _shown(path: str) -> str:

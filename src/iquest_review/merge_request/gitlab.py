@@ -7,7 +7,7 @@ a note that it stored (gitlab-org/gitlab issue 27946).
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from gitlab.exceptions import GitlabError
@@ -78,9 +78,14 @@ class GitLab:
         for poll in range(DIFF_REFS_POLLS):
             if poll:
                 self._sleep(min((1 + poll) / 2, 5))
-            answer = self._answer(answers.MERGE_REQUEST, self._read(self._path))
+            response = self._read(self._path)
+            answer = self._answer(answers.MERGE_REQUEST, response)
             if refs := diff_refs(answer.diff_refs):
                 return read(self._merge_request, refs, answer)
+            if answer.diff_refs is None and self._answer(answers.STORED, response).id is None:  # each one has an id
+                raise GitLabError(f"{self.host} answered something that is not GitLab's API; is CI_API_V4_URL right?")
+            if not poll:
+                self._tell(f"waiting for GitLab to make the diff of {self._name}")
         raise GitLabError(f"GitLab has not made the diff of {self._name} yet; run the job again in a minute")
 
     def raw_diff(self) -> bytes:
@@ -256,7 +261,7 @@ class GitLab:
             page = response.headers.get("x-next-page", "")
 
     def _answer(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
-        return parser.read(response.content, urlsplit(response.url).netloc)
+        return parser.read(response.content, self.host)
 
     def _read(self, path: str, streamed: bool = False, **query: Any) -> requests.Response:
         retrying = Retrying(
@@ -279,9 +284,7 @@ class GitLab:
         except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made
             raise GitLabError(f"GitLab answered for {self._name} what cannot be read") from None
         if "text/html" in response.headers.get("content-type", ""):
-            raise GitLabError(
-                f"{urlsplit(response.url).netloc} answered with a web page: GitLab's API, or a sign-in page?"
-            )
+            raise GitLabError(f"{self.host} answered with a web page: GitLab's API, or a sign-in page?")
         return response
 
 

@@ -25,15 +25,14 @@ from iquest_review.model.refusal import (
     NoRoute,
     ParameterRefused,
     Passes,
-    broke_off,
     cause,
     failure,
     loaded,
     masked,
-    untrusted,
+    not_json,
 )
 from iquest_review.model.sampling import Sampling
-from iquest_review.model.session import reached, session
+from iquest_review.model.session import hopeless, proxy, reached, session, unfinished
 from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
@@ -84,7 +83,8 @@ class Endpoint:
         self._counts = True
         self._refused = set[str]()  # parameters
         self._key = key
-        self._session = session(key, tls if address.base.startswith("https:") else USUAL)
+        self._tls = tls if address.base.startswith("https:") else USUAL
+        self._session = session(key, self._tls)
         self._host = reached(address.base)
         self._purse, self._until = Purse(deadline, until), until
         self._sleep = sleep
@@ -244,7 +244,8 @@ class Endpoint:
     ) -> ModelError:
         """What an answer without a reply means."""
         form = (body or {}).get("response_format")
-        asked = Asked(self.host, urlsplit(url).path, (body or {}).get("model"), form["type"] if form else None)
+        model, name = (body or {}).get("model"), form["type"] if form else None
+        asked = Asked(self.host, urlsplit(url).path, model, name, bool(self._key), proxy(url))
         return failure(asked, status, headers, content)
 
     def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
@@ -253,8 +254,10 @@ class Endpoint:
             again = timeout < self._timeout  # what patience was left for another attempt
             within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
             return Passes(f"{self.host} gave no answer within {within}", in_time=False)
-        if isinstance(error, requests.exceptions.SSLError) and not broke_off(error):
-            return ModelRefused(untrusted(self.host, error, "IQUEST_API_URL"))
+        if told := hopeless(error, self._address.base, "IQUEST_API_URL", self._tls):
+            return ModelRefused(told)
+        if told := unfinished(error):
+            return Passes(f"{self.host} {told}")
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
             return Passes(f"{self.host} cannot be reached: {cause(error)}")
         missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""
@@ -272,5 +275,5 @@ class Endpoint:
     def _json(self, content: bytes) -> Any:
         value = loaded(content)
         if value is None:
-            raise Passes(f"{self.host} answered {'something that is not JSON' if content else 'nothing'}", status=200)
+            raise Passes(f"{self.host} {not_json(content)}", status=200)
         return value

@@ -7,7 +7,7 @@ which words mean what is written down here, where it was seen.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,8 +35,12 @@ _UNKNOWN = re.compile(
     r"unrecognized|unknown|unexpected|unsupported|not support|not (?:permitted|allowed)", re.IGNORECASE
 )
 _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
+# nginx, and net/http of Go: both tell who asks without TLS.
+_TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
 SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
 LONGEST = 300  # characters of a server's own words in a message
+FIRST_WORDS = 80  # characters of what is no answer at all
+MAY_BE_THE_PROXY = "; the proxy may have answered so"
 _SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
 
 
@@ -75,6 +79,41 @@ class Asked:
     path: str
     model: str | None
     form: str | None
+    has_key: bool = True
+    proxy: "Proxy | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy on the way, and the variable that names it. The address is any text, and may hold a password."""
+
+    variable: str
+    address: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """Host and port, for people to read; empty where there is none."""
+        at = self.address.rpartition("@")[2].rpartition("//")[2]
+        return one_line(re.split("[/?#]", at)[0], 100)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with an address that cannot be used."""
+        scheme, parted, rest = self.address.partition("://")
+        if parted and scheme.lower().startswith("socks"):
+            return "socks proxies are not supported"
+        if parted and scheme.lower() not in ("http", "https"):
+            return "it should begin with http://"
+        authority = re.split("[/?#]", rest if parted else self.address)[0]
+        return "its host or port cannot be read" if authority.rpartition("@")[2] else "it names no host"
+
+    def refusal(self, status: int, words: str) -> str:
+        """What the proxy's own answer means."""
+        if status != 407:
+            return f"the proxy refuses the way there ({status}): {words or 'no reason given'}"
+        if "@" in self.address:
+            return f"the proxy does not accept the user and the password in {self.variable} (407)"
+        return f"the proxy wants a user and a password, in {self.variable} (407)"
 
 
 def failure(asked: Asked, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
@@ -86,8 +125,13 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
         return ModelRefused(
             f"{host} redirects to {_target(headers.get('Location', ''))}: set IQUEST_API_URL to the final address"
         )
+    if asked.proxy and status == 407:
+        return ModelRefused(f"{host}: {asked.proxy.refusal(status, short)}")
+    doubt = MAY_BE_THE_PROXY if asked.proxy and status >= 400 and loaded(content) is None else ""
     if status in (401, 403):
-        return ModelRefused(f"{host} refuses the key ({status}): check IQUEST_API_KEY")
+        return ModelRefused(f"{host} {_no_entry(asked, status, short, doubt)}")
+    if _TO_TLS.search(words) and status == 400:
+        return ModelRefused(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
         return ContextExceeded(f"{host}: {short}")
     if asked.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
@@ -97,14 +141,35 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     if status == 404 and "model" in words.lower():
         return ModelRefused(f"{host} does not serve the model {one_line(str(asked.model), 100)!r}: {short}")
     if status in _ABSENT:
-        return NoRoute(f"{host} has no {one_line(asked.path, 100)} ({status}): IQUEST_API_URL should end in /v1")
+        cure = f"{short}{doubt}" if doubt else "IQUEST_API_URL should end in /v1"
+        return NoRoute(f"{host} has no {one_line(asked.path, 100)} ({status}): {cure}")
     if status in _PASSING:
         wait = retry_after(headers.get("Retry-After"))
         later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
-        return Passes(f"{host} answered {status}: {short}{later}", wait, status)
+        return Passes(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
     if status == 200:
         return Passes(f"{host} answered without a choice: {short}", status=status)
-    return ModelRefused(f"{host} refuses the request ({status}): {short}")
+    return ModelRefused(f"{host} refuses the request ({status}): {short}{doubt}")
+
+
+def _no_entry(asked: Asked, status: int, short: str, doubt: str) -> str:
+    """What 401 and 403 mean. The words of a server that has the key are not told: some echo it."""
+    if doubt:
+        return f"refuses the request ({status}): {short}{doubt}"
+    if asked.has_key:
+        return f"refuses the key ({status}): check IQUEST_API_KEY"
+    if status == 401:
+        return f"asks for a key ({status}): set IQUEST_API_KEY"
+    return f"refuses a request without a key ({status}): {short}; is IQUEST_API_KEY to be set?"
+
+
+def not_json(content: bytes) -> str:
+    """What came where JSON was meant to, with its first words."""
+    if not content.strip():
+        return "answered nothing"
+    page = re.match(rb"\s*<", content)  # a sign-in page, or another program's
+    hint = "; does IQUEST_API_URL name the model server?" if page else ""
+    return f"answered something that is not JSON: {said(content, FIRST_WORDS)}{hint}"
 
 
 def _is_error(content: bytes) -> bool:
@@ -169,13 +234,12 @@ def cause(error: Exception) -> str:
     """The innermost reason of a request that had no answer, without addresses of objects."""
     reason = re.search(
         r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
-        r"|timed out|certificate verify failed[^)]*|Connection reset by peer|No route to host|Network is unreachable"
-        r"|EOF occurred in violation of protocol|Remote end closed connection|IncompleteRead"
-        r"|Tunnel connection failed: \d+",
+        r"|timed out|Connection reset by peer|No route to host|Network is unreachable"
+        r"|EOF occurred in violation of protocol|Remote end closed connection|Tunnel connection failed: \d+",
         str(error),
     )
     if reason and broke_off(error):
-        return "the connection ended inside TLS; a server that wants IQUEST_CLIENT_CERT may do that"
+        return "the connection ended inside TLS; a server that wants, or refuses, IQUEST_CLIENT_CERT may do that"
     return one_line(reason[0], 120) if reason else type(error).__name__
 
 
@@ -185,14 +249,3 @@ def broke_off(error: Exception) -> bool:
     So does a server that wants a client's certificate, when its word on that comes too late to be read.
     """
     return "EOF occurred" in str(error)
-
-
-def untrusted(host: str, error: Exception, variable: str) -> str:
-    """What a failed TLS handshake means, and what helps; `variable` names the address."""
-    if re.search("wrong.version.number|record.layer.failure|unexpected.message", str(error), re.IGNORECASE):
-        return f"{host} does not speak TLS: should {variable} begin with http://?"
-    if re.search("alert.(certificate.required|handshake.failure|bad.certificate)", str(error), re.IGNORECASE):
-        problem, cure = "asks for a client's certificate", "IQUEST_CLIENT_CERT names the file of one"
-    else:
-        problem, cure = "the certificate is not accepted", "IQUEST_CA_FILE names the file of your own authority"
-    return f"{host}: {problem}: {cause(error)} ({cure})"

@@ -8,10 +8,15 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
+from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
 from iquest_review.change.characters import one_line
 from iquest_review.model.limit import watched
+from iquest_review.model.refusal import Proxy, broke_off
 from iquest_review.tls import Tls
+
+_LASTING = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
 
 
 def session(key: str | None, tls: Tls) -> requests.Session:
@@ -23,17 +28,49 @@ def session(key: str | None, tls: Tls) -> requests.Session:
     return made
 
 
+def proxy(url: str) -> Proxy | None:
+    """The proxy on the way to an address; None where there is none."""
+    proxies = {} if _is_here(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
+    found = requests.utils.select_proxy(url, proxies)
+    if not found:
+        return None
+    scheme = urlsplit(url).scheme
+    return Proxy(f"{scheme if proxies.get(scheme) else 'all'}_proxy".upper(), found)
+
+
 def reached(url: str) -> str:
     """Host and port of an address, and the proxy it is reached through where there is one: for people to read."""
-    host = urlsplit(url).netloc
-    proxies = {} if _is_here(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
-    proxy = requests.utils.select_proxy(url, proxies)
-    if not proxy:
-        return host
-    at = re.split("[/?#]", proxy.rpartition("@")[2].rpartition("//")[2])[
-        0
-    ]  # any text may stand there; no password is told
-    return f"{host} through the proxy {one_line(at, 100)}"
+    between = proxy(url)
+    return urlsplit(url).netloc + (f" through the proxy {between.host or between.variable}" if between else "")
+
+
+def hopeless(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
+    """What keeps a request from an answer however often it is made, and what helps; None for what may pass.
+
+    `variable` names the address `url`.
+    """
+    host, between, said = reached(url), proxy(url), str(error)
+    named = between.variable if between else variable
+    if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
+        why = between.problem if between else "its host or port cannot be read"
+        return f"{host}: {named} cannot be used: {why}"
+    if "proxy appears to only use HTTP" in said:  # urllib3's own guess
+        return f"{host}: the proxy does not speak TLS: should {named} begin with http://?"
+    if r"BadStatusLine('\x15\x03" in said:  # a TLS alert
+        return f"{host} speaks TLS: should {variable} begin with https://?"
+    tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", said)
+    if between and tunnel and tunnel[1] in _LASTING:
+        return f"{host}: {between.refusal(int(tunnel[1]), one_line(tunnel[2].strip(), 100))}"
+    if isinstance(error, requests.exceptions.SSLError) and not broke_off(error):
+        return tls.failed(host, error, variable)
+    return None
+
+
+def unfinished(error: Exception) -> str:
+    """What became of an answer that began; empty where none did."""
+    if isinstance(error, ProtocolError | SSLError | ChunkedEncodingError):  # others of TLS come in requests' own kinds
+        return "broke off in the middle of its answer"
+    return "sent an answer that cannot be unpacked" if isinstance(error, DecodeError | ContentDecodingError) else ""
 
 
 class _Bearer(requests.auth.AuthBase):
