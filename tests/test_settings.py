@@ -133,6 +133,12 @@ def test_a_variable_of_ones_own_does_not_lead_the_token_elsewhere(api: str) -> N
     assert pipeline({"CI_API_V4_URL": api, **HERE}).is_misled
 
 
+@pytest.mark.parametrize(("host", "elsewhere"), [("gitlab.example.org", False), ("evil.example.org", True)])
+def test_the_jobs_token_goes_to_the_pipelines_own_server_too(host: str, elsewhere: bool) -> None:
+    """git takes it along to whatever CI_REPOSITORY_URL names."""
+    assert pipeline(HERE).is_elsewhere(f"https://{host}") is elsewhere
+
+
 def test_either_name_of_the_server_is_enough_to_notice() -> None:
     for name, value in HERE.items():
         assert pipeline({"CI_API_V4_URL": "https://evil.example.org/api/v4", name: value}).is_misled

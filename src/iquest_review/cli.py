@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 from iquest_review import __version__, settings
@@ -83,7 +84,10 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     from iquest_review.merge_request.note import readable  # noqa: PLC0415
     from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
+    from iquest_review.reports import review_file  # noqa: PLC0415
 
+    if arguments.command == "review":
+        review_file.clear(Path(arguments.output or Arguments().output))
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}

@@ -44,9 +44,13 @@ class Pipeline(NamedTuple):
     def is_misled(self) -> bool:
         """Whether the API is said to be elsewhere than GitLab itself. Whoever starts a pipeline by hand or by a trigger
         may set any variable, and so send a token to a host of theirs."""
-        api = origin(self.api_url)
-        elsewhere = self.server_url and api != origin(self.server_url)
-        return bool(elsewhere or (self.server_host and (api is None or api[1] != self.server_host.lower())))
+        return self.is_elsewhere(self.api_url)
+
+    def is_elsewhere(self, url: str) -> bool:
+        """Whether an address is on another server than GitLab's, as far as that is known."""
+        here = origin(url)
+        elsewhere = self.server_url and here != origin(self.server_url)
+        return bool(elsewhere or (self.server_host and (here is None or here[1] != self.server_host.lower())))
 
     @property
     def is_fork(self) -> bool:

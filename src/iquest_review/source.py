@@ -166,6 +166,9 @@ def _remote(job: Job) -> Remote | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     host = parts.netloc.rpartition("@")[2]
+    if here.is_elsewhere(urlunsplit((parts.scheme, host, "", "", ""))):
+        job.progress.say(f"CI_REPOSITORY_URL names another server than CI_SERVER_URL: nothing is fetched from {host}")
+        return None
     password = here.job_token.reveal() or parts.password or ""
     url = urlunsplit((parts.scheme, host, parts.path, "", ""))
     user, wanted = parts.username or "gitlab-ci-token", job.settings

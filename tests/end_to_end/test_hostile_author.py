@@ -9,6 +9,34 @@ from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.end_to_end.running import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
 
 
+@pytest.mark.parametrize(
+    ("variable", "code"),
+    [({"IQUEST_API_URL": "file:///x"}, 2), ({"GITLAB_API_TOKEN": "expired"}, 4), ({"IQUEST_X": "1"}, 2)],
+)
+def test_a_review_that_the_author_put_there_does_not_outlive_a_failed_job(
+    run: Run, job: dict[str, str], variable: dict[str, str], code: int
+) -> None:
+    """The job's artifacts are what `publish` posts, and what a person approves."""
+    folder = run.folder / "iquest-review"
+    folder.mkdir()
+    for name in ("review.json", "note.md"):
+        (folder / name).write_text("All was checked by two people.")
+
+    finished = run("review", environ={**job, **variable})
+
+    assert finished.code == code, finished.err
+    assert not any("two people" in path.read_text() for path in folder.iterdir())
+
+
+def test_a_file_without_an_end_is_not_read(run: Run, job: dict[str, str]) -> None:
+    (run.folder / "review.json").symlink_to("/dev/zero")
+
+    finished = run("publish", "review.json", environ=job)
+
+    assert finished.code == 2
+    assert "review.json is no file" in finished.err
+
+
 def test_a_link_in_the_output_folder_is_not_followed(run: Run, job: dict[str, str], tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")

@@ -12,7 +12,7 @@ import pytest
 from iquest_review.errors import UsageError
 from iquest_review.model.address import Address
 from tests.doubles.model import ModelDouble
-from tests.end_to_end.running import TOKEN
+from tests.end_to_end.running import JOB_TOKEN, TOKEN
 from tests.hostile.scene import Scene, answer, assert_inert, assert_log, lines, row, scene
 
 KEY = "sk-" + "k3y0fth3m0d3l" * 2
@@ -94,6 +94,18 @@ def test_the_token_goes_to_no_other_host(honest: Scene, row: str) -> None:
             assert "CI_API_V4_URL" in seen.finished.err
             assert_log(seen)
         assert thief.requests == []
+
+
+@row("H61-ci-url-override")
+def test_the_jobs_token_is_fetched_with_nowhere_else(honest: Scene, row: str) -> None:
+    with ModelDouble() as thief:
+        elsewhere = thief.url.replace("http://", f"http://gitlab-ci-token:{JOB_TOKEN}@") + "/group/app.git"
+        names = {"CI_SERVER_URL": honest.gitlab.url, "CI_SERVER_HOST": "127.0.0.1", "CI_REPOSITORY_URL": elsewhere}
+        seen = honest.review("--dry-run", "--full", **names)
+        assert seen.finished.code == 0, seen.finished.err
+        assert "nothing is fetched from" in seen.finished.err
+        assert thief.requests == []
+        assert_log(seen)
 
 
 @row("H59-yaml-hostile")

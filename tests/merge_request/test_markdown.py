@@ -51,6 +51,8 @@ REFERENCES = (
         "[snippet:1]",
         "\\#1",
         "&#35;1",
+        "group/secret-project>",
+        "a/b/c.d&gt;",
     ),
     *(
         "deadbeef",

@@ -313,7 +313,7 @@ def test_a_change_of_what_steers_reviews_is_told(status: Status) -> None:
     body = compose(status=status, reason="x", steering=("a.yml", *(f"{n}/AGENTS.md" for n in range(11))))
 
     assert "changes what steers its reviews: `a.yml`, `0/AGENTS.md`, " in body
-    assert "`8/AGENTS.md`, and 2 more, in review.json. Settings, rules and prompts were those of the target branch." in body
+    assert "`8/AGENTS.md`, and 2 more, in review.json. Settings, rules and prompts were those of the target" in body
 
 
 def test_a_review_that_failed_lists_nothing_as_left_out() -> None:

@@ -30,6 +30,9 @@ _ENVIRONMENT = {
     **dict.fromkeys(("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL"), os.devnull),
     **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_ATTR_NOSYSTEM", "GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH"), "1"),
     **dict.fromkeys(("GIT_CONFIG_PARAMETERS", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF", "GIT_NAMESPACE"), ""),
+    **dict.fromkeys(("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR", "GIT_PAGER"), ""),
+    # What git starts needs none of them: the job's token travels in a header of one fetch.
+    **dict.fromkeys(("GITLAB_API_TOKEN", "IQUEST_API_KEY", "CI_JOB_TOKEN"), ""),
     **dict.fromkeys(("GIT_ALLOW_PROTOCOL", "GIT_PROXY_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS"), ""),
     **dict.fromkeys(("GIT_CONFIG_COUNT", "GIT_TERMINAL_PROMPT", "GIT_TRACE", "GIT_TRACE_SETUP"), "0"),
     **dict.fromkeys(("GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"), "0"),

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
@@ -56,6 +57,15 @@ def prepare(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unkept(folder, error) from None
+
+
+def clear(folder: Path) -> None:
+    """Takes an earlier review away. The author of a merge request may have put one where the job's is expected: what
+    ends before it is written must not leave theirs for `publish`. No link is followed."""
+    if not folder.is_symlink():
+        for name in (REVIEW, NOTE):
+            with suppress(OSError):  # it is no file, or not ours to remove: then nothing can be written there either
+                (folder / name).unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -13,6 +13,7 @@ from iquest_review.reports.review_file import SCHEMA_VERSION
 
 _OUTCOME = TypeAdapter(Outcome)
 _ANY = TypeAdapter(Any)
+LARGEST = 64 * 2**20  # bytes; one of a thousand files has two
 
 
 def load(path: Path) -> Outcome:
@@ -21,7 +22,7 @@ def load(path: Path) -> Outcome:
     Raises UsageError when the file is missing, no review.json, or of another version.
     """
     try:
-        value = _ANY.validate_json(path.read_bytes())
+        value = _ANY.validate_json(_content(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); `iquest-review review` writes it") from None
     except ValidationError:
@@ -42,6 +43,17 @@ def load(path: Path) -> Outcome:
             if not all(map(_DIGEST.fullmatch, (finding.fingerprint, finding.anchor or finding.fingerprint))):
                 raise UsageError(f"{path} is not a review.json: {name}.{index}: it has a digest that is none")
     return replace(outcome, findings=tuple(map(_placeable, outcome.findings)))
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():  # a pipe or a device may have no end
+        path.stat()
+        raise UsageError(f"{path} is no file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise UsageError(f"{path} is larger than {LARGEST // 2**20} MiB")
+    return content
 
 
 _DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note, where no text of others may stand
