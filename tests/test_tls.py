@@ -1,5 +1,10 @@
 """Certificates and proxies: the same files and the same variables for GitLab and for the model server."""
 
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -124,6 +129,101 @@ def test_an_authority_nobody_knows_names_the_setting(ask, error: type[Exception]
         ask(port, Tls())
 
 
+@contextmanager
+def demanding(server: Path, clients: Path) -> Iterator[int]:
+    """The port of a server that looks at the client's certificate within the handshake, as TLS 1.2 does: its word on
+    that is always read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(server / "cert.pem", server / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(clients / "cert.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(2)
+
+
+@BOTH
+def test_a_clients_certificate_that_is_refused_is_blamed_on_its_own_setting(  # type: ignore[no-untyped-def]
+    ask, words: str, server: Path, client: Path
+) -> None:
+    known = {"IQUEST_CA_FILE": str(server / "cert.pem"), "IQUEST_CLIENT_CERT": str(server / "cert.pem")}
+    with demanding(server, clients=client) as port, pytest.raises(ReviewError) as caught:
+        ask(port, asked(**known, IQUEST_CLIENT_KEY=str(server / "key.pem")).tls)
+
+    assert str(caught.value) == (
+        f"localhost:{port}: the server refuses the certificate of IQUEST_CLIENT_CERT: alert unknown ca"
+    )
+
+
+@BOTH
+def test_a_handshake_that_fails_without_a_certificate_may_want_one(  # type: ignore[no-untyped-def]
+    ask, words: str, server: Path, client: Path
+) -> None:
+    with demanding(server, clients=client) as port, pytest.raises(ReviewError) as caught:
+        ask(port, asked(IQUEST_CA_FILE=str(server / "cert.pem")).tls)
+
+    assert str(caught.value) == (
+        f"localhost:{port}: TLS fails, perhaps since the server asks for a client's certificate: "
+        "alert handshake failure (IQUEST_CLIENT_CERT names the file of one)"
+    )
+
+
+@pytest.mark.parametrize(("ask", "variable"), [(model_says, "IQUEST_API_URL"), (gitlab_says, "CI_API_V4_URL")])
+def test_a_certificate_of_another_name_asks_for_that_name(ask, variable: str, client: Path) -> None:  # type: ignore[no-untyped-def]
+    """The one of the fixture is made out to "runner"."""
+    with behind_tls(Patient(("127.0.0.1", 0), Handler), client) as port, pytest.raises(ReviewError) as caught:
+        ask(port, asked(IQUEST_CA_FILE=str(client / "cert.pem")).tls)
+
+    assert str(caught.value) == (
+        f"localhost:{port}: the certificate is not accepted: certificate verify failed: Hostname mismatch, certificate "
+        f"is not valid for 'localhost' ({variable} must use a name that the certificate holds)"
+    )
+
+
+AUTHORITY = " (IQUEST_CA_FILE names"
+
+
+@pytest.mark.parametrize(
+    ("openssl", "without", "with_one"),
+    [
+        ("certificate verify failed: unable to get local issuer certificate", AUTHORITY, AUTHORITY),
+        ("certificate verify failed: self-signed certificate in certificate chain", AUTHORITY, AUTHORITY),
+        ("certificate verify failed: certificate has expired", "expired (its server needs a new one)", "a new one)"),
+        ("certificate verify failed: certificate is not yet valid", "valid (is the clock", "(is the clock of"),
+        ("certificate verify failed: CA cert does not include key usage", "key usage", "key usage"),
+        ("tlsv13 alert certificate required", "asks for a client's certificate: alert", "the server refuses the"),
+        ("sslv3 alert certificate expired", "asks for a client's", "IQUEST_CLIENT_CERT: alert certificate expired"),
+        ("sslv3 alert bad certificate", "asks for a client's", "IQUEST_CLIENT_CERT: alert bad certificate"),
+        ("sslv3 alert certificate revoked", "asks for a client's", "IQUEST_CLIENT_CERT: alert certificate revoked"),
+        ("sslv3 alert handshake failure", "perhaps since the server asks for", "perhaps since the server refuses"),
+        ("tlsv1 alert protocol version", "TLS fails: alert protocol version", "TLS fails: alert protocol version"),
+        ("wrong version number", "does not speak TLS: should X_URL begin", "does not speak TLS: should X_URL begin"),
+    ],
+)
+def test_every_failure_of_tls_names_what_helps_with_it_and_nothing_else(
+    openssl: str, without: str, with_one: str
+) -> None:
+    code = openssl.partition(":")[0].upper().replace(" ", "_")
+    inner = ssl.SSLError(1, f"[SSL: {code}] {openssl} (_ssl.c:1006)")
+    error = OSError(f"Pool(host='h', port=1): Max retries exceeded with url: / (Caused by SSLError({inner!r}))")
+
+    for tls, words in ((Tls(), without), (Tls((), Named("IQUEST_CLIENT_CERT", "c.pem")), with_one)):
+        told = tls.failed("h:1", error, "X_URL")
+        assert words in told
+        assert "_ssl" not in told
+        assert told.count("(") == told.count(")")
+        assert ("IQUEST_CA_FILE" in told) == (words == AUTHORITY)
+
+
 def test_where_nothing_is_named_nothing_is_added() -> None:
     assert asked().tls.context() is None
 
@@ -164,6 +264,32 @@ def test_an_encrypted_key_is_an_error_and_asks_nobody_for_its_password(tmp_path:
         tls.context()
 
 
+def test_a_key_of_another_certificate_is_told_as_such(server: Path, client: Path) -> None:
+    pair = asked(IQUEST_CLIENT_CERT=str(client / "cert.pem"), IQUEST_CLIENT_KEY=str(server / "key.pem"))
+
+    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY .*: the key does not belong to the certificate$"):
+        pair.tls.context()
+
+
+def test_a_certificate_without_a_key_says_where_the_key_is_set(client: Path) -> None:
+    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .*: it holds no key: set IQUEST_CLIENT_KEY$"):
+        asked(IQUEST_CLIENT_CERT=str(client / "cert.pem")).tls.context()
+
+
+def test_a_key_file_that_holds_no_key_is_named(client: Path) -> None:
+    certificate = str(client / "cert.pem")
+
+    with pytest.raises(UsageError, match="IQUEST_CLIENT_KEY holds no key$"):
+        asked(IQUEST_CLIENT_CERT=certificate, IQUEST_CLIENT_KEY=certificate).tls.context()
+
+
+def test_a_key_without_a_certificate_is_a_wrong_setting(client: Path) -> None:
+    alone = asked(IQUEST_CLIENT_KEY=str(client / "key.pem"))
+
+    with pytest.raises(UsageError, match="IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT"):
+        _ = alone.tls
+
+
 def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example.org:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example.org")
@@ -179,6 +305,7 @@ def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPa
         ("proxy.example.org:3128", "proxy.example.org:3128"),
         ("http://user:pass@[", "["),
         ("user:p@ss@host", "host"),
+        ("http://", "HTTPS_PROXY"),
         ("http://user:p/w@host:1/", "host:1"),
         ("\x1b[2J\nJob succeeded", "\\x1b[2J Job succeeded"),
     ],

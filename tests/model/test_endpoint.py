@@ -742,3 +742,84 @@ def test_a_key_comes_back_in_nothing_that_the_server_says() -> None:
             endpoint(double.url, key=KEY).served()
 
     assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")
+
+
+# -- what is told when the way there fails
+
+
+def told(url: str, sleep: Clock | None = None) -> str:
+    with pytest.raises(ModelError) as caught:
+        endpoint(url, sleep=sleep, deadline=100 if sleep else 0).complete(MESSAGES, None)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, drop=True),
+        Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, reset=True),
+    ],
+    ids=["a cut", "a reset"],
+)
+def test_an_answer_that_breaks_off_is_told_as_such(fault: Fault) -> None:
+    with ModelDouble(replies=[fault]) as double:
+        assert told(double.url).endswith(" broke off in the middle of its answer")
+
+
+def test_an_answer_that_cannot_be_unpacked_is_told_as_such() -> None:
+    with ModelDouble(replies=[Fault(body=b"{}", headers={"Content-Encoding": "gzip"})]) as double:
+        assert told(double.url).endswith(" sent an answer that cannot be unpacked")
+
+
+def test_a_page_in_the_models_place_asks_for_the_address() -> None:
+    with ModelDouble(replies=[Fault(body="<html><h1>Sign in</h1></html>", content_type="text/html")]) as double:
+        assert told(double.url).endswith("not JSON: Sign in; does IQUEST_API_URL name the model server?")
+
+
+def test_a_port_of_tls_that_is_asked_without_is_told_once() -> None:
+    clock = Clock()
+    with raw_server([b"\x15\x03\x01\x00\x02\x02\x46"], 0) as url:
+        said = told(url, clock)
+
+    assert said.endswith(" speaks TLS: should IQUEST_API_URL begin with https://?")
+    assert clock.waits == []
+
+
+def test_a_key_that_is_missing_is_asked_for() -> None:
+    with ModelDouble(api_key=KEY) as double:
+        assert told(double.url).endswith(" asks for a key (401): set IQUEST_API_KEY")
+
+
+@pytest.mark.parametrize("status", [403, 407])
+def test_a_proxy_that_refuses_is_asked_once(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    with ModelDouble(routes={"http://far.invalid/v1/chat/completions": Fault(status, "<b>No entry</b>")}) as double:
+        monkeypatch.setenv("HTTP_PROXY", double.url.removesuffix("/v1"))
+        said = told("http://far.invalid/v1", clock)
+
+    what = {
+        403: " refuses the request (403): No entry; the proxy may have answered so",
+        407: ": the proxy wants a user and a password, in HTTP_PROXY (407)",
+    }
+    assert said == f"far.invalid through the proxy {double.url[7:-3]}{what[status]}"
+    assert clock.waits == []
+
+
+def test_a_proxy_that_cannot_be_used_is_a_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setenv("HTTP_PROXY", "socks5://user:hidden@proxy:1080")
+
+    said = told("http://far.invalid/v1", clock)
+
+    assert said.endswith(": HTTP_PROXY cannot be used: socks proxies are not supported")
+    assert "hidden" not in said
+    assert clock.waits == []
+
+
+def test_a_host_that_no_name_can_be_is_a_wrong_address() -> None:
+    clock = Clock()
+
+    assert told("http://far..invalid/v1", clock).endswith(
+        ": IQUEST_API_URL cannot be used: its host or port cannot be read"
+    )
+    assert clock.waits == []

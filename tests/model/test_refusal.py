@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.model.refusal import Asked, NoRoute, ParameterRefused, Passes, failure, masked, said
+from iquest_review.model.refusal import Asked, NoRoute, ParameterRefused, Passes, Proxy, failure, masked, not_json, said
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 MEANINGS = {
@@ -258,3 +260,113 @@ def test_a_list_of_models_is_no_prompt_that_is_too_long() -> None:
     error = failure(Asked("host", "/v1", None, None), 200, {}, json.dumps(models).encode())
 
     assert "answered without a choice" in str(error)
+
+
+# -- whose refusal it is
+
+
+PROXY = Proxy("HTTP_PROXY", "http://user:hidden@proxy:3128")
+
+
+def refused(status: int, body: str, *, has_key: bool = True, proxy: Proxy | None = None) -> ModelError:
+    asked = Asked("host through the proxy proxy:3128" if proxy else "host", "/v1/models", "m", None, has_key, proxy)
+    return failure(asked, status, {}, body.encode())
+
+
+def test_a_server_that_wants_a_key_where_none_is_set_says_so() -> None:
+    assert str(refused(401, "{}", has_key=False)) == "host asks for a key (401): set IQUEST_API_KEY"
+
+
+def test_a_refusal_without_a_key_is_not_the_keys() -> None:
+    told = "host refuses a request without a key (403): Not from here; is IQUEST_API_KEY to be set?"
+
+    assert str(refused(403, '{"error": "Not from here"}', has_key=False)) == told
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> None:
+    error = refused(status, "<h1>Access denied</h1> by policy", has_key=has_key, proxy=PROXY)
+
+    assert type(error) is ModelRefused
+    assert str(error) == (
+        f"host through the proxy proxy:3128 refuses the request ({status}): Access denied by policy; "
+        "the proxy may have answered so"
+    )
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, NoRoute), (418, ModelRefused), (502, Passes)])
+def test_any_status_behind_a_proxy_may_be_the_proxys_and_keeps_its_meaning(status: int, kind: type[ModelError]) -> None:
+    error = refused(status, "<h1>Nowhere</h1>", proxy=PROXY)
+
+    assert type(error) is kind
+    assert f"({status}): Nowhere; the proxy may have answered so" in str(error).replace(
+        f"answered {status}:", f"({status}):"
+    )
+
+
+def test_a_server_that_speaks_json_is_not_doubted_behind_a_proxy() -> None:
+    assert "the proxy may" not in str(refused(404, '{"detail": "Not Found"}', proxy=PROXY))
+    assert str(refused(401, "{}", proxy=PROXY)).endswith("refuses the key (401): check IQUEST_API_KEY")
+
+
+def test_a_proxy_that_wants_a_password_is_told_its_variable() -> None:
+    wanting = Proxy("ALL_PROXY", "http://proxy")
+
+    assert str(refused(407, "", proxy=wanting)).endswith(": the proxy wants a user and a password, in ALL_PROXY (407)")
+    assert str(refused(407, "", proxy=PROXY)).endswith(
+        ": the proxy does not accept the user and the password in HTTP_PROXY (407)"
+    )
+    assert "hidden" not in f"{refused(407, '', proxy=PROXY)} {PROXY!r}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<html><center>The plain HTTP request was sent to HTTPS port</center></html>",
+        "Client sent an HTTP request to an HTTPS server.\n",
+    ],
+)
+def test_a_port_of_tls_that_tells_so_is_believed(words: str) -> None:
+    assert str(refused(400, words)) == "host speaks TLS: should IQUEST_API_URL begin with https://?"
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "problem"),
+    [
+        ("http://", "", "it names no host"),
+        ("http://user:hidden@", "", "it names no host"),
+        ("://", "", "it should begin with http://"),
+        ("SOCKS5h://proxy:1080", "proxy:1080", "socks proxies are not supported"),
+        ("ftp://proxy", "proxy", "it should begin with http://"),
+        ("proxy:abc", "proxy:abc", "its host or port cannot be read"),
+        ("http://user:hidden@[", "[", "its host or port cannot be read"),
+    ],
+)
+def test_an_address_of_a_proxy_that_cannot_be_used_says_why(address: str, host: str, problem: str) -> None:
+    assert (Proxy("HTTPS_PROXY", address).host, Proxy("HTTPS_PROXY", address).problem) == (host, problem)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.text(max_size=30), st.text(st.characters(codec="ascii", exclude_characters="/?#@"), max_size=8))
+def test_no_address_of_a_proxy_tells_its_password(text: str, host: str) -> None:
+    proxy = Proxy("HTTPS_PROXY", f"http://user:hid{text}den@{host}")
+
+    for told in (proxy.host, proxy.problem, proxy.refusal(407, ""), repr(proxy)):
+        assert "hid" not in told.replace(host, "")
+        assert len(told.splitlines()) <= 1
+
+
+# -- what is no answer at all
+
+
+def test_a_page_in_the_models_place_is_shown_and_asks_for_the_address() -> None:
+    told = "answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?"
+
+    assert not_json(b"<!DOCTYPE html><title>Sign in</title>") == told
+
+
+def test_other_words_in_the_models_place_are_shown_alone() -> None:
+    assert not_json(b"data: [DONE]\n\n") == "answered something that is not JSON: data: [DONE]"
+    assert len(not_json(b"x" * 10_000)) < 150
+    assert not_json(b" \n") == "answered nothing"

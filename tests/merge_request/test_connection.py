@@ -1,0 +1,233 @@
+"""What is read when the way to GitLab fails: the proxy on it is named, what cannot pass is not asked again."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from iquest_review.errors import GitLabError
+from iquest_review.merge_request.gitlab import ATTEMPTS, GitLab
+from iquest_review.merge_request.refs import MergeRequest
+from tests.doubles.gitlab import GitLabDouble
+from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, publish, review
+
+READ_ONLY = "You cannot perform write operations on a read-only instance"
+Speak = Callable[[bytes], str]
+
+
+@pytest.fixture
+def speak() -> Iterator[Speak]:
+    """Starts a server that answers with these bytes, whatever it is asked, and gives its host and port."""
+    listening: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def start(answer: bytes) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:  # the test is over
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        listening.append(server)
+        threads.append(thread)
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+    yield start
+    for server in listening:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+    for thread in threads:
+        thread.join(2)
+
+
+def refusal(host: str, waits: Waits, scheme: str = "http") -> str:
+    with pytest.raises(GitLabError) as caught:
+        GitLab(f"{scheme}://{host}/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    assert TOKEN not in str(caught.value)
+    return str(caught.value)
+
+
+def answer(status: str, body: str = "", kind: str = "text/html") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+# --- a proxy on the way ---
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_wants_a_password_says_where_it_belongs(
+    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    proxy, variable = speak(answer("407 Proxy Authentication Required")), f"{scheme}_proxy".upper()
+    monkeypatch.setenv(variable, f"http://{proxy}")
+
+    said = refusal("gitlab.invalid", waits, scheme)
+
+    way = f"gitlab.invalid through the proxy {proxy}"
+    assert said.endswith(f"{way}: the proxy wants a user and a password, in {variable} (407)")
+    assert waits == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_password_that_the_proxy_refuses_is_not_told(
+    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    proxy = speak(answer("407 Proxy Authentication Required"))
+    monkeypatch.setenv("ALL_PROXY", f"http://somebody:hidden@{proxy}")
+
+    said = refusal("gitlab.invalid", waits, scheme)
+
+    assert said.endswith("the proxy does not accept the user and the password in ALL_PROXY (407)")
+    assert "hidden" not in said
+
+
+def test_a_proxy_that_opens_no_way_is_not_asked_again(
+    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{speak(answer('403 Forbidden by policy'))}")
+
+    said = refusal("gitlab.invalid", waits, "https")
+
+    assert said.endswith("the proxy refuses the way there (403): Forbidden by policy")
+    assert waits == []
+
+
+def test_a_proxy_that_is_down_is_named_and_asked_again(waits: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    said = refusal("gitlab.invalid", waits, "https")
+
+    way = "gitlab.invalid through the proxy 127.0.0.1:9"
+    assert said == f"GitLab at {way} cannot be reached (Connection refused)"
+    assert len(waits) == ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "418 Teapot"])
+def test_a_refusal_that_is_not_gitlabs_may_be_the_proxys(
+    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer(status, f'<h1>Blocked</h1> {TOKEN}'))}")
+
+    said = refusal("gitlab.invalid", waits)
+
+    assert f"refuses the request ({status[:3]}: Blocked ***); the proxy may have answered so" in said
+    assert "role" not in said
+
+
+def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
+    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = '{"message": "403 Forbidden"}'
+    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer('403 Forbidden', body, 'application/json'))}")
+
+    said = refusal("gitlab.invalid", waits)
+
+    assert said.startswith("GITLAB_API_TOKEN may not do this in 7!4 (403: Forbidden): its user needs the role Reporter")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://", "HTTPS_PROXY cannot be used: it names no host"),
+        ("socks5://proxy:1080", "HTTPS_PROXY cannot be used: socks proxies are not supported"),
+        ("ftp://proxy", "HTTPS_PROXY cannot be used: it should begin with http://"),
+        ("http://user:hidden@proxy:99999", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
+        ("http://user:hidden@.proxy:1", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_a_wrong_variable(
+    waits: Waits, monkeypatch: pytest.MonkeyPatch, address: str, why: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+
+    said = refusal("gitlab.invalid", waits, "https")
+
+    assert said.endswith(f": {why}")
+    assert "hidden" not in said
+    assert waits == []
+
+
+# --- other servers, and half an answer ---
+
+
+def test_a_port_of_tls_that_is_asked_without_is_told(speak: Speak, waits: Waits) -> None:
+    host = speak(b"\x15\x03\x01\x00\x02\x02\x46")
+
+    assert refusal(host, waits) == f"{host} speaks TLS: should CI_API_V4_URL begin with https://?"
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    "half", [b"Content-Length: 10\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"], ids=["length", "chunks"]
+)
+def test_an_answer_that_breaks_off_is_told_as_such_and_asked_for_again(speak: Speak, waits: Waits, half: bytes) -> None:
+    host = speak(b"HTTP/1.1 200 OK\r\n" + half)
+
+    assert refusal(host, waits) == f"GitLab at {host} broke off in the middle of its answer"
+    assert len(waits) == ATTEMPTS - 1
+
+
+def test_an_answer_that_cannot_be_unpacked_is_told_as_such(speak: Speak, waits: Waits) -> None:
+    host = speak(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
+
+    assert refusal(host, waits) == f"GitLab at {host} sent an answer that cannot be unpacked"
+
+
+def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(speak: Speak, waits: Waits) -> None:
+    said = refusal(speak(answer("200 OK", "{}", "application/json")), waits)
+
+    assert said.endswith("answered something that is not GitLab's API; is CI_API_V4_URL right?")
+    assert waits == []
+
+
+def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Waits) -> None:
+    told: list[str] = []
+    server.add_merge_request(7, 9, diff_refs_after=3)
+
+    GitLab(server.api_url, TOKEN, MergeRequest("7", 9), sleep=waits, tell=told.append).facts()
+
+    assert told == ["waiting for GitLab to make the diff of 7!9"]
+    assert len(waits) == 3
+
+
+# --- a GitLab that only reads ---
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_gitlab_under_maintenance_is_no_matter_of_the_role(
+    server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int
+) -> None:
+    server.fail("POST", NOTES, status=status, body={"message": f"{status} {READ_ONLY}"}, times=99)
+
+    with pytest.raises(GitLabError) as caught:
+        publish(gitlab, review())
+
+    way = server.url.removeprefix("http://")
+    assert str(caught.value) == (
+        f"GitLab at {way} is read-only now ({status}: {READ_ONLY}): post the review when that is over"
+    )
+    assert caught.value.status == status
+    assert waits == []
+
+
+def test_a_refusal_says_its_status_once(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "", status=403, body={"message": "403 Forbidden"})
+
+    with pytest.raises(GitLabError, match=r"\(403: Forbidden\)"):
+        gitlab.facts()
+
+
+def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
+    server.fail("GET", "", status=418, body="")
+
+    with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
+        gitlab.facts()
