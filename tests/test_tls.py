@@ -279,7 +279,7 @@ def test_a_certificate_without_a_key_says_where_the_key_is_set(client: Path) -> 
 def test_a_key_file_that_holds_no_key_is_named(client: Path) -> None:
     certificate = str(client / "cert.pem")
 
-    with pytest.raises(UsageError, match="IQUEST_CLIENT_KEY holds no key$"):
+    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY holds no key$"):
         asked(IQUEST_CLIENT_CERT=certificate, IQUEST_CLIENT_KEY=certificate).tls.context()
 
 

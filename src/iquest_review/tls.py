@@ -114,9 +114,7 @@ def _why(error: Exception, files: tuple[Named | None, ...], shown: bool) -> str:
     last = [file for file in files if file][-1]  # the key's own file, or the one that should hold both
     content = Path(last.path).read_bytes()
     if _BEGIN_CERTIFICATE in content and _BEGIN_KEY not in content:
-        return (
-            "it holds no key: set IQUEST_CLIENT_KEY" if len(files) == 1 or not files[1] else "the second holds no key"
-        )
+        return "it holds no key: set IQUEST_CLIENT_KEY" if last is files[0] else f"{last.variable} holds no key"
     return "it is not PEM, or its key is encrypted"
 
 
