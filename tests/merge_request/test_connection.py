@@ -9,6 +9,7 @@ import pytest
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request.gitlab import ATTEMPTS, GitLab
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, publish, review
 
@@ -231,3 +232,34 @@ def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) 
 
     with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
         gitlab.facts()
+
+
+# --- in the note's language: only what is told of a model server reaches a note
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (
+            "m answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?",
+            "m 的回答不是 JSON: Sign in; IQUEST_API_URL 指向的是模型服务吗？",
+        ),
+        (
+            "m refuses the request (403): No; the proxy may have answered so",
+            "m 拒绝了请求 (403): No; 这可能是代理的回答",
+        ),
+        (
+            "m: the proxy wants a user and a password, in HTTP_PROXY (407)",
+            "m: 代理要求用户名和密码，请写入 HTTP_PROXY (407)",
+        ),
+        ("m asks for a key (401): set IQUEST_API_KEY", "m 要求提供密钥 (401)：请设置 IQUEST_API_KEY"),
+        (
+            "m: TLS fails, perhaps since the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
+            "m: TLS 握手失败，服务器可能拒绝了证书 IQUEST_CLIENT_CERT: alert",
+        ),
+        ("m broke off in the middle of its answer", "m 在回答中途断开了连接"),
+    ],
+)
+def test_what_a_failed_connection_says_in_a_note_is_said_in_chinese(reason: str, told: str) -> None:
+    assert words("zh").reason(reason) == told
+    assert words("en").reason(reason) == reason
