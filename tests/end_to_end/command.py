@@ -7,9 +7,10 @@ exit code. Signals and the start of the interpreter itself are tried on `python 
 import io
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import NoReturn
 TIMEOUT = 60  # seconds
 # git is not among them: whether it is there at all is looked up when GitPython is loaded.
 LOADED = ["iquest_review.wiring", "iquest_review.later_push", "json_repair", "yaml"]
+
+
+Prelude = Callable[[], None]
 
 
 @dataclass
@@ -29,16 +33,30 @@ class Ran:
     stderr: bytes
 
 
-def run(arguments: Sequence[str], folder: Path, environ: Mapping[str, str], stdin: bytes) -> Ran:
-    """Runs `iquest-review` with these arguments in this folder, with this environment and no other."""
+def run(
+    arguments: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    stdin: bytes = b"",
+    *,
+    before: Prelude | None = None,
+    started: Callable[[int], object] = lambda _: None,
+    timeout: float = TIMEOUT,
+) -> Ran:
+    """Runs `iquest-review` with these arguments in this folder, with this environment and no other.
+
+    `before` is called in the new process first, which leads a group of its own; `started` is told its number. Raises
+    TimeoutError, and ends the group, where it takes longer.
+    """
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "0").write_bytes(stdin)
-        process = _context().Process(target=_child, args=(list(arguments), str(folder), dict(environ), place))
+        process = _context().Process(target=_child, args=(list(arguments), str(folder), dict(environ), place, before))
         process.start()
-        process.join(TIMEOUT)
+        started(process.pid or 0)
+        process.join(timeout)
         if process.exitcode is None:
-            process.kill()
-            raise TimeoutError(f"{arguments} did not end in {TIMEOUT} s")
+            os.killpg(process.pid or 0, signal.SIGKILL)
+            raise TimeoutError(f"{arguments} did not end in {timeout} s")
         code, out, err = process.exitcode, *((Path(place) / name).read_bytes() for name in "12")
         process.close()
         return Ran(code, out, err)
@@ -50,7 +68,8 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _child(arguments: list[str], folder: str, environ: dict[str, str], place: str) -> NoReturn:
+def _child(arguments: list[str], folder: str, environ: dict[str, str], place: str, before: Prelude | None) -> NoReturn:
+    os.setsid()
     for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY | os.O_CREAT), (2, os.O_WRONLY | os.O_CREAT)):
         os.dup2(os.open(f"{place}/{number}", flags, 0o600), number)
     sys.stdin, sys.stdout = _text(0, "rb"), _text(1, "wb")
@@ -59,6 +78,8 @@ def _child(arguments: list[str], folder: str, environ: dict[str, str], place: st
     os.environ.update(environ)
     os.chdir(folder)
     sys.argv = ["iquest-review", *arguments]
+    if before:
+        before()
     from iquest_review.cli import main  # noqa: PLC0415 - as the command itself does it
 
     main()

@@ -6,9 +6,8 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,27 +22,31 @@ from tests.doubles.gitlab_http import Response
 from tests.doubles.gitlab_story import text
 from tests.doubles.model import Fault, ModelDouble
 from tests.doubles.model_rules import Answer
+from tests.end_to_end import command
 from tests.end_to_end.life import Reader
 from tests.end_to_end.running import BOT, IID, JOB_TOKEN, PATH, PROJECT, bodies, git, summaries, threads
 from tests.faults.schedule import GITLAB, KEY, MODEL, STOLEN, TOKEN, Mishap, Schedule
 
-# The command with a clock on which waits between attempts are short, a GitLab that is given a second to answer, and a
-# model that is given half of one, without losing patience for that.
-COMMAND = """
-import time
-whole = time.sleep
-time.sleep = lambda seconds: whole(seconds / 100)
-from iquest_review.merge_request import connection
-assert connection.TIMEOUT == 30
-connection.TIMEOUT = 1.0
-from iquest_review import wiring
-assert wiring.DEADLINES == 2
-wiring.DEADLINES = 100
-from iquest_review.cli import main
-main(["review"])
-"""
 IN_TIME = 30  # seconds that a run may take, whatever goes wrong
 CODES = {0, 3, 4, 130, 143, -signal.SIGKILL, -signal.SIGTERM}
+
+
+def hasten() -> None:
+    """In the command's own process: waits between attempts are short, GitLab is given a second to answer, and the model
+    half of one, without losing patience for that."""
+    from iquest_review import wiring  # noqa: PLC0415 - nothing here is meant for the process of the tests
+    from iquest_review.merge_request import connection  # noqa: PLC0415
+    from iquest_review.model.endpoint import Endpoint  # noqa: PLC0415
+    from iquest_review.patience import Deadline  # noqa: PLC0415
+
+    def briefly(seconds: float) -> None:
+        time.sleep(seconds / 100)
+
+    defaults = Endpoint.__init__.__kwdefaults__ or {}
+    assert (defaults["sleep"], Deadline.sleep.__defaults__) == (time.sleep, (time.sleep,))
+    defaults["sleep"], Deadline.sleep.__defaults__ = briefly, (briefly,)
+    assert (connection.TIMEOUT, wiring.DEADLINES) == (30, 2)
+    connection.TIMEOUT, wiring.DEADLINES = 1.0, 100
 
 
 class Process:
@@ -178,18 +181,12 @@ class Stage:
         self.gitlab.server.troubles.faults.clear()
         folder = self.folder / f"run{self._runs}"
         shutil.copytree(story.clone, folder)
-        argv = [sys.executable, "-c", COMMAND]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(
-            argv, cwd=folder, env=self._environ(story, folder), start_new_session=True, **pipes
-        ) as job:  # type: ignore[call-overload]
-            process.starts(job.pid)
-            try:
-                out, err = job.communicate(timeout=in_time)
-            except subprocess.TimeoutExpired:
-                process.ends(signal.SIGKILL)
-                raise AssertionError(f"it takes longer than {in_time} s") from None
-        return Run(job.returncode, out, err, folder)
+        environ = self._environ(story, folder)
+        try:
+            ran = command.run(["review"], folder, environ, before=hasten, started=process.starts, timeout=in_time)
+        except TimeoutError:
+            raise AssertionError(f"it takes longer than {in_time} s") from None
+        return Run(ran.returncode, ran.stdout.decode(), ran.stderr.decode(), folder)
 
     def _environ(self, story: Story, folder: Path) -> dict[str, str]:
         gitlab = self.gitlab

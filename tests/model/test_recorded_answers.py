@@ -170,7 +170,7 @@ COUNTS = [row for row in RECORDED if row["asked"] == "POST /tokenize"]
 def test_a_real_list_of_models_is_read(row: dict[str, Any]) -> None:
     with ModelDouble(routes={"/v1/models": answered(row)}) as double:
         if row["status"] == 401:
-            with pytest.raises(ModelRefused, match="refuses the key"):
+            with pytest.raises(ModelRefused, match="asks for a key"):
                 endpoint(double.url).served()
             return
         listed = [entry["id"] for entry in row["body"]["data"]]

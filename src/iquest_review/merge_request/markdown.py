@@ -34,7 +34,7 @@ _REFERENCE = re.compile(
       | :(?=//|[\w+-]+:) | www(?=\.)         # addresses, emoji
       | [0-9a-f]{6}(?=[0-9a-f])              # commits: no seven digits in a row are left
       | (?<=\w)-(?=\d)                       # issues of other trackers: JIRA-1
-      | \w(?=>)                              # projects: group/project> (project_reference_filter.rb)""",
+      | \w/[\w.-]{0,250}\w(?=>)              # projects: group/project> (project_reference_filter.rb)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NUMBER_START = re.compile(r"\d{1,9}(?=[.)])")

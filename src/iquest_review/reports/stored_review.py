@@ -46,8 +46,7 @@ def load(path: Path) -> Outcome:
 
 
 def _content(path: Path) -> bytes:
-    if not path.is_file():  # a pipe or a device may have no end
-        path.stat()
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device may have no end
         raise UsageError(f"{path} is no file")
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
