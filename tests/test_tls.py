@@ -290,6 +290,17 @@ def test_a_key_without_a_certificate_is_a_wrong_setting(client: Path) -> None:
         _ = alone.tls
 
 
+@pytest.mark.parametrize("variable", ["IQUEST_CA_FILE", "IQUEST_CLIENT_CERT"])
+def test_a_file_that_the_author_of_a_merge_request_writes_is_refused(variable: str, tmp_path: Path) -> None:
+    inside, outside = {variable: str(tmp_path / "app/ca.pem")}, {variable: str(tmp_path / "app.tmp/ca.pem")}
+    here = {"CI_PROJECT_DIR": str(tmp_path / "app")}
+
+    with pytest.raises(UsageError, match=r"lies in the checkout.*of the type File"):
+        asked(**inside, **here, CI_MERGE_REQUEST_IID="4").tls.context()
+    for trusted in (asked(**outside, **here, CI_MERGE_REQUEST_IID="4"), asked(**inside, **here)):
+        assert variable in str(trusted.tls)
+
+
 def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example.org:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example.org")

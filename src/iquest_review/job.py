@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from iquest_review import settings
@@ -11,6 +12,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
 from iquest_review.settings import Settings
+from iquest_review.steering import inside
 from iquest_review.tls import Named, Tls
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
@@ -48,13 +50,19 @@ class Job(NamedTuple):
     def tls(self) -> Tls:
         """The files of authorities and of a client's certificate that settings and GitLab's own variable name.
 
-        Raises UsageError for a key without its certificate.
+        Raises UsageError for a key without its certificate, and for a file that a merge request may bring along.
         """
         own, wanted = self.pipeline.ca_file, self.settings
         authorities = (Named("IQUEST_CA_FILE", wanted.ca_file or ""), Named("CI_SERVER_TLS_CA_FILE", own))
         certificate, key = wanted.client_cert, wanted.client_key
         if key and not certificate:
             raise UsageError("IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT as well")
+        for name, path in (("IQUEST_CA_FILE", wanted.ca_file), ("IQUEST_CLIENT_CERT", certificate)):
+            if path and self.pipeline.merge_request_iid and inside(Path(path).absolute(), self.pipeline.directory):
+                raise UsageError(
+                    f"{name} {one_line(path, 200)} lies in the checkout, where a merge request's author writes it: "
+                    "make it a CI/CD variable of the type File"
+                )
         return Tls(
             tuple(named for named in authorities if named.path),
             Named("IQUEST_CLIENT_CERT", certificate) if certificate else None,

@@ -10,6 +10,7 @@ from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
+from iquest_review.job_secrets import cleaning
 from iquest_review.merge_request import note, publishing
 from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.gitlab import GitLab
@@ -145,8 +146,16 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, unti
             "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
             "one of them set by hand?"
         )
-    tell, warn = job.progress.say, job.progress.warn
-    return GitLab(job.pipeline.api_url, value, merge_request, tls=job.tls, sleep=until.sleep, tell=tell, warn=warn)
+    return GitLab(
+        job.pipeline.api_url,
+        value,
+        merge_request,
+        tls=job.tls,
+        sleep=until.sleep,
+        tell=job.progress.say,
+        warn=job.progress.warn,
+        clean=cleaning(job.variables),
+    )
 
 
 def _model_url(job: Job) -> str:
@@ -183,6 +192,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Dea
         until=until,
         tls=job.tls,
         tell=job.progress.say,
+        clean=cleaning(job.variables),
     )
 
 

@@ -117,6 +117,16 @@ def test_a_server_that_knows_other_secrets_of_the_job_is_not_repeated(
     assert [secret for secret in SECRETS if secret in seen.public] == []
 
 
+@row("H63-secret-in-error")
+@pytest.mark.parametrize("who", ["model", "gitlab"])
+@pytest.mark.parametrize("before", [170, 185, 199, 275, 285, 299])
+def test_a_secret_is_taken_out_before_words_are_cut(leaky: tuple[Scene, Seen], row: str, who: str, before: int) -> None:
+    """The beginning of one would be no secret that is known."""
+    seen = echoing(leaky[0], who, "x" * before + " " + KEY)
+
+    assert not any(KEY[:length] in seen.public for length in range(len(KEY), 7, -1))
+
+
 def echoing(enemy: Scene, who: str, words: str) -> Seen:
     """A run in which one of the servers refuses, and says this."""
     if who == "gitlab":

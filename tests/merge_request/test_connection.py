@@ -2,16 +2,21 @@
 
 import socket
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from iquest_review.errors import GitLabError
+from iquest_review.merge_request import connection
 from iquest_review.merge_request.gitlab import ATTEMPTS, GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.words import words
 from tests.doubles.gitlab import GitLabDouble
-from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, publish, review
+from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, connect, publish, review
 
 READ_ONLY = "You cannot perform write operations on a read-only instance"
 Speak = Callable[[bytes], str]
@@ -29,12 +34,12 @@ def speak() -> Iterator[Speak]:
         def serve() -> None:
             while True:
                 try:
-                    connection, _ = server.accept()
+                    accepted, _ = server.accept()
                 except OSError:  # the test is over
                     return
-                with connection:
-                    connection.recv(65536)
-                    connection.sendall(answer)
+                with accepted:
+                    accepted.recv(65536)
+                    accepted.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -263,3 +268,43 @@ def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) 
 def test_what_a_failed_connection_says_in_a_note_is_said_in_chinese(reason: str, told: str) -> None:
     assert words("zh").reason(reason) == told
     assert words("en").reason(reason) == reason
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """Sends a blank now and then, and is never done."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b" ")
+                time.sleep(0.05)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
+        """Nothing."""
+
+
+def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LONGEST", 0.2)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        gitlab = GitLab(
+            f"http://127.0.0.1:{server.server_port}/api/v4", "t", MergeRequest("7", 1), sleep=lambda _: None
+        )
+        with pytest.raises(GitLabError, match=r"gave no whole answer within 0\.2 s"):
+            gitlab.facts()
+        server.shutdown()
+
+
+def test_of_an_error_no_more_is_read_than_people_may_read(server: GitLabDouble) -> None:
+    """To read 24 MiB of it as JSON takes a gigabyte."""
+    server.fail("*", "", status=400, body='{"message": [' + "{}," * 2_000_000 + "{}]}", times=99)
+    tracemalloc.start()
+    try:
+        with pytest.raises(GitLabError, match="400"):
+            connect(server, Waits()).facts()
+        assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
+    finally:
+        tracemalloc.stop()

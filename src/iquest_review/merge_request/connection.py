@@ -1,25 +1,29 @@
 """The connection to GitLab that python-gitlab sends its requests through: no redirects, and names for what may pass."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gitlab
 import requests
 from gitlab._backends import DefaultBackend
-from urllib3.exceptions import LocationValueError
+from urllib3.exceptions import HTTPError
 
 from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request.refusal import told
+from iquest_review.model.limit import Limit, body_within
 from iquest_review.model.refusal import MAY_BE_THE_PROXY, cause, loaded, masked, said
-from iquest_review.model.session import Straight, Trusting, hopeless, proxy, reached, unfinished
+from iquest_review.model.session import Limited, Straight, hopeless, proxy, reached, unfinished
 from iquest_review.patience import Passing, retry_after
 from iquest_review.tls import Tls
 
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
 LONGEST_WORDS = 200  # characters of what is said with a refusal
-TIMEOUT = 30.0  # seconds for one request
+TIMEOUT = 30.0  # seconds for one request to begin its answer, and between two pieces of it
+LONGEST = 120.0  # seconds for the whole of it: who drips is never done
 LARGEST_TEXT = 2 * 2**20  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
+LARGEST_ERROR = 64 * 1024  # bytes of an error's body
 LARGEST_ANSWER = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -37,18 +41,23 @@ class _Session(Straight):
     """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
     where the headers still are, and where python-gitlab's own retries never see it: they post a note again."""
 
-    def __init__(self, tls: Tls) -> None:
+    def __init__(self, tls: Tls, clean: Callable[[str], str]) -> None:
         super().__init__()
-        self._tls = tls
-        self.mount("https://", Trusting(tls.context()))
+        self._tls, self._clean = tls, clean
+        self.mount("http://", Limited())
+        self.mount("https://", Limited(tls.context()))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = reached(str(request.url))
         try:
-            response = super().send(request, **{**kwargs, "stream": True})
-            most = LARGEST_TEXT if kwargs.get("stream") else LARGEST_ANSWER
-            response._content = content = _body(response, most)  # where requests itself keeps it
-        except (requests.exceptions.RequestException, LocationValueError) as error:
+            with Limit(LONGEST) as limit, super().send(request, **{**kwargs, "stream": True}) as response:
+                content = self._content(response, limit, kwargs.get("stream"))
+            response._content = content  # where requests itself keeps it
+            if limit.over:  # a body without a length ends where its connection does
+                raise requests.exceptions.Timeout
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            if limit.over:
+                raise PassingGitLabError(f"GitLab at {host} gave no whole answer within {LONGEST:g} s") from None
             if why := hopeless(error, str(request.url), "CI_API_V4_URL", self._tls):
                 raise GitLabError(why) from None
             why = unfinished(error) or f"cannot be reached ({cause(error)})"
@@ -70,6 +79,14 @@ class _Session(Straight):
             )
         return response
 
+    def _content(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
+        """The body. Of an error only so much as people may read, without what may be a secret: a server that knows one
+        may say it, and who cuts first no longer knows it."""
+        if response.status_code < 400:
+            return body_within(limit, response.raw, LARGEST_TEXT if beginning else LARGEST_ANSWER)
+        words = body_within(limit, response.raw, LARGEST_ERROR)[:LARGEST_ERROR]
+        return self._clean(words.decode("utf-8", "replace")).encode()
+
 
 def _refusal(status: int, content: bytes, url: str) -> str:
     """What an answer that is no word of GitLab's API means, and what GitLab says of itself; else empty."""
@@ -84,23 +101,11 @@ def _refusal(status: int, content: bytes, url: str) -> str:
     return ""
 
 
-def _body(response: requests.Response, most: int) -> bytes:
-    """The body, or somewhat more than the first `most` bytes of a larger one, unpacked piece by piece: a small one may
-    be huge."""
-    body = bytearray()
-    with response:
-        for piece in response.iter_content(65_536):
-            body += piece
-            if len(body) > most:
-                break
-    return bytes(body)
-
-
 class Client(gitlab.Gitlab):
     """python-gitlab's requests alone. Its own constructor loads the classes of GitLab's whole API, which takes longer
     than all requests of a review together; what those requests need is set here, and tried by every test of them."""
 
-    def __init__(self, url: str, token: str, tls: Tls) -> None:
+    def __init__(self, url: str, token: str, tls: Tls, clean: Callable[[str], str]) -> None:
         self._base_url = url
         self._url = f"{url}/api/v4"
         self.timeout = TIMEOUT
@@ -111,5 +116,5 @@ class Client(gitlab.Gitlab):
         self.private_token = token
         self.oauth_token = self.job_token = self.http_username = self.http_password = None
         self._set_auth_info()
-        self._backend = DefaultBackend(session=_Session(tls))
+        self._backend = DefaultBackend(session=_Session(tls, clean))
         self.session = self._backend.client

@@ -55,12 +55,13 @@ class GitLab:
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
         warn: Callable[[str], object] = lambda _: None,
+        clean: Callable[[str], str] = str,
     ) -> None:
         self._merge_request = merge_request
         self._token = token
         self._sleep = sleep
         self._tell, self._warn = tell, warn
-        self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, tls)
+        self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, tls, clean)
         self.host = reached(api_url)
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"

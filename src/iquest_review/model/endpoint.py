@@ -19,7 +19,7 @@ from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, Mode
 from iquest_review.model import envelope
 from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
-from iquest_review.model.limit import Limit
+from iquest_review.model.limit import Limit, body_within
 from iquest_review.model.refusal import (
     Asked,
     NoRoute,
@@ -43,6 +43,7 @@ __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
 ATTEMPTS = 6
 LONGEST_WAIT = 20.0  # seconds between two attempts, where the server does not ask for another time
 LEAST_TIMEOUT = 1.0  # seconds an attempt is given when patience is nearly out
+LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are looked at
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 CONNECT_TIMEOUT = 10.0  # seconds
 SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a count of tokens
@@ -56,7 +57,7 @@ class Endpoint:
     `timeout` bounds one answer. `deadline` bounds what failed attempts and the waits between them take, all requests
     of the review together: a server that is down costs a job that much once, not once a request, and a server that
     answers slowly is not cut short because it was asked often. Both in seconds. `until` is when the job has to be done:
-    no request is begun that has no time for an answer.
+    no request is begun that has no time for an answer. `clean` takes secrets out of what the server says of a failure.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Endpoint:
         tls: Tls = USUAL,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
+        clean: Callable[[str], str] = str,
     ) -> None:
         if key and not re.fullmatch(r"[!-~]+", key):
             raise UsageError("IQUEST_API_KEY holds blanks or characters that no header carries")
@@ -87,7 +89,7 @@ class Endpoint:
         self._session = session(key, self._tls)
         self._host = reached(address.base)
         self._purse, self._until = Purse(deadline, until), until
-        self._sleep = sleep
+        self._sleep, self._clean = sleep, clean
         self._tell = tell
 
     @property
@@ -246,7 +248,8 @@ class Endpoint:
         form = (body or {}).get("response_format")
         model, name = (body or {}).get("model"), form["type"] if form else None
         asked = Asked(self.host, urlsplit(url).path, model, name, bool(self._key), proxy(url))
-        return failure(asked, status, headers, content)
+        words = self._clean(content[:LARGEST_ERROR].decode("utf-8", "replace"))  # before they are cut to what is shown
+        return failure(asked, status, headers, words.encode())
 
     def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
         """What it means that no answer came."""
@@ -264,13 +267,10 @@ class Endpoint:
         return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
 
     def _read(self, response: requests.Response, limit: Limit) -> bytes:
-        """The body, unpacked piece by piece: a small one may be huge."""
-        content = bytearray()
-        while (piece := response.raw.read1(65536, decode_content=True)) and not limit.over:
-            content += piece
-            if len(content) > LARGEST_ANSWER:
-                raise ModelRefused(f"{self.host} answered more than {LARGEST_ANSWER // 2**20} MiB")
-        return bytes(content)
+        content = body_within(limit, response.raw, LARGEST_ANSWER)
+        if len(content) > LARGEST_ANSWER:
+            raise ModelRefused(f"{self.host} answered more than {LARGEST_ANSWER // 2**20} MiB")
+        return content
 
     def _json(self, content: bytes) -> Any:
         value = loaded(content)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.poolmanager import PoolManager, pool_classes_by_scheme
+from urllib3.response import BaseHTTPResponse
 
 _SHUT_BOTH = 2  # socket.SHUT_RDWR
 
@@ -48,6 +49,17 @@ class Limit:
     ) -> None:
         self._timer.cancel()
         _LIMIT.reset(self._token)
+
+
+def body_within(limit: Limit, response: BaseHTTPResponse, most: int) -> bytes:
+    """The body, or more than `most` bytes of a larger one, as far as it came in time. It is unpacked piece by piece: a
+    small one may be huge, and one that drips never fills a piece of a given size."""
+    content = bytearray()
+    while (piece := response.read1(65536, decode_content=True)) and not limit.over:
+        content += piece
+        if len(content) > most:
+            break
+    return bytes(content)
 
 
 _LIMIT: ContextVar[Limit | None] = ContextVar("limit", default=None)

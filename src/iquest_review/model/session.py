@@ -23,8 +23,8 @@ def session(key: str | None, tls: Tls) -> requests.Session:
     """A session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
     made = Straight()
     made.auth = _Bearer(key)
-    made.mount("http://", _Limited())
-    made.mount("https://", _Limited(tls.context()))
+    made.mount("http://", Limited())
+    made.mount("https://", Limited(tls.context()))
     return made
 
 
@@ -106,29 +106,17 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-class Trusting(HTTPAdapter):
-    """Trusts the authorities of a context beside the usual ones."""
+class Limited(HTTPAdapter):
+    """Its connections end with the Limit they are used in. They trust the authorities of a context beside the usual
+    ones."""
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._context: dict[str, Any] = {"ssl_context": context} if context else {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **(kwargs | self._context))
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(*args, **(kwargs | self._context))
-
-
-class _Limited(Trusting):
-    """Its connections end with the Limit they are used in."""
-
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        super().__init__(context)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
         watched(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return watched(super().proxy_manager_for(*args, **kwargs))
+        return watched(super().proxy_manager_for(*args, **(kwargs | self._context)))
