@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TextIO
 
 from iquest_review import __version__, settings
@@ -77,6 +76,7 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     if arguments.command == "stand-in":
         return _stand_in(arguments.port)
     from datetime import UTC, datetime  # noqa: PLC0415 - --help and mistakes need none of it
+    from pathlib import Path  # noqa: PLC0415
 
     from iquest_review import wiring  # noqa: PLC0415
     from iquest_review.job import Arguments, job  # noqa: PLC0415

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -137,17 +136,23 @@ def _signal(number: int) -> None:
 
 def _children(parent: str = "self") -> Iterator[int]:
     """The processes below one, by the kernel's own list; none where there is no such list."""
-    for listed in Path("/proc", parent, "task").glob("*/children"):
-        with suppress(OSError):
-            for child in listed.read_text("ascii").split():
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208
+            for child in _read(f"/proc/{parent}/task/{thread}/children").split():
                 yield int(child)
                 yield from _children(child)
 
 
 def _running(child: int) -> bool:
     """Whether a process has not ended yet; whoever started it asks for its end later."""
+    status = _read(f"/proc/{child}/stat").rpartition(")")[2].split()
+    return bool(status) and status[0] not in "ZX"
+
+
+def _read(path: str) -> str:
+    """A file of the kernel's; nothing where there is none. pathlib would take longer to load than `--help` to run."""
     try:
-        status = Path(f"/proc/{child}/stat").read_text("ascii", "replace")
+        with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            return file.read()
     except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] not in "ZX"
+        return ""

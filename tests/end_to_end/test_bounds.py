@@ -267,7 +267,8 @@ def test_a_full_disk_leaves_no_half_file_and_the_note_is_posted(
 
     folder = tmp_path / "small"
     folder.mkdir()
-    own = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    # Python would leave half of what it compiles, for every later process to stumble over.
+    own = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONDONTWRITEBYTECODE": "1"}
     finished = subprocess.run(
         [*COMMAND, "review"], cwd=folder, env={**own, **job}, capture_output=True, preexec_fn=small_files, timeout=30
     )

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.change.diff import FileDiff, Hunk, Kind
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.ruled import MOST, finding, is_chinese
 from iquest_review.prompt.ranking import is_code, is_test
@@ -85,11 +85,8 @@ _ORDERS = re.compile(
     r"|<!-- iquest-review:",
     re.IGNORECASE,
 )
-# Nearly all lines hold none of it, and need no second look.
-_SUSPECT = re.compile(
-    rb"[\x00-\x08\x0b-\x1f\x7f-\xff]|<\||<!-- iquest|\"issues\""
-    rb"|[Ii][Gg][Nn][Oo][Rr]|[Rr][Ee][Gg][Aa][Rr][Dd]|[Gg][Ee][Tt] "
-)
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+_WORDS = (b"ignor", b"regard", b"forget", b"<|", b"<!-- iquest", b'"issues"')  # of what _ORDERS looks for, and _ANSWER
 _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
 
 
@@ -123,13 +120,22 @@ def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
-    for line in file.lines():
-        if line.kind is Kind.ADDED and line.new_line is not None and _SUSPECT.search(line.raw, 0, 4 * LONGEST):
+    for line in (line for hunk in file.hunks if _suspect(hunk) for line in hunk.lines()):
+        if line.kind is Kind.ADDED and line.new_line is not None:
             for deceit, word in _deceits(
                 line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], acts=acts, in_test=in_test
             ):
                 found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
     return found
+
+
+def _suspect(hunk: Hunk) -> bool:
+    """Whether there may be something in it: nearly all hunks need no second look."""
+    text = b"\n".join((*hunk.rows, b""))
+    if text.translate(None, _PLAIN) or b"\r" in text.replace(b"\r\n", b"\n"):
+        return True
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 def _deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
