@@ -30,7 +30,7 @@ types: $(READY) ## mypy --strict
 pytest: $(READY) ## the test suite alone
 	@$(BIN)/pytest
 
-test-real-server: $(READY) ## the tests that need a real model server (IQUEST_TEST_SERVER_URL)
+test-real-server: $(READY) ## the tests that need a real model server (IQUEST_TEST_SERVER_URL, _COMMAND)
 	@$(BIN)/pytest -n 0 -m real_server
 
 bench: $(READY) ## our own overhead, as ratios to the floor
