@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds, parts
-from iquest_review.merge_request import markdown
+from iquest_review.merge_request import guard, markdown
 from tests.doubles import quick_actions
 from tests.merge_request.applying import block
 from tests.merge_request.test_markdown import OLD_ACTION, text_nodes
@@ -31,7 +31,9 @@ def check(data: bytes) -> None:
 
 
 def inert(body: str) -> None:
-    """Raises Broken when anything in the body does more than to be read."""
+    """Raises Broken when anything in the body does more than to be read, or the last look at it has a doubt."""
+    checked = guard.checked(body, guard.Pages())
+    holds((checked.body, checked.fault) == (body, ""), f"what came through the door is sent as it is: {checked.fault}")
     holds(quick_actions.commands(body) == [] and OLD_ACTION.search(body) is None, "no quick action runs")
     holds(quick_actions.strip(body) == body.rstrip(), "nothing is taken out of the body")
     holds(quick_actions.mentions(body) == quick_actions.references(body) == [], "nobody and nothing is referred to")

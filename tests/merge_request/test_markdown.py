@@ -52,6 +52,7 @@ REFERENCES = (
         "\\#1",
         "&#35;1",
         "group/secret-project>",
+        *("#` `1", "!``  ``1", "dead` `beef1", "JIRA` `-1"),
         "a/b/c.d&gt;",
     ),
     *(

@@ -133,7 +133,7 @@ def _line(text: str) -> str:
     """One line of literal text with its code spans; what could begin a block or a command is escaped."""
     pieces, at = [], 0
     for span in _CODE_SPAN.finditer(text):
-        pieces += [_literal(text[at : span.start()]), code(_span_text(span[2]))]
+        pieces += [_literal(text[at : span.start()]), code(_span_text(span[2])) or " "]  # what it parts stays parted
         at = span.end()
     escaped = "".join([*pieces, _literal(text[at:])])
     if number := _NUMBER_START.match(escaped):
