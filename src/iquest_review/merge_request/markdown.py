@@ -135,7 +135,7 @@ def _line(text: str) -> str:
     for span in _CODE_SPAN.finditer(text):
         pieces += [_literal(text[at : span.start()]), code(_span_text(span[2])) or " "]  # what it parts stays parted
         at = span.end()
-    escaped = "".join([*pieces, _literal(text[at:])])
+    escaped = "".join([*pieces, _literal(text[at:])]).strip()
     if number := _NUMBER_START.match(escaped):
         return f"{number[0]}\\{escaped[number.end() :]}"
     return "\\" + escaped if escaped.startswith(("-", "+", "=", "#", "/", ":")) else escaped
