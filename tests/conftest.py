@@ -1,11 +1,21 @@
 """What holds for every test: no setting, token or git configuration of the machine reaches it."""
 
+import itertools
 import os
-from pathlib import Path
 
 import pytest
 
 FOREIGN = ("CI", "GITLAB_", "IQUEST_", "MODEL_NAME", "GIT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA")
+GITCONFIG = """\
+[user]
+	name = Author
+	email = author@example.org
+[init]
+	defaultBranch = main
+[commit]
+	gpgsign = false
+"""
+HOMES = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -13,10 +23,9 @@ def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         if name != "IQUEST_TEST_SERVER_URL":
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    # by a count of our own: mktemp("home") looks through thousands of folders for the next free number
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(HOMES))
+    home.mkdir(parents=True)
+    (home / ".gitconfig").write_text(GITCONFIG)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    Path(home, ".gitconfig").write_text(
-        "[user]\n\tname = Author\n\temail = author@example.org\n"
-        "[init]\n\tdefaultBranch = main\n[commit]\n\tgpgsign = false\n"
-    )

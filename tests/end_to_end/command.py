@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import NoReturn
 
 TIMEOUT = 60  # seconds
-# git is not among them: whether it is there at all is looked up when GitPython is loaded.
-LOADED = ["iquest_review.wiring", "iquest_review.later_push", "json_repair", "yaml"]
-
+LOADED = [
+    *("iquest_review.wiring", "iquest_review.later_push", "iquest_review.background", "json_repair", "yaml"),
+    *("iquest_review.change.history", "iquest_review.change.redefined", "iquest_review.merge_request.guard", "git"),
+    *("iquest_review.prompt.widening", "iquest_review.prompt.elsewhere", "iquest_review.prompt.past"),
+]
 
 Prelude = Callable[[], None]
 
@@ -74,6 +76,7 @@ def _child(arguments: list[str], folder: str, environ: dict[str, str], place: st
         os.dup2(os.open(f"{place}/{number}", flags, 0o600), number)
     sys.stdin, sys.stdout = _text(0, "rb"), _text(1, "wb")
     sys.stderr = _text(2, "wb")
+    _forget_git(environ)
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
@@ -84,6 +87,14 @@ def _child(arguments: list[str], folder: str, environ: dict[str, str], place: st
 
     main()
     raise AssertionError("main leaves by SystemExit")
+
+
+def _forget_git(environ: Mapping[str, str]) -> None:
+    """GitPython looks for git, and reads settings, when it is loaded: with others than here it is loaded again."""
+    if environ.get("PATH") == os.environ.get("PATH") and not any(name.startswith("GIT_PYTHON") for name in environ):
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == "git"]:
+        del sys.modules[name]
 
 
 def _text(number: int, mode: str) -> io.TextIOWrapper:

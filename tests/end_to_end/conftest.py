@@ -1,6 +1,11 @@
-"""A project on GitLab with one merge request, a clone of it as a runner has it, and a model: all over HTTP."""
+"""A project on GitLab with one merge request, a clone of it as a runner has it, and a model: all over HTTP.
 
+The two repositories are made once, which takes git twenty starts; each test has copies of its own.
+"""
+
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +19,26 @@ from tests.end_to_end.running import ANSWER, BOT, IID, JOB_TOKEN, PATH, PROJECT,
 __all__ = ["Run"]  # the rest of it is fixtures
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Where the first test makes what the others copy: git's settings are those of a test."""
+    return Project(tmp_path_factory.mktemp("made") / "origin")
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, made: Project) -> Project:
+    if not made.merged:
+        _make(made)
     folder = tmp_path / "origin"
+    shutil.copytree(made.folder, folder, symlinks=True)
+    return replace(made, folder=folder, files={})
+
+
+def _make(made: Project) -> None:
+    folder = made.folder
     folder.mkdir()
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder, "Begin", {"README.md": "An app.\n"})
-    made = Project(folder)
     made.base = commit(folder, "Count", {"app/total.py": "def total(items):\n    # of all prices\n    return 0\n"})
     git(folder, "checkout", "--quiet", "-b", "feature")
     text = "def total(items):\n    # of all prices\n    return sum(item.price for item in items) / len(items)\n"
@@ -29,10 +47,19 @@ def project(tmp_path: Path) -> Project:
     made.start = commit(folder, "Go on", {"docs/news.md": "Something else.\n"})
     git(folder, "checkout", "--quiet", "--detach", "main")
     git(folder, "merge", "--quiet", "--no-edit", "feature")
-    made.merged = git(folder, "rev-parse", "HEAD")
+    merged = git(folder, "rev-parse", "HEAD")
     git(folder, "update-ref", "refs/pipelines/99", made.head)
     git(folder, "checkout", "--quiet", "main")
-    return made
+    _check_out(folder, folder.parent / "builds")
+    made.merged = merged
+
+
+def _check_out(origin: Path, folder: Path) -> None:
+    """What a runner checks out of a merge request's pipeline: one commit, detached, no branch."""
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    git(folder, "fetch", "--quiet", "--depth=1", origin.as_uri(), "refs/pipelines/99")
+    git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
 
 
 @pytest.fixture
@@ -53,14 +80,9 @@ def model() -> Iterator[ModelDouble]:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, project: Project) -> Path:
-    """What a runner checks out of a merge request's pipeline: one commit, detached, no branch."""
-    folder = tmp_path / "builds"
-    folder.mkdir()
-    git(folder, "init", "--quiet")
-    git(folder, "fetch", "--quiet", "--depth=1", project.folder.as_uri(), "refs/pipelines/99")
-    git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
-    return folder
+def clone(tmp_path: Path, project: Project, made: Project) -> Path:
+    """What a runner checks out of the merge request's pipeline."""
+    return Path(shutil.copytree(made.folder.parent / "builds", tmp_path / "builds", symlinks=True))
 
 
 @pytest.fixture
