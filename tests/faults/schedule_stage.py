@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,9 @@ from tests.end_to_end.life import Reader
 from tests.end_to_end.running import BOT, IID, JOB_TOKEN, PATH, PROJECT, bodies, git, summaries, threads
 from tests.faults.schedule import GITLAB, KEY, MODEL, STOLEN, TOKEN, Mishap, Schedule
 
+LATE = {"late", "late and lost"}
+REFUSALS = {"401", "403", "404", "418", "422", "a conflict", "the token told back"}
+RESOLVER = re.compile(r"(?<= (?:new|old) )\S+(?= <!--)")
 IN_TIME = 30  # seconds that a run may take, whatever goes wrong
 CODES = {0, 3, 4, 130, 143, -signal.SIGKILL, -signal.SIGTERM}
 
@@ -36,15 +38,8 @@ def hasten() -> None:
     half of one, without losing patience for that."""
     from iquest_review import wiring  # noqa: PLC0415 - nothing here is meant for the process of the tests
     from iquest_review.merge_request import connection  # noqa: PLC0415
-    from iquest_review.model.endpoint import Endpoint  # noqa: PLC0415
-    from iquest_review.patience import Deadline  # noqa: PLC0415
 
-    def briefly(seconds: float) -> None:
-        time.sleep(seconds / 100)
-
-    defaults = Endpoint.__init__.__kwdefaults__ or {}
-    assert (defaults["sleep"], Deadline.sleep.__defaults__) == (time.sleep, (time.sleep,))
-    defaults["sleep"], Deadline.sleep.__defaults__ = briefly, (briefly,)
+    command.briefly()
     assert (connection.TIMEOUT, wiring.DEADLINES) == (30, 2)
     connection.TIMEOUT, wiring.DEADLINES = 1.0, 100
 
@@ -152,6 +147,7 @@ class Stage:
     def __init__(self, folder: Path, gitlab: UnsteadyGitLab, model: UnsteadyModel, reader: Reader) -> None:
         self.folder, self.gitlab, self.model, self.reader = folder, gitlab, model, reader
         self.stories: dict[str, Story] = {}
+        self.late = False  # whether GitLab may store something that nobody waited for
         self._runs = 0
 
     @property
@@ -248,7 +244,8 @@ class Stage:
             assert "No findings" not in body or "Partly reviewed" in body
         assert self.gitlab.executed == []
         deleted = [request.path for request in self.gitlab.requests if request.method == "DELETE"]
-        assert not [path for path in deleted if "/draft_notes/" not in path]
+        wrong = [path for path in deleted if "/draft_notes/" not in path]
+        assert not wrong or self.late, wrong  # what is stored after all is a twin of what was written again
 
     def _check_secrets(self, run: Run) -> None:
         kept = [path for path in (run.folder / "iquest-review").glob("**/*") if path.is_file()]
@@ -273,14 +270,20 @@ class Stage:
 
 
 def play(stage: Stage, schedule: Schedule) -> None:
-    """Lets everything go wrong that is to, checks what holds after each run, and that the last one makes all good."""
+    """Lets everything go wrong that is to, checks what holds after each run, and that the last one makes all good. A
+    thread that the bot may not resolve is let be until something changes: who resolved it is not compared then."""
+    kinds = {one.kind for run in schedule.runs for one in run if one.server == "gitlab"}
     stage.set(schedule.story)
+    stage.late = not kinds.isdisjoint(LATE)
     for mishaps in schedule.runs:
         stage.check(stage.run(schedule.story, mishaps), mishaps)
     last = stage.run(schedule.story)
     stage.check(last)
     assert last.code == 0, last.err
-    assert stage.state == stage.stories[schedule.story].wanted
+    state, wanted = stage.state, stage.stories[schedule.story].wanted
+    if not kinds.isdisjoint(REFUSALS):
+        state, wanted = [RESOLVER.sub("", one) for one in state], [RESOLVER.sub("", one) for one in wanted]
+    assert sorted(state) == sorted(wanted)
 
 
 @contextmanager
