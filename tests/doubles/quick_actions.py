@@ -6,6 +6,7 @@ comrak's binding is coarser than GitLab's (escaped characters), the reader of th
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
 
@@ -87,7 +88,7 @@ def _without_commands(paragraph: str, found: list[str]) -> str:
 
 def _candidates(text: str) -> list[tuple[int, int]]:
     """Zero-based line ranges of top-level paragraphs. GitLab: lib/banzai/filter/quick_action_filter.rb."""
-    paragraphs = _Page(_html(text, raw_html=False, sourcepos=True)).paragraphs
+    paragraphs = _page(_html(text, raw_html=False, sourcepos=True)).paragraphs
     return [p.lines for p in paragraphs if re.search(r"^/", p.text, re.MULTILINE)]
 
 
@@ -169,6 +170,12 @@ class _Page(HTMLParser):
         self.texts[-1] += data
 
 
+# A test asks several questions about one body after another: it is parsed once for all of them.
+@lru_cache(maxsize=4)
+def _page(html: str) -> _Page:
+    return _Page(html)
+
+
 def rendered(body: str) -> str:
     """The HTML comrak gives with GitLab's options, before GitLab sanitises it."""
     return _html(body, raw_html=True)
@@ -176,22 +183,22 @@ def rendered(body: str) -> str:
 
 def mentions(body: str) -> list[str]:
     """Everyone GitLab would notify, as "@name". GitLab: lib/banzai/filter/references/user_reference_filter.rb."""
-    return [match[0] for text in _Page(rendered(body)).texts for match in MENTION.finditer(text)]
+    return [match[0] for text in _page(rendered(body)).texts for match in MENTION.finditer(text)]
 
 
 def references(body: str) -> list[str]:
     """Issues, merge requests, labels, milestones, snippets, epics, alerts and commits that GitLab might link."""
-    return [match[0] for text in _Page(rendered(body)).texts for match in REFERENCE.finditer(text)]
+    return [match[0] for text in _page(rendered(body)).texts for match in REFERENCE.finditer(text)]
 
 
 def images(body: str) -> list[str]:
     """What the browser of every reader fetches without a click."""
-    return _Page(rendered(body)).images
+    return list(_page(rendered(body)).images)
 
 
 def links(body: str) -> list[str]:
     """Where a click leads out of the page: links, autolinks, www. and mail addresses, wiki links."""
-    return _Page(rendered(body)).links
+    return list(_page(rendered(body)).links)
 
 
 def live_html(body: str) -> list[str]:
@@ -209,6 +216,7 @@ def _lines(sourcepos: str) -> tuple[int, int]:
     return int(start.partition(":")[0]) - 1, int(end.partition(":")[0]) - 1
 
 
+@lru_cache(maxsize=8)  # the four ways below, of two bodies
 def _html(text: str, *, raw_html: bool, sourcepos: bool = False, escape: bool = False) -> str:
     """GitLab: lib/banzai/filter/markdown_engines/glfm_markdown.rb, OPTIONS."""
     extension = comrak.ExtensionOptions()

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
@@ -62,6 +63,19 @@ def run(
         code, out, err = process.exitcode, *((Path(place) / name).read_bytes() for name in "12")
         process.close()
         return Ran(code, out, err)
+
+
+def briefly() -> None:
+    """For `before`: a wait between two attempts takes a hundredth of what is told and reckoned with."""
+    from iquest_review.model.endpoint import Endpoint  # noqa: PLC0415 - nothing here is meant for the tests' process
+    from iquest_review.patience import Deadline  # noqa: PLC0415
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds / 100)
+
+    defaults = Endpoint.__init__.__kwdefaults__ or {}
+    assert (defaults["sleep"], Deadline.sleep.__defaults__) == (time.sleep, (time.sleep,))
+    defaults["sleep"], Deadline.sleep.__defaults__ = sleep, (sleep,)
 
 
 def _context() -> ForkServerContext:

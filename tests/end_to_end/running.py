@@ -82,17 +82,17 @@ class Project:
 
 
 class Run:
-    """Runs `iquest-review` in a folder of its own."""
+    """Runs `iquest-review` in a folder of its own. `before`: see command.run."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, before: command.Prelude | None = None) -> None:
+        self.folder, self.before = folder, before
         folder.mkdir(exist_ok=True)
 
     def __call__(
         self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: bytes = b"", folder: Path | None = None
     ) -> Finished:
         own = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
-        run = command.run(arguments, folder or self.folder, {**own, **(environ or {})}, stdin)
+        run = command.run(arguments, folder or self.folder, {**own, **(environ or {})}, stdin, before=self.before)
         assert b"Traceback" not in run.stderr, run.stderr.decode()
         finished = Finished(run.returncode, run.stdout.decode(), run.stderr.decode(), folder or self.folder)
         for secret in (TOKEN, JOB_TOKEN):

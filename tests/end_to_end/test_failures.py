@@ -11,6 +11,7 @@ import pytest
 
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
+from tests.end_to_end import command
 from tests.end_to_end.running import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -32,6 +33,8 @@ def test_a_model_that_is_down_is_told_in_the_note(run: Run, job: dict[str, str],
 def test_a_gitlab_that_is_down_costs_no_question_to_the_model(
     run: Run, job: dict[str, str], model: ModelDouble
 ) -> None:
+    run.before = command.briefly  # else fifteen seconds
+
     finished = run("review", environ={**job, "CI_API_V4_URL": f"{NOWHERE}/api/v4"})
 
     assert finished.code == 4
@@ -193,6 +196,7 @@ def test_no_command_is_usage(run: Run) -> None:
 def test_the_number_of_notes_stays_one_when_gitlab_answers_an_error_to_what_it_stored(
     run: Run, job: dict[str, str], gitlab: GitLabDouble
 ) -> None:
+    run.before = command.briefly
     gitlab.fail("POST", rf"/merge_requests/{IID}/notes", status=500, after_store=True)
 
     assert run("review", environ=job).code == 0
@@ -202,6 +206,7 @@ def test_the_number_of_notes_stays_one_when_gitlab_answers_an_error_to_what_it_s
 def test_the_number_of_threads_stays_one_when_gitlab_answers_an_error_to_what_it_stored(
     run: Run, job: dict[str, str], gitlab: GitLabDouble
 ) -> None:
+    run.before = command.briefly
     gitlab.fail("POST", rf"/merge_requests/{IID}/discussions", status=500, after_store=True)
 
     assert run("review", environ=job).code == 0

@@ -15,6 +15,7 @@ from typing import Any
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
 from tests.doubles.model import ModelDouble, Request
+from tests.end_to_end import command
 from tests.end_to_end.running import BOT, IID, PATH, PROJECT, TOKEN, Finished, Run, bodies, summaries, threads
 
 COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
@@ -164,7 +165,7 @@ def stage(change: Change, folder: Path, model: ModelDouble, *, large: bool = Fal
         gitlab.add_merge_request(
             PROJECT, IID, **{"title": "Average", "diff_refs": change.large if large else change.small, **fields}
         )
-        yield Stage(gitlab, model, Run(folder / "work"), _job(gitlab, model, change))
+        yield Stage(gitlab, model, Run(folder / "work", command.briefly), _job(gitlab, model, change))
 
 
 def _job(gitlab: GitLabDouble, model: ModelDouble, change: Change) -> dict[str, str]:
