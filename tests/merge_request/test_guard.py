@@ -177,6 +177,8 @@ def test_what_is_only_read_passes_unchanged(body: str) -> None:
 
 # --- the hostile inputs, each with its relatives ---
 
+# The last four are one only where somebody takes the blank code span out.
+HARMLESS = {"2A-1", "feature_deadbeef", "x" + "f" * 200, "#` `1", "!``  ``1", "dead` `beef1", "JIRA` `-1"}
 ROWS: dict[str, Sequence[str]] = {
     "H01 a line of the summary": ("Fine.\n/merge", "Fine.\n\n/merge\n\nMore.", "a\n/MERGE x", *EXECUTES.values()),
     "H03 the first character": ("/close", "/close\nx", "/label ~x"),
@@ -207,7 +209,7 @@ ROWS: dict[str, Sequence[str]] = {
         "```suggestion x\n```",
     ),
     "H20 controls": tuple(f"a{character}b" for character in "\0\r\v\f\x1b\x85\u2028\u200b\ud800\ufeff\u202e\U000e0041"),
-    "references": sorted({*REFERENCES} - {"2A-1", "feature_deadbeef", "x" + "f" * 200}),
+    "references": sorted({*REFERENCES} - HARMLESS),
     "copies of our hidden lines": (f"{MARKER}\n\n{MARKER}", f"{MARK}\n\n```\n{MARK}\n```", f"{MEMORY}\n\n{MEMORY}"),
 }
 
