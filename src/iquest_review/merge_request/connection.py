@@ -12,7 +12,7 @@ from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request.refusal import told
 from iquest_review.model.limit import Limit, body_within
-from iquest_review.model.refusal import MAY_BE_THE_PROXY, cause, loaded, masked, said
+from iquest_review.model.refusal import LARGEST_ERROR, MAY_BE_THE_PROXY, cause, cleaned, loaded, masked, said
 from iquest_review.model.session import Limited, Straight, hopeless, proxy, reached, unfinished
 from iquest_review.patience import Passing, retry_after
 from iquest_review.tls import Tls
@@ -23,7 +23,6 @@ LONGEST_WORDS = 200  # characters of what is said with a refusal
 TIMEOUT = 30.0  # seconds for one request to begin its answer, and between two pieces of it
 LONGEST = 120.0  # seconds for the whole of it: who drips is never done
 LARGEST_TEXT = 2 * 2**20  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
-LARGEST_ERROR = 64 * 1024  # bytes of an error's body
 LARGEST_ANSWER = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -80,12 +79,10 @@ class _Session(Straight):
         return response
 
     def _content(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
-        """The body. Of an error only so much as people may read, without what may be a secret: a server that knows one
-        may say it, and who cuts first no longer knows it."""
+        """The body; of an error what people may read."""
         if response.status_code < 400:
             return body_within(limit, response.raw, LARGEST_TEXT if beginning else LARGEST_ANSWER)
-        words = body_within(limit, response.raw, LARGEST_ERROR)[:LARGEST_ERROR]
-        return self._clean(words.decode("utf-8", "replace")).encode()
+        return cleaned(body_within(limit, response.raw, LARGEST_ERROR), self._clean)
 
 
 def _refusal(status: int, content: bytes, url: str) -> str:

@@ -26,6 +26,7 @@ from iquest_review.model.refusal import (
     ParameterRefused,
     Passes,
     cause,
+    cleaned,
     failure,
     loaded,
     masked,
@@ -43,7 +44,6 @@ __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
 ATTEMPTS = 6
 LONGEST_WAIT = 20.0  # seconds between two attempts, where the server does not ask for another time
 LEAST_TIMEOUT = 1.0  # seconds an attempt is given when patience is nearly out
-LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are looked at
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 CONNECT_TIMEOUT = 10.0  # seconds
 SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a count of tokens
@@ -248,8 +248,7 @@ class Endpoint:
         form = (body or {}).get("response_format")
         model, name = (body or {}).get("model"), form["type"] if form else None
         asked = Asked(self.host, urlsplit(url).path, model, name, bool(self._key), proxy(url))
-        words = self._clean(content[:LARGEST_ERROR].decode("utf-8", "replace"))  # before they are cut to what is shown
-        return failure(asked, status, headers, words.encode())
+        return failure(asked, status, headers, cleaned(content, self._clean))
 
     def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
         """What it means that no answer came."""

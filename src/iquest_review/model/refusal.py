@@ -6,7 +6,7 @@ which words mean what is written down here, where it was seen.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
 # nginx, and net/http of Go: both tell who asks without TLS.
 _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
 SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
+LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are looked at
 LONGEST = 300  # characters of a server's own words in a message
 FIRST_WORDS = 80  # characters of what is no answer at all
 MAY_BE_THE_PROXY = "; the proxy may have answered so"
@@ -219,6 +220,12 @@ def said(content: bytes, limit: int = LONGEST) -> str:
     else:
         text = re.sub(r"<[^<>]*>", " ", content[: 4 * _SEARCHED].decode("utf-8", "replace"))
     return one_line(text, limit) or "no reason given"
+
+
+def cleaned(content: bytes, clean: Callable[[str], str]) -> bytes:
+    """What an error's body says, as far as people may read it, without secrets. A server that knows one of the job's may
+    say it; who cuts its words first no longer knows it."""
+    return clean(content[:LARGEST_ERROR].decode("utf-8", "replace")).encode()
 
 
 def masked(content: bytes, key: str | None) -> bytes:
