@@ -223,8 +223,8 @@ def said(content: bytes, limit: int = LONGEST) -> str:
 
 
 def cleaned(content: bytes, clean: Callable[[str], str]) -> bytes:
-    """What an error's body says, as far as people may read it, without secrets. A server that knows one of the job's may
-    say it; who cuts its words first no longer knows it."""
+    """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
+    may say it, and who cuts its words first no longer knows it."""
     return clean(content[:LARGEST_ERROR].decode("utf-8", "replace")).encode()
 
 
