@@ -22,6 +22,7 @@ import pytest
 from tests.end_to_end.running import Finished, Run
 
 COMMAND = os.environ.get("IQUEST_TEST_SERVER_COMMAND", "")
+PARTS = 4  # requests that a review may take
 TO_START = 400  # seconds
 
 pytestmark = [
@@ -125,7 +126,8 @@ def test_a_server_that_is_killed_leaves_an_honest_review(tmp_path: Path, after: 
     assert ended.review["status"] in ("partial", "not_reviewed")
     assert ended.code == (0 if ended.review["status"] == "partial" else 3)
     assert "No findings\n" not in ended.out
-    assert "cannot be reached" in ended.review["reason"]
+    lost = int(ended.review["usage"]["requests"]) < PARTS  # it may have answered them all before it died
+    assert ("cannot be reached" in ended.review["reason"]) is lost
 
 
 def test_a_server_that_is_overloaded_is_asked_again(tmp_path: Path) -> None:

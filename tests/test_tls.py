@@ -296,9 +296,12 @@ def test_a_file_that_the_author_of_a_merge_request_writes_is_refused(variable: s
     here = {"CI_PROJECT_DIR": str(tmp_path / "app")}
 
     with pytest.raises(UsageError, match=r"lies in the checkout.*of the type File"):
-        asked(**inside, **here, CI_MERGE_REQUEST_IID="4").tls.context()
-    for trusted in (asked(**outside, **here, CI_MERGE_REQUEST_IID="4"), asked(**inside, **here)):
-        assert variable in str(trusted.tls)
+        asked(**inside, **here).tls.context()
+    (tmp_path / "link").symlink_to(tmp_path / "app")
+    for spelling in (f"/{tmp_path}/app/ca.pem", f"{tmp_path}/x/../app/ca.pem", f"{tmp_path}/link/ca.pem"):
+        with pytest.raises(UsageError, match="lies in the checkout"):
+            asked(**{variable: spelling}, **here).tls.context()
+    assert variable in str(asked(**outside, **here).tls)
 
 
 def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

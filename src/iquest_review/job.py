@@ -12,7 +12,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
 from iquest_review.settings import Settings
-from iquest_review.steering import inside
+from iquest_review.steering import within
 from iquest_review.tls import Named, Tls
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
@@ -57,8 +57,9 @@ class Job(NamedTuple):
         certificate, key = wanted.client_cert, wanted.client_key
         if key and not certificate:
             raise UsageError("IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT as well")
-        for name, path in (("IQUEST_CA_FILE", wanted.ca_file), ("IQUEST_CLIENT_CERT", certificate)):
-            if path and self.pipeline.merge_request_iid and inside(Path(path).absolute(), self.pipeline.directory):
+        ours = {"IQUEST_CA_FILE": wanted.ca_file, "IQUEST_CLIENT_CERT": certificate, "IQUEST_CLIENT_KEY": key}
+        for name, path in ours.items():
+            if path and within(Path(path), self.pipeline.directory):
                 raise UsageError(
                     f"{name} {one_line(path, 200)} lies in the checkout, where a merge request's author writes it: "
                     "make it a CI/CD variable of the type File"

@@ -114,7 +114,7 @@ REFERENCE = re.compile(
     | \*iteration:\S+
     | \[(?:issue|work_item|epic|vulnerability|feature_flag|contact|snippet|merge_request):[^\]]+\]
     | \b[0-9a-fA-F]{7,64}\b
-    | (?<!\w)[a-zA-Z0-9_][\w\-./]*/[\w\-.]*\w>  # projects, one without its group only by chance
+    | (?<!\w)[a-zA-Z0-9_](?:[\w\-./]*[\w\-])?/[\w\-.]+>  # projects, one without its group only by chance
     """,
     re.VERBOSE | re.ASCII,
 )

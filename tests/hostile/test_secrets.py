@@ -122,7 +122,8 @@ def test_a_server_that_knows_other_secrets_of_the_job_is_not_repeated(
 @pytest.mark.parametrize("before", [170, 185, 199, 275, 285, 299])
 def test_a_secret_is_taken_out_before_words_are_cut(leaky: tuple[Scene, Seen], row: str, who: str, before: int) -> None:
     """The beginning of one would be no secret that is known."""
-    seen = echoing(leaky[0], who, "x" * before + " " + KEY)
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+    seen = echoing(leaky[0], who, "x" * before + " " + (escaped if before % 2 else KEY))
 
     assert not any(KEY[:length] in seen.public for length in range(len(KEY), 7, -1))
 

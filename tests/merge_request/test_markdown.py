@@ -52,6 +52,7 @@ REFERENCES = (
         "\\#1",
         "&#35;1",
         "group/secret-project>",
+        *("group-/secret>", "group/secret->", "a/deadbeef1>", "a/ABC-1>", "a/GL-12>"),
         *("#` `1", "!``  ``1", "dead` `beef1", "JIRA` `-1"),
         "a/b/c.d&gt;",
     ),

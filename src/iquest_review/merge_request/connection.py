@@ -23,6 +23,7 @@ LONGEST_WORDS = 200  # characters of what is said with a refusal
 TIMEOUT = 30.0  # seconds for one request to begin its answer, and between two pieces of it
 LONGEST = 120.0  # seconds for the whole of it: who drips is never done
 LARGEST_TEXT = 2 * 2**20  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
+LARGEST_JSON = 16 * 2**20  # bytes of JSON, which takes fifty times as much when it is read
 LARGEST_ANSWER = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -63,8 +64,6 @@ class _Session(Straight):
             raise PassingGitLabError(f"GitLab at {host} {why}") from None
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
-        if len(content) > LARGEST_ANSWER:
-            raise GitLabError(f"GitLab at {host} answered more than {LARGEST_ANSWER // 2**20} MiB")
         status = response.status_code
         shown = masked(content, request.headers.get("PRIVATE-TOKEN")) if status >= 400 else b""
         if why := _refusal(status, shown, str(request.url)):
@@ -81,7 +80,11 @@ class _Session(Straight):
     def _content(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
         """The body; of an error what people may read."""
         if response.status_code < 400:
-            return body_within(limit, response.raw, LARGEST_TEXT if beginning else LARGEST_ANSWER)
+            most = LARGEST_JSON if "json" in response.headers.get("Content-Type", "") else LARGEST_ANSWER
+            content = body_within(limit, response.raw, LARGEST_TEXT if beginning else most)
+            if len(content) > most:
+                raise GitLabError(f"{reached(response.url)} answered more than {most // 2**20} MiB")
+            return content
         return cleaned(body_within(limit, response.raw, LARGEST_ERROR), self._clean)
 
 

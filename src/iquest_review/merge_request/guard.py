@@ -83,7 +83,7 @@ _LIVE = (
     ("a cross reference", re.compile(r'[#!$&]\d|~[\w."?&-]|%[\w."-]|\*iteration:|\[\w+:|\bGL-\d')),
     ("a commit", re.compile(r"\b[0-9a-fA-F]{7,64}\b")),
     ("an issue of another tracker", re.compile(r"\b(?!UTF-8\b)[A-Z][A-Z0-9_]*-\d")),
-    ("a project", re.compile(r"\w/[\w.-]*\w>")),
+    ("a project", re.compile(r"[\w.-]/[\w.-]+>")),
     ("an address", re.compile(r"\w://|\bwww\.\w", re.IGNORECASE)),
     ("a live block", re.compile(r"\[\[|\[TOC\]|%\{", re.IGNORECASE)),
 )

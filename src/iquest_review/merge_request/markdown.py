@@ -33,10 +33,12 @@ _REFERENCE = re.compile(
       | ^\[(?=.?\])                          # task lists: older GitLabs look for them in the rendered text
       | :(?=//|[\w+-]+:) | www(?=\.)         # addresses, emoji
       | [0-9a-f]{6}(?=[0-9a-f])              # commits: no seven digits in a row are left
-      | (?<=\w)-(?=\d)                       # issues of other trackers: JIRA-1
-      | \w/[\w.-]{0,250}\w(?=>)              # projects: group/project> (project_reference_filter.rb)""",
+      | (?<=\w)-(?=\d)                       # issues of other trackers: JIRA-1""",
     re.VERBOSE | re.IGNORECASE,
 )
+_PROJECT = re.compile(
+    rf"[\w.-]/[\w.{JOINER}-]+(?=>)"
+)  # group/project>: lib/banzai/filter/references/project_reference_filter.rb
 _NUMBER_START = re.compile(r"\d{1,9}(?=[.)])")
 
 
@@ -148,7 +150,9 @@ def _span_text(content: str) -> str:
 
 
 def _literal(text: str) -> str:
-    joined = _REFERENCE.sub(lambda match: match[0] + JOINER, text)
+    joined = text
+    for pattern in (_REFERENCE, _PROJECT):
+        joined = pattern.sub(lambda match: match[0] + JOINER, joined)
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], joined)
     return escaped.replace("<", "&lt;").replace(">", "&gt;")  # the joiner has parted what looked like an entity
 

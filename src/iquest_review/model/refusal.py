@@ -225,7 +225,12 @@ def said(content: bytes, limit: int = LONGEST) -> str:
 def cleaned(content: bytes, clean: Callable[[str], str]) -> bytes:
     """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
     may say it, and who cuts its words first no longer knows it."""
-    return clean(content[:LARGEST_ERROR].decode("utf-8", "replace")).encode()
+    text = content[:LARGEST_ERROR].decode("utf-8", "replace")
+    if len(content) > LARGEST_ERROR:
+        text = text.rpartition(" ")[0]  # the beginning of a secret is none that is known
+    elif (value := loaded(content)) is not None:
+        text = json.dumps(value, ensure_ascii=False)  # a secret may be written in escapes, each in another way
+    return clean(text).encode("utf-8", "replace")
 
 
 def masked(content: bytes, key: str | None) -> bytes:

@@ -46,6 +46,8 @@ def load(path: Path) -> Outcome:
 
 
 def _content(path: Path) -> bytes:
+    if path.parent.is_symlink():
+        raise UsageError(f"{path.parent} is a symbolic link, which no review is kept behind")
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device may have no end
         raise UsageError(f"{path} is no file")
     with path.open("rb") as file:
