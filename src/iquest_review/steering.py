@@ -1,7 +1,7 @@
 """What of a change steers reviews: settings, rules, prompts, the job. Of all but the job the target branch's version
 counts."""
 
-import os
+import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -31,7 +31,7 @@ def inside(folder: Path, checkout: str) -> PurePosixPath | None:
 
 def within(file: Path, checkout: str) -> bool:
     """Whether a file lies in what is checked out there, by its name or where its links lead."""
-    named = Path("/" + os.path.normpath(file.absolute()).lstrip("/"))  # POSIX keeps two slashes at the start
+    named = Path("/" + posixpath.normpath(str(file.absolute())).lstrip("/"))  # POSIX keeps two slashes at the start
     try:
         return inside(named, checkout) is not None or inside(file.resolve(), checkout) is not None
     except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL: what is no file is named where it is used

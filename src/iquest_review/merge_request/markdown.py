@@ -140,7 +140,7 @@ def _line(text: str) -> str:
     escaped = "".join([*pieces, _literal(text[at:])]).strip()
     if number := _NUMBER_START.match(escaped):
         return f"{number[0]}\\{escaped[number.end() :]}"
-    return "\\" + escaped if escaped.startswith(("-", "+", "=", "#", "/", ":")) else escaped
+    return "\\" + escaped if escaped.startswith(("-", "+", "=", "#", "/", ":", ";;;")) else escaped
 
 
 def _span_text(content: str) -> str:
