@@ -41,17 +41,19 @@ class _Session(Straight):
     """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
     where the headers still are, and where python-gitlab's own retries never see it: they post a note again."""
 
-    def __init__(self, tls: Tls, clean: Callable[[str], str]) -> None:
+    def __init__(self, host: str, tls: Tls, clean: Callable[[str], str]) -> None:
         super().__init__()
-        self._tls, self._clean = tls, clean
+        self._host, self._tls, self._clean = host, tls, clean
         self.mount("http://", Limited())
         self.mount("https://", Limited(tls.context()))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        host = reached(str(request.url))
+        host = self._host
         try:
             with Limit(LONGEST) as limit, super().send(request, **{**kwargs, "stream": True}) as response:
                 content = self._content(response, limit, kwargs.get("stream"))
+                if response.status_code >= 400:
+                    content = masked(content, request.headers.get("PRIVATE-TOKEN"))
             response._content = content  # where requests itself keeps it
             if limit.over:  # a body without a length ends where its connection does
                 raise requests.exceptions.Timeout
@@ -65,8 +67,7 @@ class _Session(Straight):
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
         status = response.status_code
-        shown = masked(content, request.headers.get("PRIVATE-TOKEN")) if status >= 400 else b""
-        if why := _refusal(status, shown, str(request.url)):
+        if status >= 400 and (why := _refusal(status, content, str(request.url))):
             raise GitLabError(f"GitLab at {host}{why}", status)
         if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
             wait = retry_after(response.headers.get("Retry-After"))
@@ -83,20 +84,20 @@ class _Session(Straight):
             most = LARGEST_JSON if "json" in response.headers.get("Content-Type", "") else LARGEST_ANSWER
             content = body_within(limit, response.raw, LARGEST_TEXT if beginning else most)
             if len(content) > most:
-                raise GitLabError(f"{reached(response.url)} answered more than {most // 2**20} MiB")
+                raise GitLabError(f"{self._host} answered more than {most // 2**20} MiB")
             return content
         return cleaned(body_within(limit, response.raw, LARGEST_ERROR), self._clean)
 
 
 def _refusal(status: int, content: bytes, url: str) -> str:
-    """What an answer that is no word of GitLab's API means, and what GitLab says of itself; else empty."""
+    """What an error that is no word of GitLab's API means, and what GitLab says of itself; else empty."""
     between, words = proxy(url), said(content, LONGEST_WORDS)
     if status in (403, 503) and "read-only" in words:
         # Maintenance mode, and a secondary site: lib/gitlab/middleware/read_only/controller.rb
         return f" is read-only now ({told(status, words)}): post the review when that is over"
     if between and status == 407:
         return f": {between.refusal(status, words)}"
-    if between and status >= 400 and status not in _PASSING and loaded(content) is None:
+    if between and status not in _PASSING and loaded(content) is None:
         return f" refuses the request ({told(status, words)}){MAY_BE_THE_PROXY}"
     return ""
 
@@ -106,6 +107,7 @@ class Client(gitlab.Gitlab):
     than all requests of a review together; what those requests need is set here, and tried by every test of them."""
 
     def __init__(self, url: str, token: str, tls: Tls, clean: Callable[[str], str]) -> None:
+        self.host = reached(url)
         self._base_url = url
         self._url = f"{url}/api/v4"
         self.timeout = TIMEOUT
@@ -116,5 +118,5 @@ class Client(gitlab.Gitlab):
         self.private_token = token
         self.oauth_token = self.job_token = self.http_username = self.http_password = None
         self._set_auth_info()
-        self._backend = DefaultBackend(session=_Session(tls, clean))
+        self._backend = DefaultBackend(session=_Session(self.host, tls, clean))
         self.session = self._backend.client

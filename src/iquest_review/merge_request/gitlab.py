@@ -16,13 +16,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
-from iquest_review.merge_request.connection import LONGEST_WAIT, Client, PassingGitLabError
+from iquest_review.merge_request.connection import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
 from iquest_review.merge_request.facts import Facts, diff_refs, read
 from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
-from iquest_review.model.session import reached
 from iquest_review.patience import telling, waiting
 from iquest_review.tls import USUAL, Tls
 
@@ -58,11 +57,10 @@ class GitLab:
         clean: Callable[[str], str] = str,
     ) -> None:
         self._merge_request = merge_request
-        self._token = token
         self._sleep = sleep
         self._tell, self._warn = tell, warn
         self._client = Client(api_url.rstrip("/").removesuffix("/api/v4"), token, tls, clean)
-        self.host = reached(api_url)
+        self.host = self._client.host
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
@@ -279,7 +277,7 @@ class GitLab:
         try:
             response = self._client.http_request(verb, path, **rest)
         except GitlabError as error:
-            said = one_line(_text(error.error_message).replace(self._token, "[masked]"), 200)
+            said = one_line(_text(error.error_message), LONGEST_WORDS)
             scope = "insufficient_scope" in f"{error.error_message}{error.response_body!r}"
             raise refused(error.response_code or 0, self._name, said, scope=scope) from None
         except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made

@@ -55,27 +55,25 @@ def _problem(text: str, parts: SplitResult) -> str:
         return "it should look like http://host:8000/v1"
     if not host.isascii() or "%" in host:
         return "a host is written in ASCII, foreign letters as xn--..."
-    if re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", host) and not _is_address(host):
+    if re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", host) and numeric(host) is None:
         return "an address is written as four numbers from 0 to 255"
     if _is_link_local(host):
         return "link-local addresses are a cloud's metadata service, not a model"
     return ""
 
 
-def _is_address(host: str) -> bool:
+def numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address a host is written as; None for a name."""
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_link_local(host: str) -> bool:
-    if not _is_address(host):
-        return False
-    address = ipaddress.ip_address(host)
+    address = numeric(host)
     inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (inner or address).is_link_local
+    return address is not None and (inner or address).is_link_local
 
 
 def _shown(text: str) -> str:

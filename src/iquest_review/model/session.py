@@ -1,6 +1,5 @@
 """The HTTP session requests go to a model server in: the key in a header alone, no redirects, ends that are kept."""
 
-import ipaddress
 import re
 import ssl
 from typing import Any
@@ -12,6 +11,7 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError, Inva
 from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
 from iquest_review.change.characters import one_line
+from iquest_review.model.address import numeric
 from iquest_review.model.limit import watched
 from iquest_review.model.refusal import Proxy, broke_off
 from iquest_review.tls import Tls
@@ -100,10 +100,8 @@ class Straight(requests.Session):
 
 
 def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    address = numeric(host)
+    return host == "localhost" if address is None else address.is_loopback
 
 
 class Limited(HTTPAdapter):
