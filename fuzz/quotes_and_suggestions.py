@@ -3,11 +3,12 @@
 from fuzz import running
 from fuzz.promise import holds, parts
 from iquest_review.change.characters import visible
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Side, Status
+from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.suggestion import replacement
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.finding import Severity
 from iquest_review.model.verify import Verified, verify
+from tests.findings import made
 from tests.merge_request.applying import applied, block
 
 SEEDS = (
@@ -24,18 +25,7 @@ def check(data: bytes) -> None:
     code, quote, fix, line = parts(data, 4)
     file = _file(code)
     number = int(line[:4]) or None if line[:4].isascii() and line[:4].isdigit() else None
-    finding = Finding(
-        path="a.py",
-        line=number,
-        end_line=None,
-        side=Side.NEW,
-        severity=Severity.LOW,
-        category=Category.BUG,
-        title="It fails.",
-        description="It fails.",
-        quote=visible(quote),
-        fix=visible(fix) or None,
-    )
+    finding = made(line=number, severity=Severity.LOW, quote=visible(quote), fix=visible(fix) or None)
     verified = verify(finding, Diff((file,)))
     placed = verified.finding
     if verified.problem is not None:

@@ -17,27 +17,16 @@ from iquest_review.merge_request import position
 from iquest_review.merge_request.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.model import verify
-from iquest_review.model.finding import Category, Finding, Severity
 from iquest_review.model.verify import Verified
 from tests.doubles import gitlab as doubles
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
 from tests.doubles.gitlab_positions import judge
 from tests.doubles.gitlab_repository import Repository
+from tests.findings import made
 
 REFS = DiffRefs("b" * 40, "s" * 40, "e" * 40)
-FINDING = Finding(
-    path="a.txt",
-    line=1,
-    end_line=None,
-    side=Side.NEW,
-    severity=Severity.HIGH,
-    category=Category.BUG,
-    title="It fails.",
-    description="It fails.",
-    quote="",
-    fix=None,
-)
+FINDING = made(path="a.txt", line=1)
 
 
 def at(file: FileDiff, *lines: Line) -> Position:

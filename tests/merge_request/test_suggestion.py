@@ -11,8 +11,9 @@ from iquest_review.change.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, 
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import Position, locate
 from iquest_review.merge_request.suggestion import MOST_LINES, replacement
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.verify import NO_ANCHOR, Verified, verify
+from tests.findings import made
 from tests.merge_request.applying import applied, block
 
 CODE = """\
@@ -37,19 +38,8 @@ def file(text: str | bytes = CODE, path: str = "pay.py", **more: Any) -> FileDif
 
 
 def finding(quote: str, fix: str | None, **more: Any) -> Finding:
-    base = Finding(
-        path="pay.py",
-        line=None,
-        end_line=None,
-        side=Side.NEW,
-        severity=Severity.LOW,
-        category=Category.BUG,
-        title="It fails.",
-        description="It fails.",
-        quote=quote,
-        fix=fix,
-    )
-    return replace(base, **more)
+    fields = {"path": "pay.py", "severity": Severity.LOW, "quote": quote, "fix": fix}
+    return made(**{**fields, **more})
 
 
 def offered(quote: str, fix: str | None, text: str | bytes = CODE, **more: Any) -> str | None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from iquest_review.change import patch
 from iquest_review.change.characters import one_line
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.model.finding import Finding
 from iquest_review.model.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
 from iquest_review.prompt.rows import shown_path
+from tests.findings import made
 
 PATCH = r"""diff --git a/src/pay.py b/src/pay.py
 index 1111111..2222222 100644
@@ -61,19 +62,7 @@ PAY = Diff(DIFF.files[:1])
 
 
 def finding(**fields: Any) -> Finding:
-    base = Finding(
-        path="src/pay.py",
-        line=None,
-        end_line=None,
-        side=Side.NEW,
-        severity=Severity.HIGH,
-        category=Category.BUG,
-        title="It fails.",
-        description="It fails.",
-        quote="",
-        fix=None,
-    )
-    return replace(base, **fields)
+    return made(**{"path": "src/pay.py", **fields})
 
 
 def place(diff: Diff = DIFF, **fields: Any) -> tuple[str, int | None, Side]:
