@@ -11,32 +11,40 @@ import select
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from iquest_review.change.outline import Definition, definitions
 
 MEMORY = 512 * 1024**2  # bytes of address space that parsing may take on top
-LONGEST = 5.0  # seconds of one child: one hard file need not take the time of all
+MAX_CHILD_SECONDS = 5.0  # one hard file need not take the time of all
 PIECE = 65_536  # bytes read at once
 
 Outlines = dict[str, tuple[Definition, ...]]
+Parse = Callable[[str, bytes], tuple[Definition, ...]]
 
 
-def outlines(texts: Mapping[str, bytes], seconds: float) -> Outlines:
-    """The definitions of the files with these texts, by path; only of those that were found in so many seconds. The
-    file that a child hangs in or dies of is left out, and another child goes on behind it."""
+def outlines(
+    texts: Mapping[str, bytes],
+    seconds: float,
+    parse: Parse = definitions,
+    child_seconds: float = MAX_CHILD_SECONDS,
+) -> Outlines:
+    """Return the definitions of each file, by path, as far as they are found within so many seconds.
+
+    A file that a child hangs in or dies of is left out; another child goes on with the file behind it.
+    """
     found, left, end = Outlines(), dict(texts), time.monotonic() + seconds
     while left and (seconds := end - time.monotonic()) > 0:
-        told = _told(left, min(seconds, LONGEST))
+        told = _told(left, min(seconds, child_seconds), parse)
         found |= told
         for path in [*told, *[path for path in left if path not in told][:1]]:
             del left[path]
     return found
 
 
-def _told(texts: Mapping[str, bytes], seconds: float) -> Outlines:
+def _told(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
     """What one child tells in so many seconds."""
     read, write = os.pipe()
     with warnings.catch_warnings():
@@ -45,7 +53,7 @@ def _told(texts: Mapping[str, bytes], seconds: float) -> Outlines:
     if child == 0:
         try:
             os.close(read)
-            _tell(texts, write, seconds)
+            _tell(texts, write, seconds, parse)
         finally:
             os._exit(0)
     os.close(write)
@@ -61,14 +69,14 @@ def _told(texts: Mapping[str, bytes], seconds: float) -> Outlines:
     return dict(_outline(paths, row) for row in whole.split(b"\n") if row)
 
 
-def _tell(texts: Mapping[str, bytes], write: int, seconds: float) -> None:
+def _tell(texts: Mapping[str, bytes], write: int, seconds: float, parse: Parse) -> None:
     """In the child: a row for each file. The kernel ends a child whose parent is gone."""
     used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
     with suppress(ValueError, OSError):  # less is allowed already
         resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1,) * 2)
         resource.setrlimit(resource.RLIMIT_AS, (_mapped() + MEMORY,) * 2)
     for number, (path, text) in enumerate(texts.items()):
-        found = [(one.name, one.kind, one.first, one.last, one.signature) for one in definitions(path, text)]
+        found = [(one.name, one.kind, one.first, one.last, one.signature) for one in parse(path, text)]
         row = json.dumps([number, found]).encode() + b"\n"
         while row:
             row = row[os.write(write, row) :]
