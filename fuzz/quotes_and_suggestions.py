@@ -2,12 +2,12 @@
 
 from fuzz import running
 from fuzz.promise import holds, parts
-from iquest_review.change.characters import visible
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.suggestion import replacement
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import Verified, verify
+from iquest_review.text import visible
 from tests.findings import made
 from tests.merge_request.applying import applied, block
 

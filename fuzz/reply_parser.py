@@ -2,8 +2,8 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.change.characters import visible
 from iquest_review.model import reply
+from iquest_review.text import visible
 
 _ISSUE = (
     b'{"file":"a.py","line":"12-14","quote":"x = 1","type":"bug","severity":"high",'

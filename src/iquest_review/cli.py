@@ -126,8 +126,8 @@ def _with_notes(words: str, error: BaseException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    from iquest_review.change.characters import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
     from iquest_review.job_secrets import cleaning  # noqa: PLC0415
+    from iquest_review.text import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
 
     message = cleaning(os.environ)(message)
     if sys.stderr is not None:

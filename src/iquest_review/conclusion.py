@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from iquest_review.change.characters import counted
 from iquest_review.change.diff import Diff
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
@@ -20,6 +19,7 @@ from iquest_review.prompt.budget import Coverage, Excerpt
 from iquest_review.prompt.screen import Reason
 from iquest_review.prompt.seen import shown_ids
 from iquest_review.task import Task
+from iquest_review.text import counted
 
 NOT_ALL = "not everything fitted into the prompt"
 

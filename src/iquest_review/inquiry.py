@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
-from iquest_review.change.characters import counted
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.merge_request.outcome import Usage
 from iquest_review.model import asking
@@ -22,6 +21,7 @@ from iquest_review.prompt.budget import Excerpt, Limits
 from iquest_review.prompt.fitting import FULL, Count, Material, Prompt
 from iquest_review.prompt.render import Message
 from iquest_review.prompt.screen import Reason
+from iquest_review.text import counted
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
 SHRINK = 0.5  # of the tokens, when a prompt was longer than the window

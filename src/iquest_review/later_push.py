@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from iquest_review.change.characters import counted
 from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.merge_request import earlier
 from iquest_review.merge_request.alike import alike, same
@@ -20,6 +19,7 @@ from iquest_review.progress import Progress
 from iquest_review.prompt.rows import overlong
 from iquest_review.prompt.seen import known_after
 from iquest_review.task import Board, Options, Task
+from iquest_review.text import counted
 
 
 def compared(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from iquest_review.change.characters import visible
+from iquest_review.text import visible
 
 
 class Progress(Protocol):

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from iquest_review.change.characters import counted
 from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
@@ -23,6 +22,7 @@ from iquest_review.prompt import sharing
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.task import Board, Change, Options, Task
+from iquest_review.text import counted
 
 __all__ = [
     "Board",

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from iquest_review.change.characters import one_line
 from iquest_review.errors import UsageError
+from iquest_review.text import one_line
 
 _BEGIN_KEY, _BEGIN_CERTIFICATE = b"PRIVATE KEY-----", b"CERTIFICATE-----"
 # TLS alerts about a client's certificate, as OpenSSL names them: it calls old ones sslv3 and tlsv1 in any version.

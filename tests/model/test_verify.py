@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change import patch
-from iquest_review.change.characters import one_line
 from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
 from iquest_review.model.finding import Finding
 from iquest_review.model.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
 from iquest_review.prompt.rows import shown_path
+from iquest_review.text import one_line
 from tests.findings import made
 
 PATCH = r"""diff --git a/src/pay.py b/src/pay.py

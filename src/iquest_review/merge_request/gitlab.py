@@ -13,7 +13,6 @@ import requests
 from gitlab.exceptions import GitlabError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from iquest_review.change.characters import one_line
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import answers
 from iquest_review.merge_request.connection import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
@@ -23,6 +22,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
 from iquest_review.patience import telling, waiting
+from iquest_review.text import one_line
 from iquest_review.tls import USUAL, Tls
 
 ATTEMPTS = 5

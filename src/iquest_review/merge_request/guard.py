@@ -12,8 +12,8 @@ from functools import cache
 from html import unescape
 from typing import Any, NamedTuple
 
-from iquest_review.change.characters import one_line, visible
 from iquest_review.merge_request import markdown
+from iquest_review.text import one_line, visible
 
 LARGEST = 1_000_000  # characters of a note (lib/gitlab/database.rb)
 LONGEST_SHOWN = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from iquest_review.change.characters import visible
+from iquest_review.text import visible
 
 JOINER = "\u2060"
 LONGEST_FENCE = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence

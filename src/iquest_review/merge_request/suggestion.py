@@ -10,13 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from iquest_review.change.characters import visible
 from iquest_review.change.diff import FileDiff, Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import contiguous
 from iquest_review.model.verify import Verified
 from iquest_review.prompt.redact import PLACEHOLDER
 from iquest_review.prompt.rows import NO_NEWLINE, shown_text
+from iquest_review.text import visible
 
 MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
 NOT_APPLICABLE = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)

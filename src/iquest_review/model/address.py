@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from iquest_review.change.characters import one_line
 from iquest_review.errors import UsageError
+from iquest_review.text import one_line
 
 
 @dataclass(frozen=True, slots=True)

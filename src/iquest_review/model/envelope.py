@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from iquest_review.change.characters import one_line
 from iquest_review.errors import ModelRefused
+from iquest_review.text import one_line
 
 NAMED = 20  # models listed in a message
 LONGEST_NAME = 200  # characters of a model's name

@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from iquest_review.change.characters import one_line, visible
 from iquest_review.change.diff import Side
 from iquest_review.model.finding import Category, Finding, Severity, title
 from iquest_review.model.salvage import Found, TooBroken, found, is_review
+from iquest_review.text import one_line, visible
 
 LARGEST = 256 * 1024  # characters of an answer that is read at all
 LONGEST_REPLY = 4 * LARGEST  # with the thinking around it

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from iquest_review.change.characters import one_line
 from iquest_review.change.definitions import defines, uses
 from iquest_review.change.diff import FileDiff
 from iquest_review.change.identity import FileKey, file_key
@@ -20,6 +19,7 @@ from iquest_review.prompt.lookup import Hit, Lookup
 from iquest_review.prompt.ranking import is_test
 from iquest_review.prompt.rows import inert, shown_path
 from iquest_review.prompt.widening import Outline
+from iquest_review.text import one_line
 
 MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them
 MOST_USES, USES_OF_A_NAME, MOST_FOUND = 10, 3, 50  # lines that are shown, those of one name, those looked at for it

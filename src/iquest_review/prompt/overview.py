@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from iquest_review.change.characters import one_line
 from iquest_review.change.diff import FileDiff
 from iquest_review.prompt.rows import inert, shown_path, size_of_rows
+from iquest_review.text import one_line
 
 LONGEST_PATH, LONGEST_NAME = 200, 80  # characters
 LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits

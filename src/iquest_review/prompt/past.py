@@ -7,10 +7,10 @@ row of another kind: a row never begins with what somebody else wrote.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from iquest_review.change.characters import counted, one_line
 from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.rows import inert, shown_path, size_of
+from iquest_review.text import counted, one_line
 
 LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
 OFTEN, ENOUGH = 5, 50  # commits from which on a file is one that changes often, where so many were looked at

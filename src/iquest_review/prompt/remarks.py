@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iquest_review.change.characters import one_line
 from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.text import one_line
 
 LONGEST_TEXT, LONGEST_PATH = 1_000, 300  # characters of one remark
 

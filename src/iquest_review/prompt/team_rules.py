@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
-from iquest_review.change.characters import counted, one_line, visible
 from iquest_review.prompt.rows import inert, size_of_rows
 from iquest_review.prompt.rule_sections import sections
+from iquest_review.text import counted, one_line, visible
 
 DUO, AGENTS = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"
 CONTRIBUTING = ("CONTRIBUTING.md", ".gitlab/CONTRIBUTING.md", "docs/CONTRIBUTING.md")

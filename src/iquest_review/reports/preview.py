@@ -7,12 +7,12 @@ from itertools import islice
 
 from pydantic_core import to_json
 
-from iquest_review.change.characters import counted
 from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.prompt import ranking
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.rows import Marked, overlong, shown_path
+from iquest_review.text import counted
 
 _UNUSUAL = re.compile(r"[^\n -~]")
 MOST_HUNKS = 300  # that are told about one by one

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iquest_review.change.characters import one_line, visible
+from iquest_review.text import one_line, visible
 
 
 @pytest.mark.parametrize(
