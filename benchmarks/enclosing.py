@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Hunk
 from iquest_review.change.outline import definitions
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Hunk
+from iquest_review.diff.full_file import unfolded
 from iquest_review.prompt.budget import Excerpt, Limits, estimate, fit
 from iquest_review.prompt.rows import file_row, hunk_row, line_rows
 from iquest_review.prompt.widening import Outline, widen

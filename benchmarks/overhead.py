@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from iquest_review.change import patch
+from iquest_review.diff import patch
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.model import EMPTY_REVIEW, ModelDouble
 

@@ -22,8 +22,8 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Line, Side
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Line, Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import Position, line_code, locate
 from iquest_review.merge_request.refs import DiffRefs

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.placement import rows
-from iquest_review.change.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, Hunk, Status
 from iquest_review.prompt.redact import Redactor
 from tests.prompt.planting import ROOT, ordinary, planted
 

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.diff import patch
+from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, fit, rest
 from iquest_review.prompt.render import rows
 from iquest_review.prompt.rows import file_row, hunk_row, line_rows

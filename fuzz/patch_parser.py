@@ -2,8 +2,8 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.change import patch
-from iquest_review.change.diff import Kind
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Kind
 from iquest_review.errors import PatchError
 
 _HEAD = b"diff --git a/x.py b/x.py\nindex 1111111..2222222 100644\n--- a/x.py\n+++ b/x.py\n"

@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds, parts
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Status
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.suggestion import replacement
 from iquest_review.model.finding import Severity

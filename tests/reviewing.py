@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from iquest_review.change import patch
 from iquest_review.change.intent import Intent
+from iquest_review.diff import patch
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Outcome
 from iquest_review.merge_request.refs import DiffRefs

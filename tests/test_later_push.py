@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change import patch
+from iquest_review.diff import patch
 from iquest_review.errors import ModelUnreachable
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.fingerprint import read

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff
+from iquest_review.diff import patch
+from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import UsageError
 from iquest_review.prompt.render import Templates
 from iquest_review.steering import inside, reader, steering

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from iquest_review.change.diff import Diff
+from iquest_review.diff.diff import Diff
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
 from iquest_review.model import deceptive

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from iquest_review import settings
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import UsageError
 from iquest_review.prompt.lookup import Lookup
 from iquest_review.prompt.render import SYSTEM, Read, on_disk, places

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
+from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.inquiry import Terms
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings

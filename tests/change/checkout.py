@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from iquest_review.change.diff import Diff, FileDiff, Kind
+from iquest_review.diff.diff import Diff, FileDiff, Kind
 
 Name = str | bytes
 WHO = {

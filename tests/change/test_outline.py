@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.change import grammars
-from iquest_review.change.diff import Kind, Line
 from iquest_review.change.outline import Calling, Definition, called, definitions, enclosing, imported
+from iquest_review.diff.diff import Kind, Line
 
 
 def outline(path: str, text: str | bytes) -> list[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Status
 from iquest_review.change.git_directory import Remote
 from iquest_review.change.repository import Repository
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Status
 from iquest_review.errors import GitError, UsageError
 from tests.change.checkout import Checkout, Executable, Link, Tree, git, only, put
 

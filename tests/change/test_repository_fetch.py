@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from iquest_review.change.diff import Diff, Kind
 from iquest_review.change.git_directory import Remote
 from iquest_review.change.repository import Repository
+from iquest_review.diff.diff import Diff, Kind
 from iquest_review.errors import GitError
 from tests.change.checkout import Checkout, Executable, git, only, put, texts
 from tests.change.fast_import import History

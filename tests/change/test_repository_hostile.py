@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.diff import Diff, Kind
 from iquest_review.change.history import Commit
 from iquest_review.change.repository import Repository
+from iquest_review.diff.diff import Diff, Kind
 from iquest_review.errors import GitError, UsageError
 from tests.change.checkout import Checkout, Content, Executable, Link, Name, git, only, put, texts
 

@@ -94,14 +94,14 @@ TABLE: tuple[Row, ...] = (
         "H51-encodings",
         "UTF-16, Latin-1, no UTF-8, mixed line ends",
         "no crash, the right lines",
-        ("tests/change/test_patch_sources.py::test_utf_16_text_from_powershell_is_named_as_such",),
+        ("tests/diff/test_patch_sources.py::test_utf_16_text_from_powershell_is_named_as_such",),
     ),
     Row("H52-no-eof-newline", "no newline at the end, CRLF", "the right positions"),
     Row(
         "H54-combined-diff",
         "the @@@ of a merge commit",
         "a clear error",
-        ("tests/change/test_patch_sources.py::test_a_merge_commit_shown_combined_is_refused_and_its_cure_works",),
+        ("tests/diff/test_patch_sources.py::test_a_merge_commit_shown_combined_is_refused_and_its_cure_works",),
     ),
     Row(
         "H55-model-url",

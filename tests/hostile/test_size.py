@@ -1,7 +1,7 @@
 """Too much of anything: it is cut and told, within seconds and without a second question to a server that refused.
 
 Covered: long lines, many files, large diffs and answers, prompts of few characters and many tokens, JSON and text made
-to keep a parser busy. Not covered: memory, which tests/change/test_patch.py bounds.
+to keep a parser busy. Not covered: memory, which tests/diff/test_patch.py bounds.
 """
 
 import gzip

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Kind, Line, Side
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.merge_request import ledger, publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger

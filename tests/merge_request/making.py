@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import note
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Posted, Row, Surroundings

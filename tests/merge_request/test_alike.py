@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request.alike import alike, merged, overlap
 from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.markdown import prose

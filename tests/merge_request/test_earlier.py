@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, Status
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.earlier import Open, Raised, askable, look, raised, with_names
 from iquest_review.merge_request.evidence import Here

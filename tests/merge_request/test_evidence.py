@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Side
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Side
 from iquest_review.merge_request.evidence import Here, find
 from iquest_review.merge_request.fingerprint import Mark, digest
 from iquest_review.merge_request.placing import placed

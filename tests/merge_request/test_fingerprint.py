@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.fingerprint import Mark, digest, fingerprint, marker, normal, read
 from iquest_review.model.finding import Category, Severity

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import ledger, note
 from iquest_review.merge_request.ledger import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
 from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import note, position
 from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted, Row, Surroundings
 from iquest_review.merge_request.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import ledger, note
 from iquest_review.merge_request.note import MARKER, Posted, Row, Surroundings
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, PromptUsed, Status

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change.diff import Diff, FileDiff, Side, Status
+from iquest_review.diff.diff import Diff, FileDiff, Side, Status
 from iquest_review.merge_request import position
 from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement

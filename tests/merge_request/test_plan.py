@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why

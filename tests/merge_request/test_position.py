@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Line, Side, Status
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, Side, Status
+from iquest_review.diff.full_file import unfolded
 from iquest_review.merge_request import position
 from iquest_review.merge_request.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
 from iquest_review.merge_request.refs import DiffRefs

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.fingerprint import Mark, read
 from iquest_review.merge_request.outcome import PlacedFinding

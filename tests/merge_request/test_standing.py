@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request.answers import Discussion, Note, Place, User
 from iquest_review.merge_request.fingerprint import Mark, marker
 from iquest_review.merge_request.note import MARKER

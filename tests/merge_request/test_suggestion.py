@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, Status
+from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, Status
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import Position, locate
 from iquest_review.merge_request.suggestion import MOST_LINES, replacement

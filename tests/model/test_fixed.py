@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import FileDiff
+from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
 from iquest_review.model import reply as replies
 from iquest_review.model.endpoint import Address, Endpoint, Sampling

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff, Side
+from iquest_review.diff import patch
+from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.leaked import findings
 from iquest_review.model.ruled import MOST

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.errors import ModelUnreachable
 from iquest_review.model.finding import Category, Finding, Severity
 from iquest_review.model.reply import Review

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.change.identity import bare_id, hunk_id
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.diff.hunk_id import bare_id, hunk_id
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission

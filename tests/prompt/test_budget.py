@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.prompt.budget import Coverage, Excerpt, Limits, estimate, fit, rest
 from iquest_review.prompt.cutting import LARGE_ROWS
 from iquest_review.prompt.render import rows

@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given, settings
 
-from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
+from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import Limits, estimate
 from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill

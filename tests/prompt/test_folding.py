@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.prompt.folding import folded
 from iquest_review.prompt.rows import Block, Folded, Marked, hunk_row, line_rows
 from tests.prompt.making import added, deleted, diffs, hunk, modified

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff
+from iquest_review.diff.diff import Diff
 from iquest_review.prompt.overview import overview
 from tests.prompt.making import added, deleted, diffs, hunk, modified, renamed
 

@@ -5,7 +5,7 @@ import time
 import pytest
 from hypothesis import given, settings
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk
+from iquest_review.diff.diff import Diff, FileDiff, Hunk
 from iquest_review.prompt.ranking import Around, around, glance, score
 from iquest_review.prompt.rows import Block, marked
 from tests.prompt.making import added, deleted, diffs, hunk, modified

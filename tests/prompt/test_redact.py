@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Side
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Side
 from iquest_review.prompt import secret_formats
 from iquest_review.prompt.redact import Redactor, Secret
 from tests.prompt.making import added, deleted, diffs, hunk, modified

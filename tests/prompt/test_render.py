@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change import patch
 from iquest_review.change.intent import Intent
+from iquest_review.diff import patch
 from iquest_review.errors import UsageError
 from iquest_review.model.reply import schema
 from iquest_review.prompt.budget import Excerpt, Limits, fit

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import FileDiff, Kind, Line, Status
+from iquest_review.diff.diff import FileDiff, Kind, Line, Status
 from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.rows import (
     CUT,

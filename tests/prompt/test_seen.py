@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff, Hunk
+from iquest_review.diff.diff import Diff, FileDiff, Hunk
 from iquest_review.prompt.budget import Limits, fit
 from iquest_review.prompt.rows import Folded
 from iquest_review.prompt.screen import Omission, Reason

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.diff import Diff, FileDiff
 from iquest_review.change.intent import Intent
+from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import Excerpt, Limits
 from iquest_review.prompt.fitting import Material, fill, room

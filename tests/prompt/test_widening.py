@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff, Hunk, Kind, Line
 from iquest_review.change.outline import Definition, definitions
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff import patch
+from iquest_review.diff.diff import FileDiff, Hunk, Kind, Line
+from iquest_review.diff.full_file import unfolded
 from iquest_review.prompt.budget import Excerpt, Limits, Part, estimate, fit
 from iquest_review.prompt.rows import Block, file_row, hunk_row, line_rows, marked
 from iquest_review.prompt.widening import FREE_ROWS, MOST_ROWS, widen, widened

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
+from iquest_review.diff.diff import FileDiff
 from iquest_review.prompt.budget import Excerpt, Limits
 from iquest_review.prompt.fitting import Material, Prompt, fill
 from iquest_review.prompt.screen import Omission, Reason

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review import __version__
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.errors import UsageError
 from iquest_review.merge_request.outcome import (
     Outcome,

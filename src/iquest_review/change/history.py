@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from iquest_review.change import names
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.diff import header_paths
+from iquest_review.diff.diff import FileDiff, Kind
 
 LARGEST_CHANGE = 50  # files; a commit that changes more of them says nothing of what belongs together
 SUPPORT, CONFIDENCE = 3, 0.5  # commits, and the share of them, that make "usually"
@@ -120,7 +120,7 @@ def logged(printed: bytes, whole: bool, shallow: Collection[bytes] = ()) -> Iter
                 len(match[3].split()),
                 _subject(match[4]),
                 _body(match[5]),
-                tuple(map(names.text, changed)),
+                tuple(map(header_paths.text, changed)),
             )
 
 

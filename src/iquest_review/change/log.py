@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from iquest_review.change import history as facts
 from iquest_review.change import tree
-from iquest_review.change.diff import FileDiff, Status
 from iquest_review.change.git_directory import GitDirectory
 from iquest_review.change.history import History, Logged, Together, Touched
+from iquest_review.diff.diff import FileDiff, Status
 from iquest_review.errors import GitError
 
 WINDOW = 500  # commits of the target branch that are looked at

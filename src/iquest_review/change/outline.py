@@ -13,7 +13,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from iquest_review.change.diff import Kind, Line
+from iquest_review.diff.diff import Kind, Line
 
 if TYPE_CHECKING:
     from tree_sitter import Node

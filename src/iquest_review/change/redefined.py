@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from iquest_review.change.definitions import FUNCTION, LONGEST_LINE, NO_TYPE, USE
-from iquest_review.change.diff import Hunk, Kind, Line
+from iquest_review.diff.diff import Hunk, Kind, Line
 
 _NAME = r"([^\W\d]\w{0,99})"
 _KEYWORD = (

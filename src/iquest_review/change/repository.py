@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iquest_review.change import patch, tree
-from iquest_review.change.diff import Diff, FileDiff
+from iquest_review.change import tree
 from iquest_review.change.git_directory import GitDirectory, Refused, Remote, git_directory, path_in
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import GitError, UsageError
 
 if TYPE_CHECKING:

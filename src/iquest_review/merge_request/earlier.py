@@ -4,7 +4,7 @@ about."""
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.change.diff import Diff
+from iquest_review.diff.diff import Diff
 from iquest_review.merge_request import plan
 from iquest_review.merge_request.evidence import Here, Text, find
 from iquest_review.merge_request.ledger import Ledger

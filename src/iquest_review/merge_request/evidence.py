@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from iquest_review.change.diff import Diff, FileDiff, Kind, Line, Side, Status
-from iquest_review.change.same import Same
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff.diff import Diff, FileDiff, Kind, Line, Side, Status
+from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.identity_key import Same
 from iquest_review.merge_request.fingerprint import Mark, digest, normal
 from iquest_review.prompt.rows import shown_text
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request.outcome import PlacedFinding, Placement
 from iquest_review.model.finding import Category, Severity
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.merge_request import ledger, markdown, remark
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why

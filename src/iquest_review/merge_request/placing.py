@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from iquest_review.change.diff import Line
+from iquest_review.diff.diff import Line
 from iquest_review.merge_request import suggestion
 from iquest_review.merge_request.evidence import places
 from iquest_review.merge_request.fingerprint import digest, fingerprint, normal

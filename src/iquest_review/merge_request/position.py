@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from iquest_review.change.diff import FileDiff, Kind, Line
+from iquest_review.diff.diff import FileDiff, Kind, Line
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.model.verify import NO_ANCHOR, Verified
 
@@ -15,8 +15,8 @@ NO_PLACE = "it has no place in the change"
 
 LONGEST_PATH = 1_000  # characters: app/validators/json_schemas/position.json
 
-# Bytes that are no UTF-8 are held as \xNN (change/names.py), and those are 0x80 and above. A name that really has such
-# a text in it is taken for one of them.
+# Bytes that are not UTF-8 are held as \xNN (diff/header_paths.py), and those are 0x80 and above. A name that really
+# contains such a text is taken for one of them.
 _UNREADABLE = re.compile(r"\\x[89a-f][0-9a-f]|[\ud800-\udfff]")
 
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from iquest_review.change.diff import FileDiff, Side
+from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import contiguous
 from iquest_review.model.verify import Verified

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from iquest_review.change.diff import FileDiff, Hunk, Kind
+from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.ruled import MOST, finding, is_chinese
 from iquest_review.prompt.ranking import is_code, is_test

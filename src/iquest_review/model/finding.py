@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.text import one_line
 
 LONGEST_TITLE = 100  # characters

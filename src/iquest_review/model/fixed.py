@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import ModelError
 from iquest_review.model.asking import Model
 from iquest_review.model.decoder import number

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from iquest_review.change.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.ruled import MOST, finding, is_chinese
 from iquest_review.prompt.ranking import is_test

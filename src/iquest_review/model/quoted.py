@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from iquest_review.change.diff import FileDiff, Line, Side
-from iquest_review.change.same import Same
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff.diff import FileDiff, Line, Side
+from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.identity_key import Same
 from iquest_review.model.finding import Finding
 from iquest_review.prompt.rows import shown_text
 

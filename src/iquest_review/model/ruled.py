@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from iquest_review.change.diff import Side
+from iquest_review.diff.diff import Side
 from iquest_review.model.finding import Category, Finding, Severity
 
 MOST = 20  # findings of one kind of rule: whoever commits a hundred such files knows after the first

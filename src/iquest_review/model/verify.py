@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from iquest_review.change.diff import Diff, FileDiff, Line
-from iquest_review.change.same import Same
+from iquest_review.diff.diff import Diff, FileDiff, Line
+from iquest_review.diff.identity_key import Same
 from iquest_review.model import quoted
 from iquest_review.model.finding import Finding
 from iquest_review.prompt.rows import shown_path, shown_text

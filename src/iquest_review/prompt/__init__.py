@@ -1,0 +1,1 @@
+"""Which messages ask for a review, and how many of them."""

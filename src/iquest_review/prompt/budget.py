@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from iquest_review.change.diff import FileDiff, Hunk, Kind
+from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.prompt.cutting import Room
 from iquest_review.prompt.folding import Place
 from iquest_review.prompt.packing import packed

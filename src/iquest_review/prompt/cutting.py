@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from iquest_review.change.diff import Hunk
-from iquest_review.change.same import Same
+from iquest_review.diff.diff import Hunk
+from iquest_review.diff.identity_key import Same
 from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows, size_of
 from iquest_review.prompt.screen import Reason
 

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.change.definitions import defines, uses
-from iquest_review.change.diff import FileDiff
-from iquest_review.change.identity import FileKey, file_key
 from iquest_review.change.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
 from iquest_review.change.redefined import redefined
+from iquest_review.diff.diff import FileDiff
+from iquest_review.diff.hunk_id import FileKey, file_key
 from iquest_review.prompt.budget import Excerpt, Part
 from iquest_review.prompt.lookup import Hit, Lookup
 from iquest_review.prompt.ranking import is_test

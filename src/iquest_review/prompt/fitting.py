@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iquest_review.change.diff import FileDiff
 from iquest_review.change.intent import Intent
+from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
 from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside, rows

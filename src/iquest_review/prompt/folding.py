@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.prompt import spacing
 from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.ranking import is_test

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.same import Same
+from iquest_review.diff.diff import FileDiff, Hunk
+from iquest_review.diff.identity_key import Same
 from iquest_review.prompt import ranking
 from iquest_review.prompt.cutting import (
     CONTEXT,

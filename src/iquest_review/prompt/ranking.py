@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from iquest_review.change.diff import FileDiff, Hunk, Kind, Status
-from iquest_review.change.same import Same
+from iquest_review.diff.diff import FileDiff, Hunk, Kind, Status
+from iquest_review.diff.identity_key import Same
 from iquest_review.prompt.rows import Marked
 
 ROW = 40  # bytes of a row of prompt, about

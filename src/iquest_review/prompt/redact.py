@@ -8,7 +8,7 @@ a body of a private key with none of its ends in sight unless it is all of a hun
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.change.diff import FileDiff, Hunk, Kind, Side
+from iquest_review.diff.diff import FileDiff, Hunk, Kind, Side
 from iquest_review.prompt import pem, secret_lines
 from iquest_review.prompt.own_secrets import OwnSecrets
 from iquest_review.prompt.secret_lines import Hit, Marked

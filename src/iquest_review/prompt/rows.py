@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from iquest_review.change.diff import FileDiff, Hunk, Line, Status
+from iquest_review.diff.diff import FileDiff, Hunk, Line, Status
 from iquest_review.text import counted, one_line, visible
 
 LONGEST = 2_000  # characters; people do not write longer lines

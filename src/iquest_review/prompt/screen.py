@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iquest_review.change.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, Status
 from iquest_review.prompt.rows import overlong
 
 

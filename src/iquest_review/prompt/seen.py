@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.identity import bare_id, hunk_id, run_ids
+from iquest_review.diff.diff import FileDiff, Hunk
+from iquest_review.diff.hunk_id import bare_id, hunk_id, run_ids
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.cutting import is_large, slices
 from iquest_review.prompt.rows import Folded

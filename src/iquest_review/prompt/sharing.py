@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from iquest_review.change.diff import FileDiff, Hunk
-from iquest_review.change.identity import FileKey, file_key
+from iquest_review.diff.diff import FileDiff, Hunk
+from iquest_review.diff.hunk_id import FileKey, file_key
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
 from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, framed, room
 from iquest_review.prompt.overview import overview

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from iquest_review.change.diff import Hunk
+from iquest_review.diff.diff import Hunk
 
 Key = bytes  # of a line, without the white space that does not count
 

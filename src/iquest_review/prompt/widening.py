@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from iquest_review.change.diff import FileDiff, Hunk
 from iquest_review.change.outline import Definition, enclosing
+from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.prompt.cutting import slices
 from iquest_review.prompt.rows import Folded, Marked, file_row, hunk_row, line_rows, marked, size_of_rows
@@ -25,7 +25,7 @@ _FUNCTIONS = frozenset(("function", "method", "callback", "section"))
 
 Outline = tuple[
     FileDiff, Sequence[Definition]
-]  # a file diff with all lines (change/unfold.py), what its new file defines
+]  # a file diff with all lines (diff/full_file.py), what its new file defines
 Order = Callable[[FileDiff, Hunk], float]  # the more, the sooner a hunk is widened
 
 

@@ -1,0 +1,1 @@
+"""Which files a run writes, and how they are read back."""

@@ -7,7 +7,7 @@ from itertools import islice
 
 from pydantic_core import to_json
 
-from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.prompt import ranking
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt

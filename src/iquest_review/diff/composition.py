@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from iquest_review.change.diff import Hunk, Kind, Line
+from iquest_review.diff.diff import Hunk, Kind, Line
 
 _LARGEST_BLOCK = 1_000  # rows; finding what a block's two sides share takes quadratic time
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from iquest_review.change.diff import FileDiff, Status
+from iquest_review.diff.diff import FileDiff, Status
 from iquest_review.errors import PatchError
 
 _CURE = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
@@ -65,7 +65,7 @@ def _follows(first: Step, second: Step) -> bool:
 
 def _joined(first: Step, second: Step) -> Step | None:
     """Both steps as one; None when they undo each other."""
-    from iquest_review.change.composition import compose  # noqa: PLC0415 - git's own diffs change no file twice
+    from iquest_review.diff.composition import compose  # noqa: PLC0415 - git's own diffs change no file twice
 
     a, b = first.file, second.file
     if (a.status is Status.DELETED) != (b.status is Status.ADDED) or not _follows(first, second):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Kind, Status
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Kind, Status
 from iquest_review.errors import PatchError
 from tests.change.checkout import Checkout, Executable, Link, Tree, git, only, put, shape, texts
 

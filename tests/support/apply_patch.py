@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from iquest_review.change.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, Status
 
 
 def applied(diff: Diff, files: Mapping[str, bytes]) -> dict[str, bytes]:

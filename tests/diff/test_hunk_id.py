@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import patch
-from iquest_review.change.diff import FileDiff, Status
-from iquest_review.change.identity import hunk_id
+from iquest_review.diff import patch
+from iquest_review.diff.diff import FileDiff, Status
+from iquest_review.diff.hunk_id import hunk_id
 from tests.change.checkout import Checkout, Executable, Tree
 from tests.prompt.making import added, hunk, ids, modified, renamed
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import patch
-from iquest_review.change.diff import SUBMODULE_MODE, FileDiff, Hunk, Kind, Side, Status
-from iquest_review.change.unfold import unfolded
+from iquest_review.diff import patch
+from iquest_review.diff.diff import SUBMODULE_MODE, FileDiff, Hunk, Kind, Side, Status
+from iquest_review.diff.full_file import unfolded
 
 
 def numbered(count: int) -> list[str]:

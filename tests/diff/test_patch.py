@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, Kind, Status
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, Kind, Status
 from iquest_review.errors import PatchError
 from tests.change.checkout import only, shape
 

@@ -4,7 +4,7 @@ git calls the same of a whole commit its patch id. The same lines in another pla
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from iquest_review.change.diff import FileDiff, Hunk
+from iquest_review.diff.diff import FileDiff, Hunk
 
 FileKey = tuple[str, str, str]  # old path, new path, status
 

@@ -8,8 +8,8 @@ downloads write, and plain `diff -u`. A hunk is bounded by the counts of its hea
 import re
 from dataclasses import dataclass, field
 
-from iquest_review.change import names, series
-from iquest_review.change.diff import SUBMODULE_MODE, Diff, FileDiff, Hunk, Status
+from iquest_review.diff import header_paths, series
+from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, Hunk, Status
 from iquest_review.errors import PatchError
 
 _NUMBER = rb"(\d{1,10})"  # longer ones count no lines
@@ -57,11 +57,11 @@ class _Header:
 
     def file_diff(self) -> FileDiff:
         """The finished file diff."""
-        old, new = map(names.text, self.renamed or names.paths(self.old, self.new, self.git))
+        old, new = map(header_paths.text, self.renamed or header_paths.paths(self.old, self.new, self.git))
         status = self.status
-        if status is Status.MODIFIED and self.old == names.NOWHERE:
+        if status is Status.MODIFIED and self.old == header_paths.NOWHERE:
             status = Status.ADDED
-        elif status is Status.MODIFIED and self.new == names.NOWHERE:
+        elif status is Status.MODIFIED and self.new == header_paths.NOWHERE:
             status = Status.DELETED
         return FileDiff(old, new, status, tuple(self.hunks), self.old_mode, self.new_mode, self.binary)
 
@@ -115,11 +115,11 @@ class _Reader:
         if match := _COMMIT.match(line):
             self.patches.append(match[1])
         elif match := _SUBMODULE.match(line):  # `git diff --submodule=log` writes no diff header
-            path, (old, new) = names.text(match[1]), match.groups()[1:]
+            path, (old, new) = header_paths.text(match[1]), match.groups()[1:]
             status = Status.DELETED if not new.strip(b"0") else Status.MODIFIED if old.strip(b"0") else Status.ADDED
             self._keep(FileDiff(path, path, status, (), SUBMODULE_MODE, SUBMODULE_MODE), self.at, (old, new))
         elif len(line) < _LONGEST_NAMES and (match := _BINARY.match(line)):  # of plain `diff -u`
-            header = _Header(self.at, old=names.named(match[1]), new=names.named(match[2]), binary=True)
+            header = _Header(self.at, old=header_paths.named(match[1]), new=header_paths.named(match[2]), binary=True)
             self._keep(header.file_diff(), header.at, None)
 
     def _keep(self, file: FileDiff, at: int, ids: tuple[bytes, bytes] | None) -> None:
@@ -145,9 +145,9 @@ class _Reader:
                 case b"deleted file mode":
                     header.old_mode, header.status = value.decode("ascii", "replace"), Status.DELETED
                 case b"rename from" | b"copy from":
-                    origin = names.unquoted(value)
+                    origin = header_paths.unquoted(value)
                 case b"rename to" | b"copy to" if origin:
-                    header.renamed, origin = (origin, names.unquoted(value)), b""
+                    header.renamed, origin = (origin, header_paths.unquoted(value)), b""
                     header.status = Status.RENAMED if key == b"rename to" else Status.COPIED
                 case b"index":
                     _index(value, header)
@@ -176,11 +176,11 @@ class _Reader:
         self._keep(header.file_diff(), header.at, header.ids)
 
     def _names(self, header: _Header) -> None:
-        header.old = names.named(self.lines[self.at][4:])
+        header.old = header_paths.named(self.lines[self.at][4:])
         self.at += 1
         if not self._line().startswith(b"+++ "):
             raise self._error("a +++ line should follow the --- line")
-        header.new = names.named(self.lines[self.at][4:])
+        header.new = header_paths.named(self.lines[self.at][4:])
         self.at += 1
         if not self._line().startswith(b"@@ "):
             raise self._error("a hunk (@@ -1,2 +1,2 @@) should follow the +++ line")

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import patch
-from tests.change.applying import applied
+from iquest_review.diff import patch
 from tests.change.fast_import import Files, History, histories
+from tests.support.apply_patch import applied
 
 FORMS = (
     *((), ("--unified=0",), ("--no-renames",), ("--find-renames=30%", "--find-copies-harder"), ("--unified=30",)),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from iquest_review.change import patch
-from iquest_review.change.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
+from iquest_review.diff import patch
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
 from tests.change.checkout import only, shape
 
 HUNK = Hunk(

@@ -6,7 +6,7 @@ neither new nor deleted and that has a hunk (lib/gitlab/diff/lines_unfolder.rb).
 
 from dataclasses import replace
 
-from iquest_review.change.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, Hunk, Status
 
 _NO_NEWLINE = b"\\ No newline at end of file"
 

@@ -1,0 +1,1 @@
+"""What changed: diffs and their parts, as values."""
