@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iquest_review.change.outline import definitions
+from iquest_review.code.outline import definitions
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.full_file import unfolded

@@ -17,7 +17,7 @@ FLOORS = (
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
     "change/git_directory.py",
-    "change/outlining.py",
+    "code/outline_worker.py",
     "change/repository.py",
     "model/endpoint.py",
     "model/limit.py",

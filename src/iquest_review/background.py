@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from iquest_review.change.history import History, anonymous
-from iquest_review.change.outlining import outlines
 from iquest_review.change.repository import Opened
+from iquest_review.code.outline_worker import outlines
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
 from iquest_review.patience import Purse

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import definitions, tree
+from iquest_review.change import tree
 from iquest_review.change.git_directory import Remote
 from iquest_review.change.repository import GREP_BYTES, Repository
+from iquest_review.code import definitions
 from iquest_review.errors import GitError
 from tests.change.checkout import Checkout, Executable, Link, git, put
 from tests.doubles.gitlab import GitLabDouble

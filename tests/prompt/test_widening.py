@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.outline import Definition, definitions
+from iquest_review.code.outline import Definition, definitions
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Line
 from iquest_review.diff.full_file import unfolded

@@ -172,7 +172,7 @@ class Opened:
 
         Raises GitError when the commit cannot be had.
         """
-        from iquest_review.change import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
+        from iquest_review.code import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
 
         wanted = definitions.searchable(names)
         return definitions.found(self._lines(commit, wanted), wanted)[:most]
@@ -183,7 +183,7 @@ class Opened:
 
         Raises GitError when the commit cannot be had.
         """
-        from iquest_review.change import definitions  # noqa: PLC0415 - as above
+        from iquest_review.code import definitions  # noqa: PLC0415 - as above
 
         wanted = definitions.searchable(names)
         return definitions.used(self._lines(commit, wanted), wanted, most)

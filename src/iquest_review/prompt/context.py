@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from iquest_review.change.history import History
-from iquest_review.change.outline import Definition, enclosing
+from iquest_review.code.outline import Definition, enclosing
 from iquest_review.diff.diff import FileDiff, Hunk, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.hunk_id import file_key

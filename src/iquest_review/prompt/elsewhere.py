@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from iquest_review.change.definitions import defines, uses
-from iquest_review.change.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
-from iquest_review.change.redefined import redefined
+from iquest_review.code.definitions import defines, uses
+from iquest_review.code.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
+from iquest_review.code.signatures import redefined
 from iquest_review.diff.diff import FileDiff
 from iquest_review.diff.hunk_id import FileKey, file_key
 from iquest_review.prompt.budget import Excerpt, Part

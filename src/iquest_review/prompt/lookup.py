@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # what has no repository, as a saved diff, loads none of it
     from iquest_review.change.history import History
-    from iquest_review.change.outline import Definition
+    from iquest_review.code.outline import Definition
 
 Hit = tuple[str, int, str]  # path, line and text
 Outlined = tuple[bytes, "Sequence[Definition]"]  # a file's text, and what it defines

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from iquest_review.change.outline import Definition, enclosing
+from iquest_review.code.outline import Definition, enclosing
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.prompt.cutting import slices

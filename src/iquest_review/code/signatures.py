@@ -6,7 +6,7 @@ The old file is not at hand whole, so its rows tell it by how they look, as in `
 import re
 from collections.abc import Iterable, Iterator
 
-from iquest_review.change.definitions import FUNCTION, LONGEST_LINE, NO_TYPE, USE
+from iquest_review.code.definitions import FUNCTION, LONGEST_LINE, NO_TYPE, USE
 from iquest_review.diff.diff import Hunk, Kind, Line
 
 _NAME = r"([^\W\d]\w{0,99})"

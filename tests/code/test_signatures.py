@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.redefined import defined_by, redefined
+from iquest_review.code.signatures import defined_by, redefined
 from tests.prompt.making import hunk
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from iquest_review.change.outline import Definition, definitions
+from iquest_review.code.outline import Definition, definitions
 
 MEMORY = 512 * 1024**2  # bytes of address space that parsing may take on top
 MAX_CHILD_SECONDS = 5.0  # one hard file need not take the time of all

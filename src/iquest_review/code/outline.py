@@ -140,7 +140,7 @@ class _Found:
 
 def _parsed(path: str, text: bytes) -> list[Definition] | None:
     """The definitions of a text in UTF-8; None when it cannot be parsed."""
-    from iquest_review.change import grammars  # noqa: PLC0415 - tree-sitter: not for runs that need no outline
+    from iquest_review.code import grammars  # noqa: PLC0415 - tree-sitter: not for runs that need no outline
 
     matches = grammars.matches(path, text) if grammars.is_known(path) else None
     if matches is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.outline import Definition, definitions
-from iquest_review.change.outlining import outlines
+from iquest_review.code.outline import Definition, definitions
+from iquest_review.code.outline_worker import outlines
 
 CODE = b"def one():\n    return 1\n\n\nclass Two:\n    def three(self):\n        return 3\n"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import grammars
-from iquest_review.change.outline import Calling, Definition, called, definitions, enclosing, imported
+from iquest_review.code import grammars
+from iquest_review.code.outline import Calling, Definition, called, definitions, enclosing, imported
 from iquest_review.diff.diff import Kind, Line
 
 
@@ -247,7 +247,7 @@ def test_any_text_has_definitions_in_order_and_within_it(text: str, path: str) -
 
 def test_no_parser_is_loaded_before_a_file_of_its_language_is_there() -> None:
     code = (
-        "import sys; from iquest_review.change.outline import definitions;"
+        "import sys; from iquest_review.code.outline import definitions;"
         "print(any(name.startswith('tree_sitter') for name in sys.modules));"
         "definitions('a.go', b'package a');"
         "print(*sorted(name for name in sys.modules if name.startswith('tree_sitter_') and '.' not in name))"
