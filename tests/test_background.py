@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from iquest_review.background import Clone
-from iquest_review.change.repository import Repository
+from iquest_review.git.repository import Repository
 from iquest_review.prompt.redact import Redactor
-from tests.change.checkout import Checkout
+from tests.support.checkout import Checkout
 
 KEY = "a-key-of-this-job-41"
 

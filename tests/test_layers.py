@@ -16,9 +16,9 @@ FLOORS = (
 )
 WORLD = {"requests", "urllib3", "gitlab", "git", "socket", "http", "subprocess", "urllib.request", "tempfile", "os"}
 ADAPTERS = {
-    "change/git_directory.py",
+    "git/command.py",
     "code/outline_worker.py",
-    "change/repository.py",
+    "git/repository.py",
     "model/endpoint.py",
     "model/limit.py",
     "model/session.py",

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from iquest_review.change.history import History, anonymous
-from iquest_review.change.repository import Opened
 from iquest_review.code.outline_worker import outlines
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
+from iquest_review.git.history import History, anonymous
+from iquest_review.git.repository import Opened
 from iquest_review.patience import Purse
 from iquest_review.prompt.lookup import Outlined
 from iquest_review.prompt.redact import Redactor

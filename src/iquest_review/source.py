@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from iquest_review import settings
-from iquest_review.change.git_directory import Remote
 from iquest_review.change.intent import Intent
-from iquest_review.change.repository import Opened, Repository
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
+from iquest_review.git.command import Remote
+from iquest_review.git.repository import Opened, Repository
 from iquest_review.job import Job
 from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing

@@ -4,7 +4,7 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
-from tests.change.checkout import only, shape
+from tests.support.checkout import only, shape
 
 HUNK = Hunk(
     7, 9, "def f():", (b" a", b"-b", b"\\ No newline at end of file", b"+c\r", b"\\ No newline at end of file"), 1, 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Kind, Status
 from iquest_review.errors import PatchError
-from tests.change.checkout import only, shape
+from tests.support.checkout import only, shape
 
 HEAD = b"diff --git a/x b/x\nindex 1111111..2222222 100644\n--- a/x\n+++ b/x\n"
 

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from tests.change.fast_import import Files, History, histories
 from tests.support.apply_patch import applied
+from tests.support.fast_import import Files, History, histories
 
 FORMS = (
     *((), ("--unified=0",), ("--no-renames",), ("--find-renames=30%", "--find-copies-harder"), ("--unified=30",)),

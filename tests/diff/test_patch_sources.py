@@ -10,7 +10,7 @@ import pytest
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Kind, Status
 from iquest_review.errors import PatchError
-from tests.change.checkout import Checkout, Executable, Link, Tree, git, only, put, shape, texts
+from tests.support.checkout import Checkout, Executable, Link, Tree, git, only, put, shape, texts
 
 LINES = b"".join(b"line %d\n" % number for number in range(1, 31))
 EDITED = LINES.replace(b"line 15\n", b"line fifteen\n")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Status
 from iquest_review.errors import PatchError
-from tests.change.checkout import Checkout, Executable, Link, Tree, only, shape
-from tests.change.fast_import import Files, History, histories
 from tests.support.apply_patch import applied
+from tests.support.checkout import Checkout, Executable, Link, Tree, only, shape
+from tests.support.fast_import import Files, History, histories
 
 LINES = b"".join(b"line %d\n" % number for number in range(1, 41))
 FORMS = (

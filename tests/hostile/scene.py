@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from tests.change.checkout import Checkout, Content
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.doubles.gitlab_state import EXTERNAL_URL
 from tests.doubles.model import ModelDouble, Scripted
 from tests.end_to_end.running import BOT, IID, JOB_TOKEN, PATH, PROJECT, TOKEN, Finished, Run
+from tests.support.checkout import Checkout, Content
 
 QUICK = 20.0  # seconds that no run of this suite may take, on a busy machine
 HOME = f"{EXTERNAL_URL}/{PATH}/-/"  # all that a note may link to

@@ -18,7 +18,7 @@ class Row(NamedTuple):
 
 _MARKDOWN = "tests/merge_request/test_markdown.py::"
 _REPLY = "tests/model/test_reply.py::"
-_HOSTILE_GIT = "tests/change/test_repository_hostile.py::"
+_HOSTILE_GIT = "tests/git/test_repository_hostile.py::"
 _REDACT = "tests/prompt/test_redact.py::"
 _AUTHOR = "tests/end_to_end/test_hostile_author.py::"
 
@@ -69,7 +69,7 @@ TABLE: tuple[Row, ...] = (
         "H45-symlink-read",
         "a link to /proc/self/environ",
         "is never followed",
-        ("tests/change/test_repository.py::test_a_symbolic_link_is_never_followed",),
+        ("tests/git/test_repository.py::test_a_symbolic_link_is_never_followed",),
     ),
     Row(
         "H47-artifact-path",

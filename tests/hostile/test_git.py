@@ -2,7 +2,7 @@
 
 Covered, on the real command: drivers, fsmonitor, hooks, pagers, aliases, submodules, links, a bare repository in the
 tree, names of commits and branches that are options, and where artifacts go. The traps one by one, with the proof that
-each of them springs for plain git, are in tests/change/test_repository_hostile.py.
+each of them springs for plain git, are in tests/git/test_repository_hostile.py.
 """
 
 import os
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.change.checkout import Content, Executable, Link, Name, git, put
 from tests.end_to_end.running import threads
 from tests.hostile.scene import Scene, Seen, assert_inert, assert_log, remarks, row, scene
+from tests.support.checkout import Content, Executable, Link, Name, git, put
 
 BEFORE: dict[Name, Content] = {
     "app.py": b"def secret(): 1\nkeep = 1\n",

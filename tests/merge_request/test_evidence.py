@@ -12,8 +12,8 @@ from iquest_review.merge_request.fingerprint import Mark, digest
 from iquest_review.merge_request.placing import placed
 from iquest_review.merge_request.remark import mark
 from iquest_review.model.verify import verify
-from tests.change.checkout import Checkout, Tree
 from tests.merge_request.making import finding
+from tests.support.checkout import Checkout, Tree
 
 BASE = "".join(f"line {number} = {number * number}\n" for number in range(1, 41))
 BUG = "total = sum(prices) / len(prices)\n"

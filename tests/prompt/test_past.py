@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched
+from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.past import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, WEIGHT, past_rows
 

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from iquest_review.change.history import History
 from iquest_review.code.outline import Definition, enclosing
 from iquest_review.diff.diff import FileDiff, Hunk, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.hunk_id import file_key
+from iquest_review.git.history import History
 from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.prompt.elsewhere import Elsewhere
 from iquest_review.prompt.lookup import ALL, Kind, Lookup

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # what has no repository, as a saved diff, loads none of it
-    from iquest_review.change.history import History
     from iquest_review.code.outline import Definition
+    from iquest_review.git.history import History
 
 Hit = tuple[str, int, str]  # path, line and text
 Outlined = tuple[bytes, "Sequence[Definition]"]  # a file's text, and what it defines

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import strategies as st
 
-from tests.change.checkout import git
+from tests.support.checkout import git
 
 Files = Mapping[str, bytes]
 

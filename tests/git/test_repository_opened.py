@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import tree
-from iquest_review.change.git_directory import Remote
-from iquest_review.change.repository import GREP_BYTES, Repository
 from iquest_review.code import definitions
 from iquest_review.errors import GitError
-from tests.change.checkout import Checkout, Executable, Link, git, put
+from iquest_review.git import objects
+from iquest_review.git.command import Remote
+from iquest_review.git.repository import GREP_BYTES, Repository
 from tests.doubles.gitlab import GitLabDouble
+from tests.support.checkout import Checkout, Executable, Link, git, put
 
 import_module("git.cmd")  # its first import asks git for its version, and a git of a test's own may not answer
 PASSWORD = "job-token-7fcf1a"
@@ -163,7 +163,7 @@ def test_files_with_the_same_content_are_all_there(checkout: Checkout) -> None:
 
 
 def test_files_that_are_too_large_are_left_out(checkout: Checkout) -> None:
-    just = b"x" * tree.LARGEST_FILE
+    just = b"x" * objects.LARGEST_FILE
     commit = checkout.commit({"just": just, "over": just + b"x", "small": b"s"})
 
     assert blobs(checkout, commit, "over", "just", "small") == {"just": just, "small": b"s"}
@@ -173,13 +173,13 @@ def test_files_that_are_too_large_are_left_out(checkout: Checkout) -> None:
 
 def test_files_that_are_too_large_together_are_left_out(checkout: Checkout) -> None:
     names = [f"f{number}" for number in range(10)]
-    commit = checkout.commit({**{name: name[1:].encode() * tree.LARGEST_FILE for name in names}, "last": b"l"})
-    most = tree.LARGEST_TOTAL // tree.LARGEST_FILE
+    commit = checkout.commit({**{name: name[1:].encode() * objects.LARGEST_FILE for name in names}, "last": b"l"})
+    most = objects.LARGEST_TOTAL // objects.LARGEST_FILE
     with Repository(checkout.path).opened() as opened:
         git = opened.git(commit)
-        found = tree.entries(git, commit, [*names, "last"])
+        found = objects.entries(git, commit, [*names, "last"])
         many = {f"{name} {copy}": entry for copy in range(7) for name, entry in found.items() if name != "last"}
-        read = tree.contents(git, {**many, "last": found["last"]})
+        read = objects.contents(git, {**many, "last": found["last"]})
     assert len(read) == most
     assert "last" not in read
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from iquest_review.change.git_directory import GitDirectory
+from iquest_review.git.command import GitDirectory
 
 LARGEST_FILE, LARGEST_TOTAL = 1024**2, 64 * 1024**2  # bytes
 LONGEST_PATH = 4_096  # bytes; file systems end there

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change import history as facts
-from iquest_review.change.history import Churn, Commit, History, Recent, Together, Touched, anonymous
-from iquest_review.change.repository import Repository
 from iquest_review.diff.diff import FileDiff, Hunk, Status
 from iquest_review.errors import GitError
-from tests.change.checkout import Checkout, Executable, Tree, git, put
+from iquest_review.git import history as facts
+from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched, anonymous
+from iquest_review.git.repository import Repository
+from tests.support.checkout import Checkout, Executable, Tree, git, put
 
 DAY = 86_400
 START = 1_700_000_000

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.git_directory import Remote
-from iquest_review.change.repository import Repository
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Status
 from iquest_review.errors import GitError, UsageError
-from tests.change.checkout import Checkout, Executable, Link, Tree, git, only, put
+from iquest_review.git.command import Remote
+from iquest_review.git.repository import Repository
+from tests.support.checkout import Checkout, Executable, Link, Tree, git, only, put
 
 LINES = b"".join(b"line %d\n" % number for number in range(1, 31))
 EDITED = LINES.replace(b"line 15\n", b"line fifteen\n")
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_read_says_so(checkout: Checkout, edit: tuple[st
 @pytest.mark.parametrize("refresh", ["raise", "quiet"])
 def test_without_git_the_program_starts_and_says_so(checkout: Checkout, edit: tuple[str, str], refresh: str) -> None:
     code = (
-        "import pathlib, sys\nfrom iquest_review.change.repository import Repository\n"
+        "import pathlib, sys\nfrom iquest_review.git.repository import Repository\n"
         "try: Repository(pathlib.Path(sys.argv[1])).diff(*sys.argv[2:])\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

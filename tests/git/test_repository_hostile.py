@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.history import Commit
-from iquest_review.change.repository import Repository
 from iquest_review.diff.diff import Diff, Kind
 from iquest_review.errors import GitError, UsageError
-from tests.change.checkout import Checkout, Content, Executable, Link, Name, git, only, put, texts
+from iquest_review.git.history import Commit
+from iquest_review.git.repository import Repository
+from tests.support.checkout import Checkout, Content, Executable, Link, Name, git, only, put, texts
 
 OLD, NEW = b"def secret(): 1\nkeep = 1\n", b"def secret(): 2\nkeep = 1\n"
 

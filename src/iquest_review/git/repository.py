@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iquest_review.change import tree
-from iquest_review.change.git_directory import GitDirectory, Refused, Remote, git_directory, path_in
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import GitError, UsageError
+from iquest_review.git import objects
+from iquest_review.git.command import GitDirectory, Refused, Remote, git_directory, path_in
 
 if TYPE_CHECKING:
-    from iquest_review.change.history import History
+    from iquest_review.git.history import History
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -154,7 +154,7 @@ class Opened:
         Raises GitError when the commit or the file cannot be had.
         """
         git = self._holding(commit)
-        found = tree.entries(git, commit, [path]).get(path)
+        found = objects.entries(git, commit, [path]).get(path)
         return git.run("cat-file", "blob", found.id) if found else None
 
     def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
@@ -164,7 +164,7 @@ class Opened:
         Raises GitError when the commit cannot be had.
         """
         git = self._holding(commit)
-        return tree.contents(git, tree.entries(git, commit, paths))
+        return objects.contents(git, objects.entries(git, commit, paths))
 
     def grep(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
         """The first `most` lines of a commit that look like definitions of these names, as (path, line, text), the
@@ -199,7 +199,7 @@ class Opened:
     def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
         """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,
         the first ones count most. Raises GitError for what is no commit id."""
-        from iquest_review.change import log  # noqa: PLC0415 - nor has it a history
+        from iquest_review.git import log  # noqa: PLC0415 - nor has it a history
 
         return log.history(self.git(base), _commit(base), _commit(head), files, seconds)
 

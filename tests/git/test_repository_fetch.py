@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 import pytest
 
-from iquest_review.change.git_directory import Remote
-from iquest_review.change.repository import Repository
 from iquest_review.diff.diff import Diff, Kind
 from iquest_review.errors import GitError
-from tests.change.checkout import Checkout, Executable, git, only, put, texts
-from tests.change.fast_import import History
+from iquest_review.git.command import Remote
+from iquest_review.git.repository import Repository
 from tests.doubles.gitlab import GitLabDouble
+from tests.support.checkout import Checkout, Executable, git, only, put, texts
+from tests.support.fast_import import History
 
 PASSWORD = "job-token-7fcf1a"
 LINES = b"".join(b"line %d\n" % number for number in range(1, 31))

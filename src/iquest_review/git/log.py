@@ -8,12 +8,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.change import history as facts
-from iquest_review.change import tree
-from iquest_review.change.git_directory import GitDirectory
-from iquest_review.change.history import History, Logged, Together, Touched
 from iquest_review.diff.diff import FileDiff, Status
 from iquest_review.errors import GitError
+from iquest_review.git import history as facts
+from iquest_review.git import objects
+from iquest_review.git.command import GitDirectory
+from iquest_review.git.history import History, Logged, Together, Touched
 
 WINDOW = 500  # commits of the target branch that are looked at
 MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 40  # facts; recent ones a file
@@ -101,7 +101,7 @@ def together(reader: Reader, head: str, found: Sequence[Together]) -> tuple[Toge
     if not first or reader.seconds <= 0:
         return ()
     try:
-        there = tree.entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
+        there = objects.entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
     except GitError:  # too late, or a partial clone without trees: what may be gone is not spoken of
         return ()
     return tuple(fact for fact in first if fact.path in there)[:MOST_TOGETHER]

@@ -1,0 +1,1 @@
+"""What the clone tells: objects, diffs and history, read through git."""
