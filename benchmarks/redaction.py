@@ -21,8 +21,8 @@ from pathlib import Path
 
 from benchmarks.placement import rows
 from iquest_review.diff.diff import FileDiff, Hunk, Status
-from iquest_review.prompt.redact import Redactor
-from tests.prompt.planting import ROOT, ordinary, planted
+from iquest_review.redaction.redactor import Redactor
+from tests.support.planted_secrets import ROOT, ordinary, planted
 
 PLANTED, ORDINARY, ROWS, SECONDS = 200, 2_000, 290_000, 1.0
 HUNK, FILE = 100, 10  # rows of a hunk, and hunks of a file

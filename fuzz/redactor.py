@@ -5,7 +5,7 @@ import base64
 from fuzz import running
 from fuzz.promise import holds
 from iquest_review.diff.diff import FileDiff, Hunk, Status
-from iquest_review.prompt.redact import Redactor
+from iquest_review.redaction.redactor import Redactor
 
 OWN = "aB3kd9Z/qLw7+Pt2xY#{5"
 _REDACTOR = Redactor({"GITLAB_API_TOKEN": OWN})

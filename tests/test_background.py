@@ -6,7 +6,7 @@ import pytest
 
 from iquest_review.background import Clone
 from iquest_review.git.repository import Repository
-from iquest_review.prompt.redact import Redactor
+from iquest_review.redaction.redactor import Redactor
 from tests.support.checkout import Checkout
 
 KEY = "a-key-of-this-job-41"

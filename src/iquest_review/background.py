@@ -15,7 +15,7 @@ from iquest_review.git.history import History, anonymous
 from iquest_review.git.repository import Opened
 from iquest_review.patience import Purse
 from iquest_review.prompt.lookup import Outlined
-from iquest_review.prompt.redact import Redactor
+from iquest_review.redaction.redactor import Redactor
 
 # What nobody should wait longer for, in one review.
 HISTORY_SECONDS, OUTLINE_SECONDS = 10.0, 10.0

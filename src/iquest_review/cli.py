@@ -80,10 +80,10 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
 
     from iquest_review import wiring  # noqa: PLC0415
     from iquest_review.job import Arguments, job  # noqa: PLC0415
-    from iquest_review.job_secrets import cleaning  # noqa: PLC0415
     from iquest_review.merge_request.note import readable  # noqa: PLC0415
     from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
+    from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
     from iquest_review.reports import review_file  # noqa: PLC0415
 
     if arguments.command == "review":
@@ -126,7 +126,7 @@ def _with_notes(words: str, error: BaseException) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    from iquest_review.job_secrets import cleaning  # noqa: PLC0415
+    from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
     from iquest_review.text import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
 
     message = cleaning(os.environ)(message)

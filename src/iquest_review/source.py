@@ -16,14 +16,14 @@ from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import Opened, Repository
 from iquest_review.job import Job
-from iquest_review.job_secrets import secrets
 from iquest_review.merge_request import publishing
 from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.facts import Facts
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.prompt.redact import Redactor
+from iquest_review.redaction.environment import secrets
+from iquest_review.redaction.redactor import Redactor
 from iquest_review.review import Change
 
 LARGEST_PATCH = 128 * 1024**2  # bytes

@@ -16,10 +16,10 @@ from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.lookup import ALL, Kind, Lookup
-from iquest_review.prompt.redact import Secret
 from iquest_review.prompt.render import Templates
 from iquest_review.prompt.screen import Omission, screen
 from iquest_review.prompt.seen import known_after, unseen
+from iquest_review.redaction.redactor import Secret
 
 
 @dataclass(frozen=True)

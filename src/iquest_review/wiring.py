@@ -10,7 +10,6 @@ from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
-from iquest_review.job_secrets import cleaning
 from iquest_review.merge_request import note, publishing
 from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.gitlab import GitLab
@@ -26,6 +25,7 @@ from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.render import Templates
+from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
 from iquest_review.review import Change, Options
 

@@ -19,7 +19,7 @@ class Row(NamedTuple):
 _MARKDOWN = "tests/merge_request/test_markdown.py::"
 _REPLY = "tests/model/test_reply.py::"
 _HOSTILE_GIT = "tests/git/test_repository_hostile.py::"
-_REDACT = "tests/prompt/test_redact.py::"
+_REDACT = "tests/redaction/test_redactor.py::"
 _AUTHOR = "tests/end_to_end/test_hostile_author.py::"
 
 TABLE: tuple[Row, ...] = (

@@ -1,7 +1,7 @@
 """Secrets and logs: no secret leaves the job, and no text of others acts on whoever reads the log.
 
 Covered, on the real command: what the change holds, what the model says and what servers answer, with the job's own
-secrets and with forms of others; escapes of terminals. The forms one by one are in tests/prompt/test_redact.py.
+secrets and with forms of others; escapes of terminals. The forms one by one are in tests/redaction/test_redactor.py.
 Not covered: secrets that no form tells and that no variable of this job holds.
 """
 

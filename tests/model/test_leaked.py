@@ -9,8 +9,8 @@ from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.model.finding import Finding, Severity
 from iquest_review.model.leaked import findings
 from iquest_review.model.ruled import MOST
-from iquest_review.prompt.redact import Redactor, Secret
-from tests.prompt.planting import checked
+from iquest_review.redaction.redactor import Redactor, Secret
+from tests.support.planted_secrets import checked
 
 OWN = "s3cr3t-of-this-job"
 

@@ -11,8 +11,8 @@ from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Place
 from iquest_review.merge_request.position import Position, locate
 from iquest_review.model.finding import Finding
 from iquest_review.model.verify import Verified
-from iquest_review.prompt.redact import PLACEHOLDER
 from iquest_review.prompt.rows import shown_text
+from iquest_review.redaction.redactor import PLACEHOLDER
 
 
 def placed(verified: Verified) -> PlacedFinding:

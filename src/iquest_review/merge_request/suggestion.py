@@ -14,8 +14,8 @@ from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.position import contiguous
 from iquest_review.model.verify import Verified
-from iquest_review.prompt.redact import PLACEHOLDER
 from iquest_review.prompt.rows import NO_NEWLINE, shown_text
+from iquest_review.redaction.redactor import PLACEHOLDER
 from iquest_review.text import visible
 
 MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor

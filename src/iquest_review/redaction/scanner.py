@@ -7,13 +7,13 @@ from functools import cache
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from iquest_review.prompt import assigned, pem, secret_formats
-from iquest_review.prompt.own_secrets import OwnSecrets
-from iquest_review.prompt.secret_formats import Span
+from iquest_review.redaction import assignments, private_keys, token_formats
+from iquest_review.redaction.known_values import OwnSecrets
+from iquest_review.redaction.token_formats import Span
 
 PRIVATE_KEY = "private-key"
-_MARKERS = tuple(dict.fromkeys((*secret_formats.MARKERS, *assigned.MARKERS, pem.MARKER)))
-_NAMED = frozenset(assigned.MARKERS)
+_MARKERS = tuple(dict.fromkeys((*token_formats.MARKERS, *assignments.MARKERS, private_keys.MARKER)))
+_NAMED = frozenset(assignments.MARKERS)
 _PASSES = 4
 _CUT = 70  # bytes; git cuts the heading of a hunk at 80 (xdiff-interface.c), within a secret maybe
 _FILLING = b"Zq7Xw2Lk9Vb4Nc8Rt1Ys5Pd6Mf3Hj0Gu" * 2
@@ -94,7 +94,7 @@ def body(lines: Sequence[bytes], block: Iterable[int], new: dict[int, bytes], *,
     """Puts the lines of a private key's body into `new`, but for those that are there; returns one hit or none."""
     hits: list[Hit] = []
     for at in block:
-        span = pem.core(lines[at])
+        span = private_keys.core(lines[at])
         if span and at not in new:
             new[at] = _replaced(lines[at], [Span(*span, PRIVATE_KEY, certain)])
             hits.append(Hit(at, PRIVATE_KEY, certain))
@@ -113,7 +113,7 @@ def redacted(line: bytes, own: OwnSecrets) -> bytes:
 
 def heading(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> bytes:
     """A hunk's heading, which holds these markers, with placeholders: an earlier line, perhaps cut."""
-    if pem.is_body(line):
+    if private_keys.is_body(line):
         return placeholder(PRIVATE_KEY)
     if markers:
         line = redacted(line, own)
@@ -124,9 +124,9 @@ def heading(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> bytes:
         is_port = line.rpartition(b":")[2].isdigit()
         endings = [_FILLING] if is_port else [_FILLING, b"@host"]
         for whole in (line + rest for rest in endings):
-            spans += secret_formats.spans(whole, whole.lower(), markers)
+            spans += token_formats.spans(whole, whole.lower(), markers)
         for whole in (line + quote for quote in (b'"', b"'", b"`")):
-            spans += assigned.spans(whole, whole.lower())
+            spans += assignments.spans(whole, whole.lower())
     if tail := own.begins_at_end_of(line):
         spans.append(tail)
     return _replaced(line, _united([span._replace(end=min(span.end, len(line))) for span in spans]))
@@ -135,9 +135,9 @@ def heading(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> bytes:
 def _spans(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> list[Span]:
     """The secrets in a line that holds these markers."""
     low = line.lower()
-    spans = list(secret_formats.spans(line, low, markers))
+    spans = list(token_formats.spans(line, low, markers))
     if not _NAMED.isdisjoint(markers):
-        spans += assigned.spans(line, low)
+        spans += assignments.spans(line, low)
     if own:
         spans += own.spans(line, low, markers)
     return _united(spans)

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Side
-from iquest_review.prompt import secret_formats
-from iquest_review.prompt.redact import Redactor, Secret
+from iquest_review.redaction import token_formats
+from iquest_review.redaction.redactor import Redactor, Secret
 from tests.prompt.making import added, deleted, diffs, hunk, modified
-from tests.prompt.planting import (
+from tests.support.planted_secrets import (
     ALNUM,
     ASSIGNED,
     CODE,
@@ -524,9 +524,7 @@ _CLASSES = [
     ":",
     ".",
 ]
-_STARTS = sorted(
-    {marker.decode() for marker in secret_formats.MARKERS} | {"password=", "token: ", 'secret = "', "key-"}
-)
+_STARTS = sorted({marker.decode() for marker in token_formats.MARKERS} | {"password=", "token: ", 'secret = "', "key-"})
 
 
 @pytest.mark.parametrize("start", _STARTS)

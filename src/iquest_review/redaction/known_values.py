@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from iquest_review.prompt.secret_formats import KEY_END, Span
-from iquest_review.prompt.secret_values import PLAIN_WORDS, is_password, is_random
+from iquest_review.redaction.heuristics import PLAIN_WORDS, is_password, is_random
+from iquest_review.redaction.token_formats import KEY_END, Span
 
 ALWAYS = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))  # certain, whatever they look like
 _LEAST = 6  # characters; a shorter value stands in ordinary words

@@ -7,7 +7,7 @@ line of one, what stands before the last, and a hunk of nothing but base64 as wi
 import re
 from collections.abc import Sequence
 
-from iquest_review.prompt.secret_values import compiled
+from iquest_review.redaction.heuristics import compiled
 
 MARKER = b"private key"
 _BEGIN = rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"

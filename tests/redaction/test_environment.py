@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from iquest_review.job_secrets import secrets
+from iquest_review.redaction.environment import secrets
 
 
 @pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])

@@ -8,7 +8,8 @@ place tells (a header, a URL) is looked for in the first 64 KiB of a line.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from iquest_review.prompt.secret_checks import (
+from iquest_review.redaction.heuristics import compiled
+from iquest_review.redaction.token_checks import (
     at_random,
     authorization,
     base62_checked,
@@ -21,7 +22,6 @@ from iquest_review.prompt.secret_checks import (
     private_key,
     url_password,
 )
-from iquest_review.prompt.secret_values import compiled
 
 # A word starts here: no letter or digit before it, or the end of an escape (\n, %20, \u0026, ESC[1m) that looks so.
 _START = (

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from iquest_review.prompt.own_secrets import ALWAYS
-from iquest_review.prompt.redact import Redactor
-from iquest_review.prompt.secret_values import is_password, is_random
+from iquest_review.redaction.heuristics import is_password, is_random
+from iquest_review.redaction.known_values import ALWAYS
+from iquest_review.redaction.redactor import Redactor
 
 _WORD = (
     r"(?:(?:^|_)(?:TOKENS?|JWT|(?:SSH|DB|PG)?PASS|PASSPHRASE|(?<=_)PWD|SECRETS?|CREDENTIALS?"

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Side
-from iquest_review.prompt import pem, secret_lines
-from iquest_review.prompt.own_secrets import OwnSecrets
-from iquest_review.prompt.secret_lines import Hit, Marked
+from iquest_review.redaction import private_keys, scanner
+from iquest_review.redaction.known_values import OwnSecrets
+from iquest_review.redaction.scanner import Hit, Marked
 
 PLACEHOLDER = "[REDACTED:"  # what stands for a secret begins so
 _NO_LINE = b"\\"  # the marker of "\ No newline at end of file"
@@ -77,8 +77,8 @@ def _file(file: FileDiff, own: OwnSecrets, found: list[Secret]) -> FileDiff:
 
 def _hunk(path: str, hunk: Hunk, own: OwnSecrets, found: list[Secret]) -> Hunk:
     head = hunk.heading.encode("utf-8", "surrogatepass")
-    marked = secret_lines.marked((*hunk.rows, head), own)
-    heading = secret_lines.heading(head, marked.pop(len(hunk.rows), ()), own)
+    marked = scanner.marked((*hunk.rows, head), own)
+    heading = scanner.heading(head, marked.pop(len(hunk.rows), ()), own)
     rows, hits = _rows(hunk.rows, marked, own)
     if hits:
         numbered = dict(zip((at for at, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.lines(), strict=True))
@@ -92,20 +92,20 @@ def _hunk(path: str, hunk: Hunk, own: OwnSecrets, found: list[Secret]) -> Hunk:
 
 def _rows(rows: tuple[bytes, ...], marked: Marked, own: OwnSecrets) -> tuple[tuple[bytes, ...], list[Hit]]:
     """The rows of a hunk with placeholders; the very same tuple when nothing was found."""
-    alone = pem.may_be_alone(rows[0][1:]) if rows else False
+    alone = private_keys.may_be_alone(rows[0][1:]) if rows else False
     if not marked and not alone:
         return rows, []
     contents = [row[1:] for row in rows]
     lines = [at for at, row in enumerate(rows) if row[:1] != _NO_LINE]
     new: dict[int, bytes] = {}
     hits: list[Hit] = []
-    if alone and pem.is_alone([contents[at] for at in lines]):
-        hits += secret_lines.body(contents, lines, new, certain=False)
-    elif any(pem.MARKER in markers and pem.is_end(contents[at]) for at, markers in marked.items()):
+    if alone and private_keys.is_alone([contents[at] for at in lines]):
+        hits += scanner.body(contents, lines, new, certain=False)
+    elif any(private_keys.MARKER in markers and private_keys.is_end(contents[at]) for at, markers in marked.items()):
         for block in _blocks(rows, contents, lines):
-            hits += secret_lines.body(contents, block, new)
+            hits += scanner.body(contents, block, new)
     in_lines = {at: markers for at, markers in marked.items() if rows[at][:1] != _NO_LINE}
-    hits += secret_lines.each(contents, in_lines, own, new)
+    hits += scanner.each(contents, in_lines, own, new)
     if not hits:
         return rows, []
     return tuple(rows[at][:1] + new[at] if at in new else row for at, row in enumerate(rows)), sorted(hits)
@@ -116,7 +116,7 @@ def _blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[in
     blocks: list[list[int]] = []
     for other in (b"-", b"+"):
         file = [at for at in lines if rows[at][:1] != other]
-        for block in pem.blocks([contents[at] for at in file]):
+        for block in private_keys.blocks([contents[at] for at in file]):
             body = [file[at] for at in block]
             markers = dict.fromkeys(rows[at][:1] for at in body)
             blocks += ([at for at in body if rows[at][:1] == marker] for marker in markers)
@@ -125,11 +125,11 @@ def _blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[in
 
 def _lines(lines: list[bytes], own: OwnSecrets) -> tuple[list[bytes], list[Hit]]:
     """The lines of a text with placeholders; the very same list when nothing was found."""
-    marked = secret_lines.marked(lines, own)
+    marked = scanner.marked(lines, own)
     new: dict[int, bytes] = {}
     hits: list[Hit] = []
-    if any(pem.MARKER in markers and pem.is_end(lines[at]) for at, markers in marked.items()):
-        for block in pem.blocks(lines):
-            hits += secret_lines.body(lines, block, new)
-    hits += secret_lines.each(lines, marked, own, new)
+    if any(private_keys.MARKER in markers and private_keys.is_end(lines[at]) for at, markers in marked.items()):
+        for block in private_keys.blocks(lines):
+            hits += scanner.body(lines, block, new)
+    hits += scanner.each(lines, marked, own, new)
     return ([new.get(at, line) for at, line in enumerate(lines)], sorted(hits)) if hits else (lines, [])

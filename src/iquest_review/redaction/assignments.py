@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from iquest_review.prompt.secret_formats import IN_FULL, Span
-from iquest_review.prompt.secret_values import compiled, is_password, is_placeholder, is_random
+from iquest_review.redaction.heuristics import compiled, is_password, is_placeholder, is_random
+from iquest_review.redaction.token_formats import IN_FULL, Span
 
 MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
 _KIND = "assigned-secret"

@@ -5,7 +5,7 @@ import binascii
 import re
 import zlib
 
-from iquest_review.prompt.secret_values import is_example, is_placeholder, is_random
+from iquest_review.redaction.heuristics import is_example, is_placeholder, is_random
 
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE36 = b"0123456789abcdefghijklmnopqrstuvwxyz"

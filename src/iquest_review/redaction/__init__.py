@@ -1,0 +1,1 @@
+"""Which secrets are taken out of a text, before anything else sees it."""
