@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tenacity import RetryCallState, Retrying
 
 from iquest_review.errors import GitLabError
-from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse
+from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse
 from iquest_review.pipeline import deadline, pipeline
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

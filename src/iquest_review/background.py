@@ -13,7 +13,7 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
 from iquest_review.git.history import History, anonymous
 from iquest_review.git.repository import Opened
-from iquest_review.patience import Purse
+from iquest_review.net.retry import Purse
 from iquest_review.prompt.lookup import Outlined
 from iquest_review.redaction.redactor import Redactor
 

@@ -12,7 +12,7 @@ from iquest_review.model.finding import Finding
 from iquest_review.model.reply import Review, Unparsed
 from iquest_review.model.summing import one_review
 from iquest_review.model.verify import verify
-from iquest_review.patience import NoTimeLeft
+from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import sharing
 from iquest_review.prompt.budget import Coverage, Excerpt

@@ -14,7 +14,7 @@ from iquest_review.model import asking
 from iquest_review.model.asking import Answer, StructuredOutput
 from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.reply import Review
-from iquest_review.patience import NoTimeLeft
+from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting, sharing
 from iquest_review.prompt.budget import Excerpt, Limits

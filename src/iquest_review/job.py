@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from iquest_review import settings
 from iquest_review.errors import UsageError
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.net.tls import Named, Tls
 from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
 from iquest_review.settings import Settings
 from iquest_review.steering import within
 from iquest_review.text import one_line
-from iquest_review.tls import Named, Tls
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
 

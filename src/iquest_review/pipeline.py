@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from iquest_review.patience import NEVER, Deadline
+from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.settings import Secret
 from iquest_review.text import one_line
 

@@ -19,7 +19,7 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
-from iquest_review.patience import NEVER, Deadline
+from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt

@@ -108,8 +108,8 @@ TABLE: tuple[Row, ...] = (
         "file:, metadata address, user names, newlines",
         "refused with the reason",
         (
-            "tests/model/test_address.py::test_a_url_that_cannot_be_meant_is_named_with_its_problem",
-            "tests/model/test_address.py::test_a_secret_in_a_url_is_not_repeated",
+            "tests/net/test_address.py::test_a_url_that_cannot_be_meant_is_named_with_its_problem",
+            "tests/net/test_address.py::test_a_secret_in_a_url_is_not_repeated",
         ),
     ),
     Row("H58-env-override", "OPENAI_BASE_URL, proxies, certificates of others", "settings win; hosts are logged"),

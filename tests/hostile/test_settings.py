@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from iquest_review.errors import UsageError
-from iquest_review.model.address import Address
+from iquest_review.net.address import Address
 from tests.doubles.model import ModelDouble
 from tests.end_to_end.running import JOB_TOKEN, TOKEN
 from tests.hostile.scene import Scene, answer, assert_inert, assert_log, lines, row, scene

@@ -10,12 +10,12 @@ from urllib3.exceptions import HTTPError
 
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request.refusal import told
-from iquest_review.model.limit import Limit, body_within
 from iquest_review.model.refusal import LARGEST_ERROR, MAY_BE_THE_PROXY, cause, cleaned, loaded, masked, said
-from iquest_review.model.session import Limited, Straight, hopeless, proxy, reached, unfinished
-from iquest_review.patience import Passing, retry_after
+from iquest_review.net.retry import Passing, retry_after
+from iquest_review.net.session import Limited, Straight, hopeless, proxy, reached, unfinished
+from iquest_review.net.time_limit import Limit, body_within
+from iquest_review.net.tls import Tls
 from iquest_review.text import one_line
-from iquest_review.tls import Tls
 
 LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute

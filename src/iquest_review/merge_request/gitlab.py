@@ -21,9 +21,9 @@ from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.refusal import refused
 from iquest_review.merge_request.standing import Standing, Thread, standing
-from iquest_review.patience import telling, waiting
+from iquest_review.net.retry import telling, waiting
+from iquest_review.net.tls import USUAL, Tls
 from iquest_review.text import one_line
-from iquest_review.tls import USUAL, Tls
 
 ATTEMPTS = 5
 DEADLINE = 120.0  # seconds for all attempts at one thing

@@ -17,9 +17,7 @@ from tenacity import Retrying, retry_if_exception_type
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
 from iquest_review.model import envelope
-from iquest_review.model.address import Address
 from iquest_review.model.envelope import Reply, Served
-from iquest_review.model.limit import Limit, body_within
 from iquest_review.model.refusal import (
     Asked,
     NoRoute,
@@ -33,11 +31,13 @@ from iquest_review.model.refusal import (
     not_json,
 )
 from iquest_review.model.sampling import Sampling
-from iquest_review.model.session import hopeless, proxy, reached, session, unfinished
-from iquest_review.patience import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
+from iquest_review.net.address import Address
+from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
+from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
+from iquest_review.net.time_limit import Limit, body_within
+from iquest_review.net.tls import USUAL, Tls
 from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
-from iquest_review.tls import USUAL, Tls
 
 __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
 

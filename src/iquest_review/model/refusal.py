@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
 from iquest_review.model.decoder import number
-from iquest_review.patience import Passing, retry_after
+from iquest_review.net.retry import Passing, retry_after
 from iquest_review.text import one_line
 
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})

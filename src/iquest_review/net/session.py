@@ -10,11 +10,11 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
-from iquest_review.model.address import numeric
-from iquest_review.model.limit import watched
 from iquest_review.model.refusal import Proxy, broke_off
+from iquest_review.net.address import numeric
+from iquest_review.net.time_limit import watched
+from iquest_review.net.tls import Tls
 from iquest_review.text import one_line
-from iquest_review.tls import Tls
 
 _LASTING = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
 

@@ -6,7 +6,7 @@ from email.utils import formatdate
 import pytest
 from tenacity import Future, RetryCallState, Retrying
 
-from iquest_review.patience import Passing, Purse, retry_after, waiting
+from iquest_review.net.retry import Passing, Purse, retry_after, waiting
 
 
 def after(attempt: int, asked: float | None = None) -> RetryCallState:

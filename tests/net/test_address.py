@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.errors import UsageError
-from iquest_review.model.address import Address
+from iquest_review.net.address import Address
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from iquest_review.job import Arguments, Job, job
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
-from iquest_review.model.session import reached
+from iquest_review.net.session import reached
+from iquest_review.net.tls import Named, Tls
 from iquest_review.progress import progress
-from iquest_review.tls import Named, Tls
-from tests.certificates import Patient, behind_tls, self_signed
+from tests.support.certificates import Patient, behind_tls, self_signed
 
 MESSAGES = [{"role": "user", "content": "Well?"}]
 
