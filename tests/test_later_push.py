@@ -7,6 +7,7 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.errors import ModelUnreachable
+from iquest_review.excerpt.exclusions import Reason
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.fingerprint import read
 from iquest_review.merge_request.ledger import Ledger
@@ -15,7 +16,6 @@ from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settle
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.merge_request.words import ENGLISH
 from iquest_review.model.finding import Severity
-from iquest_review.prompt.screen import Reason
 from iquest_review.review import Change, exit_code
 from tests.prompt.making import ids
 from tests.reviewing import (

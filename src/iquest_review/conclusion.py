@@ -5,6 +5,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from iquest_review.diff.diff import Diff
+from iquest_review.excerpt.already_reviewed import shown_ids
+from iquest_review.excerpt.excerpt import Coverage, Excerpt
+from iquest_review.excerpt.exclusions import Reason
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
 from iquest_review.model import deceptive
@@ -15,9 +18,6 @@ from iquest_review.model.verify import verify
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import sharing
-from iquest_review.prompt.budget import Coverage, Excerpt
-from iquest_review.prompt.screen import Reason
-from iquest_review.prompt.seen import shown_ids
 from iquest_review.task import Task
 from iquest_review.text import counted
 

@@ -9,6 +9,8 @@ from threading import Lock
 from typing import Protocol
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
+from iquest_review.excerpt.excerpt import Excerpt, Limits
+from iquest_review.excerpt.exclusions import Reason
 from iquest_review.merge_request.outcome import Usage
 from iquest_review.model import asking
 from iquest_review.model.asking import Answer, StructuredOutput
@@ -17,10 +19,8 @@ from iquest_review.model.reply import Review
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import fitting, sharing
-from iquest_review.prompt.budget import Excerpt, Limits
 from iquest_review.prompt.fitting import FULL, Count, Material, Prompt
 from iquest_review.prompt.render import Message
-from iquest_review.prompt.screen import Reason
 from iquest_review.text import counted
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
+from iquest_review.excerpt.already_reviewed import known_after
+from iquest_review.excerpt.numbered_rows import overlong
 from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.merge_request import earlier
 from iquest_review.merge_request.alike import alike, same
@@ -16,8 +18,6 @@ from iquest_review.model.endpoint import Reply
 from iquest_review.model.fixed import ask_fixed
 from iquest_review.model.reply import MOST_SUGGESTIONS
 from iquest_review.progress import Progress
-from iquest_review.prompt.rows import overlong
-from iquest_review.prompt.seen import known_after
 from iquest_review.task import Board, Options, Task
 from iquest_review.text import counted
 

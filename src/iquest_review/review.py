@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
+from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.ledger import Ledger
@@ -19,7 +20,6 @@ from iquest_review.merge_request.standing import Standing
 from iquest_review.model.finding import Severity
 from iquest_review.progress import Progress
 from iquest_review.prompt import sharing
-from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.task import Board, Change, Options, Task
 from iquest_review.text import counted

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import Diff, FileDiff
+from iquest_review.excerpt.already_reviewed import known_after, unseen
+from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.inquiry import Terms
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
@@ -17,8 +19,6 @@ from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.lookup import ALL, Kind, Lookup
 from iquest_review.prompt.render import Templates
-from iquest_review.prompt.screen import Omission, screen
-from iquest_review.prompt.seen import known_after, unseen
 from iquest_review.redaction.redactor import Secret
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from iquest_review import review, settings, source, steering
 from iquest_review.errors import GitLabError, UsageError
+from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.merge_request import note, publishing
@@ -21,7 +22,6 @@ from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.finding import Severity
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
-from iquest_review.prompt.budget import Excerpt
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.render import Templates

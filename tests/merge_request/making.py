@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from iquest_review.diff.diff import Side
+from iquest_review.excerpt.excerpt import Coverage
+from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import note
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Posted, Row, Surroundings
@@ -23,8 +25,6 @@ from iquest_review.merge_request.outcome import (
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model import verify
 from iquest_review.model.finding import Category, Severity
-from iquest_review.prompt.budget import Coverage
-from iquest_review.prompt.screen import Omission, Reason
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")

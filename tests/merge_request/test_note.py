@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Side
+from iquest_review.excerpt.excerpt import Coverage
+from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import note, position
 from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted, Row, Surroundings
 from iquest_review.merge_request.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
@@ -15,8 +17,6 @@ from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
 from iquest_review.model import verify
 from iquest_review.model.finding import Category, Severity
 from iquest_review.model.stand_in import MODEL as STAND_IN
-from iquest_review.prompt.budget import Coverage
-from iquest_review.prompt.screen import Omission, Reason
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, REFS, failed, finding, full, later, outcome
 from tests.merge_request.test_note_holds import safe

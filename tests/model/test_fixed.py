@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.excerpt.excerpt import Limits, estimate
 from iquest_review.model import reply as replies
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.fixed import NEAR, Fixed, ask_fixed
 from iquest_review.model.stand_in import StandIn
 from iquest_review.model.stand_in_review import RULES
-from iquest_review.prompt.budget import Limits, estimate
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
 from iquest_review.prompt.render import Templates

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
+from iquest_review.excerpt.excerpt import Excerpt, Part
 from iquest_review.model.stand_in import MODEL, StandIn, review
 from iquest_review.model.stand_in_fixed import fixed
 from iquest_review.model.stand_in_review import LONGEST_LINE, MOST_ISSUES, RULES
-from iquest_review.prompt.budget import Excerpt, Part
 from iquest_review.prompt.remarks import Remark
 from tests.prompt import making
 

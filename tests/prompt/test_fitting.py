@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
-from iquest_review.prompt.budget import Limits, estimate
+from iquest_review.excerpt.excerpt import Limits, estimate
+from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill
 from iquest_review.prompt.render import Message
-from iquest_review.prompt.screen import Omission, Reason
 from tests.prompt.making import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates
 
 SMALL_HUNKS = [

@@ -8,11 +8,11 @@ import pytest
 from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
 from iquest_review.errors import UsageError
+from iquest_review.excerpt.excerpt import Excerpt, Limits, fit
+from iquest_review.excerpt.exclusions import Omission, Reason, screen
 from iquest_review.model.reply import schema
-from iquest_review.prompt.budget import Excerpt, Limits, fit
 from iquest_review.prompt.remarks import Remark
 from iquest_review.prompt.render import Templates, omitted_rows
-from iquest_review.prompt.screen import Omission, Reason, screen
 from tests.prompt.making import NONCE, PROMPTS, added, hunk, modified, templates
 
 GOLDEN = Path(__file__).parent / "golden"

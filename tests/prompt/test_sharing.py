@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
-from iquest_review.prompt.budget import Excerpt, Limits
+from iquest_review.excerpt.excerpt import Excerpt, Limits
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.numbered_rows import overlong
 from iquest_review.prompt.fitting import Material, fill, room
-from iquest_review.prompt.rows import overlong
-from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.prompt.sharing import prompts, related, together
 from tests.prompt.making import NONCE, added, changed, diffs, hunk, lines, modified, omitted, renamed, templates
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from iquest_review.excerpt.excerpt import Coverage
+from iquest_review.excerpt.exclusions import Omission
 from iquest_review.merge_request.position import Position
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.model.finding import Finding, Severity
-from iquest_review.prompt.budget import Coverage
-from iquest_review.prompt.screen import Omission
 
 OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
 REFUSED = "GitLab takes no thread there"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from iquest_review.diff.diff import Line
+from iquest_review.excerpt.numbered_rows import shown_text
 from iquest_review.merge_request import suggestion
 from iquest_review.merge_request.evidence import places
 from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
@@ -11,7 +12,6 @@ from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Place
 from iquest_review.merge_request.position import Position, locate
 from iquest_review.model.finding import Finding
 from iquest_review.model.verify import Verified
-from iquest_review.prompt.rows import shown_text
 from iquest_review.redaction.redactor import PLACEHOLDER
 
 

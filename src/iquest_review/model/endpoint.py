@@ -16,6 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from tenacity import Retrying, retry_if_exception_type
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
+from iquest_review.excerpt.excerpt import estimate
 from iquest_review.model import envelope
 from iquest_review.model.envelope import Reply, Served
 from iquest_review.model.refusal import (
@@ -36,7 +37,6 @@ from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling,
 from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
 from iquest_review.net.time_limit import Limit, body_within
 from iquest_review.net.tls import USUAL, Tls
-from iquest_review.prompt.budget import estimate
 from iquest_review.prompt.render import Message
 
 __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]

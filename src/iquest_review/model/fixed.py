@@ -16,16 +16,16 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import ModelError
+from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
+from iquest_review.excerpt.numbered_rows import shown_text
 from iquest_review.model.asking import Model
 from iquest_review.model.decoder import number
 from iquest_review.model.endpoint import Reply
 from iquest_review.model.reply import LARGEST, LONGEST_REPLY, answers
 from iquest_review.model.salvage import breaks_off
-from iquest_review.prompt.budget import Excerpt, Limits, estimate, fit
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.prompt.render import Message, Templates
-from iquest_review.prompt.rows import shown_text
 
 NEAR = 10  # lines: a remark farther than that from every row shown is not asked about
 LEAST_PART = 6  # characters from which a part of a row is evidence

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from iquest_review.diff.diff import Diff, FileDiff, Line
 from iquest_review.diff.identity_key import Same
+from iquest_review.excerpt.numbered_rows import shown_path, shown_text
 from iquest_review.model import quoted
 from iquest_review.model.finding import Finding
-from iquest_review.prompt.rows import shown_path, shown_text
 
 MOST_LINES = 100  # of one finding: what is longer is no place
 

@@ -14,10 +14,10 @@ from iquest_review.code.outline import LONGEST_SIGNATURE, Calling, Definition, c
 from iquest_review.code.signatures import redefined
 from iquest_review.diff.diff import FileDiff
 from iquest_review.diff.hunk_id import FileKey, file_key
-from iquest_review.prompt.budget import Excerpt, Part
+from iquest_review.excerpt.excerpt import Excerpt, Part
+from iquest_review.excerpt.numbered_rows import inert, shown_path
+from iquest_review.excerpt.ranking import is_test
 from iquest_review.prompt.lookup import Hit, Lookup
-from iquest_review.prompt.ranking import is_test
-from iquest_review.prompt.rows import inert, shown_path
 from iquest_review.prompt.widening import Outline
 from iquest_review.text import one_line
 

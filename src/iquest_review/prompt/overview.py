@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff
-from iquest_review.prompt.rows import inert, shown_path, size_of_rows
+from iquest_review.excerpt.numbered_rows import inert, shown_path, size_of_rows
 from iquest_review.text import one_line
 
 LONGEST_PATH, LONGEST_NAME = 200, 80  # characters

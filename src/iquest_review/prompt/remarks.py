@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iquest_review.prompt.rows import inert, shown_path
+from iquest_review.excerpt.numbered_rows import inert, shown_path
 from iquest_review.text import one_line
 
 LONGEST_TEXT, LONGEST_PATH = 1_000, 300  # characters of one remark

@@ -17,10 +17,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.numbered_rows import (
+    file_row,
+    first_within,
+    hunk_row,
+    inert,
+    line_rows,
+    shown_path,
+    size_of_rows,
+)
 from iquest_review.prompt.remarks import Remark, remark_rows
-from iquest_review.prompt.rows import file_row, first_within, hunk_row, inert, line_rows, shown_path, size_of_rows
-from iquest_review.prompt.screen import Omission, Reason
 from iquest_review.text import counted, one_line, visible
 
 __all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
-from iquest_review.prompt.rows import inert, size_of_rows
+from iquest_review.excerpt.numbered_rows import inert, size_of_rows
 from iquest_review.prompt.rule_sections import sections
 from iquest_review.text import counted, one_line, visible
 

@@ -12,9 +12,9 @@ from itertools import accumulate
 
 from iquest_review.code.outline import Definition, enclosing
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.prompt.budget import BYTES_PER_TOKEN, Excerpt, Limits, Part
-from iquest_review.prompt.cutting import slices
-from iquest_review.prompt.rows import Folded, Marked, file_row, hunk_row, line_rows, marked, size_of_rows
+from iquest_review.excerpt.cutting import slices
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
+from iquest_review.excerpt.numbered_rows import Folded, Marked, file_row, hunk_row, line_rows, marked, size_of_rows
 
 MOST_ROWS = 200  # added to one hunk
 SHARE = 0.5  # of the excerpt's own rows that may be added to it

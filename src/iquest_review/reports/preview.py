@@ -8,10 +8,10 @@ from itertools import islice
 from pydantic_core import to_json
 
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.prompt import ranking
-from iquest_review.prompt.budget import Excerpt
+from iquest_review.excerpt import ranking
+from iquest_review.excerpt.excerpt import Excerpt
+from iquest_review.excerpt.numbered_rows import Marked, overlong, shown_path
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.rows import Marked, overlong, shown_path
 from iquest_review.text import counted
 
 _UNUSUAL = re.compile(r"[^\n -~]")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.prompt import spacing
-from iquest_review.prompt.cutting import slices
-from iquest_review.prompt.ranking import is_test
-from iquest_review.prompt.rows import Block, Folded, Marked, marked
-from iquest_review.prompt.spacing import Key, Spacing
+from iquest_review.excerpt import whitespace
+from iquest_review.excerpt.cutting import slices
+from iquest_review.excerpt.numbered_rows import Block, Folded, Marked, marked
+from iquest_review.excerpt.ranking import is_test
+from iquest_review.excerpt.whitespace import Key, Spacing
 
 LEAST_MOVED = 3  # lines of a block that say something; fewer are alike by chance
 MOST_ALIKE = 8  # places that are tried for a line that is removed at many
@@ -57,7 +57,7 @@ def folded(files: Sequence[FileDiff]) -> dict[Place, tuple[Hunk, ...]]:
     for at, file in enumerate(files):
         indented = _FREE.search(file.path) is None
         for number, hunk in enumerate(file.hunks):
-            if not isinstance(hunk, Folded) and (alone := spacing.only(hunk, indented)):
+            if not isinstance(hunk, Folded) and (alone := whitespace.only(hunk, indented)):
                 made[at, number] = (_fold(hunk, None, endings=alone is Spacing.ENDINGS),)
     gone, come = defaultdict[Place, list[Range]](list), defaultdict[Place, list[Range]](list)
     for old, new in _moved(files, made):
@@ -135,7 +135,7 @@ def _runs(file: FileDiff, at: int, marker: bytes, done: Mapping[Place, object]) 
             if row[:1] == marker:
                 if not keys:
                     start = index
-                keys.append(spacing.key(row, indented))
+                keys.append(whitespace.key(row, indented))
             elif keys:
                 if len(keys) >= LEAST_MOVED:
                     yield _Run((at, number), start, tuple(keys))

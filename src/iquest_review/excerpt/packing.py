@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.identity_key import Same
-from iquest_review.prompt import ranking
-from iquest_review.prompt.cutting import (
+from iquest_review.excerpt import ranking
+from iquest_review.excerpt.cutting import (
     CONTEXT,
     LEAST_CONTEXT,
     LEAST_ROW,
@@ -20,9 +20,9 @@ from iquest_review.prompt.cutting import (
     slices,
     whole,
 )
-from iquest_review.prompt.folding import Place, folded
-from iquest_review.prompt.rows import Folded, file_row, height, hunk_row, size_of
-from iquest_review.prompt.screen import Reason
+from iquest_review.excerpt.exclusions import Reason
+from iquest_review.excerpt.folding import Place, folded
+from iquest_review.excerpt.numbered_rows import Folded, file_row, height, hunk_row, size_of
 
 MOST_MISSES = 1_000  # hunks in a row that do not fit; the others are not tried then
 LOOKED_AT, MOST_READ = 6, 4_000  # times the room, and hunks: what is read to be ranked; the rest by size and file

@@ -3,7 +3,7 @@
 import pytest
 
 from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, Status
-from iquest_review.prompt.screen import Omission, Reason, reason_against, screen
+from iquest_review.excerpt.exclusions import Omission, Reason, reason_against, screen
 from tests.prompt.making import added, deleted, hunk, lines, modified, renamed
 
 LEFT_OUT = {

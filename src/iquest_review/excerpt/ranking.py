@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Status
 from iquest_review.diff.identity_key import Same
-from iquest_review.prompt.rows import Marked
+from iquest_review.excerpt.numbered_rows import Marked
 
 ROW = 40  # bytes of a row of prompt, about
 OVERHEAD = 5  # rows that a hunk costs beside its own: headings, and attention

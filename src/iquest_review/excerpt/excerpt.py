@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind
-from iquest_review.prompt.cutting import Room
-from iquest_review.prompt.folding import Place
-from iquest_review.prompt.packing import packed
-from iquest_review.prompt.ranking import standing
-from iquest_review.prompt.rows import Folded, height, overlong, size_of
-from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.excerpt.cutting import Room
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.folding import Place
+from iquest_review.excerpt.numbered_rows import Folded, height, overlong, size_of
+from iquest_review.excerpt.packing import packed
+from iquest_review.excerpt.ranking import standing
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
 

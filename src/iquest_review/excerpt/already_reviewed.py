@@ -8,10 +8,10 @@ from itertools import zip_longest
 
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import bare_id, hunk_id, run_ids
-from iquest_review.prompt.budget import Excerpt
-from iquest_review.prompt.cutting import is_large, slices
-from iquest_review.prompt.rows import Folded
-from iquest_review.prompt.screen import Omission, Reason
+from iquest_review.excerpt.cutting import is_large, slices
+from iquest_review.excerpt.excerpt import Excerpt
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.numbered_rows import Folded
 
 MOST_PARTS = 50  # of one hunk; what is left then is shown again
 

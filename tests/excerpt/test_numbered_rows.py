@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import FileDiff, Kind, Line, Status
-from iquest_review.prompt.cutting import slices
-from iquest_review.prompt.rows import (
+from iquest_review.excerpt.cutting import slices
+from iquest_review.excerpt.numbered_rows import (
     CUT,
     LONGEST,
     NO_NEWLINE,

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.identity_key import Same
-from iquest_review.prompt.rows import CUT, Folded, hunk_row, line_rows, size_of
-from iquest_review.prompt.screen import Reason
+from iquest_review.excerpt.exclusions import Reason
+from iquest_review.excerpt.numbered_rows import CUT, Folded, hunk_row, line_rows, size_of
 
 LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
 WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk, where anything else is shown

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk
-from iquest_review.prompt.budget import Limits, fit
-from iquest_review.prompt.rows import Folded
-from iquest_review.prompt.screen import Omission, Reason
-from iquest_review.prompt.seen import known_after, shown_ids, unseen
+from iquest_review.excerpt.already_reviewed import known_after, shown_ids, unseen
+from iquest_review.excerpt.excerpt import Limits, fit
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.numbered_rows import Folded
 from tests.prompt.making import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
 
 PLENTY = Limits(10_000, 1_000_000)

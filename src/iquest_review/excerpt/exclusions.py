@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iquest_review.diff.diff import Diff, FileDiff, Status
-from iquest_review.prompt.rows import overlong
+from iquest_review.excerpt.numbered_rows import overlong
 
 
 class Reason(StrEnum):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk
-from iquest_review.prompt.ranking import Around, around, glance, score
-from iquest_review.prompt.rows import Block, marked
+from iquest_review.excerpt.numbered_rows import Block, marked
+from iquest_review.excerpt.ranking import Around, around, glance, score
 from tests.prompt.making import added, deleted, diffs, hunk, modified
 
 LOGIC = ("+total = sum(items)", "+report(total)", "+keep(total)")

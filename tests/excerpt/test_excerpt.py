@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.prompt.budget import Coverage, Excerpt, Limits, estimate, fit, rest
-from iquest_review.prompt.cutting import LARGE_ROWS
+from iquest_review.excerpt.cutting import LARGE_ROWS
+from iquest_review.excerpt.excerpt import Coverage, Excerpt, Limits, estimate, fit, rest
+from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.numbered_rows import Folded
 from iquest_review.prompt.render import rows
-from iquest_review.prompt.rows import Folded
-from iquest_review.prompt.screen import Omission, Reason
 from tests.prompt.making import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
 
 PLENTY = Limits(100_000, 1_000_000)

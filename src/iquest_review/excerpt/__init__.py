@@ -1,0 +1,1 @@
+"""Which lines of the diff are shown: exclusions, ranking, budget."""
