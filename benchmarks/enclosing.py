@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.code.outline import definitions
+from iquest_review.context.enclosing import Outline, widen
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.full_file import unfolded
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
 from iquest_review.excerpt.numbered_rows import file_row, hunk_row, line_rows
-from iquest_review.prompt.widening import Outline, widen
 
 LEAST_SHOWN, MOST_COST = 0.9, 1.5
 MOST_LINES = 200  # of a function

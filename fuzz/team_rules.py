@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.prompt.team_rules import AGENTS, CONTRIBUTING, DUO, matches, rules
+from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO, matches, rules
 
 _SHOWN = ("src/a.py", "lib/b/c.rb", ".gitlab/ci.yml")
 _MOST = 2_000

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from iquest_review.context.sources import Kind
 from iquest_review.errors import UsageError
-from iquest_review.prompt.lookup import Kind
 
 FILE = ".iquest-review.yml"
 STAND_IN = "stand-in"  # the api_url that names the embedded reviewer

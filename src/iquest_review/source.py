@@ -70,7 +70,7 @@ def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> C
 
     lookup = found.lookup
     if opened is not None and refs is not None:
-        from iquest_review.background import Clone  # noqa: PLC0415 - a saved diff has none
+        from iquest_review.context.clone import Clone  # noqa: PLC0415 - a saved diff has none
 
         lookup = Clone(opened, refs.base_sha, refs.head_sha, files, redactor)
     intent = replace(

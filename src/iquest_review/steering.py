@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from iquest_review import settings
+from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO
+from iquest_review.context.sources import Lookup
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import UsageError
-from iquest_review.prompt.lookup import Lookup
 from iquest_review.prompt.render import SYSTEM, Read, on_disk, places
-from iquest_review.prompt.team_rules import AGENTS, CONTRIBUTING, DUO
 
 JOBS = ".gitlab-ci.yml"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from iquest_review.change.intent import Intent
+from iquest_review.context.sources import ALL, Kind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.excerpt.already_reviewed import known_after, unseen
 from iquest_review.excerpt.exclusions import Omission, screen
@@ -17,7 +18,6 @@ from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
-from iquest_review.prompt.lookup import ALL, Kind, Lookup
 from iquest_review.prompt.render import Templates
 from iquest_review.redaction.redactor import Secret
 
@@ -92,6 +92,6 @@ class Task:
         material = Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce)
         if change.lookup is None or not options.context:
             return material
-        from iquest_review.prompt.context import Context  # noqa: PLC0415 - a saved diff has nothing beside it
+        from iquest_review.context.context import Context  # noqa: PLC0415 - a saved diff has nothing beside it
 
         return replace(material, context=Context(self.files, change.lookup, options.context))

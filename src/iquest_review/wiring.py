@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from iquest_review import review, settings, source, steering
+from iquest_review.context.sources import Kind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.inquiry import Terms
@@ -23,7 +24,6 @@ from iquest_review.model.finding import Severity
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.lookup import Kind
 from iquest_review.prompt.render import Templates
 from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file

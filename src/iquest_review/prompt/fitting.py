@@ -13,7 +13,7 @@ from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside, rows
 
 if TYPE_CHECKING:
-    from iquest_review.prompt.context import Context
+    from iquest_review.context.context import Context
 
 Count = Callable[[list[Message]], int | None]  # the server's own count of tokens; None where it does not tell
 

@@ -7,13 +7,13 @@ import pytest
 
 from iquest_review.change.intent import Intent
 from iquest_review.code.outline import definitions
+from iquest_review.context.context import Context
+from iquest_review.context.sources import ALL, Hit, Kind, Outlined
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Limits
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.prompt.context import Context
 from iquest_review.prompt.fitting import Material, Prompt, fill
-from iquest_review.prompt.lookup import ALL, Hit, Kind, Outlined
 from tests.prompt.making import NONCE, added, deleted, lines, templates
 
 TEXT = b"".join(

@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
+from iquest_review.context.rule_sections import sections
 from iquest_review.excerpt.numbered_rows import inert, size_of_rows
-from iquest_review.prompt.rule_sections import sections
 from iquest_review.text import counted, one_line, visible
 
 DUO, AGENTS = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"

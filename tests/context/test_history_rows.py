@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iquest_review.context.history_rows import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, WEIGHT, past_rows
+from iquest_review.context.sources import Kind
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.prompt.lookup import Kind
-from iquest_review.prompt.past import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, WEIGHT, past_rows
 
 HISTORY = History(
     commits=(Commit("Add paging", "Lists grew too long."), Commit("Fix the last page")),

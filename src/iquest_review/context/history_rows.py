@@ -7,9 +7,9 @@ row of another kind: a row never begins with what somebody else wrote.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
+from iquest_review.context.sources import Kind
 from iquest_review.excerpt.numbered_rows import inert, shown_path, size_of
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.prompt.lookup import Kind
 from iquest_review.text import counted, one_line
 
 LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters

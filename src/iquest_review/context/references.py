@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from iquest_review.code.definitions import defines, uses
 from iquest_review.code.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
 from iquest_review.code.signatures import redefined
+from iquest_review.context.enclosing import Outline
+from iquest_review.context.sources import Hit, Lookup
 from iquest_review.diff.diff import FileDiff
 from iquest_review.diff.hunk_id import FileKey, file_key
 from iquest_review.excerpt.excerpt import Excerpt, Part
 from iquest_review.excerpt.numbered_rows import inert, shown_path
 from iquest_review.excerpt.ranking import is_test
-from iquest_review.prompt.lookup import Hit, Lookup
-from iquest_review.prompt.widening import Outline
 from iquest_review.text import one_line
 
 MOST_CALLS, MOST_HITS = 20, 200  # signatures that are shown; defining lines that are looked at for them

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.background import Clone
+from iquest_review.context.clone import Clone
 from iquest_review.git.repository import Repository
 from iquest_review.redaction.redactor import Redactor
 from tests.support.checkout import Checkout

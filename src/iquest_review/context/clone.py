@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from iquest_review.code.outline_worker import outlines
+from iquest_review.context.sources import Outlined
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
 from iquest_review.git.history import History, anonymous
 from iquest_review.git.repository import Opened
 from iquest_review.net.retry import Purse
-from iquest_review.prompt.lookup import Outlined
 from iquest_review.redaction.redactor import Redactor
 
 # What nobody should wait longer for, in one review.

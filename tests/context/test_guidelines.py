@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from iquest_review.prompt.team_rules import (
+from iquest_review.context.guidelines import (
     DUO,
     LARGEST_DUO,
     MOST_FOLDERS,

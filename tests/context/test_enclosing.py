@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.code.outline import Definition, definitions
+from iquest_review.context.enclosing import FREE_ROWS, MOST_ROWS, widen, widened
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Line
 from iquest_review.diff.full_file import unfolded
 from iquest_review.excerpt.excerpt import Excerpt, Limits, Part, estimate, fit
 from iquest_review.excerpt.numbered_rows import Block, file_row, hunk_row, line_rows, marked
-from iquest_review.prompt.widening import FREE_ROWS, MOST_ROWS, widen, widened
 
 PLENTY = Limits(100_000, 1_000_000)
 ROOM = 1_000_000

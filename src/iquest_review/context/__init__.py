@@ -1,0 +1,1 @@
+"""What a prompt shows beside the diff: enclosing functions, references, history, guidelines."""
