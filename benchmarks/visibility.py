@@ -25,7 +25,7 @@ from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit, rest
 from iquest_review.excerpt.exclusions import screen
 from iquest_review.excerpt.numbered_rows import file_row, hunk_row, line_rows
-from iquest_review.prompt.render import rows
+from iquest_review.prompt.templates import rows
 
 PLENTY = 10**9
 SEED = 20

@@ -14,7 +14,7 @@ from iquest_review.merge_request.standing import Thread
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Reply, Served
 from iquest_review.progress import Lines
-from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.templates import Message, Templates
 from iquest_review.review import Change, Options, Terms, review
 
 PROMPTS = Path(__file__).parents[1] / "prompts"

@@ -14,7 +14,7 @@ from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.refusal import Passes
 from iquest_review.net.retry import Deadline, NoTimeLeft
 from iquest_review.progress import Lines
-from iquest_review.prompt.render import Message
+from iquest_review.prompt.templates import Message
 from iquest_review.review import exit_code, review
 from tests.reviewing import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 

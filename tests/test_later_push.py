@@ -17,7 +17,6 @@ from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.merge_request.words import ENGLISH
 from iquest_review.model.finding import Severity
 from iquest_review.review import Change, exit_code
-from tests.prompt.making import ids
 from tests.reviewing import (
     CLEAN,
     PATCH,
@@ -32,6 +31,7 @@ from tests.reviewing import (
     issue,
     reviewed,
 )
+from tests.support.prompts import ids
 
 
 def known(text: bytes, **changed: Any) -> Ledger:

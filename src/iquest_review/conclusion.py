@@ -17,7 +17,7 @@ from iquest_review.model.summing import one_review
 from iquest_review.model.verify import verify
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
-from iquest_review.prompt import sharing
+from iquest_review.prompt import batches
 from iquest_review.task import Task
 from iquest_review.text import counted
 
@@ -117,7 +117,7 @@ def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
 def _shown(task: Task, answered: Sequence[Asked], asked: Sequence[Asked]) -> Excerpt:
     """What the answers are about; the rest is left out."""
     unanswered = [(one.prompt.excerpt, _reason(one)) for one in asked if one not in answered]
-    return sharing.together(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
+    return batches.together(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
 
 
 def _reason(unanswered: Asked) -> Reason:

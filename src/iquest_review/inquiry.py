@@ -18,9 +18,9 @@ from iquest_review.model.endpoint import Reply, Served
 from iquest_review.model.reply import Review
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
-from iquest_review.prompt import fitting, sharing
+from iquest_review.prompt import batches, fitting
 from iquest_review.prompt.fitting import FULL, Count, Material, Prompt
-from iquest_review.prompt.render import Message
+from iquest_review.prompt.templates import Message
 from iquest_review.text import counted
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
@@ -120,7 +120,7 @@ def planned(material: Material, room: Limits, terms: Terms, count: Count, say: P
 
     Raises ContextExceeded when not even the instructions fit.
     """
-    prompts = sharing.prompts(material, room, terms.max_requests, count)
+    prompts = batches.prompts(material, room, terms.max_requests, count)
     for problem in material.context.problems if material.context else ():
         say.say(f"the team's rules: {problem}")
     return prompts
@@ -177,7 +177,7 @@ class _Asking:
     def _smaller(self, again: Sequence[Asked], room: Limits) -> list[Prompt]:
         """What these showed in prompts half as large, as far as there are requests for them."""
         self.say.say(f"showing less at a time: {_why(again[0])}")
-        files = [file for one in again for file in sharing.shown_files(one.prompt.excerpt)]
+        files = [file for one in again for file in batches.shown_files(one.prompt.excerpt)]
         # A window takes all of a prompt, time and words go into what it shows.
         overflows = any(isinstance(one.failure, ContextExceeded) for one in again)
         sizes = [one.prompt.tokens for one in again]
@@ -187,7 +187,7 @@ class _Asking:
         left = self.terms.max_requests - self.spent
         most = left if overflows else min(left, 2 * len(again))
         try:
-            prompts = sharing.prompts(
+            prompts = batches.prompts(
                 replace(self.material, files=files), replace(room, tokens=tokens), most, self.model.count
             )
         except ContextExceeded:  # not even the instructions fit

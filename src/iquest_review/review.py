@@ -19,7 +19,7 @@ from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.standing import Standing
 from iquest_review.model.finding import Severity
 from iquest_review.progress import Progress
-from iquest_review.prompt import sharing
+from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.task import Board, Change, Options, Task
 from iquest_review.text import counted
@@ -125,7 +125,7 @@ def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prom
         return (), Excerpt((), task.omissions)
     terms = options.terms
     prompts = planned(task.material(), limits(terms, None, 0), terms, lambda _: None, say)
-    return prompts, sharing.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
+    return prompts, batches.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 
 def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:

@@ -10,7 +10,7 @@ from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO
 from iquest_review.context.sources import Lookup
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import UsageError
-from iquest_review.prompt.render import SYSTEM, Read, on_disk, places
+from iquest_review.prompt.templates import SYSTEM, Read, on_disk, places
 
 JOBS = ".gitlab-ci.yml"
 

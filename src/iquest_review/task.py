@@ -18,7 +18,7 @@ from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.model.finding import Severity
 from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.redactor import Secret
 
 

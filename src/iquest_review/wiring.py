@@ -24,7 +24,7 @@ from iquest_review.model.finding import Severity
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
 from iquest_review.review import Change, Options

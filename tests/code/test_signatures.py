@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.code.signatures import defined_by, redefined
-from tests.prompt.making import hunk
+from tests.support.prompts import hunk
 
 
 def names(*rows: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Limits
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.prompt.fitting import Material, Prompt, fill
-from tests.prompt.making import NONCE, added, deleted, lines, templates
+from tests.support.prompts import NONCE, added, deleted, lines, templates
 
 TEXT = b"".join(
     b"def f%d(x):\n    y = x\n    z = y\n    q = z\n    w = q\n    v = w\n    return v\n\n\n" % n for n in range(9)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Status
 from iquest_review.diff.hunk_id import hunk_id
-from tests.prompt.making import added, hunk, ids, modified, renamed
 from tests.support.checkout import Checkout, Executable, Tree
+from tests.support.prompts import added, hunk, ids, modified, renamed
 
 LINES = [b"line %d = %d\n" % (number, number * number) for number in range(60)]
 NEW = b"a new line\n"

@@ -11,7 +11,7 @@ from iquest_review.excerpt.already_reviewed import known_after, shown_ids, unsee
 from iquest_review.excerpt.excerpt import Limits, fit
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import Folded
-from tests.prompt.making import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
+from tests.support.prompts import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
 
 PLENTY = Limits(10_000, 1_000_000)
 FIRST, SECOND = hunk("+one", " two"), hunk(" five", "-six", "+6", old=40, new=41)

@@ -12,8 +12,8 @@ from iquest_review.excerpt.cutting import LARGE_ROWS
 from iquest_review.excerpt.excerpt import Coverage, Excerpt, Limits, estimate, fit, rest
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import Folded
-from iquest_review.prompt.render import rows
-from tests.prompt.making import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
+from iquest_review.prompt.templates import rows
+from tests.support.prompts import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
 
 PLENTY = Limits(100_000, 1_000_000)
 LIMITS = st.builds(

@@ -4,7 +4,7 @@ import pytest
 
 from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, Status
 from iquest_review.excerpt.exclusions import Omission, Reason, reason_against, screen
-from tests.prompt.making import added, deleted, hunk, lines, modified, renamed
+from tests.support.prompts import added, deleted, hunk, lines, modified, renamed
 
 LEFT_OUT = {
     Reason.LOCK: ["package-lock.json", "web/yarn.lock", "Cargo.lock", "go.sum", "uv.lock", "ios/Podfile.lock"],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.excerpt.folding import folded
 from iquest_review.excerpt.numbered_rows import Block, Folded, Marked, hunk_row, line_rows
-from tests.prompt.making import added, deleted, diffs, hunk, modified
+from tests.support.prompts import added, deleted, diffs, hunk, modified
 
 BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
 

@@ -20,7 +20,7 @@ from iquest_review.excerpt.numbered_rows import (
     overlong,
     shown_text,
 )
-from tests.prompt.making import hunk, modified, renamed
+from tests.support.prompts import hunk, modified, renamed
 
 
 def row(text: str | bytes) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from iquest_review.diff.diff import Diff, FileDiff, Hunk
 from iquest_review.excerpt.numbered_rows import Block, marked
 from iquest_review.excerpt.ranking import Around, around, glance, score
-from tests.prompt.making import added, deleted, diffs, hunk, modified
+from tests.support.prompts import added, deleted, diffs, hunk, modified
 
 LOGIC = ("+total = sum(items)", "+report(total)", "+keep(total)")
 

@@ -18,7 +18,7 @@ from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
 from iquest_review.model import verify
 from iquest_review.model.finding import Category
 from tests.merge_request.making import finding
-from tests.prompt.making import added, hunk, modified
+from tests.support.prompts import added, hunk, modified
 
 BUG = "    return sum(prices) / len(prices)"
 FIRST = Diff((added("a.py", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))

@@ -14,7 +14,7 @@ from iquest_review.merge_request.position import Position
 from iquest_review.model import verify
 from iquest_review.model.finding import Category, Finding, Severity
 from tests.merge_request.making import finding
-from tests.prompt.making import hunk, modified, renamed
+from tests.support.prompts import hunk, modified, renamed
 
 FILE = modified(
     "a.py",

@@ -12,7 +12,7 @@ from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, Mod
 from iquest_review.model.asking import Answer, Model, StructuredOutput, ask
 from iquest_review.model.endpoint import Address, Endpoint, Reply, Sampling
 from iquest_review.model.reply import Review, Unparsed, schema
-from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.templates import Message, Templates
 from tests.doubles.model import Fault, ModelDouble, Scripted, ServerName
 from tests.doubles.model import Reply as Says
 

@@ -19,10 +19,10 @@ from iquest_review.model.stand_in import StandIn
 from iquest_review.model.stand_in_review import RULES
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from tests.doubles.model import Fault, ModelDouble, Scripted
 from tests.model.test_asking import FakeModel, model, reply
-from tests.prompt.making import NONCE, added, hunk, lines, modified, renamed, templates
+from tests.support.prompts import NONCE, added, hunk, lines, modified, renamed, templates
 
 ROW = "return parse(text)"
 CHANGED = ("+# reads", "+def f(text):", "-    return eval(text)", f"+    {ROW}", "+    # done")

@@ -28,7 +28,7 @@ from iquest_review.errors import ContextExceeded, ModelRefused
 from iquest_review.model.asking import StructuredOutput, ask
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.model.reply import Review
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from tests.doubles.model import MODEL, Fault, ModelDouble
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from iquest_review.model.stand_in import MODEL, StandIn, review
 from iquest_review.model.stand_in_fixed import fixed
 from iquest_review.model.stand_in_review import LONGEST_LINE, MOST_ISSUES, RULES
 from iquest_review.prompt.remarks import Remark
-from tests.prompt import making
+from tests.support import prompts
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "diffs"
 
@@ -449,11 +449,11 @@ def test_a_review_is_no_question_about_remarks_whatever_its_description_says() -
 
 
 def test_the_shipped_question_is_known_again() -> None:
-    file = making.modified(
-        "a.py", making.hunk(" def f(text):", "-    return eval(text)", "+    return parse(text)", new=6)
+    file = prompts.modified(
+        "a.py", prompts.hunk(" def f(text):", "-    return eval(text)", "+    return parse(text)", new=6)
     )
     for language in ("en", "zh"):
-        messages = making.templates(language).remarks(
+        messages = prompts.templates(language).remarks(
             [Remark("a.py", 6, EVAL)], Excerpt((Part(file, file.hunks),), ()), "n0"
         )
         assert messages

@@ -9,7 +9,7 @@ from iquest_review.errors import ModelUnreachable
 from iquest_review.model.finding import Category, Finding, Severity
 from iquest_review.model.reply import Review
 from iquest_review.model.summing import one_review
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from tests.reviewing import PROMPTS, FakeModel
 
 TEMPLATES = Templates.load(PROMPTS, "en")

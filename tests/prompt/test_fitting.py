@@ -11,8 +11,8 @@ from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import Limits, estimate
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill
-from iquest_review.prompt.render import Message
-from tests.prompt.making import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates
+from iquest_review.prompt.templates import Message
+from tests.support.prompts import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates
 
 SMALL_HUNKS = [
     modified(f"src/m{number}.py", *(hunk(" def f():", *[f"+    value = {at}"] * 9, new=at * 40) for at in range(1, 20)))

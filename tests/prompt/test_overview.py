@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff
 from iquest_review.prompt.overview import overview
-from tests.prompt.making import added, deleted, diffs, hunk, modified, renamed
+from tests.support.prompts import added, deleted, diffs, hunk, modified, renamed
 
 
 def size(rows: tuple[str, ...]) -> int:

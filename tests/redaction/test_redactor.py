@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Side
 from iquest_review.redaction import token_formats
 from iquest_review.redaction.redactor import Redactor, Secret
-from tests.prompt.making import added, deleted, diffs, hunk, modified
 from tests.support.planted_secrets import (
     ALNUM,
     ASSIGNED,
@@ -32,6 +31,7 @@ from tests.support.planted_secrets import (
     routable,
     text,
 )
+from tests.support.prompts import added, deleted, diffs, hunk, modified
 
 OWN = "p9/Zq+w&k 'x\"Lm"  # of characters that encodings change
 REDACTOR = Redactor({"GITLAB_API_TOKEN": OWN})

@@ -9,7 +9,7 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.prompt.fitting import Material, Prompt, fill
 from iquest_review.reports import preview
-from tests.prompt.making import NONCE, added, deleted, hunk, lines, modified, templates
+from tests.support.prompts import NONCE, added, deleted, hunk, lines, modified, templates
 
 NASTY = "a\x1b]0;owned\x07\n\u202e\x9b2J\U000e0041.py"
 LOCK = Omission("go.sum", Reason.LOCK, 1)

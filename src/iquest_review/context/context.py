@@ -21,7 +21,7 @@ from iquest_review.diff.hunk_id import file_key
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.excerpt.numbered_rows import Folded, first_within, size_of_rows
 from iquest_review.git.history import History
-from iquest_review.prompt.render import Beside, Frame, aside, rows
+from iquest_review.prompt.templates import Beside, Frame, aside, rows
 
 LONGEST_HEADED = 5_000  # lines of a definition that is named above a hunk; a hunk may stand in a large class
 

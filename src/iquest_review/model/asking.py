@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from iquest_review.errors import FormatRefused, ModelError
 from iquest_review.model.endpoint import Reply
 from iquest_review.model.reply import Review, Unparsed, parse, schema
-from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.templates import Message, Templates
 
 RUNAWAY = 200  # blanks at the end of a reply that are no accident
 

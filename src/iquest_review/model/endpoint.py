@@ -37,7 +37,7 @@ from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling,
 from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
 from iquest_review.net.time_limit import Limit, body_within
 from iquest_review.net.tls import USUAL, Tls
-from iquest_review.prompt.render import Message
+from iquest_review.prompt.templates import Message
 
 __all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
 

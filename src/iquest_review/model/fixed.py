@@ -25,7 +25,7 @@ from iquest_review.model.reply import LARGEST, LONGEST_REPLY, answers
 from iquest_review.model.salvage import breaks_off
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, remark_rows
-from iquest_review.prompt.render import Message, Templates
+from iquest_review.prompt.templates import Message, Templates
 
 NEAR = 10  # lines: a remark farther than that from every row shown is not asked about
 LEAST_PART = 6  # characters from which a part of a row is evidence

@@ -8,7 +8,7 @@ from iquest_review.excerpt.numbered_rows import inert, shown_path
 from iquest_review.model.asking import Model
 from iquest_review.model.endpoint import Reply
 from iquest_review.model.reply import MOST_SUGGESTIONS, Review, parse
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 from iquest_review.text import one_line
 
 LONGEST = 1_000  # characters of a part's summary

@@ -10,7 +10,17 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.prompt.render import ASIDE, NO_FRAME, NOTHING_BESIDE, Beside, Frame, Message, Templates, aside, rows
+from iquest_review.prompt.templates import (
+    ASIDE,
+    NO_FRAME,
+    NOTHING_BESIDE,
+    Beside,
+    Frame,
+    Message,
+    Templates,
+    aside,
+    rows,
+)
 
 if TYPE_CHECKING:
     from iquest_review.context.context import Context

@@ -12,8 +12,8 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits, fit
 from iquest_review.excerpt.exclusions import Omission, Reason, screen
 from iquest_review.model.reply import schema
 from iquest_review.prompt.remarks import Remark
-from iquest_review.prompt.render import Templates, omitted_rows
-from tests.prompt.making import NONCE, PROMPTS, added, hunk, modified, templates
+from iquest_review.prompt.templates import Templates, omitted_rows
+from tests.support.prompts import NONCE, PROMPTS, added, hunk, modified, templates
 
 GOLDEN = Path(__file__).parent / "golden"
 NOTHING = Excerpt((), ())

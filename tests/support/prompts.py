@@ -10,7 +10,7 @@ from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.diff.hunk_id import bare_id, hunk_id
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.exclusions import Omission
-from iquest_review.prompt.render import Templates
+from iquest_review.prompt.templates import Templates
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 NONCE = "0123456789abcdef"

@@ -13,9 +13,9 @@ from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.prompt.batches import prompts, related, together
 from iquest_review.prompt.fitting import Material, fill, room
-from iquest_review.prompt.sharing import prompts, related, together
-from tests.prompt.making import NONCE, added, changed, diffs, hunk, lines, modified, omitted, renamed, templates
+from tests.support.prompts import NONCE, added, changed, diffs, hunk, lines, modified, omitted, renamed, templates
 
 TEMPLATES = templates()
 
