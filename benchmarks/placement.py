@@ -24,13 +24,13 @@ from typing import Any, NamedTuple
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, Side
+from iquest_review.findings.finding import Finding
+from iquest_review.findings.position import Position, line_code, locate
+from iquest_review.findings.suggestion import replacement
+from iquest_review.findings.verify import verify
 from iquest_review.merge_request import markdown
-from iquest_review.merge_request.position import Position, line_code, locate
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.merge_request.suggestion import replacement
 from iquest_review.model import reply
-from iquest_review.model.finding import Finding
-from iquest_review.model.verify import verify
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_positions import judge
 from tests.merge_request.applying import applied

@@ -3,13 +3,13 @@
 from fuzz import running
 from fuzz.promise import holds, parts
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
+from iquest_review.findings.finding import Severity
+from iquest_review.findings.suggestion import replacement
+from iquest_review.findings.verify import Verified, verify
 from iquest_review.merge_request import markdown
-from iquest_review.merge_request.suggestion import replacement
-from iquest_review.model.finding import Severity
-from iquest_review.model.verify import Verified, verify
 from iquest_review.text import visible
-from tests.findings import made
 from tests.merge_request.applying import applied, block
+from tests.support.findings import made
 
 SEEDS = (
     b"def f(key):\n-    return 1\n+    rows = query(key)\n\x1frows = query(key)\x1frows = get(key)\x1f3",

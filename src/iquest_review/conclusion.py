@@ -8,13 +8,13 @@ from iquest_review.diff.diff import Diff
 from iquest_review.excerpt.already_reviewed import shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
+from iquest_review.findings.finding import Finding
+from iquest_review.findings.rules import deceptive_text
+from iquest_review.findings.verify import verify
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
-from iquest_review.model import deceptive
-from iquest_review.model.finding import Finding
 from iquest_review.model.reply import Review, Unparsed
 from iquest_review.model.summing import one_review
-from iquest_review.model.verify import verify
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
@@ -136,10 +136,10 @@ def _by_rule(task: Task) -> list[Finding]:
     secrets, language = task.change.secrets, task.options.templates.language
     read = {file.path for file in task.files}
     screened = [file for file in task.change.diff.files if file.path not in read]
-    found = [*deceptive.findings(task.fresh, language), *deceptive.findings(screened, language, shown=False)]
+    found = [*deceptive_text.findings(task.fresh, language), *deceptive_text.findings(screened, language, shown=False)]
     if not secrets:
         return found
-    from iquest_review.model.leaked import findings  # noqa: PLC0415 - most changes hold none
+    from iquest_review.findings.rules.leaked_secrets import findings  # noqa: PLC0415 - most changes hold none
 
     return [*findings(secrets, task.fresh, language), *findings(secrets, screened, language, sure=True), *found]
 
@@ -151,8 +151,8 @@ def _placed(
     file that no model is shown; what a model says can only be about the others."""
     if not by_rule and not said:
         return [], []
-    from iquest_review.merge_request.alike import merged  # noqa: PLC0415 - many reviews find nothing
-    from iquest_review.merge_request.placing import placed  # noqa: PLC0415
+    from iquest_review.findings.duplicates import merged  # noqa: PLC0415 - many reviews find nothing
+    from iquest_review.findings.placement import placed  # noqa: PLC0415
 
     shown, text = Diff(task.files), task.change.text
     found = [placed(verify(finding, task.change.diff, text)) for finding in by_rule]

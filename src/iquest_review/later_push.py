@@ -6,13 +6,13 @@ from functools import cache
 
 from iquest_review.excerpt.already_reviewed import known_after
 from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.findings.duplicates import alike, same
+from iquest_review.findings.evidence import Here
+from iquest_review.findings.placement import limited
 from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.merge_request import earlier
-from iquest_review.merge_request.alike import alike, same
 from iquest_review.merge_request.earlier import Open
-from iquest_review.merge_request.evidence import Here
 from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
-from iquest_review.merge_request.placing import limited
 from iquest_review.merge_request.standing import Thread
 from iquest_review.model.endpoint import Reply
 from iquest_review.model.fixed import ask_fixed

@@ -11,13 +11,13 @@ from dataclasses import replace
 from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
+from iquest_review.findings.finding import Severity
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.standing import Standing
-from iquest_review.model.finding import Severity
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt

@@ -9,14 +9,14 @@ from iquest_review.context.sources import ALL, Kind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.excerpt.already_reviewed import known_after, unseen
 from iquest_review.excerpt.exclusions import Omission, screen
+from iquest_review.findings.finding import Severity
+from iquest_review.findings.verify import no_text
 from iquest_review.inquiry import Terms
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.outcome import Reviewed
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing, Thread
-from iquest_review.model.finding import Severity
-from iquest_review.model.verify import no_text
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.redactor import Secret

@@ -10,17 +10,17 @@ from iquest_review import review, settings, source, steering
 from iquest_review.context.sources import Kind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
+from iquest_review.findings.finding import Severity
+from iquest_review.findings.fingerprint import digest
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.merge_request import note, publishing
-from iquest_review.merge_request.fingerprint import digest
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.model.asking import StructuredOutput
 from iquest_review.model.endpoint import Address, Endpoint, Sampling
-from iquest_review.model.finding import Severity
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt

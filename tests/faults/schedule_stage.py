@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iquest_review.merge_request import fingerprint
+from iquest_review.findings import fingerprint
 from tests.doubles.gitlab import DiffRefs, GitLabDouble, Request
 from tests.doubles.gitlab_checkout import Checkout
 from tests.doubles.gitlab_http import Response

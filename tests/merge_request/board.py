@@ -9,17 +9,17 @@ from typing import Any, Self
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Kind, Line, Side
+from iquest_review.findings.finding import Category, Finding, Severity
+from iquest_review.findings.placement import placed
+from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
 from iquest_review.merge_request import ledger, publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER, Surroundings
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Reviewed, Status
-from iquest_review.merge_request.placing import placed
 from iquest_review.merge_request.publishing import Published
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing
-from iquest_review.model.finding import Category, Finding, Severity
-from iquest_review.model.verify import NO_ANCHOR, NO_FILE, Verified
 from tests.doubles.gitlab import DiffRefs as Commits
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout

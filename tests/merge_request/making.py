@@ -6,6 +6,8 @@ from typing import Any
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.findings import verify
+from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import note
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Posted, Row, Surroundings
@@ -23,8 +25,6 @@ from iquest_review.merge_request.outcome import (
     Why,
 )
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.model import verify
-from iquest_review.model.finding import Category, Severity
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")

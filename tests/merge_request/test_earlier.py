@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, Status
+from iquest_review.findings import verify
+from iquest_review.findings.evidence import Here
+from iquest_review.findings.finding import Category
+from iquest_review.findings.placement import placed
 from iquest_review.merge_request import remark
 from iquest_review.merge_request.earlier import Open, Raised, askable, look, raised, with_names
-from iquest_review.merge_request.evidence import Here
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
-from iquest_review.merge_request.placing import placed
 from iquest_review.merge_request.standing import Reply, Standing, Thread
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
-from iquest_review.model import verify
-from iquest_review.model.finding import Category
 from tests.merge_request.making import finding
 from tests.support.prompts import added, hunk, modified
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iquest_review.merge_request import fingerprint, guard, ledger, markdown, note, remark
+from iquest_review.findings import fingerprint
+from iquest_review.merge_request import guard, ledger, markdown, note, remark
 from iquest_review.merge_request.gitlab import HELD_BACK, GitLab
 from iquest_review.merge_request.guard import LARGEST, Checked, Pages
 from iquest_review.merge_request.note import MARKER, PREVIOUS

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
+from iquest_review.findings.position import Position
 from iquest_review.merge_request import ledger, remark
 from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
-from iquest_review.merge_request.position import Position
 from iquest_review.merge_request.publishing import remembered
 from iquest_review.merge_request.threads import ROUNDS, TRIES
 from iquest_review.merge_request.words import words

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
+from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.fingerprint import Mark, read
 from iquest_review.merge_request import remark
-from iquest_review.merge_request.fingerprint import Mark, read
 from iquest_review.merge_request.outcome import PlacedFinding
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
-from iquest_review.model.finding import Category, Severity
 from tests.doubles import quick_actions
 from tests.merge_request.applying import applied, block
 from tests.merge_request.making import finding

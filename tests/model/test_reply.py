@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.model.reply import LARGEST, LONGEST_TEXT, MOST_FINDINGS, Review, Unparsed, parse, schema
 
 ISSUES: list[dict[str, Any]] = [

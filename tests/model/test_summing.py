@@ -6,7 +6,7 @@ import pytest
 
 from iquest_review.diff.diff import Side
 from iquest_review.errors import ModelUnreachable
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.model.reply import Review
 from iquest_review.model.summing import one_review
 from iquest_review.prompt.templates import Templates

@@ -15,6 +15,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.position import Position, RangeEnd
 from iquest_review.merge_request.outcome import (
     Outcome,
     Placement,
@@ -26,9 +28,7 @@ from iquest_review.merge_request.outcome import (
     Usage,
     Why,
 )
-from iquest_review.merge_request.position import Position, RangeEnd
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.model.finding import Category, Severity
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import Unkept
 from tests.merge_request.making import finding, full, later, outcome

@@ -5,13 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
+from iquest_review.findings.evidence import Here, Text, find
+from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.merge_request import plan
-from iquest_review.merge_request.evidence import Here, Text, find
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import PlacedFinding, Settled, Why
 from iquest_review.merge_request.remark import mark, said
 from iquest_review.merge_request.standing import Standing, Thread
-from iquest_review.model.verify import NO_FILE, NO_PATH
 from iquest_review.prompt.remarks import Remark
 
 

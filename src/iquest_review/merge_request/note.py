@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import ledger, markdown, remark
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why
 from iquest_review.merge_request.remark import LONGEST_LINE, LONGEST_TEXT, cut
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.model import STAND_IN
-from iquest_review.model.finding import Category, Severity
 
 MARKER = "<!-- iquest-review:summary -->"
 NOTHING = "there is nothing to review"  # why an outcome is one without a review

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission
-from iquest_review.merge_request.position import Position
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.position import Position
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.model.finding import Finding, Severity
 
 OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
 REFUSED = "GitLab takes no thread there"

@@ -165,6 +165,6 @@ def _says(finding: PlacedFinding, thread: Thread) -> bool:
     inside = finding.line <= thread.line <= (finding.end_line or finding.line)
     if not inside:
         return False
-    from iquest_review.merge_request.alike import alike  # noqa: PLC0415 - seldom two remarks stand on one line
+    from iquest_review.findings.duplicates import alike  # noqa: PLC0415 - seldom two remarks stand on one line
 
     return alike(thread.body, finding.description)

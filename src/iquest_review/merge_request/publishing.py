@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
+from iquest_review.findings.finding import title
 from iquest_review.merge_request import ledger, note, plan
 from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import GitLab
@@ -18,7 +19,6 @@ from iquest_review.merge_request.outcome import Outcome, Placement, Stands, Stat
 from iquest_review.merge_request.remark import said
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
-from iquest_review.model.finding import title
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from iquest_review.merge_request import answers, fingerprint
-from iquest_review.merge_request.fingerprint import Mark
+from iquest_review.findings import fingerprint
+from iquest_review.findings.fingerprint import Mark
+from iquest_review.merge_request import answers
 from iquest_review.merge_request.note import MARKER
 
 LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say

@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import fingerprint, plan, remark
+from iquest_review.findings import fingerprint
+from iquest_review.findings.position import Position
+from iquest_review.merge_request import plan, remark
 from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import CHANGED, GitLab
 from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
-from iquest_review.merge_request.position import Position
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.words import words

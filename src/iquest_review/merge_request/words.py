@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from iquest_review.excerpt.exclusions import Reason
-from iquest_review.merge_request import position
+from iquest_review.findings import position, verify
+from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request.outcome import OVER_LIMIT, REFUSED
-from iquest_review.model import verify
-from iquest_review.model.finding import Category, Severity
 
 PROBLEMS = (
     *(verify.NO_PATH, verify.NO_FILE, verify.NO_LINE, verify.NO_QUOTE, verify.NO_ANCHOR),

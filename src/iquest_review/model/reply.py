@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity, title
+from iquest_review.findings.finding import Category, Finding, Severity, title
 from iquest_review.model.salvage import Found, TooBroken, found, is_review
 from iquest_review.text import one_line, visible
 

@@ -6,9 +6,9 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Side
-from iquest_review.model.deceptive import findings
-from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.ruled import MOST
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.rules.deceptive_text import findings
+from iquest_review.findings.rules.rule_finding import MOST
 
 
 def told(*rows: str, path: str = "app/login.py", language: str = "en") -> list[Finding]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.excerpt.numbered_rows import shown_text
 from iquest_review.excerpt.ranking import is_test
-from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.ruled import MOST, finding, is_chinese
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
 from iquest_review.redaction.redactor import Secret
 
 _NAMES = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}

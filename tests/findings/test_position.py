@@ -13,17 +13,16 @@ from pydantic import TypeAdapter
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, Side, Status
 from iquest_review.diff.full_file import unfolded
-from iquest_review.merge_request import position
-from iquest_review.merge_request.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
+from iquest_review.findings import position, verify
+from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
+from iquest_review.findings.verify import Verified
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.model import verify
-from iquest_review.model.verify import Verified
 from tests.doubles import gitlab as doubles
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
 from tests.doubles.gitlab_positions import judge
 from tests.doubles.gitlab_repository import Repository
-from tests.findings import made
+from tests.support.findings import made
 
 REFS = DiffRefs("b" * 40, "s" * 40, "e" * 40)
 FINDING = made(path="a.txt", line=1)

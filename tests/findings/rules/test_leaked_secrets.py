@@ -6,9 +6,9 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Side
-from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.leaked import findings
-from iquest_review.model.ruled import MOST
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.rules.leaked_secrets import findings
+from iquest_review.findings.rules.rule_finding import MOST
 from iquest_review.redaction.redactor import Redactor, Secret
 from tests.support.planted_secrets import checked
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
 from iquest_review.excerpt.numbered_rows import shown_path
-from iquest_review.model.finding import Finding
-from iquest_review.model.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
+from iquest_review.findings.finding import Finding
+from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
 from iquest_review.text import one_line
-from tests.findings import made
+from tests.support.findings import made
 
 PATCH = r"""diff --git a/src/pay.py b/src/pay.py
 index 1111111..2222222 100644

@@ -7,11 +7,11 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Side
-from iquest_review.merge_request.evidence import Here, find
-from iquest_review.merge_request.fingerprint import Mark, digest
-from iquest_review.merge_request.placing import placed
+from iquest_review.findings.evidence import Here, find
+from iquest_review.findings.fingerprint import Mark, digest
+from iquest_review.findings.placement import placed
+from iquest_review.findings.verify import verify
 from iquest_review.merge_request.remark import mark
-from iquest_review.model.verify import verify
 from tests.merge_request.making import finding
 from tests.support.checkout import Checkout, Tree
 

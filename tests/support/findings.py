@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from iquest_review.diff.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.findings.finding import Category, Finding, Severity
 
 _PLAIN = Finding(
     path="a.py",

@@ -12,7 +12,7 @@ from iquest_review.diff.diff import FileDiff, Line, Side
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.numbered_rows import shown_text
-from iquest_review.model.finding import Finding
+from iquest_review.findings.finding import Finding
 
 LEAST_PART = 6  # characters from which a part of a line is enough to know it by
 ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Side
-from iquest_review.merge_request.alike import alike, merged, overlap
-from iquest_review.merge_request.fingerprint import digest
+from iquest_review.findings.duplicates import alike, merged, overlap
+from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.fingerprint import digest
 from iquest_review.merge_request.markdown import prose
 from iquest_review.merge_request.outcome import PlacedFinding
-from iquest_review.model.finding import Category, Severity
 from tests.merge_request.making import finding
 
 ZERO = "An empty list of prices divides by zero here."

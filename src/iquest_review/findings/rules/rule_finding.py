@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from iquest_review.diff.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.findings.finding import Category, Finding, Severity
 
 MOST = 20  # findings of one kind of rule: whoever commits a hundred such files knows after the first
 _MORE, _MORE_ZH = " The same holds for {count} more of its lines.", "该文件中还有 {count} 行也是如此。"

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, Side, Status
-from iquest_review.merge_request import position
-from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
+from iquest_review.findings import position, verify
+from iquest_review.findings.finding import Category, Finding, Severity
+from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.placement import limited, placed
+from iquest_review.findings.position import Position
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement
-from iquest_review.merge_request.placing import limited, placed
-from iquest_review.merge_request.position import Position
-from iquest_review.model import verify
-from iquest_review.model.finding import Category, Finding, Severity
 from tests.merge_request.making import finding
 from tests.support.prompts import hunk, modified, renamed
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.excerpt.numbered_rows import shown_text
 from iquest_review.excerpt.ranking import is_code, is_test
-from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.ruled import MOST, finding, is_chinese
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
 
 LONGEST = 20_000  # characters of a line that are looked at
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from iquest_review.diff.diff import Line
 from iquest_review.excerpt.numbered_rows import shown_text
-from iquest_review.merge_request import suggestion
-from iquest_review.merge_request.evidence import places
-from iquest_review.merge_request.fingerprint import digest, fingerprint, normal
+from iquest_review.findings import suggestion
+from iquest_review.findings.evidence import places
+from iquest_review.findings.finding import Finding
+from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.position import Position, locate
+from iquest_review.findings.verify import Verified
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement
-from iquest_review.merge_request.position import Position, locate
-from iquest_review.model.finding import Finding
-from iquest_review.model.verify import Verified
 from iquest_review.redaction.redactor import PLACEHOLDER
 
 

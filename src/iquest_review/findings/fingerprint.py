@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from iquest_review.diff.diff import Side
-from iquest_review.model.finding import Category, Finding, Severity
+from iquest_review.findings.finding import Category, Finding, Severity
 
 _DIGITS = 16  # hexadecimal: 64 bits
 

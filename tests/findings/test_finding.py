@@ -2,7 +2,7 @@
 
 import pytest
 
-from iquest_review.model.finding import Severity
+from iquest_review.findings.finding import Severity
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, Status
+from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.position import Position, locate
+from iquest_review.findings.suggestion import MOST_LINES, replacement
+from iquest_review.findings.verify import NO_ANCHOR, Verified, verify
 from iquest_review.merge_request import markdown
-from iquest_review.merge_request.position import Position, locate
-from iquest_review.merge_request.suggestion import MOST_LINES, replacement
-from iquest_review.model.finding import Finding, Severity
-from iquest_review.model.verify import NO_ANCHOR, Verified, verify
-from tests.findings import made
 from tests.merge_request.applying import applied, block
+from tests.support.findings import made
 
 CODE = """\
 def pay(key):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from iquest_review.diff.diff import Diff, FileDiff, Line
 from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.numbered_rows import shown_path, shown_text
-from iquest_review.model import quoted
-from iquest_review.model.finding import Finding
+from iquest_review.findings import quotes
+from iquest_review.findings.finding import Finding
 
 MOST_LINES = 100  # of one finding: what is longer is no place
 
@@ -51,17 +51,17 @@ def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = n
     files = _files(finding, diff)
     if not files:
         return Verified(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
-    quote = quoted.rows(finding.quote)
-    place = quoted.find(quote, finding.line, files) if quote else quoted.numbered(finding.line, files)
+    quote = quotes.rows(finding.quote)
+    place = quotes.find(quote, finding.line, files) if quote else quotes.numbered(finding.line, files)
     if place is None and quote:
-        place = quoted.outside(quote, finding.line, files, text) or quoted.misquoted(quote, finding.line, files)
+        place = quotes.outside(quote, finding.line, files, text) or quotes.misquoted(quote, finding.line, files)
     if place is None:
         problem = NO_QUOTE if quote else NO_ANCHOR if finding.line is None else NO_LINE
         return Verified(replace(finding, path=files[0].path, line=None, end_line=None), problem, files[0])
     file, first, last = place
-    rows = (quoted.sides_of if any(file is known for known in files) else quoted.sides_made)(file, quoted.bare)[0].rows
+    rows = (quotes.sides_of if any(file is known for known in files) else quotes.sides_made)(file, quotes.bare)[0].rows
     lines = [line for _, line in rows if line.side is first.side and line.number >= first.number]
-    last = quoted.end(finding, first, lines) if last is None else last
+    last = quotes.end(finding, first, lines) if last is None else last
     last = min(last, first.number + MOST_LINES - 1) if last is not None else None
     placed = replace(finding, path=file.path, line=first.number, end_line=last, side=first.side)
     return Verified(placed, None, file, tuple(line for line in lines if line.number <= (last or first.number)))
@@ -85,18 +85,18 @@ def _files(finding: Finding, diff: Diff) -> list[FileDiff]:
 
 def _holding(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
     """Of these files those of the one path that holds the quote; none when several do."""
-    quote, held = quoted.rows(finding.quote), set[str]()
+    quote, held = quotes.rows(finding.quote), set[str]()
     probes = {
         plain
         for row in quote[:6]
-        for reading in (quoted.bare, quoted.unlabelled, quoted.unmarked)
-        if (plain := quoted.unescaped(reading(row)))
+        for reading in (quotes.bare, quotes.unlabelled, quotes.unmarked)
+        if (plain := quotes.unescaped(reading(row)))
     }
-    heads = {plain[:end] for plain in (quoted.unescaped(row) for row in quote[:1]) for end in range(1, len(plain) + 1)}
+    heads = {plain[:end] for plain in (quotes.unescaped(row) for row in quote[:1]) for end in range(1, len(plain) + 1)}
     for file in files:
         text, rows = index.texts[id(file)]
         # Only where the quote can stand at all is it looked for in every reading, which takes much longer.
-        if (any(probe in text for probe in probes) or not heads.isdisjoint(rows)) and quoted.find(
+        if (any(probe in text for probe in probes) or not heads.isdisjoint(rows)) and quotes.find(
             quote, finding.line, [file]
         ):
             held.add(file.path)
@@ -121,7 +121,7 @@ def _index(diff: Same[Diff]) -> _Index:
         for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
             index.keys[name] = _key(name)
             known.setdefault(index.keys[name], []).append(file)
-        rows = [quoted.unescaped(shown_text(line)) for line in file.lines()]
+        rows = [quotes.unescaped(shown_text(line)) for line in file.lines()]
         index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
     return index
 

@@ -9,7 +9,7 @@ from iquest_review.diff.diff import Diff, FileDiff, Kind, Line, Side, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.numbered_rows import shown_text
-from iquest_review.merge_request.fingerprint import Mark, digest, normal
+from iquest_review.findings.fingerprint import Mark, digest, normal
 
 Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
 

@@ -1,0 +1,1 @@
+"""What one finding is, where it belongs, and what identifies it."""

@@ -1,0 +1,1 @@
+"""Which findings need no model: leaked secrets and deceptive text."""
