@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.model import reply
+from iquest_review.llm import reply
 from iquest_review.text import visible
 
 _ISSUE = (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
+from iquest_review.llm.client import Reply, Served
+from iquest_review.llm.errors import Passes
 from iquest_review.merge_request.outcome import Outcome, Status
-from iquest_review.model.endpoint import Reply, Served
-from iquest_review.model.refusal import Passes
 from iquest_review.net.retry import Deadline, NoTimeLeft
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message

@@ -19,7 +19,7 @@ ADAPTERS = {
     "git/command.py",
     "code/outline_worker.py",
     "git/repository.py",
-    "model/endpoint.py",
+    "llm/client.py",
     "net/time_limit.py",
     "net/session.py",
     "model/stand_in.py",

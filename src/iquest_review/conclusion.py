@@ -12,9 +12,9 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.rules import deceptive_text
 from iquest_review.findings.verify import verify
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
+from iquest_review.llm.ask_summary import one_review
+from iquest_review.llm.reply import Review, Unparsed
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
-from iquest_review.model.reply import Review, Unparsed
-from iquest_review.model.summing import one_review
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches

@@ -11,11 +11,11 @@ from typing import Protocol
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Reason
+from iquest_review.llm import ask
+from iquest_review.llm.ask import Answer, StructuredOutput
+from iquest_review.llm.client import Reply, Served
+from iquest_review.llm.reply import Review
 from iquest_review.merge_request.outcome import Usage
-from iquest_review.model import asking
-from iquest_review.model.asking import Answer, StructuredOutput
-from iquest_review.model.endpoint import Reply, Served
-from iquest_review.model.reply import Review
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
@@ -30,7 +30,7 @@ SHRINKS = 2  # for a window that the server did not tell, or told wrongly
 CUT_OFF = "length"  # the finish_reason of an answer that had no room
 
 
-class Model(asking.Model, Protocol):
+class Model(ask.Model, Protocol):
     """What answers."""
 
     @property
@@ -249,7 +249,7 @@ class _Asking:
             most = 1 + min(1, max(0, self.spare))
             self.spare -= most - 1
         try:
-            answer = asking.ask(self.model, templates, prompt.messages, form, most)
+            answer = ask.ask(self.model, templates, prompt.messages, form, most)
         except ModelError as error:
             return Asked(prompt, failure=error)
         with self.lock:

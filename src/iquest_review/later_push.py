@@ -10,13 +10,13 @@ from iquest_review.findings.duplicates import alike, same
 from iquest_review.findings.evidence import Here
 from iquest_review.findings.placement import limited
 from iquest_review.inquiry import Inquiry, Model, usage
+from iquest_review.llm.ask_fixed import ask_fixed
+from iquest_review.llm.client import Reply
+from iquest_review.llm.reply import MOST_SUGGESTIONS
 from iquest_review.merge_request import earlier
 from iquest_review.merge_request.earlier import Open
 from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
 from iquest_review.merge_request.standing import Thread
-from iquest_review.model.endpoint import Reply
-from iquest_review.model.fixed import ask_fixed
-from iquest_review.model.reply import MOST_SUGGESTIONS
 from iquest_review.progress import Progress
 from iquest_review.task import Board, Options, Task
 from iquest_review.text import counted

@@ -14,13 +14,13 @@ from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
+from iquest_review.llm.ask import StructuredOutput
+from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.merge_request import note, publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.refs import MergeRequest
-from iquest_review.model.asking import StructuredOutput
-from iquest_review.model.endpoint import Address, Endpoint, Sampling
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt

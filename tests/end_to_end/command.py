@@ -67,7 +67,7 @@ def run(
 
 def briefly() -> None:
     """For `before`: a wait between two attempts takes a hundredth of what is told and reckoned with."""
-    from iquest_review.model.endpoint import Endpoint  # noqa: PLC0415 - nothing here is meant for the tests' process
+    from iquest_review.llm.client import Endpoint  # noqa: PLC0415 - nothing here is meant for the tests' process
     from iquest_review.net.retry import Deadline  # noqa: PLC0415
 
     def sleep(seconds: float) -> None:

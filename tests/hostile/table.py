@@ -17,7 +17,7 @@ class Row(NamedTuple):
 
 
 _MARKDOWN = "tests/merge_request/test_markdown.py::"
-_REPLY = "tests/model/test_reply.py::"
+_REPLY = "tests/llm/test_reply.py::"
 _HOSTILE_GIT = "tests/git/test_repository_hostile.py::"
 _REDACT = "tests/redaction/test_redactor.py::"
 _AUTHOR = "tests/end_to_end/test_hostile_author.py::"
@@ -127,7 +127,7 @@ TABLE: tuple[Row, ...] = (
         "a server echoes the key",
         "in no log, note or artifact",
         (
-            "tests/model/test_endpoint.py::test_a_key_that_the_server_echoes_is_in_no_error",
+            "tests/llm/test_client.py::test_a_key_that_the_server_echoes_is_in_no_error",
             "tests/merge_request/test_gitlab_failures.py::test_the_token_is_in_no_message",
         ),
     ),

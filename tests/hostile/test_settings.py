@@ -1,7 +1,7 @@
 """Settings and environments that somebody else wrote: no secret goes where they lead, and one line says what is wrong.
 
 Covered: addresses of the model and of GitLab, proxies and addresses meant for other programs, the settings file, debug
-variables, a fork's pipeline. Not covered: certificates (tests/model/test_endpoint.py), and what a runner's own
+variables, a fork's pipeline. Not covered: certificates (tests/llm/test_client.py), and what a runner's own
 administrator sets: that is trusted.
 """
 

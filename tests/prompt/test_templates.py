@@ -10,7 +10,7 @@ from iquest_review.diff import patch
 from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, fit
 from iquest_review.excerpt.exclusions import Omission, Reason, screen
-from iquest_review.model.reply import schema
+from iquest_review.llm.reply import schema
 from iquest_review.prompt.remarks import Remark
 from iquest_review.prompt.templates import Templates, omitted_rows
 from tests.support.prompts import NONCE, PROMPTS, added, hunk, modified, templates

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity
-from iquest_review.model.reply import LARGEST, LONGEST_TEXT, MOST_FINDINGS, Review, Unparsed, parse, schema
+from iquest_review.llm.reply import LARGEST, LONGEST_TEXT, MOST_FINDINGS, Review, Unparsed, parse, schema
 
 ISSUES: list[dict[str, Any]] = [
     {

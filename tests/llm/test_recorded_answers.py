@@ -25,9 +25,9 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, ModelRefused
-from iquest_review.model.asking import StructuredOutput, ask
-from iquest_review.model.endpoint import Address, Endpoint, Sampling
-from iquest_review.model.reply import Review
+from iquest_review.llm.ask import StructuredOutput, ask
+from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.reply import Review
 from iquest_review.prompt.templates import Templates
 from tests.doubles.model import MODEL, Fault, ModelDouble
 

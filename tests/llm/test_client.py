@@ -20,8 +20,8 @@ from iquest_review.errors import (
     ModelUnreachable,
     UsageError,
 )
-from iquest_review.model import endpoint as module
-from iquest_review.model.endpoint import Address, Endpoint, Sampling
+from iquest_review.llm import client as module
+from iquest_review.llm.client import Address, Endpoint, Sampling
 from tests.doubles.model import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
 
 KEY = "sk-hidden-0123456789"

@@ -18,11 +18,11 @@ from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import ModelError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
 from iquest_review.excerpt.numbered_rows import shown_text
-from iquest_review.model.asking import Model
-from iquest_review.model.decoder import number
-from iquest_review.model.endpoint import Reply
-from iquest_review.model.reply import LARGEST, LONGEST_REPLY, answers
-from iquest_review.model.salvage import breaks_off
+from iquest_review.llm.ask import Model
+from iquest_review.llm.client import Reply
+from iquest_review.llm.decoder import number
+from iquest_review.llm.repair import breaks_off
+from iquest_review.llm.reply import LARGEST, LONGEST_REPLY, answers
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.prompt.templates import Message, Templates

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.model.asking import Answer, Model, StructuredOutput, ask
-from iquest_review.model.endpoint import Address, Endpoint, Reply, Sampling
-from iquest_review.model.reply import Review, Unparsed, schema
+from iquest_review.llm.ask import Answer, Model, StructuredOutput, ask
+from iquest_review.llm.client import Address, Endpoint, Reply, Sampling
+from iquest_review.llm.reply import Review, Unparsed, schema
 from iquest_review.prompt.templates import Message, Templates
 from tests.doubles.model import Fault, ModelDouble, Scripted, ServerName
 from tests.doubles.model import Reply as Says

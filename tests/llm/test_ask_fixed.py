@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
 from iquest_review.excerpt.excerpt import Limits, estimate
-from iquest_review.model import reply as replies
-from iquest_review.model.endpoint import Address, Endpoint, Sampling
-from iquest_review.model.fixed import NEAR, Fixed, ask_fixed
+from iquest_review.llm import reply as replies
+from iquest_review.llm.ask_fixed import NEAR, Fixed, ask_fixed
+from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.model.stand_in import StandIn
 from iquest_review.model.stand_in_review import RULES
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
 from iquest_review.prompt.templates import Templates
 from tests.doubles.model import Fault, ModelDouble, Scripted
-from tests.model.test_asking import FakeModel, model, reply
+from tests.llm.test_ask import FakeModel, model, reply
 from tests.support.prompts import NONCE, added, hunk, lines, modified, renamed, templates
 
 ROW = "return parse(text)"

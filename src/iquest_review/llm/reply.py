@@ -14,7 +14,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity, title
-from iquest_review.model.salvage import Found, TooBroken, found, is_review
+from iquest_review.llm.repair import Found, TooBroken, found, is_review
 from iquest_review.text import one_line, visible
 
 LARGEST = 256 * 1024  # characters of an answer that is read at all

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.model.decoder import number
+from iquest_review.llm.decoder import number
 from iquest_review.net.retry import Passing, retry_after
 from iquest_review.text import one_line
 

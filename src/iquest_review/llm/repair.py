@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from iquest_review.model.decoder import DECODER, MERGED
+from iquest_review.llm.decoder import DECODER, MERGED
 
 _TRIES = 200  # openings looked at
 _MENDED = 32 * 1024  # characters given to json-repair, whose time grows with their square,

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from iquest_review.errors import FormatRefused, ModelError
-from iquest_review.model.endpoint import Reply
-from iquest_review.model.reply import Review, Unparsed, parse, schema
+from iquest_review.llm.client import Reply
+from iquest_review.llm.reply import Review, Unparsed, parse, schema
 from iquest_review.prompt.templates import Message, Templates
 
 RUNAWAY = 200  # blanks at the end of a reply that are no accident

@@ -17,9 +17,8 @@ from tenacity import Retrying, retry_if_exception_type
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
 from iquest_review.excerpt.excerpt import estimate
-from iquest_review.model import envelope
-from iquest_review.model.envelope import Reply, Served
-from iquest_review.model.refusal import (
+from iquest_review.llm import wire
+from iquest_review.llm.errors import (
     Asked,
     NoRoute,
     ParameterRefused,
@@ -31,7 +30,8 @@ from iquest_review.model.refusal import (
     masked,
     not_json,
 )
-from iquest_review.model.sampling import Sampling
+from iquest_review.llm.sampling import Sampling
+from iquest_review.llm.wire import Reply, Served
 from iquest_review.net.address import Address
 from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
 from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
@@ -107,7 +107,7 @@ class Endpoint:
 
         Raises ModelRefused when it is not served, naming those that are.
         """
-        found = envelope.served(self._listed(), self._model, self.host)
+        found = wire.served(self._listed(), self._model, self.host)
         self._model, self._window = found.model, found.window
         return found
 
@@ -122,7 +122,7 @@ class Endpoint:
         body = {"model": self._model, **self._prompt(messages)}
         try:
             answer = self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout)
-            count = envelope.count(self._json(answer))
+            count = wire.count(self._json(answer))
         except (ModelUnreachable, ModelRefused, ContextExceeded):
             count = None
         self._counts = count is not None
@@ -171,7 +171,7 @@ class Endpoint:
             self._refused.add(refusal.name)
             self._tell(f"{refusal}; asking without it")
             return self._complete(url, body, timeout)
-        reply = envelope.reply(
+        reply = wire.reply(
             self._json(content), chat=self._address.chat, model=self._model, seconds=time.monotonic() - started
         )
         if reply is None:

@@ -7,8 +7,8 @@ import pytest
 from iquest_review.diff.diff import Side
 from iquest_review.errors import ModelUnreachable
 from iquest_review.findings.finding import Category, Finding, Severity
-from iquest_review.model.reply import Review
-from iquest_review.model.summing import one_review
+from iquest_review.llm.ask_summary import one_review
+from iquest_review.llm.reply import Review
 from iquest_review.prompt.templates import Templates
 from tests.reviewing import PROMPTS, FakeModel
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from iquest_review.errors import ModelError
 from iquest_review.excerpt.numbered_rows import inert, shown_path
-from iquest_review.model.asking import Model
-from iquest_review.model.endpoint import Reply
-from iquest_review.model.reply import MOST_SUGGESTIONS, Review, parse
+from iquest_review.llm.ask import Model
+from iquest_review.llm.client import Reply
+from iquest_review.llm.reply import MOST_SUGGESTIONS, Review, parse
 from iquest_review.prompt.templates import Templates
 from iquest_review.text import one_line
 
