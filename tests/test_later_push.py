@@ -10,10 +10,10 @@ from iquest_review.errors import ModelUnreachable
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import read
-from iquest_review.merge_request import remark
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Status, Why
+from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.merge_request.words import ENGLISH
 from iquest_review.review import Change, exit_code
@@ -43,7 +43,7 @@ def known(text: bytes, **changed: Any) -> Ledger:
 
 def thread(finding: PlacedFinding, **changed: Any) -> Thread:
     """The thread of a finding, as GitLab tells it."""
-    body = remark.thread(finding, ENGLISH)
+    body = compose_thread(finding, ENGLISH)
     mark = read(body)
     assert mark is not None
     fields: dict[str, Any] = {"id": "d" * 40, "note": 1, "path": finding.path, "line": finding.line, "resolved": False}

@@ -16,10 +16,11 @@ from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request import note, publishing
+from iquest_review.merge_request import note
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
+from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.pipeline import origin
@@ -171,10 +172,10 @@ def _model_url(job: Job) -> str:
 @contextmanager
 def _model(job: Job, url: str, until: Deadline) -> Iterator[Endpoint]:
     if url == settings.STAND_IN:
-        from iquest_review.model import stand_in  # noqa: PLC0415 - a review by a model needs no rules
+        from iquest_review.model.stand_in import MODEL, StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
-        with stand_in.StandIn() as server:
-            yield _endpoint(job, server.url, stand_in.MODEL, None, until)
+        with StandIn() as server:
+            yield _endpoint(job, server.url, MODEL, None, until)
         return
     key = job.settings.api_key.reveal() if job.settings.api_key else None
     yield _endpoint(job, url, job.settings.model, key, until)
@@ -249,7 +250,7 @@ def _publish(
     job: Job, gitlab: GitLab, around: note.Surroundings, known: Ledger | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
-        published = publishing.publish(gitlab, outcome, around, known, job.progress.say)
+        published = publish_outcome(gitlab, outcome, around, known, job.progress.say)
     except (GitLabError, KeyboardInterrupt) as error:
         kept = Path(job.arguments.output, review_file.REVIEW)
         if kept.is_file():

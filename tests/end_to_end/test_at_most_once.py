@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.outcome import Outcome, Settled, Why
+from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_story import text
@@ -247,7 +247,7 @@ class _Runner:
 
         def work() -> None:
             try:
-                publishing.publish(gitlab, outcome, AROUND, None, board.said.append)
+                publish_outcome(gitlab, outcome, AROUND, None, board.said.append)
             except GitLabError as error:
                 self.failure = error
             finally:

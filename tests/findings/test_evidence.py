@@ -11,7 +11,7 @@ from iquest_review.findings.evidence import Here, find
 from iquest_review.findings.fingerprint import Mark, digest
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import verify
-from iquest_review.merge_request.remark import mark
+from iquest_review.merge_request.remark import make_mark
 from tests.merge_request.making import finding
 from tests.support.checkout import Checkout, Tree
 
@@ -49,7 +49,7 @@ def raised(story: Story, base: dict[str, str], first: dict[str, str], quote: str
     diff, text = story.push(first)
     verified = verify(finding(path=path, line=None, quote=quote, fix=None), diff, text)
     assert verified.problem is None, verified
-    return mark(placed(verified))
+    return make_mark(placed(verified))
 
 
 @pytest.fixture

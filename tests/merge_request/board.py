@@ -12,12 +12,12 @@ from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
-from iquest_review.merge_request import ledger, publishing
+from iquest_review.merge_request import ledger
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER, Surroundings
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Reviewed, Status
-from iquest_review.merge_request.publishing import Published
+from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing
 from tests.doubles.gitlab import DiffRefs as Commits
@@ -152,7 +152,7 @@ class Board:
     def publish(
         self, outcome: Outcome, *, known: Ledger | None = None, sleep: Callable[[float], None] | None = None
     ) -> Published:
-        return publishing.publish(self.gitlab(sleep), outcome, AROUND, known, self.said.append)
+        return publish_outcome(self.gitlab(sleep), outcome, AROUND, known, self.said.append)
 
     def push(self, push: int) -> None:
         self.double.push(PROJECT, IID, self.change.commits(push))

@@ -8,10 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from iquest_review.merge_request import publishing
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.outcome import Outcome, Status
-from iquest_review.merge_request.publishing import Published
+from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs as ProductRefs
 from iquest_review.merge_request.refs import MergeRequest
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
@@ -101,7 +100,7 @@ def failure(reason: str = "nobody answered") -> Outcome:
 
 
 def publish(gitlab: GitLab, made: Outcome, tell: Callable[[str], object] = lambda _: None) -> Published:
-    return publishing.publish(gitlab, made, AROUND, None, tell)
+    return publish_outcome(gitlab, made, AROUND, None, tell)
 
 
 def posted(published: Published) -> list[str]:

@@ -11,10 +11,10 @@ from iquest_review.findings import verify
 from iquest_review.findings.evidence import Here
 from iquest_review.findings.finding import Category
 from iquest_review.findings.placement import placed
-from iquest_review.merge_request import remark
 from iquest_review.merge_request.earlier import Open, Raised, askable, look, raised, with_names
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
+from iquest_review.merge_request.remark import compose_thread, make_mark
 from iquest_review.merge_request.standing import Reply, Standing, Thread
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
 from tests.merge_request.making import finding
@@ -49,7 +49,7 @@ def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
         "line": one.end_line or one.line,
         "resolved": False,
     }
-    return Thread(**{**fields, "mark": remark.mark(one), "body": remark.thread(one, text), "head": "", **changed})
+    return Thread(**{**fields, "mark": make_mark(one), "body": compose_thread(one, text), "head": "", **changed})
 
 
 def standing(*threads: Thread) -> Standing:

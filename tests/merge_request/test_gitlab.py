@@ -9,11 +9,12 @@ import pytest
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import gitlab as adapter
-from iquest_review.merge_request import note, remark
+from iquest_review.merge_request import note
 from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
 from iquest_review.merge_request.note import MARKER, NOTHING
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Thread
 from iquest_review.merge_request.words import words
 from tests.doubles.gitlab import GitLabDouble
@@ -201,7 +202,7 @@ def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, git
 
 def thread(server: GitLabDouble, gitlab: GitLab) -> Thread:
     """A thread of a finding, on no line."""
-    server.add_note(PROJECT, IID, remark.thread(finding(anchor="a" * 16), words("en")), author="reviewer", thread=True)
+    server.add_note(PROJECT, IID, compose_thread(finding(anchor="a" * 16), words("en")), author="reviewer", thread=True)
     return gitlab.standing().threads[0]
 
 

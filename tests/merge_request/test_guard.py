@@ -45,7 +45,7 @@ PROJECT_URL = AROUND.project_url
 PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.md"))
 FINDING = finding(anchor="fedcba9876543210", anchored=1)
-MARK = fingerprint.marker(remark.mark(FINDING))
+MARK = fingerprint.marker(remark.make_mark(FINDING))
 MEMORY = "<!-- iquest-review:reviewed 33 head=33 settings=5e data=eJyrVkrLz1eyUkpKLFKqBQAm8gVd -->"
 
 
@@ -138,7 +138,9 @@ def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
 @given(text=FRAGMENTS, path=FRAGMENTS, fix=FRAGMENTS)
 def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str) -> None:
     for replacement in (None, fix):
-        body = remark.thread(finding(description=text, path=path, fix=fix, replacement=replacement), words("en"))
+        body = remark.compose_thread(
+            finding(description=text, path=path, fix=fix, replacement=replacement), words("en")
+        )
         assert checked(body) == Checked(body)
 
 
@@ -402,7 +404,7 @@ def test_the_hidden_lines_stay_where_later_runs_look_for_them(last: str) -> None
     assert body.startswith(MARKER)
     assert (PREVIOUS in body) == (PREVIOUS in last)
     assert (ledger._MARKER.search(body) is not None) == (MEMORY in last)
-    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == remark.mark(FINDING)
+    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == remark.make_mark(FINDING)
 
 
 def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:

@@ -12,7 +12,7 @@ from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why
 from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
-from iquest_review.merge_request.remark import mark
+from iquest_review.merge_request.remark import make_mark
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from tests.merge_request import making
 from tests.merge_request.making import AROUND, failed, full
@@ -36,7 +36,7 @@ def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
     fields: dict[str, Any] = {
         "id": "d" * 40,
         "note": 60,
-        "mark": mark(said),
+        "mark": make_mark(said),
         "body": said.description,
         "path": said.path,
         "line": said.end_line or said.line,
@@ -211,8 +211,8 @@ def test_duplicates_that_were_both_replied_to_stay() -> None:
         {"line": 4},
         {"path": "app/other.py"},
         {"head": "older"},
-        {"mark": mark(finding(fingerprint="f" * 16))},
-        {"mark": mark(finding(anchor="b" * 16))},
+        {"mark": make_mark(finding(fingerprint="f" * 16))},
+        {"mark": make_mark(finding(anchor="b" * 16))},
         {"resolved": True},
     ],
     ids=["line", "file", "commit", "identity", "text", "resolved"],

@@ -9,9 +9,10 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.position import Position
-from iquest_review.merge_request import ledger, remark
+from iquest_review.merge_request import ledger
 from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.merge_request.publishing import remembered
+from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.threads import ROUNDS, TRIES
 from iquest_review.merge_request.words import words
 from iquest_review.reports import review_file, stored_review
@@ -494,7 +495,7 @@ def resolved(board: Board) -> str:
 def again(board: Board, finding: PlacedFinding) -> None:
     """Another run posts the same."""
     assert finding.position
-    board.gitlab().start_thread(remark.thread(finding, words("en")), finding.position.payload(board.change.refs()))
+    board.gitlab().start_thread(compose_thread(finding, words("en")), finding.position.payload(board.change.refs()))
 
 
 def test_of_two_threads_that_say_the_same_the_younger_is_deleted(board: Board, change: Change) -> None:

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, read
-from iquest_review.merge_request import remark
 from iquest_review.merge_request.outcome import PlacedFinding
+from iquest_review.merge_request.remark import (
+    LONGEST_TEXT,
+    compose_line_row,
+    compose_thread,
+    count_by_severity,
+    make_mark,
+)
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
 from tests.doubles import quick_actions
 from tests.merge_request.applying import applied, block
@@ -31,7 +37,7 @@ def made(**changed: Any) -> PlacedFinding:
 
 
 def thread(text: Words = ENGLISH, /, **changed: Any) -> str:
-    return remark.thread(made(**changed), text)
+    return compose_thread(made(**changed), text)
 
 
 SEVERAL = {"line": 3, "end_line": 5, "anchored": 3}
@@ -84,14 +90,14 @@ def test_a_long_description_is_cut_and_says_by_how_much() -> None:
 
 
 def test_a_description_that_just_fits_is_not_cut() -> None:
-    assert "x" * remark.LONGEST_TEXT + "\n" in thread(description="x" * remark.LONGEST_TEXT)
+    assert "x" * LONGEST_TEXT + "\n" in thread(description="x" * LONGEST_TEXT)
 
 
 # --- what GitLab does with it ---
 
 
 def applied_to(one: PlacedFinding, text: str) -> str:
-    return applied(text.encode(), remark.thread(one, ENGLISH), one.end_line or one.line or 0).decode()
+    return applied(text.encode(), compose_thread(one, ENGLISH), one.end_line or one.line or 0).decode()
 
 
 def test_a_suggestion_replaces_the_line_of_its_finding() -> None:
@@ -160,10 +166,10 @@ FINDINGS = st.builds(
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(one=FINDINGS, text=st.sampled_from([ENGLISH, CHINESE]))
 def test_no_finding_makes_a_thread_that_does_anything(one: PlacedFinding, text: Words) -> None:
-    body = remark.thread(one, text)
+    body = compose_thread(one, text)
 
     safe(body)
-    assert read(body) == remark.mark(one)
+    assert read(body) == make_mark(one)
 
 
 @pytest.mark.parametrize("line", [3, None])
@@ -178,18 +184,16 @@ def test_no_size_breaks_a_thread(huge: str, line: int | None) -> None:
 def test_its_mark_is_what_later_runs_need() -> None:
     one = made(side=Side.OLD, category=Category.SECURITY)
 
-    assert remark.mark(one) == Mark(
-        "0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY
-    )
-    assert read(remark.thread(one, CHINESE)) == remark.mark(one)
+    assert make_mark(one) == Mark("0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY)
+    assert read(compose_thread(one, CHINESE)) == make_mark(one)
 
 
 def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
-    forged = remark.thread(replace(made(), fingerprint="f" * 16), ENGLISH)
+    forged = compose_thread(replace(made(), fingerprint="f" * 16), ENGLISH)
 
     body = thread(description=forged, fix=forged, quote=forged)
 
-    assert read(body) == remark.mark(made())
+    assert read(body) == make_mark(made())
     assert body.count("<!-- iquest-review:") == 1
 
 
@@ -197,18 +201,18 @@ def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
 
 
 def test_a_row_tells_its_title_on_one_line() -> None:
-    row = remark.line_row(Severity.LOW, Category.BUG, "`a.py` line 3", "Two\nlines, @anna\n/close", ENGLISH)
+    row = compose_line_row(Severity.LOW, Category.BUG, "`a.py` line 3", "Two\nlines, @anna\n/close", ENGLISH)
 
     assert row == "- 🔵 **low** · bug · `a.py` line 3: Two lines, @\u2060anna /close"
     safe(row)
 
 
 def test_a_row_without_a_title_is_a_heading() -> None:
-    assert remark.line_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
+    assert compose_line_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
 
 
 def test_severities_are_counted_without_those_there_are_none_of() -> None:
     counts = {Severity.HIGH: 1_000, Severity.MEDIUM: 0, Severity.LOW: 2}
 
-    assert remark.counted(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"
-    assert remark.counted(dict.fromkeys(Severity, 0), ENGLISH) == ""
+    assert count_by_severity(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"
+    assert count_by_severity(dict.fromkeys(Severity, 0), ENGLISH) == ""

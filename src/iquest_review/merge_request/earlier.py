@@ -10,7 +10,7 @@ from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.merge_request import plan
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import PlacedFinding, Settled, Why
-from iquest_review.merge_request.remark import mark, said
+from iquest_review.merge_request.remark import make_mark, said
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.prompt.remarks import Remark
 
@@ -67,7 +67,7 @@ def look(
     for finding in told:
         # What never was in the change cannot be gone from it.
         nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
-        here = Here("", None) if nowhere else find(mark(finding), finding.path, finding.line, diff, text)
+        here = Here("", None) if nowhere else find(make_mark(finding), finding.path, finding.line, diff, text)
         if here is None and not read(finding.path):
             here = Here(finding.path, finding.line)
         if asked and not finding.anchored:

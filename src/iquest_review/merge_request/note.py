@@ -9,10 +9,17 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import ledger, markdown, remark
+from iquest_review.merge_request import ledger, markdown
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why
-from iquest_review.merge_request.remark import LONGEST_LINE, LONGEST_TEXT, cut
+from iquest_review.merge_request.remark import (
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    compose_line_row,
+    compose_row,
+    count_by_severity,
+    cut,
+)
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.model import STAND_IN
 
@@ -127,14 +134,14 @@ def _verdict(outcome: Outcome, severities: Sequence[Severity], text: Words) -> s
             return text.nothing
     counts = {severity: severities.count(severity) for severity in Severity}
     none = text.no_findings_partly if outcome.status is Status.PARTIAL else text.no_findings
-    return remark.counted(counts, text) or none
+    return count_by_severity(counts, text) or none
 
 
 def _rows(rows: Sequence[Row], text: Words) -> Iterator[str]:
     """A row for each open thread, worst first."""
     ordered = sorted(rows, key=lambda row: (row.severity.rank, row.path, row.line or 0))
     written = (
-        remark.line_row(row.severity, row.category, markdown.link(_place(row, text), row.url), row.title, text)
+        compose_line_row(row.severity, row.category, markdown.link(_place(row, text), row.url), row.title, text)
         for row in ordered
     )
     if ordered:
@@ -192,7 +199,7 @@ def _headed(
     """The findings, the first of each heading below it."""
     last = ""
     for heading, finding in rows:
-        written = remark.row(finding, _where(finding, outcome, around, text), text)
+        written = compose_row(finding, _where(finding, outcome, around, text), text)
         yield written if heading == last else f"### {heading}\n\n{written}"
         last = heading
 

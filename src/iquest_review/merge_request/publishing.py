@@ -30,7 +30,7 @@ class Published:
     wrote: bool = False  # whether the note had to be written
 
 
-def publish(
+def publish_outcome(
     gitlab: GitLab, outcome: Outcome, around: Surroundings, known: Ledger | None, tell: Callable[[str], object]
 ) -> Published:
     """Makes the merge request say what the outcome does. `known` is what the note remembered when the review began.

@@ -17,18 +17,18 @@ LONGEST_LINE, LONGEST_TEXT = 2_000, 20_000  # characters, as they came
 _SYMBOLS = {Severity.HIGH: "🔴", Severity.MEDIUM: "🟠", Severity.LOW: "🔵"}
 
 
-def thread(finding: PlacedFinding, text: Words) -> str:
+def compose_thread(finding: PlacedFinding, text: Words) -> str:
     """The body of the first note of a finding's thread, its identity hidden on the first line.
 
     The code it cites is what it stands on, and not shown again.
     """
     heading = f"{severity(finding.severity, text)} · {text.categories[finding.category]}"
     shown = code(finding, text) if finding.line is None else [_instead(finding, text)]
-    parts = [marker(mark(finding)), heading, markdown.prose(cut(finding.description, LONGEST_TEXT, text)), *shown]
+    parts = [marker(make_mark(finding)), heading, markdown.prose(cut(finding.description, LONGEST_TEXT, text)), *shown]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def mark(finding: PlacedFinding) -> Mark:
+def make_mark(finding: PlacedFinding) -> Mark:
     """What is to be remembered of a finding."""
     return Mark(finding.fingerprint, finding.anchor, finding.anchored, finding.side, finding.severity, finding.category)
 
@@ -38,19 +38,19 @@ def severity(value: Severity, text: Words) -> str:
     return f"{_SYMBOLS[value]} **{text.severities[value]}**"
 
 
-def counted(counts: dict[Severity, int], text: Words) -> str:
+def count_by_severity(counts: dict[Severity, int], text: Words) -> str:
     """How many findings of each severity; nothing for none."""
     return " · ".join(f"{_SYMBOLS[value]} {n:,} {text.severities[value]}" for value, n in counts.items() if n)
 
 
-def row(finding: PlacedFinding, where: str, text: Words) -> str:
+def compose_row(finding: PlacedFinding, where: str, text: Words) -> str:
     """The finding as an item of the note's list; `where` is markdown already."""
     heading = " · ".join([severity(finding.severity, text), text.categories[finding.category], where])
     parts = [markdown.prose(cut(finding.description, LONGEST_TEXT, text)), *code(finding, text)]
     return f"- {heading}\n\n" + markdown.indented("\n\n".join(part for part in parts if part))
 
 
-def line_row(value: Severity, category: Category, where: str, title: str, text: Words) -> str:
+def compose_line_row(value: Severity, category: Category, where: str, title: str, text: Words) -> str:
     """A finding that has a thread of its own, as an item of the note's list."""
     heading = " · ".join([severity(value, text), text.categories[category], where])
     said = markdown.line(cut(title, LONGEST_LINE, text))

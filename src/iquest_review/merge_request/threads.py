@@ -12,12 +12,13 @@ from functools import partial
 from iquest_review.errors import GitLabError
 from iquest_review.findings import fingerprint
 from iquest_review.findings.position import Position
-from iquest_review.merge_request import plan, remark
+from iquest_review.merge_request import plan
 from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import CHANGED, GitLab
 from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.words import words
 
@@ -168,7 +169,7 @@ class Threads:
 
     def _draft(self, finding: PlacedFinding, refs: DiffRefs) -> bool:
         """Whether there is a draft of it now, on a line that GitLab knows: on any other it would be lost."""
-        body, position = remark.thread(finding, self._text), _position(finding)
+        body, position = compose_thread(finding, self._text), _position(finding)
         try:
             draft = self._gitlab.draft(body, position.payload(refs))
         except PassingGitLabError:
@@ -219,7 +220,7 @@ class Threads:
         position = _position(finding)
         for place in (position, position.single()) if position.line_range else (position,):
             try:
-                self._gitlab.start_thread(remark.thread(finding, self._text), place.payload(refs))
+                self._gitlab.start_thread(compose_thread(finding, self._text), place.payload(refs))
             except PassingGitLabError as passing:
                 if self._worn_out(finding.fingerprint, passing):
                     break
