@@ -22,7 +22,7 @@ ADAPTERS = {
     "llm/client.py",
     "net/time_limit.py",
     "net/session.py",
-    "model/stand_in.py",
+    "stand_in/server.py",
     "merge_request/connection.py",
     "merge_request/gitlab.py",
     "reports/review_file.py",

@@ -107,7 +107,7 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
 
 
 def _stand_in(port: int) -> int:
-    from iquest_review.model.stand_in import StandIn  # noqa: PLC0415
+    from iquest_review.stand_in.server import StandIn  # noqa: PLC0415
 
     try:
         server = StandIn(port=port)

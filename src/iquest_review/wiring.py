@@ -172,7 +172,7 @@ def _model_url(job: Job) -> str:
 @contextmanager
 def _model(job: Job, url: str, until: Deadline) -> Iterator[Endpoint]:
     if url == settings.STAND_IN:
-        from iquest_review.model.stand_in import MODEL, StandIn  # noqa: PLC0415 - a review by a model needs no rules
+        from iquest_review.stand_in.server import MODEL, StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
         with StandIn() as server:
             yield _endpoint(job, server.url, MODEL, None, until)

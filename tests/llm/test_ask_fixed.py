@@ -15,11 +15,11 @@ from iquest_review.excerpt.excerpt import Limits, estimate
 from iquest_review.llm import reply as replies
 from iquest_review.llm.ask_fixed import NEAR, Fixed, ask_fixed
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.model.stand_in import StandIn
-from iquest_review.model.stand_in_review import RULES
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
 from iquest_review.prompt.templates import Templates
+from iquest_review.stand_in.review import RULES
+from iquest_review.stand_in.server import StandIn
 from tests.doubles.model import Fault, ModelDouble, Scripted
 from tests.llm.test_ask import FakeModel, model, reply
 from tests.support.prompts import NONCE, added, hunk, lines, modified, renamed, templates

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypedDict
 
-from iquest_review.model.stand_in_review import RULES, Section, fenced, issues_of, nonce_of, sections_of
+from iquest_review.stand_in.review import RULES, Section, fenced, issues_of, nonce_of, sections_of
 
 NEAR = 10  # lines: what lies farther from every row shown is not seen
 

@@ -1,6 +1,6 @@
 """The stand-in's rules on security: what lets somebody else in."""
 
-from iquest_review.model.stand_in_rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, look
+from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, look
 
 _CREDENTIAL = (
     r"(?i)(?<!::)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"

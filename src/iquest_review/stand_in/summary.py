@@ -2,7 +2,7 @@
 
 import re
 
-from iquest_review.model.stand_in_review import Answer, fenced, looked, nonce_of
+from iquest_review.stand_in.review import Answer, fenced, looked, nonce_of
 
 _PART = re.compile(r"part \d{1,6}: (.*)")
 _FIGURES = (

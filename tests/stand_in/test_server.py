@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from iquest_review.excerpt.excerpt import Excerpt, Part
-from iquest_review.model.stand_in import MODEL, StandIn, review
-from iquest_review.model.stand_in_fixed import fixed
-from iquest_review.model.stand_in_review import LONGEST_LINE, MOST_ISSUES, RULES
 from iquest_review.prompt.remarks import Remark
+from iquest_review.stand_in.fixed import fixed
+from iquest_review.stand_in.review import LONGEST_LINE, MOST_ISSUES, RULES
+from iquest_review.stand_in.server import MODEL, StandIn, review
 from tests.support import prompts
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "diffs"
@@ -590,7 +590,7 @@ def test_a_body_over_the_bound_is_refused_unread(server: StandIn) -> None:
 
 
 def test_it_serves_a_command_line_until_it_is_interrupted() -> None:
-    script = "from iquest_review.model.stand_in import StandIn\nimport sys\ns = StandIn()\n"
+    script = "from iquest_review.stand_in.server import StandIn\nimport sys\ns = StandIn()\n"
     script += "sys.stdout.write(s.url + '\\n')\nsys.stdout.flush()\ns.serve_forever()\n"
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout

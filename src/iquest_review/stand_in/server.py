@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from iquest_review.model import STAND_IN
-from iquest_review.model.stand_in_fixed import fixed
-from iquest_review.model.stand_in_review import review
-from iquest_review.model.stand_in_summary import summary
+from iquest_review.stand_in.fixed import fixed
+from iquest_review.stand_in.review import review
+from iquest_review.stand_in.summary import summary
 
 __all__ = ["MODEL", "StandIn", "review"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypedDict
 
-from iquest_review.model.stand_in_mistakes import MISTAKES
-from iquest_review.model.stand_in_rules import BRACES, PY, Look, Rule, View
-from iquest_review.model.stand_in_security import SECURITY
+from iquest_review.stand_in.rules import BRACES, PY, Look, Rule, View
+from iquest_review.stand_in.rules_mistakes import MISTAKES
+from iquest_review.stand_in.rules_security import SECURITY
 
 RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those

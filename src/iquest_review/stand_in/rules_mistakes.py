@@ -1,6 +1,6 @@
 """The stand-in's rules on plain mistakes: what does something else than it says."""
 
-from iquest_review.model.stand_in_rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, look
+from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, look
 
 _NAN = (
     r"(?:\bNaN|np\.nan|math\.nan|float\([\"']nan[\"']\)|(?:Double|Float|Number|double|float)\.NaN|math\.NaN\(\)|\bNAN)"

@@ -1,0 +1,1 @@
+"""The embedded reviewer: built-in rules behind an OpenAI-compatible server."""
