@@ -11,8 +11,8 @@ import pytest
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.llm.client import Reply, Served
 from iquest_review.llm.errors import Passes
-from iquest_review.merge_request.outcome import Outcome, Status
 from iquest_review.net.retry import Deadline, NoTimeLeft
+from iquest_review.outcome import Outcome, Status
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message
 from iquest_review.review import exit_code, review

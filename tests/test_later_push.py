@@ -12,10 +12,10 @@ from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import read
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.merge_request.words import ENGLISH
+from iquest_review.outcome import PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.review import Change, exit_code
 from tests.reviewing import (
     CLEAN,

@@ -14,8 +14,8 @@ from iquest_review.findings.verify import verify
 from iquest_review.inquiry import Asked, Inquiry, Model, usage
 from iquest_review.llm.ask_summary import one_review
 from iquest_review.llm.reply import Review, Unparsed
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Status
 from iquest_review.net.retry import NoTimeLeft
+from iquest_review.outcome import Outcome, PlacedFinding, Status
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.task import Task

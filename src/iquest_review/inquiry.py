@@ -15,8 +15,8 @@ from iquest_review.llm import ask
 from iquest_review.llm.ask import Answer, StructuredOutput
 from iquest_review.llm.client import Reply, Served
 from iquest_review.llm.reply import Review
-from iquest_review.merge_request.outcome import Usage
 from iquest_review.net.retry import NoTimeLeft
+from iquest_review.outcome import Usage
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
 from iquest_review.prompt.fitting import FULL, Count, Material, Prompt

@@ -15,8 +15,8 @@ from iquest_review.llm.client import Reply
 from iquest_review.llm.reply import MOST_SUGGESTIONS
 from iquest_review.merge_request import earlier
 from iquest_review.merge_request.earlier import Open
-from iquest_review.merge_request.outcome import Outcome, Settled, Stands, Why
 from iquest_review.merge_request.standing import Thread
+from iquest_review.outcome import Outcome, Settled, Stands, Why
 from iquest_review.progress import Progress
 from iquest_review.task import Board, Options, Task
 from iquest_review.text import counted

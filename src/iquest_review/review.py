@@ -16,8 +16,8 @@ from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planne
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Surroundings
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.standing import Standing
+from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt

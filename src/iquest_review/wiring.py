@@ -19,10 +19,10 @@ from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.merge_request import note
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
+from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.outcome import Outcome, Settled, Why
 from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.outcome import Outcome, Settled, Why
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_story import text
 from tests.end_to_end.life import Life

@@ -9,7 +9,7 @@ from iquest_review.findings.duplicates import alike, merged, overlap
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.merge_request.markdown import prose
-from iquest_review.merge_request.outcome import PlacedFinding
+from iquest_review.outcome import PlacedFinding
 from tests.merge_request.making import finding
 
 ZERO = "An empty list of prices divides by zero here."

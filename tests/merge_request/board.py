@@ -16,10 +16,10 @@ from iquest_review.merge_request import ledger
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import MARKER, Surroundings
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Reviewed, Status
 from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing
+from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
 from tests.doubles.gitlab import DiffRefs as Commits
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.outcome import Outcome, Status
 from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs as ProductRefs
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.outcome import Outcome, Status
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
 from tests.merge_request.making import AROUND, outcome
 

@@ -11,7 +11,8 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import note
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import Posted, Row, Surroundings
-from iquest_review.merge_request.outcome import (
+from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.outcome import (
     OVER_LIMIT,
     REFUSED,
     Outcome,
@@ -24,7 +25,6 @@ from iquest_review.merge_request.outcome import (
     Usage,
     Why,
 )
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")

@@ -17,9 +17,9 @@ from iquest_review.merge_request import guard, ledger, markdown, note, remark
 from iquest_review.merge_request.gitlab import HELD_BACK, GitLab
 from iquest_review.merge_request.guard import LARGEST, Checked, Pages
 from iquest_review.merge_request.note import MARKER, PREVIOUS
-from iquest_review.merge_request.outcome import Status
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.merge_request.words import Words, words
+from iquest_review.outcome import Status
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.test_quick_actions import DOES_NOT, EXECUTES

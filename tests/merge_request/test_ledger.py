@@ -18,7 +18,7 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import ledger, note
 from iquest_review.merge_request.ledger import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
 from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted
-from iquest_review.merge_request.outcome import PlacedFinding, Placement
+from iquest_review.outcome import PlacedFinding, Placement
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, failed, finding, full, outcome
 

@@ -14,8 +14,8 @@ from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import note
 from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted, Row, Surroundings
-from iquest_review.merge_request.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
+from iquest_review.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
 from iquest_review.stand_in.server import MODEL as STAND_IN
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, REFS, failed, finding, full, later, outcome

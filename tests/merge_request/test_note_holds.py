@@ -15,8 +15,8 @@ from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import ledger, note
 from iquest_review.merge_request.note import MARKER, Posted, Row, Surroundings
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, PromptUsed, Status
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.outcome import Outcome, PlacedFinding, PromptUsed, Status
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
 from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes

@@ -10,10 +10,10 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.position import Position
 from iquest_review.merge_request import note, plan
 from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.outcome import PlacedFinding, Placement, Settled, Why
 from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
 from iquest_review.merge_request.remark import make_mark
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
+from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
 from tests.merge_request import making
 from tests.merge_request.making import AROUND, failed, full
 

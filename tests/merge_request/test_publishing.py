@@ -10,11 +10,11 @@ import pytest
 from iquest_review.errors import GitLabError
 from iquest_review.findings.position import Position
 from iquest_review.merge_request import ledger
-from iquest_review.merge_request.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.merge_request.publishing import remembered
 from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.threads import ROUNDS, TRIES
 from iquest_review.merge_request.words import words
+from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.reports import review_file, stored_review
 from tests.doubles.gitlab_http import Response
 from tests.doubles.gitlab_routes import message

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, read
-from iquest_review.merge_request.outcome import PlacedFinding
 from iquest_review.merge_request.remark import (
     LONGEST_TEXT,
     compose_line_row,
@@ -21,6 +20,7 @@ from iquest_review.merge_request.remark import (
     make_mark,
 )
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.outcome import PlacedFinding
 from tests.doubles import quick_actions
 from tests.merge_request.applying import applied, block
 from tests.merge_request.making import finding

@@ -11,7 +11,6 @@ from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.merge_request import ledger, markdown
 from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.outcome import Outcome, PlacedFinding, Placement, Status, Why
 from iquest_review.merge_request.remark import (
     LONGEST_LINE,
     LONGEST_TEXT,
@@ -22,6 +21,7 @@ from iquest_review.merge_request.remark import (
 )
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.model import STAND_IN
+from iquest_review.outcome import Outcome, PlacedFinding, Placement, Status, Why
 
 MARKER = "<!-- iquest-review:summary -->"
 NOTHING = "there is nothing to review"  # why an outcome is one without a review

@@ -15,10 +15,10 @@ from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.note import NOTHING, Posted, Row, Surroundings
-from iquest_review.merge_request.outcome import Outcome, Placement, Stands, Status, Why
 from iquest_review.merge_request.remark import said
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
+from iquest_review.outcome import Outcome, Placement, Stands, Status, Why
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, marker
 from iquest_review.merge_request import markdown
 from iquest_review.merge_request.markdown import JOINER
-from iquest_review.merge_request.outcome import PlacedFinding
 from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.outcome import PlacedFinding
 from iquest_review.text import visible
 
 LONGEST_LINE, LONGEST_TEXT = 2_000, 20_000  # characters, as they came

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from iquest_review import __version__
 from iquest_review.errors import ReviewError
-from iquest_review.merge_request.outcome import Outcome
+from iquest_review.outcome import Outcome
 
 SCHEMA_VERSION = 1
 REVIEW, NOTE = "review.json", "note.md"
