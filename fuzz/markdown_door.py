@@ -2,10 +2,10 @@
 
 from fuzz import running
 from fuzz.promise import holds, parts
-from iquest_review.merge_request import guard, markdown
+from iquest_review.note import guard, markdown
 from tests.doubles import quick_actions
 from tests.merge_request.applying import block
-from tests.merge_request.test_markdown import OLD_ACTION, text_nodes
+from tests.note.test_markdown import OLD_ACTION, text_nodes
 
 SEEDS = (
     b"/close\n@all #1 !2 ~bug ![a](http://x) <b>c</b> deadbeef",

@@ -6,7 +6,7 @@ from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.suggestion import replacement
 from iquest_review.findings.verify import Verified, verify
-from iquest_review.merge_request import markdown
+from iquest_review.note import markdown
 from iquest_review.text import visible
 from tests.merge_request.applying import applied, block
 from tests.support.findings import made

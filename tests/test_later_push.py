@@ -10,11 +10,11 @@ from iquest_review.errors import ModelUnreachable
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import read
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import MARKER
-from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
-from iquest_review.merge_request.words import ENGLISH
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import MARKER
+from iquest_review.note.thread import compose_thread
+from iquest_review.note.words import ENGLISH
 from iquest_review.outcome import PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.review import Change, exit_code
 from tests.reviewing import (

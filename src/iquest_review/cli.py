@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
 
     from iquest_review import wiring  # noqa: PLC0415
     from iquest_review.job import Arguments, job  # noqa: PLC0415
-    from iquest_review.merge_request.note import readable  # noqa: PLC0415
+    from iquest_review.note.summary import readable  # noqa: PLC0415
     from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
     from iquest_review.redaction.environment import cleaning  # noqa: PLC0415

@@ -13,10 +13,11 @@ from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
-from iquest_review.merge_request import note, plan
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import Surroundings
+from iquest_review.merge_request import plan
 from iquest_review.merge_request.standing import Standing
+from iquest_review.note import summary
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
@@ -102,7 +103,7 @@ def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish
     A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
     may have seen to that.
     """
-    body = note.compose(outcome, around)
+    body = summary.compose(outcome, around)
     try:
         keep(outcome, body)
     except ReviewError:
@@ -152,7 +153,7 @@ def _outcome(task: Task, reason: str | None = None) -> Outcome:
 def _unasked(task: Task, say: Progress) -> Outcome:
     """Nothing is new, or nothing is there to be reviewed."""
     if not task.files or not task.known:
-        return _outcome(task, reason=note.NOTHING)
+        return _outcome(task, reason=summary.NOTHING)
     say.say(UNCHANGED)
     known = task.known
     outcome = _outcome(task, reason=UNCHANGED)
@@ -168,7 +169,7 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
         and known.head == known.reviewed == outcome.head
         and all(entry.why is Why.LEFT for entry in outcome.settled)
         and len(standing.notes) == 1
-        and note.PREVIOUS not in standing.notes[0].body
+        and summary.PREVIOUS not in standing.notes[0].body
         and not any(plan.duplicates(standing))
         and _same_threads(known, standing)
     )

@@ -20,8 +20,8 @@ from iquest_review.merge_request import publishing
 from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.facts import Facts
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.note.summary import Surroundings
 from iquest_review.redaction.environment import secrets
 from iquest_review.redaction.redactor import Redactor
 from iquest_review.review import Change

@@ -12,10 +12,10 @@ from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
 from iquest_review.inquiry import Terms
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import Surroundings
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing, Thread
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Reviewed
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates

@@ -16,12 +16,12 @@ from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request import note
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.ledger import Ledger
 from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
+from iquest_review.note import summary
+from iquest_review.note.memory import Ledger
 from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
@@ -83,7 +83,7 @@ def run_publish(job: Job, until: Deadline = NEVER) -> str:
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
-    around = note.Surroundings(project_url, job.pipeline.job_url)
+    around = summary.Surroundings(project_url, job.pipeline.job_url)
     _, body = review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab, around, None))
     return body
 
@@ -197,7 +197,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Dea
     )
 
 
-def _options(job: Job, around: note.Surroundings, change: Change | None = None) -> Options:
+def _options(job: Job, around: summary.Surroundings, change: Change | None = None) -> Options:
     wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
     checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
@@ -236,7 +236,7 @@ def _keep(job: Job, outcome: Outcome, body: str) -> None:
 
 
 def _publisher(
-    job: Job, gitlab: GitLab | None, around: note.Surroundings, known: Ledger | None
+    job: Job, gitlab: GitLab | None, around: summary.Surroundings, known: Ledger | None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
@@ -247,7 +247,7 @@ def _publisher(
 
 
 def _publish(
-    job: Job, gitlab: GitLab, around: note.Surroundings, known: Ledger | None, outcome: Outcome
+    job: Job, gitlab: GitLab, around: summary.Surroundings, known: Ledger | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
         published = publish_outcome(gitlab, outcome, around, known, job.progress.say)
@@ -269,7 +269,7 @@ def _publish(
 
 def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
     """A fork's pipeline has none of the parent project's variables: nothing can be asked, and nobody is to blame."""
-    options = _options(job, note.Surroundings(job_url=job.pipeline.job_url))
+    options = _options(job, summary.Surroundings(job_url=job.pipeline.job_url))
     outcome = Outcome(
         status=Status.NOT_REVIEWED,
         reason=_FORK,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.merge_request.note import readable
+from iquest_review.note.summary import readable
 from tests.doubles.gitlab_story import text
 from tests.doubles.model import Fault, Reply
 from tests.end_to_end.life import EVAL, PUSHED, ZERO, Life

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.merge_request.note import readable
+from iquest_review.note.summary import readable
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.model import ModelDouble
 from tests.end_to_end.running import (

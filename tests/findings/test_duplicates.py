@@ -8,7 +8,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.duplicates import alike, merged, overlap
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.merge_request.markdown import prose
+from iquest_review.note.markdown import prose
 from iquest_review.outcome import PlacedFinding
 from tests.merge_request.making import finding
 

@@ -11,7 +11,7 @@ from iquest_review.findings.evidence import Here, find
 from iquest_review.findings.fingerprint import Mark, digest
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import verify
-from iquest_review.merge_request.remark import make_mark
+from iquest_review.note.thread import make_mark
 from tests.merge_request.making import finding
 from tests.support.checkout import Checkout, Tree
 

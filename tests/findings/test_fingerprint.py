@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, digest, fingerprint, marker, normal, read
-from iquest_review.merge_request import markdown
+from iquest_review.note import markdown
 from tests.doubles import quick_actions
 from tests.merge_request.making import finding
 

@@ -16,7 +16,7 @@ class Row(NamedTuple):
     elsewhere: tuple[str, ...] = ()
 
 
-_MARKDOWN = "tests/merge_request/test_markdown.py::"
+_MARKDOWN = "tests/note/test_markdown.py::"
 _REPLY = "tests/llm/test_reply.py::"
 _HOSTILE_GIT = "tests/git/test_repository_hostile.py::"
 _REDACT = "tests/redaction/test_redactor.py::"

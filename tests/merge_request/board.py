@@ -12,13 +12,13 @@ from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
-from iquest_review.merge_request import ledger
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import MARKER, Surroundings
 from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.merge_request.standing import Standing
+from iquest_review.note import memory
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import MARKER, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
 from tests.doubles.gitlab import DiffRefs as Commits
 from tests.doubles.gitlab import GitLabDouble
@@ -221,7 +221,7 @@ class Board:
         """All that people see and later runs read, numbers that GitLab gives out aside."""
         discussions = self._discussions
         names = {one["id"]: self._told(one) for one in discussions}
-        memories = [ledger.read(body) for body in self.notes]
+        memories = [memory.read(body) for body in self.notes]
         return {
             "threads": sorted(
                 (names[one["id"]], _resolved(one), [note["body"] for note in one["notes"] if not note["system"]])

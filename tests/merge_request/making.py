@@ -8,10 +8,10 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import note
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import Posted, Row, Surroundings
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.note import summary
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import Posted, Row, Surroundings
 from iquest_review.outcome import (
     OVER_LIMIT,
     REFUSED,
@@ -162,4 +162,4 @@ def failed(
     refs = DiffRefs(REFS.base_sha, REFS.start_sha, head)
     prompt = PromptUsed(language, "41cabdce86dd")
     made = outcome(status=Status.NOT_REVIEWED, reason=reason, diff_refs=refs, prompt=prompt, usage=Usage())
-    return note.compose(made, AROUND)
+    return summary.compose(made, AROUND)

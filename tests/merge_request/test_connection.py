@@ -14,7 +14,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.merge_request import connection
 from iquest_review.merge_request.gitlab import ATTEMPTS, GitLab
 from iquest_review.merge_request.refs import MergeRequest
-from iquest_review.merge_request.words import words
+from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, connect, publish, review
 

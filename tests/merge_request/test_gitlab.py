@@ -9,14 +9,14 @@ import pytest
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.merge_request import gitlab as adapter
-from iquest_review.merge_request import note
 from iquest_review.merge_request.connection import LARGEST_TEXT
 from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
-from iquest_review.merge_request.note import MARKER, NOTHING
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Thread
-from iquest_review.merge_request.words import words
+from iquest_review.note import summary
+from iquest_review.note.summary import MARKER, NOTHING
+from iquest_review.note.thread import compose_thread
+from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
 from tests.merge_request.connecting import (
@@ -367,11 +367,11 @@ def test_notes_of_others_stay_as_they_are(server: GitLabDouble, gitlab: GitLab) 
 
 def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: GitLab) -> None:
     gitlab.may_link(*AROUND)
-    for body in (note.compose(full(), AROUND), note.compose(full("zh"), AROUND)):
+    for body in (summary.compose(full(), AROUND), summary.compose(full("zh"), AROUND)):
         gitlab.write_note(body)
         assert stored(server)[-1] == body.rstrip()
-    gitlab.write_note(note.with_previous(failed(), body), server.notes(PROJECT, IID)[-1]["id"])
-    assert stored(server)[-1] == note.with_previous(failed(), body).rstrip()
+    gitlab.write_note(summary.with_previous(failed(), body), server.notes(PROJECT, IID)[-1]["id"])
+    assert stored(server)[-1] == summary.with_previous(failed(), body).rstrip()
     assert server.executed == []
 
 

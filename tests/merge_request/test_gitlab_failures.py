@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import connection, note
+from iquest_review.merge_request import connection
 from iquest_review.merge_request import gitlab as adapter
 from iquest_review.merge_request.gitlab import ATTEMPTS, DEADLINE, GitLab
-from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.note import summary
+from iquest_review.note.summary import MARKER
 from tests.doubles.gitlab import GitLabDouble
 from tests.merge_request.connecting import (
     DISCUSSIONS,
@@ -77,7 +78,11 @@ def test_a_failure_that_is_stored_in_spite_of_its_answer_keeps_one_review(server
 
     published = publish(gitlab, failure())
 
-    assert stored(server) == [note.with_previous(note.compose(failure(), AROUND), good).rstrip()] == posted(published)
+    assert (
+        stored(server)
+        == [summary.with_previous(summary.compose(failure(), AROUND), good).rstrip()]
+        == posted(published)
+    )
 
 
 def test_a_note_that_is_stored_at_the_last_attempt_counts(server: GitLabDouble, gitlab: GitLab) -> None:

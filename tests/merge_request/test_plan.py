@@ -8,11 +8,12 @@ import pytest
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.position import Position
-from iquest_review.merge_request import note, plan
-from iquest_review.merge_request.note import MARKER
+from iquest_review.merge_request import plan
 from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
-from iquest_review.merge_request.remark import make_mark
 from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
+from iquest_review.note import summary
+from iquest_review.note.summary import MARKER
+from iquest_review.note.thread import make_mark
 from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
 from tests.merge_request import making
 from tests.merge_request.making import AROUND, failed, full
@@ -283,17 +284,17 @@ def test_the_first_note_may_be_about_a_failure() -> None:
 
 
 def test_a_failure_keeps_the_review_that_stands() -> None:
-    good = note.compose(full(), AROUND)
+    good = summary.compose(full(), AROUND)
     kept = plan.write([STANDING._replace(body=good.rstrip())], failed(), failure=True)
 
-    assert kept == Write(note.with_previous(failed(), good), 50)
+    assert kept == Write(summary.with_previous(failed(), good), 50)
 
 
 def test_the_same_failure_again_leaves_the_note_alone() -> None:
-    body = note.with_previous(failed(), note.compose(full(), AROUND))
+    body = summary.with_previous(failed(), summary.compose(full(), AROUND))
     assert plan.write([STANDING._replace(body=body.rstrip())], failed(), failure=True) is None
 
 
 def test_a_review_replaces_a_failure_and_what_it_kept() -> None:
-    body = note.with_previous(failed(), note.compose(full(), AROUND))
+    body = summary.with_previous(failed(), summary.compose(full(), AROUND))
     assert plan.write([STANDING._replace(body=body)], BODY) == Write(BODY, 50)

@@ -9,11 +9,11 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.position import Position
-from iquest_review.merge_request import ledger
 from iquest_review.merge_request.publishing import remembered
-from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.threads import ROUNDS, TRIES
-from iquest_review.merge_request.words import words
+from iquest_review.note import memory
+from iquest_review.note.thread import compose_thread
+from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
 from iquest_review.reports import review_file, stored_review
 from tests.doubles.gitlab_http import Response
@@ -55,7 +55,7 @@ def misplaced(finding: PlacedFinding, line: int = 9000) -> PlacedFinding:
 
 def told(board: Board) -> dict[str, str | None]:
     """The findings that stand in the note in full, and why they are not on a line."""
-    known = ledger.read(board.note)
+    known = memory.read(board.note)
     assert known is not None
     return {finding.description: finding.placement_reason for finding in known.findings}
 
@@ -639,11 +639,11 @@ def test_a_run_on_what_the_note_named_when_it_began_asks_for_no_versions(board: 
 
 def test_a_failure_keeps_what_the_note_remembers(board: Board, change: Change) -> None:
     board.publish(three(change))
-    before = ledger.read(board.note)
+    before = memory.read(board.note)
     board.push(1)
     board.publish(failed(change, 1))
 
-    assert ledger.read(board.note) == before
+    assert memory.read(board.note) == before
     assert "nobody answered" in board.note
     assert (
         board.threads == [AT_STORE.replace(":2", ":4"), AT_SECRET.replace("43", "45"), "note"]

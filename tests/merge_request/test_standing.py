@@ -10,8 +10,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, marker
 from iquest_review.merge_request.answers import Discussion, Note, Place, User
-from iquest_review.merge_request.note import MARKER
 from iquest_review.merge_request.standing import Reply, Thread, standing
+from iquest_review.note.summary import MARKER
 
 OWN, PERSON, OTHER = 1, 2, 3
 MARK = Mark("f" * 16, "a" * 16, 1, Side.NEW, Severity.HIGH, Category.BUG)

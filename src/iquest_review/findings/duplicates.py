@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from iquest_review.merge_request.markdown import JOINER
+from iquest_review.note.markdown import JOINER
 from iquest_review.outcome import PlacedFinding
 
 # Share of the shorter text's words that the other one has, too. Of 62 pairs of remarks on the same lines (aacr-bench)

@@ -14,7 +14,7 @@ from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, shown_text
 from iquest_review.findings.position import contiguous
 from iquest_review.findings.verify import Verified
-from iquest_review.merge_request import markdown
+from iquest_review.note import markdown
 from iquest_review.redaction.redactor import PLACEHOLDER
 from iquest_review.text import visible
 

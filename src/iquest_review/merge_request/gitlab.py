@@ -147,7 +147,7 @@ class GitLab:
 
     def guarded(self, body: str) -> str:
         """The body as it is sent: another one, and loudly, where this one would do more than to be read."""
-        from iquest_review.merge_request.guard import Pages, checked  # noqa: PLC0415 - reading needs no parser
+        from iquest_review.note.guard import Pages, checked  # noqa: PLC0415 - reading needs no parser
 
         sent, fault = checked(body, Pages(*self._links, self._merge_request.iid))
         if fault:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import title
-from iquest_review.merge_request import ledger, note, plan
+from iquest_review.merge_request import plan
 from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.note import NOTHING, Posted, Row, Surroundings
-from iquest_review.merge_request.remark import said
 from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
+from iquest_review.note import memory, summary
+from iquest_review.note.memory import Ledger
+from iquest_review.note.summary import NOTHING, Posted, Row, Surroundings
+from iquest_review.note.thread import said
 from iquest_review.outcome import Outcome, Placement, Stands, Status, Why
 
 
@@ -43,7 +44,7 @@ def publish_outcome(
     if overtaken(standing):
         return Published(outcome, None)
     if outcome.failed:
-        return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around)), overtaken)
+        return _noted(gitlab, standing, Published(outcome, summary.compose(outcome, around)), overtaken)
     threads = Threads(gitlab, outcome, before.resolved if before else (), tell)
     standing = threads.settle(standing)
     outcome = threads.outcome(standing)
@@ -56,12 +57,12 @@ def publish_outcome(
     waived = [thread for thread in stands if thread.id not in new and gitlab.waived(thread)]
     rows = _rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
     posted = Posted(rows, _ledger(outcome, standing, before, titles, threads.resolved, waived))
-    return _noted(gitlab, standing, Published(outcome, note.compose(outcome, around, posted)), overtaken)
+    return _noted(gitlab, standing, Published(outcome, summary.compose(outcome, around, posted)), overtaken)
 
 
 def remembered(standing: Standing) -> Ledger | None:
     """What the note remembers, and what a job that died before it wrote its note did not come to say."""
-    found = ledger.read(standing.notes[0].body) if standing.notes else None
+    found = memory.read(standing.notes[0].body) if standing.notes else None
     if found is None:
         return None
     ours = [thread.id for thread in standing.threads if thread.resolved_by_us and thread.id not in found.resolved]
@@ -78,7 +79,7 @@ def _overtaken(
     older = ["", head, known.head if known else ""]
 
     def overtaken(standing: Standing) -> bool:
-        other = ledger.read(standing.notes[0].body) if standing.notes else None
+        other = memory.read(standing.notes[0].body) if standing.notes else None
         if not head or other is None or other.head in older:
             return False
         if not gitlab.is_newer(other.head, head):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from iquest_review.findings import fingerprint
 from iquest_review.findings.fingerprint import Mark
 from iquest_review.merge_request import answers
-from iquest_review.merge_request.note import MARKER
+from iquest_review.note.summary import MARKER
 
 LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say
 

@@ -17,9 +17,9 @@ from iquest_review.merge_request.connection import PassingGitLabError
 from iquest_review.merge_request.gitlab import CHANGED, GitLab
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.merge_request.remark import compose_thread
 from iquest_review.merge_request.standing import Standing, Thread
-from iquest_review.merge_request.words import words
+from iquest_review.note.thread import compose_thread
+from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
 
 ROUNDS = 6  # how often the merge request is looked at: five times it may be written to

@@ -12,19 +12,13 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, read
-from iquest_review.merge_request.remark import (
-    LONGEST_TEXT,
-    compose_line_row,
-    compose_thread,
-    count_by_severity,
-    make_mark,
-)
-from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.note.thread import LONGEST_TEXT, compose_line_row, compose_thread, count_by_severity, make_mark
+from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import PlacedFinding
 from tests.doubles import quick_actions
 from tests.merge_request.applying import applied, block
 from tests.merge_request.making import finding
-from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 
 GOLDEN = Path(__file__).parent / "golden"
 LIMIT = 1_000_000  # characters GitLab takes

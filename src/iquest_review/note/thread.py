@@ -7,9 +7,9 @@ from textwrap import dedent
 
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, marker
-from iquest_review.merge_request import markdown
-from iquest_review.merge_request.markdown import JOINER
-from iquest_review.merge_request.words import CHINESE, ENGLISH, Words
+from iquest_review.note import markdown
+from iquest_review.note.markdown import JOINER
+from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import PlacedFinding
 from iquest_review.text import visible
 

@@ -12,7 +12,7 @@ from functools import cache
 from html import unescape
 from typing import Any, NamedTuple
 
-from iquest_review.merge_request import markdown
+from iquest_review.note import markdown
 from iquest_review.text import one_line, visible
 
 LARGEST = 1_000_000  # characters of a note (lib/gitlab/database.rb)

@@ -9,18 +9,11 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import ledger, markdown
-from iquest_review.merge_request.ledger import Ledger
-from iquest_review.merge_request.remark import (
-    LONGEST_LINE,
-    LONGEST_TEXT,
-    compose_line_row,
-    compose_row,
-    count_by_severity,
-    cut,
-)
-from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.model import STAND_IN
+from iquest_review.note import markdown, memory
+from iquest_review.note.memory import Ledger
+from iquest_review.note.thread import LONGEST_LINE, LONGEST_TEXT, compose_line_row, compose_row, count_by_severity, cut
+from iquest_review.note.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.outcome import Outcome, PlacedFinding, Placement, Status, Why
 
 MARKER = "<!-- iquest-review:summary -->"
@@ -68,10 +61,10 @@ def compose(outcome: Outcome, around: Surroundings, posted: Posted | None = None
     Findings that have a thread are listed in a row each, the others are told in full. Nothing is posted: all are.
     """
     text = words(outcome.prompt.language)
-    memory = f"\n{ledger.marker(posted.ledger)}" if posted else ""
+    remembered = f"\n{memory.marker(posted.ledger)}" if posted else ""
     findings = posted.ledger.findings if posted else (*outcome.findings, *outcome.kept)
     rows = posted.rows if posted else ()
-    sections = [MARKER + memory, *_sections(outcome, findings, rows, around, text), _footer(outcome, around, text)]
+    sections = [MARKER + remembered, *_sections(outcome, findings, rows, around, text), _footer(outcome, around, text)]
     if outcome.failed:
         sections.append(PREVIOUS)
     return "\n\n".join(section for section in sections if section) + "\n"

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import ledger, note
-from iquest_review.merge_request.note import MARKER, Posted, Row, Surroundings
 from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.note import memory, summary
+from iquest_review.note.summary import MARKER, Posted, Row, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, PromptUsed, Status
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
-from tests.merge_request.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 
 LIMIT = 1_000_000  # characters GitLab takes
 OURS = ("https://gitlab.example.com/shop/app/-/",)
@@ -77,10 +77,10 @@ OUTCOMES = st.builds(
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(made=OUTCOMES)
 def test_no_review_makes_a_note_that_does_anything(made: Outcome) -> None:
-    body = note.compose(made, AROUND)
+    body = summary.compose(made, AROUND)
 
     safe(body)
-    safe(note.with_previous(failed(), body))
+    safe(summary.with_previous(failed(), body))
 
 
 ROWS = st.builds(
@@ -101,17 +101,17 @@ ROWS = st.builds(
 def test_no_thread_makes_a_note_that_does_anything(rows: list[Row], findings: tuple[PlacedFinding, ...]) -> None:
     remembers = replace(later()[1].ledger, findings=findings)
 
-    body = note.compose(later()[0], AROUND, Posted(rows, remembers))
+    body = summary.compose(later()[0], AROUND, Posted(rows, remembers))
 
     safe(body)
-    safe(note.with_previous(failed(), body))
+    safe(summary.with_previous(failed(), body))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(project=FRAGMENTS, job=FRAGMENTS)
 def test_no_url_makes_a_note_that_does_anything(project: str, job: str) -> None:
     for around in (Surroundings(project, job), Surroundings(OURS[0] + project, OURS[0] + job)):
-        body = note.compose(full(), around)
+        body = summary.compose(full(), around)
         links = quick_actions.links(body)
         assert all(link.startswith(("http://", "https://")) for link in links)
         assert len(links) <= 4
@@ -140,10 +140,10 @@ HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items
 @pytest.mark.parametrize("name", HUGE)
 def test_no_size_breaks_a_note(name: str) -> None:
     started = time.process_time()
-    body = note.compose(outcome(**HUGE[name]), AROUND)
+    body = summary.compose(outcome(**HUGE[name]), AROUND)
 
     assert time.process_time() - started < 5
-    safe(note.with_previous(failed(), body))
+    safe(summary.with_previous(failed(), body))
     html = quick_actions.rendered(body)
     assert html.count("<details>") == html.count("</details>") == body.count("\n</details>\n")
     assert "Reviewed by" in html.rsplit("<hr />", 1)[1]
@@ -167,15 +167,15 @@ def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -
         titles=tuple((f"{n:016x}", noise(n)[:200]) for n in range(500)),
     )
     huge = {**HUGE["all"], "status": Status.PARTIAL}
-    last = note.compose(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
+    last = summary.compose(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
 
     started = time.process_time()
-    body = note.with_previous(last, note.compose(outcome(**huge), AROUND, Posted(rows, remembers)))
+    body = summary.with_previous(last, summary.compose(outcome(**huge), AROUND, Posted(rows, remembers)))
 
     assert time.process_time() - started < 5
     assert 500_000 < len(body) < LIMIT
     assert quick_actions.commands(body) == []
-    assert ledger.read(body) is not None
+    assert memory.read(body) is not None
 
 
 def test_threads_that_do_not_fit_are_counted() -> None:
@@ -183,7 +183,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
         Row(Severity.LOW, Category.BUG, "a.py", n + 1, None, Side.NEW, "x" * 500, f"{OURS[0]}{n}") for n in range(1_000)
     ]
 
-    body = note.compose(outcome(), AROUND, Posted(rows, later()[1].ledger))
+    body = summary.compose(outcome(), AROUND, Posted(rows, later()[1].ledger))
 
     shown = len(re.findall(r"\[`a\.py` line", body))
     assert f"- and {1_000 - shown:,} more, in review.json\n" in body
@@ -191,7 +191,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
 
 
 def test_findings_that_do_not_fit_are_counted() -> None:
-    body = note.compose(outcome(**HUGE["findings"]), AROUND)
+    body = summary.compose(outcome(**HUGE["findings"]), AROUND)
 
     shown = body.count("**high**")
     assert "🔴 10,000 high" in body
@@ -201,7 +201,7 @@ def test_findings_that_do_not_fit_are_counted() -> None:
 
 def test_omissions_that_do_not_fit_are_counted() -> None:
     omissions = tuple(Omission(f"vendor/{n}.py", Reason.VENDORED, 1) for n in range(20_000))
-    body = note.compose(outcome(omissions=omissions), AROUND)
+    body = summary.compose(outcome(omissions=omissions), AROUND)
 
     shown = body.count(": vendored file")
     assert "<summary>Not reviewed: 20,000 changed lines in 20,000 of 20,000 files</summary>" in body
@@ -210,6 +210,6 @@ def test_omissions_that_do_not_fit_are_counted() -> None:
 
 
 def test_a_text_that_is_cut_says_by_how_much() -> None:
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in note.compose(
+    assert "x\n… and 4,980,000 more characters, in review.json\n" in summary.compose(
         outcome(summary="x" * 5_000_000), AROUND
     )

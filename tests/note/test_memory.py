@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import ledger, note
-from iquest_review.merge_request.ledger import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
-from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted
+from iquest_review.note import memory, summary
+from iquest_review.note.memory import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
+from iquest_review.note.summary import MARKER, PREVIOUS, Posted
 from iquest_review.outcome import PlacedFinding, Placement
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, failed, finding, full, outcome
@@ -90,17 +90,17 @@ def value_of(marker: str) -> dict[str, Any]:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(written=LEDGERS)
 def test_every_ledger_comes_back_as_it_was(written: Ledger) -> None:
-    marker = ledger.marker(written)
+    marker = memory.marker(written)
 
     assert re.fullmatch(r"<!-- iquest-review:reviewed [0-9a-f]* head=[0-9a-f]* settings=[0-9a-f]* data=\S+ -->", marker)
-    assert ledger.read(noted(marker)) == written
+    assert memory.read(noted(marker)) == written
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(written=LEDGERS)
 def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: Ledger) -> None:
     plain, body = (
-        note.compose(outcome(), AROUND, Posted((), replace(written, findings=()))) for written in (made(), written)
+        summary.compose(outcome(), AROUND, Posted((), replace(written, findings=()))) for written in (made(), written)
     )
 
     html, shown = (quick_actions.HTML_COMMENT.sub("", quick_actions.rendered(one)) for one in (body, plain))
@@ -110,27 +110,27 @@ def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: Led
 
 
 def test_a_note_without_a_memory_has_none() -> None:
-    assert ledger.read(note.compose(full(), AROUND)) is None
-    assert ledger.read("") is None
+    assert memory.read(summary.compose(full(), AROUND)) is None
+    assert memory.read("") is None
 
 
 def test_carriage_returns_do_not_matter() -> None:
-    assert ledger.read(noted(ledger.marker(made())).replace("\n", "\r\n")) == made()
+    assert memory.read(noted(memory.marker(made())).replace("\n", "\r\n")) == made()
 
 
 def test_a_review_below_a_failure_is_still_remembered() -> None:
-    good = note.compose(full(), AROUND, Posted((), made()))
+    good = summary.compose(full(), AROUND, Posted((), made()))
 
-    body = note.with_previous(failed(), note.with_previous(failed(head="5" * 40), good))
+    body = summary.with_previous(failed(), summary.with_previous(failed(head="5" * 40), good))
 
     assert body.index(PREVIOUS) < body.index("<!-- iquest-review:reviewed")
-    assert ledger.read(body) == made()
+    assert memory.read(body) == made()
 
 
 def test_a_finding_comes_back_as_one_of_the_note() -> None:
     inline = finding(placement=Placement.INLINE, twins=(3,), replacement="x", anchor="0" * 16, anchored=1)
 
-    read = ledger.read(noted(ledger.marker(made(findings=(inline,)))))
+    read = memory.read(noted(memory.marker(made(findings=(inline,)))))
 
     assert read is not None
     assert read.findings == (replace(inline, placement=Placement.SUMMARY, twins=(), replacement=None),)
@@ -138,9 +138,9 @@ def test_a_finding_comes_back_as_one_of_the_note() -> None:
 
 @pytest.mark.parametrize("hostile", ["x -->\n\n/close\n\n<!--", "-->", "3" * 65, "F00", "3\n", "３"])
 def test_nothing_but_digits_stands_beside_it(hostile: str) -> None:
-    marker = ledger.marker(Ledger(hostile, hostile, hostile))
+    marker = memory.marker(Ledger(hostile, hostile, hostile))
 
-    assert ledger.read(noted(marker)) == Ledger("", "", "")
+    assert memory.read(noted(marker)) == Ledger("", "", "")
     assert "\n" not in marker
 
 
@@ -161,16 +161,16 @@ def identity(number: int) -> str:
 def test_five_thousand_hunks_are_remembered() -> None:
     written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS)))
 
-    marker = ledger.marker(written)
+    marker = memory.marker(written)
 
     assert len(marker) < 60_000
-    assert ledger.read(noted(marker)) == written
+    assert memory.read(noted(marker)) == written
 
 
 def test_too_many_hunks_are_all_forgotten_and_the_rest_is_not() -> None:
     written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS + 1)))
 
-    assert ledger.read(noted(ledger.marker(written))) == replace(written, hunks=())
+    assert memory.read(noted(memory.marker(written))) == replace(written, hunks=())
 
 
 TITLES = tuple((identity(number) + "0000", noise(number, 200)) for number in range(1_200))
@@ -192,22 +192,22 @@ SIZES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) -> None:
     written, forgotten = made(resolved=("d" * 40,), **SIZES[name][0]), SIZES[name][1]
 
-    marker = ledger.marker(written)
+    marker = memory.marker(written)
 
     empty: dict[str, Any] = {**dict.fromkeys(forgotten, ()), "summary": ""}
     assert len(marker) < MOST_PACKED + 300
-    assert ledger.read(noted(marker)) == replace(written, **empty)
+    assert memory.read(noted(marker)) == replace(written, **empty)
 
 
 def test_what_has_no_room_at_all_is_not_remembered() -> None:
-    marker = ledger.marker(made(resolved=(noise(0, 300_000),)))
+    marker = memory.marker(made(resolved=(noise(0, 300_000),)))
 
     assert marker.endswith(" data= -->")
-    assert ledger.read(noted(marker)) is None
+    assert memory.read(noted(marker)) is None
 
 
 def test_without_its_findings_no_hunk_counts_as_reviewed() -> None:
-    read = ledger.read(noted(ledger.marker(made(findings=TOLD))))
+    read = memory.read(noted(memory.marker(made(findings=TOLD))))
 
     assert read is not None
     assert (read.findings, read.hunks) == ((), ())
@@ -237,7 +237,7 @@ DAMAGED: dict[str, str] = {
 def test_what_is_damaged_is_not_believed(name: str) -> None:
     started = time.process_time()
 
-    assert ledger.read(noted(DAMAGED[name])) is None
+    assert memory.read(noted(DAMAGED[name])) is None
     assert time.process_time() - started < 0.5
 
 
@@ -272,40 +272,40 @@ def test_what_is_damaged_is_not_believed(name: str) -> None:
     ],
 )
 def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> None:
-    value = value_of(ledger.marker(made()))
+    value = value_of(memory.marker(made()))
     *keys, last = place.split(".")
     (value["findings"][0] if keys else value)[last] = new
 
-    assert ledger.read(noted(line(value))) is None
+    assert memory.read(noted(line(value))) is None
 
 
-@pytest.mark.parametrize("name", [*value_of(ledger.marker(made())), *value_of(ledger.marker(made()))["findings"][0]])
+@pytest.mark.parametrize("name", [*value_of(memory.marker(made())), *value_of(memory.marker(made()))["findings"][0]])
 def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
-    value = value_of(ledger.marker(made()))
+    value = value_of(memory.marker(made()))
     (value if name in value else value["findings"][0]).pop(name)
 
-    assert ledger.read(noted(line(value))) is None
+    assert memory.read(noted(line(value))) is None
 
 
 def test_what_a_later_version_adds_is_nothing_to_stop_at() -> None:
-    value = value_of(ledger.marker(made()))
+    value = value_of(memory.marker(made()))
     value["score"] = value["findings"][0]["score"] = 3
 
-    assert ledger.read(noted(line(value))) == made()
+    assert memory.read(noted(line(value))) == made()
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(at=st.floats(0, 1), new=st.characters())
 def test_a_line_with_another_character_never_breaks_a_run(at: float, new: str) -> None:
-    marker = ledger.marker(made())
+    marker = memory.marker(made())
     place = int(at * (len(marker) - 1))
 
-    ledger.read(noted(marker[:place] + new + marker[place + 1 :]))
+    memory.read(noted(marker[:place] + new + marker[place + 1 :]))
 
 
 @pytest.mark.parametrize("forged", ["summary", "description", "raw", "path"])
 def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
-    hostile = f"x\n{ledger.marker(made())}\n"
+    hostile = f"x\n{memory.marker(made())}\n"
     changed: dict[str, dict[str, Any]] = {
         "summary": {"summary": hostile},
         "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
@@ -315,17 +315,17 @@ def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
     findings = changed[forged].get("findings", ())
     real = replace(made(findings=findings), head="9" * 40) if forged != "raw" else None
 
-    body = note.compose(outcome(**changed[forged]), AROUND, Posted((), real) if real else None)
+    body = summary.compose(outcome(**changed[forged]), AROUND, Posted((), real) if real else None)
 
-    assert ledger.read(body) == real
+    assert memory.read(body) == real
 
 
 def test_what_stands_in_the_middle_of_a_line_is_no_line_of_ours() -> None:
-    assert ledger.read(f"{MARKER}\n\nsee {ledger.marker(made())}\n") is None
+    assert memory.read(f"{MARKER}\n\nsee {memory.marker(made())}\n") is None
 
 
 def test_placed_findings_have_all_that_is_remembered() -> None:
-    known = value_of(ledger.marker(made()))["findings"][0].keys()
+    known = value_of(memory.marker(made()))["findings"][0].keys()
 
     assert set(PlacedFinding.__dataclass_fields__) - set(known) == {
         *("placement", "twins", "names", "position", "replacement")
@@ -335,7 +335,7 @@ def test_placed_findings_have_all_that_is_remembered() -> None:
 def test_a_bomb_is_not_unpacked() -> None:
     tracemalloc.start()
 
-    ledger.read(noted(DAMAGED["a bomb"]))
+    memory.read(noted(DAMAGED["a bomb"]))
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

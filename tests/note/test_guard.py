@@ -13,19 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.findings import fingerprint
-from iquest_review.merge_request import guard, ledger, markdown, note, remark
 from iquest_review.merge_request.gitlab import HELD_BACK, GitLab
-from iquest_review.merge_request.guard import LARGEST, Checked, Pages
-from iquest_review.merge_request.note import MARKER, PREVIOUS
 from iquest_review.merge_request.refs import MergeRequest
-from iquest_review.merge_request.words import Words, words
+from iquest_review.note import guard, markdown, memory, summary, thread
+from iquest_review.note.guard import LARGEST, Checked, Pages
+from iquest_review.note.summary import MARKER, PREVIOUS
+from iquest_review.note.words import Words, words
 from iquest_review.outcome import Status
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.test_quick_actions import DOES_NOT, EXECUTES
 from tests.merge_request.connecting import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
 from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
-from tests.merge_request.test_markdown import (
+from tests.note.test_markdown import (
     BLOCKS,
     DANGERS,
     DOORS,
@@ -45,7 +45,7 @@ PROJECT_URL = AROUND.project_url
 PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.md"))
 FINDING = finding(anchor="fedcba9876543210", anchored=1)
-MARK = fingerprint.marker(remark.make_mark(FINDING))
+MARK = fingerprint.marker(thread.make_mark(FINDING))
 MEMORY = "<!-- iquest-review:reviewed 33 head=33 settings=5e data=eJyrVkrLz1eyUkpKLFKqBQAm8gVd -->"
 
 
@@ -95,8 +95,8 @@ def test_our_own_notes_pass_unchanged(path: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_notes_with_their_hidden_lines_pass_unchanged(language: str) -> None:
     made, posted = later(language)
-    for body in (note.compose(full(language), AROUND), note.compose(made, AROUND, posted), failed(language)):
-        for told in (body, note.with_previous(failed(language), body)):
+    for body in (summary.compose(full(language), AROUND), summary.compose(made, AROUND, posted), failed(language)):
+        for told in (body, summary.with_previous(failed(language), body)):
             assert checked(told) == Checked(told)
 
 
@@ -106,7 +106,7 @@ def test_the_largest_note_there_is_passes_unchanged(text: str) -> None:
     findings = tuple(finding(path=f"{n}{many[:3000]}", description=many, quote=many, fix=many) for n in range(20))
     for status in (Status.RAW, Status.PARTIAL):
         made = outcome(status=status, raw=many, reason=many, summary=many, suggestions=(many,) * 50, findings=findings)
-        body = note.compose(made, AROUND)
+        body = summary.compose(made, AROUND)
         assert checked(body) == Checked(body)
 
 
@@ -138,7 +138,7 @@ def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
 @given(text=FRAGMENTS, path=FRAGMENTS, fix=FRAGMENTS)
 def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str) -> None:
     for replacement in (None, fix):
-        body = remark.compose_thread(
+        body = thread.compose_thread(
             finding(description=text, path=path, fix=fix, replacement=replacement), words("en")
         )
         assert checked(body) == Checked(body)
@@ -403,8 +403,8 @@ def test_the_hidden_lines_stay_where_later_runs_look_for_them(last: str) -> None
 
     assert body.startswith(MARKER)
     assert (PREVIOUS in body) == (PREVIOUS in last)
-    assert (ledger._MARKER.search(body) is not None) == (MEMORY in last)
-    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == remark.make_mark(FINDING)
+    assert (memory._MARKER.search(body) is not None) == (MEMORY in last)
+    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == thread.make_mark(FINDING)
 
 
 def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
@@ -481,7 +481,7 @@ def _seconds(unit: str, length: int) -> float:
 
 def test_only_what_sends_loads_the_parser() -> None:
     program = "import sys, iquest_review.wiring; sys.exit(any(n in sys.modules for n in ('comrak', GUARD)))"
-    program = program.replace("GUARD", "'iquest_review.merge_request.guard'")
+    program = program.replace("GUARD", "'iquest_review.note.guard'")
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

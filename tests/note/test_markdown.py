@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.merge_request import markdown
+from iquest_review.note import markdown
 from tests.doubles import quick_actions
 from tests.doubles.test_quick_actions import EXECUTES
 from tests.merge_request.applying import Block, block

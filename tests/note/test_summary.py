@@ -12,26 +12,26 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request import note
-from iquest_review.merge_request.note import MARKER, PREVIOUS, Posted, Row, Surroundings
-from iquest_review.merge_request.words import CHINESE, ENGLISH, Words, words
+from iquest_review.note import summary
+from iquest_review.note.summary import MARKER, PREVIOUS, Posted, Row, Surroundings
+from iquest_review.note.words import CHINESE, ENGLISH, Words, words
 from iquest_review.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
 from iquest_review.stand_in.server import MODEL as STAND_IN
 from tests.doubles import quick_actions
 from tests.merge_request.making import AROUND, REFS, failed, finding, full, later, outcome
-from tests.merge_request.test_note_holds import safe
+from tests.note.test_summary_size import safe
 
 GOLDEN = Path(__file__).parent / "golden"
 NOTHING = "there is nothing to review"
 
 
 def compose(**changed: Any) -> str:
-    return note.compose(outcome(**changed), AROUND)
+    return summary.compose(outcome(**changed), AROUND)
 
 
 NOTES = {
-    "findings-en": note.compose(full(), AROUND),
-    "findings-zh": note.compose(full("zh"), AROUND),
+    "findings-en": summary.compose(full(), AROUND),
+    "findings-zh": summary.compose(full("zh"), AROUND),
     "no-findings": compose(summary="Renames a variable."),
     "stand-in": compose(model=STAND_IN, summary="Built-in rules looked at 3 added lines and matched nothing."),
     "partial": compose(
@@ -44,14 +44,14 @@ NOTES = {
     "raw-zh": compose(status=Status.RAW, reason="it holds no JSON", raw="好", prompt=PromptUsed("zh", "41cabdce86dd")),
     "not-reviewed": failed(),
     "not-reviewed-zh": failed("zh"),
-    "not-reviewed-previous": note.with_previous(failed(), note.compose(full(), AROUND)),
+    "not-reviewed-previous": summary.with_previous(failed(), summary.compose(full(), AROUND)),
     "nothing-left": compose(
         reason=NOTHING, omissions=(Omission("go.sum", Reason.LOCK, 12),), model=None, usage=Usage()
     ),
     "nothing-changed": compose(reason=NOTHING, model=None, usage=Usage()),
-    "later-en": note.compose(later()[0], AROUND, later()[1]),
-    "later-zh": note.compose(later("zh")[0], AROUND, later("zh")[1]),
-    "local": note.compose(outcome(findings=(finding(),), merge_request=None, diff_refs=None), Surroundings()),
+    "later-en": summary.compose(later()[0], AROUND, later()[1]),
+    "later-zh": summary.compose(later("zh")[0], AROUND, later("zh")[1]),
+    "local": summary.compose(outcome(findings=(finding(),), merge_request=None, diff_refs=None), Surroundings()),
 }
 
 
@@ -72,7 +72,7 @@ def test_the_marker_stands_on_the_first_line_with_nothing_but_the_memory_below_i
 
 
 def test_the_findings_are_counted_worst_first() -> None:
-    assert "## Review: 🔴 1 high · 🟠 2 medium · 🔵 1 low\n" in note.compose(full(), AROUND)
+    assert "## Review: 🔴 1 high · 🟠 2 medium · 🔵 1 low\n" in summary.compose(full(), AROUND)
 
 
 def test_no_findings_in_a_part_is_not_no_findings() -> None:
@@ -143,7 +143,7 @@ def test_a_reason_that_is_no_words_of_ours_is_told_as_text() -> None:
 
 
 def test_without_a_commit_a_place_links_nowhere() -> None:
-    body = note.compose(outcome(findings=(finding(),), diff_refs=None), AROUND)
+    body = summary.compose(outcome(findings=(finding(),), diff_refs=None), AROUND)
     assert "- 🔴 **high** · bug · line 3\n" in body
 
 
@@ -239,12 +239,12 @@ def test_every_word_has_a_translation() -> None:
 def test_what_stands_in_threads_and_in_the_note_is_counted_once_each() -> None:
     made, posted = later()
 
-    assert "## Review: 🔴 3 high · 🟠 1 medium · 🔵 2 low\n" in note.compose(made, AROUND, posted)
+    assert "## Review: 🔴 3 high · 🟠 1 medium · 🔵 2 low\n" in summary.compose(made, AROUND, posted)
 
 
 def test_a_finding_that_has_a_thread_is_one_row_that_leads_to_it() -> None:
     made, posted = later()
-    body = note.compose(made, AROUND, posted)
+    body = summary.compose(made, AROUND, posted)
 
     assert (
         "- 🔴 **high** · bug · [`app/total.py` line 30](<https://gitlab.example.com/shop/app/-/merge_requests/4#note_31>)"
@@ -256,7 +256,7 @@ def test_a_finding_that_has_a_thread_is_one_row_that_leads_to_it() -> None:
 def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
     made, _ = later()
 
-    body = note.compose(made, AROUND)
+    body = summary.compose(made, AROUND)
 
     assert body.count("An empty list divides by zero.") == len(made.findings) + len(made.kept)
     assert "In threads" not in body
@@ -265,7 +265,7 @@ def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
 def test_a_thread_without_a_place_is_listed_all_the_same() -> None:
     row = Row(Severity.LOW, Category.BUG, "", None, None, Side.NEW, "It fails.", AROUND.job_url)
 
-    body = note.compose(outcome(), AROUND, Posted((row,), later()[1].ledger))
+    body = summary.compose(outcome(), AROUND, Posted((row,), later()[1].ledger))
 
     assert f"- 🔵 **low** · bug · [Not on a line of the change](<{AROUND.job_url}>): It fails.\n" in body
 
@@ -325,7 +325,7 @@ def test_a_review_that_failed_lists_nothing_as_left_out() -> None:
 def test_where_nothing_is_left_to_review_what_stands_is_counted() -> None:
     made, posted = later()
 
-    body = note.compose(replace(made, reason=NOTHING), AROUND, posted)
+    body = summary.compose(replace(made, reason=NOTHING), AROUND, posted)
 
     assert "## Review: 🔴 3 high" in body
     assert "Nothing to review" not in body
@@ -340,8 +340,8 @@ def test_what_was_reviewed_before_is_not_listed_as_left_out() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_failure_keeps_the_last_review_below_it(language: str) -> None:
-    good = note.compose(full(), AROUND)
-    body = note.with_previous(failed(language), good)
+    good = summary.compose(full(), AROUND)
+    body = summary.with_previous(failed(language), good)
 
     sentence = {"en": "The last review that was done:", "zh": "上一次完成的评审："}[language]
     assert body.startswith(failed(language).partition(PREVIOUS)[0].rstrip())
@@ -349,16 +349,16 @@ def test_a_failure_keeps_the_last_review_below_it(language: str) -> None:
 
 
 def test_several_failures_in_a_row_keep_one_review() -> None:
-    good = note.compose(full(), AROUND)
+    good = summary.compose(full(), AROUND)
     body = good
     for number in range(5, 9):
-        body = note.with_previous(failed("zh" if number % 2 else "en", head=str(number) * 40), body)
+        body = summary.with_previous(failed("zh" if number % 2 else "en", head=str(number) * 40), body)
 
-    assert body == note.with_previous(failed(head="8" * 40), good)
+    assert body == summary.with_previous(failed(head="8" * 40), good)
 
 
 def test_a_failure_after_a_failure_alone_keeps_nothing() -> None:
-    assert note.with_previous(failed(head="5" * 40), failed()) == failed(head="5" * 40)
+    assert summary.with_previous(failed(head="5" * 40), failed()) == failed(head="5" * 40)
 
 
 def test_a_fake_of_our_comment_does_not_part_a_review() -> None:
@@ -366,7 +366,7 @@ def test_a_fake_of_our_comment_does_not_part_a_review() -> None:
     fake = finding(quote=hostile, fix=hostile, description=hostile, path=hostile)
     good = compose(findings=(fake,), summary=hostile)
 
-    body = note.with_previous(note.with_previous(failed(), good), good)
+    body = summary.with_previous(summary.with_previous(failed(), good), good)
 
     assert body.count(PREVIOUS) == 1
     assert body.endswith(good.removeprefix(MARKER).strip() + "\n")
@@ -377,12 +377,12 @@ def test_a_fake_of_our_comment_does_not_part_a_review() -> None:
 def test_an_answer_nobody_could_check_is_no_review_to_keep(raw: str) -> None:
     unchecked = compose(status=Status.RAW, reason=raw, raw=raw)
 
-    assert note.with_previous(failed(), unchecked) == failed()
-    body = note.with_previous(unchecked, note.compose(full(), AROUND))
+    assert summary.with_previous(failed(), unchecked) == failed()
+    body = summary.with_previous(unchecked, summary.compose(full(), AROUND))
     assert body.count(PREVIOUS) == 1
-    assert note.with_previous(failed(), body) == note.with_previous(failed(), note.compose(full(), AROUND))
+    assert summary.with_previous(failed(), body) == summary.with_previous(failed(), summary.compose(full(), AROUND))
     safe(body)
 
 
 def test_what_others_wrote_into_an_earlier_review_runs_nothing() -> None:
-    safe(note.with_previous(failed(), f"{MARKER}\n\n## Review\n\n/approve\n\ntext\n/close"))
+    safe(summary.with_previous(failed(), f"{MARKER}\n\n## Review\n\n/approve\n\ntext\n/close"))

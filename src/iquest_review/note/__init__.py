@@ -1,0 +1,1 @@
+"""What GitLab is sent: every word of notes and threads."""
