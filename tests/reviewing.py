@@ -7,10 +7,10 @@ from typing import Any
 
 from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
+from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Reply, Served
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.merge_request.standing import Thread
 from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Lines

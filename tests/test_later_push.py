@@ -10,7 +10,7 @@ from iquest_review.errors import ModelUnreachable
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import read
-from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
+from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER
 from iquest_review.note.thread import compose_thread

@@ -12,9 +12,9 @@ from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
+from iquest_review.gitlab.existing import Standing
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
 from iquest_review.merge_request import plan
-from iquest_review.merge_request.standing import Standing
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings

@@ -15,11 +15,11 @@ from iquest_review.diff.diff import Diff
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import Opened, Repository
+from iquest_review.gitlab.client import GitLab
+from iquest_review.gitlab.facts import Facts
+from iquest_review.gitlab.transport import LARGEST_TEXT
 from iquest_review.job import Job
 from iquest_review.merge_request import publishing
-from iquest_review.merge_request.connection import LARGEST_TEXT
-from iquest_review.merge_request.facts import Facts
-from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.note.summary import Surroundings
 from iquest_review.redaction.environment import secrets

@@ -11,9 +11,9 @@ from iquest_review.excerpt.already_reviewed import known_after, unseen
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
+from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.inquiry import Terms
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Reviewed

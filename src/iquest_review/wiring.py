@@ -12,11 +12,11 @@ from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import digest
+from iquest_review.gitlab.client import GitLab
 from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline

@@ -37,11 +37,11 @@ def hasten() -> None:
     """In the command's own process: waits between attempts are short, GitLab is given a second to answer, and the model
     half of one, without losing patience for that."""
     from iquest_review import wiring  # noqa: PLC0415 - nothing here is meant for the process of the tests
-    from iquest_review.merge_request import connection  # noqa: PLC0415
+    from iquest_review.gitlab import transport  # noqa: PLC0415
 
     command.briefly()
-    assert (connection.TIMEOUT, wiring.DEADLINES) == (30, 2)
-    connection.TIMEOUT, wiring.DEADLINES = 1.0, 100
+    assert (transport.TIMEOUT, wiring.DEADLINES) == (30, 2)
+    transport.TIMEOUT, wiring.DEADLINES = 1.0, 100
 
 
 class Process:

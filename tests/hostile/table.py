@@ -128,7 +128,7 @@ TABLE: tuple[Row, ...] = (
         "in no log, note or artifact",
         (
             "tests/llm/test_client.py::test_a_key_that_the_server_echoes_is_in_no_error",
-            "tests/merge_request/test_gitlab_failures.py::test_the_token_is_in_no_message",
+            "tests/gitlab/test_client_failures.py::test_the_token_is_in_no_message",
         ),
     ),
     Row(

@@ -12,10 +12,10 @@ from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
-from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.gitlab.client import GitLab
+from iquest_review.gitlab.existing import Standing
 from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.standing import Standing
 from iquest_review.note import memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER, Surroundings
@@ -23,8 +23,8 @@ from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
 from tests.doubles.gitlab import DiffRefs as Commits
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
-from tests.merge_request.connecting import IID, PATH, PROJECT, TOKEN, Waits
 from tests.merge_request.making import outcome
+from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
 
 BOT = "reviewer"
 AROUND = Surroundings("https://gitlab.example.com/group/app")

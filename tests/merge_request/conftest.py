@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.gitlab.client import GitLab
 from tests.doubles.gitlab import GitLabDouble
-from tests.merge_request.connecting import IID, PATH, PROJECT, REFS, TOKEN, Recorder, Waits, connect, recording
+from tests.support.connections import IID, PATH, PROJECT, REFS, TOKEN, Recorder, Waits, connect, recording
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.position import Position
+from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
 from iquest_review.merge_request import plan
 from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
-from iquest_review.merge_request.standing import Note, Reply, Standing, Thread
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
 from iquest_review.note.thread import make_mark

@@ -19,7 +19,7 @@ from iquest_review.reports import review_file, stored_review
 from tests.doubles.gitlab_http import Response
 from tests.doubles.gitlab_routes import message
 from tests.merge_request.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
-from tests.merge_request.connecting import IID, PROJECT
+from tests.support.connections import IID, PROJECT
 
 DRAFTS, DISCUSSIONS, NOTES, PUBLISH = r"/draft_notes(\?|$)", r"/discussions$", r"/notes$", "/bulk_publish$"
 A_DRAFT = "<!-- iquest-review:finding ffffffffffffffff anchor=aaaaaaaaaaaaaaaa:1:new high bug -->\n\nOld."

@@ -12,9 +12,9 @@ import certifi
 import pytest
 
 from iquest_review.errors import GitLabError, ModelRefused, ReviewError, UsageError
+from iquest_review.gitlab.client import GitLab
 from iquest_review.job import Arguments, Job, job
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request.gitlab import GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.session import reached
 from iquest_review.net.tls import Named, Tls

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.findings import fingerprint
-from iquest_review.merge_request.gitlab import HELD_BACK, GitLab
+from iquest_review.gitlab.client import HELD_BACK, GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.note import guard, markdown, memory, summary, thread
 from iquest_review.note.guard import LARGEST, Checked, Pages
@@ -23,7 +23,6 @@ from iquest_review.outcome import Status
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.test_quick_actions import DOES_NOT, EXECUTES
-from tests.merge_request.connecting import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
 from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
 from tests.note.test_markdown import (
     BLOCKS,
@@ -40,6 +39,7 @@ from tests.note.test_markdown import (
     REFERENCES,
     text_nodes,
 )
+from tests.support.connections import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
 
 PROJECT_URL = AROUND.project_url
 PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.merge_request.standing import Note, Standing, Thread
+from iquest_review.gitlab.existing import Note, Standing, Thread
 from iquest_review.note.summary import with_previous
 from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import title
+from iquest_review.gitlab.client import GitLab
+from iquest_review.gitlab.existing import Standing, Thread
+from iquest_review.gitlab.transport import PassingGitLabError
 from iquest_review.merge_request import plan
-from iquest_review.merge_request.connection import PassingGitLabError
-from iquest_review.merge_request.gitlab import GitLab
-from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.merge_request.threads import ROUNDS, Threads
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import Ledger

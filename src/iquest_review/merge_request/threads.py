@@ -12,12 +12,12 @@ from functools import partial
 from iquest_review.errors import GitLabError
 from iquest_review.findings import fingerprint
 from iquest_review.findings.position import Position
+from iquest_review.gitlab.client import CHANGED, GitLab
+from iquest_review.gitlab.existing import Standing, Thread
+from iquest_review.gitlab.transport import PassingGitLabError
 from iquest_review.merge_request import plan
-from iquest_review.merge_request.connection import PassingGitLabError
-from iquest_review.merge_request.gitlab import CHANGED, GitLab
 from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.refs import DiffRefs
-from iquest_review.merge_request.standing import Standing, Thread
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why

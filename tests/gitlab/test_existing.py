@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, marker
-from iquest_review.merge_request.answers import Discussion, Note, Place, User
-from iquest_review.merge_request.standing import Reply, Thread, standing
+from iquest_review.gitlab.existing import Reply, Thread, standing
+from iquest_review.gitlab.schema import Discussion, Note, Place, User
 from iquest_review.note.summary import MARKER
 
 OWN, PERSON, OTHER = 1, 2, 3

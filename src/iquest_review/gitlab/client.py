@@ -14,13 +14,13 @@ from gitlab.exceptions import GitlabError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import answers
-from iquest_review.merge_request.connection import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
-from iquest_review.merge_request.facts import Facts, diff_refs, read
+from iquest_review.gitlab import schema
+from iquest_review.gitlab.errors import refused
+from iquest_review.gitlab.existing import Standing, Thread, standing
+from iquest_review.gitlab.facts import Facts, diff_refs, read
+from iquest_review.gitlab.transport import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
 from iquest_review.merge_request.plan import same
 from iquest_review.merge_request.refs import MergeRequest
-from iquest_review.merge_request.refusal import refused
-from iquest_review.merge_request.standing import Standing, Thread, standing
 from iquest_review.net.retry import telling, waiting
 from iquest_review.net.tls import USUAL, Tls
 from iquest_review.text import one_line
@@ -64,7 +64,7 @@ class GitLab:
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
-        self._own: answers.Own | None = None
+        self._own: schema.Own | None = None
         self._members: dict[int, bool] = {}
         self._waived: dict[str, bool] = {}
         self._links = ("", "")
@@ -78,10 +78,10 @@ class GitLab:
             if poll:
                 self._sleep(min((1 + poll) / 2, 5))
             response = self._read(self._path)
-            answer = self._answer(answers.MERGE_REQUEST, response)
+            answer = self._answer(schema.MERGE_REQUEST, response)
             if refs := diff_refs(answer.diff_refs):
                 return read(self._merge_request, refs, answer)
-            if answer.diff_refs is None and self._answer(answers.STORED, response).id is None:  # each one has an id
+            if answer.diff_refs is None and self._answer(schema.STORED, response).id is None:  # each one has an id
                 raise GitLabError(f"{self.host} answered something that is not GitLab's API; is CI_API_V4_URL right?")
             if not poll:
                 self._tell(f"waiting for GitLab to make the diff of {self._name}")
@@ -114,8 +114,8 @@ class GitLab:
     def standing(self) -> Standing:
         """What of the bot's own is on the merge request."""
         if self._own is None:
-            self._own = self._answer(answers.OWN, self._read("/user"))
-        discussions = self._pages(answers.DISCUSSIONS, f"{self._path}/discussions")
+            self._own = self._answer(schema.OWN, self._read("/user"))
+        discussions = self._pages(schema.DISCUSSIONS, f"{self._path}/discussions")
         return standing(discussions, self._own.id, bot=self._own.bot)
 
     def waived(self, thread: Thread) -> bool:
@@ -128,7 +128,7 @@ class GitLab:
         if any(self._is_member(user) for user in thread.waivers):
             return True
         try:
-            awards = list(self._pages(answers.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji"))
+            awards = list(self._pages(schema.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji"))
         except GitLabError as error:
             if error.status != 404:
                 raise
@@ -137,7 +137,7 @@ class GitLab:
 
     def is_newer(self, head: str, than: str) -> bool:
         """Whether a version of the diff with this head came after the last one with the other head."""
-        versions = self._pages(answers.VERSIONS, f"{self._path}/versions")
+        versions = self._pages(schema.VERSIONS, f"{self._path}/versions")
         order = [version.head_commit_sha for version in versions]  # the newest first
         return head in order and (than not in order or order.index(head) < order.index(than))
 
@@ -163,17 +163,17 @@ class GitLab:
         except GitLabError as error:
             # Older GitLabs answer so when they have run a discussion as commands: issue 505100.
             raise GitLabError(_RAN) if error.status == 400 and str(error).endswith("Note {}") else error from None
-        for note in self._stored(answers.DISCUSSION, response).notes[:1]:
+        for note in self._stored(schema.DISCUSSION, response).notes[:1]:
             self._check(body, note.id, note.body)
 
-    def drafts(self) -> list[answers.Draft]:
+    def drafts(self) -> list[schema.Draft]:
         """The draft notes of the token's own user. Raises GitLabError with status 404 where GitLab has none."""
-        return list(self._pages(answers.DRAFTS, f"{self._path}/draft_notes"))
+        return list(self._pages(schema.DRAFTS, f"{self._path}/draft_notes"))
 
-    def draft(self, body: str, position: dict[str, Any]) -> answers.Draft:
+    def draft(self, body: str, position: dict[str, Any]) -> schema.Draft:
         """Makes a draft of a thread. GitLab takes it whatever its line is, and loses it later: see its line code."""
         sent = {"note": self.guarded(body), "position": position}
-        return self._answer(answers.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
+        return self._answer(schema.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
 
     def discard(self, draft: int) -> None:
         """Deletes a draft note, if it is still there."""
@@ -203,7 +203,7 @@ class GitLab:
         verb, path = ("post", "") if note is None else ("put", f"/{note}")
         body = self.guarded(body)
         response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": body})
-        stored = self._stored(answers.STORED, response)
+        stored = self._stored(schema.STORED, response)
         self._check(body, stored.id, stored.body)
 
     def pause(self, failure: PassingGitLabError, attempt: int) -> None:
@@ -216,7 +216,7 @@ class GitLab:
     def _name(self) -> str:
         return f"{self._merge_request.project}!{self._merge_request.iid}"
 
-    def _stored(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
+    def _stored(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
         """What GitLab stored. Raises GitLabError for 202: it ran the text, and stored nothing of it."""
         if response.status_code == 202:
             raise GitLabError(_RAN)
@@ -233,7 +233,7 @@ class GitLab:
             if len(self._members) >= MOST_ASKED_ABOUT:
                 return False
             try:
-                member = self._answer(answers.MEMBER, self._read(f"{self._project}/members/all/{user}"))
+                member = self._answer(schema.MEMBER, self._read(f"{self._project}/members/all/{user}"))
                 self._members[user] = member.access_level >= LEAST_LEVEL and member.state == "active"
             except GitLabError as error:
                 if error.status not in (403, 404):
@@ -248,7 +248,7 @@ class GitLab:
             if error.status != 404:
                 raise
 
-    def _pages(self, parser: answers.Parser[list[_Answer]], path: str) -> Iterator[_Answer]:
+    def _pages(self, parser: schema.Parser[list[_Answer]], path: str) -> Iterator[_Answer]:
         """All entries, page by page. The Link header is not followed: it names the configured host, not this one."""
         page, pages = "1", 0
         while page:
@@ -259,7 +259,7 @@ class GitLab:
             yield from self._answer(parser, response)
             page = response.headers.get("x-next-page", "")
 
-    def _answer(self, parser: answers.Parser[_Answer], response: requests.Response) -> _Answer:
+    def _answer(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
         return parser.read(response.content, self.host)
 
     def _read(self, path: str, streamed: bool = False, **query: Any) -> requests.Response:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from iquest_review.findings import fingerprint
 from iquest_review.findings.fingerprint import Mark
-from iquest_review.merge_request import answers
+from iquest_review.gitlab import schema
 from iquest_review.note.summary import MARKER
 
 LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say
@@ -86,7 +86,7 @@ _BUT = (
 )
 
 
-def standing(discussions: Iterable[answers.Discussion], own: int, *, bot: bool = False) -> Standing:
+def standing(discussions: Iterable[schema.Discussion], own: int, *, bot: bool = False) -> Standing:
     """What of these discussions is the bot's own: a marker counts only in a note of its user. `bot`: no person acts
     in that user's name."""
     threads, notes = list[Thread](), list[Note]()
@@ -103,9 +103,9 @@ def standing(discussions: Iterable[answers.Discussion], own: int, *, bot: bool =
 
 
 def _thread(
-    number: str, first: answers.Note, mark: Mark, rest: Sequence[answers.Note], own: int, bot: int | None
+    number: str, first: schema.Note, mark: Mark, rest: Sequence[schema.Note], own: int, bot: int | None
 ) -> Thread:
-    place = first.position or answers.Place(None, None, None, None, None)
+    place = first.position or schema.Place(None, None, None, None, None)
     resolved = all(note.resolved for note in (first, *rest))
     return Thread(
         id=number,

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from iquest_review.merge_request.gitlab import GitLab
+from iquest_review.gitlab.client import GitLab
 from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs as ProductRefs
 from iquest_review.merge_request.refs import MergeRequest

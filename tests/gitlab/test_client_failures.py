@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import connection
-from iquest_review.merge_request import gitlab as adapter
-from iquest_review.merge_request.gitlab import ATTEMPTS, DEADLINE, GitLab
+from iquest_review.gitlab import client as adapter
+from iquest_review.gitlab import transport
+from iquest_review.gitlab.client import ATTEMPTS, DEADLINE, GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
 from tests.doubles.gitlab import GitLabDouble
-from tests.merge_request.connecting import (
+from tests.merge_request.making import AROUND
+from tests.support.connections import (
     DISCUSSIONS,
     IID,
     NOTES,
@@ -30,7 +31,6 @@ from tests.merge_request.connecting import (
     review,
     stored,
 )
-from tests.merge_request.making import AROUND
 
 # --- what may pass ---
 
@@ -157,7 +157,7 @@ def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
 def test_a_server_that_does_not_answer_is_told_apart(
     server: GitLabDouble, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "TIMEOUT", 0.05)
+    monkeypatch.setattr(transport, "TIMEOUT", 0.05)
     gitlab = connect(server, waits)
     server.fail("GET", "", delay=0.1, times=99)
 

@@ -8,18 +8,19 @@ import pytest
 
 from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import gitlab as adapter
-from iquest_review.merge_request.connection import LARGEST_TEXT
-from iquest_review.merge_request.gitlab import ATTEMPTS, DIFF_REFS_POLLS, GitLab
+from iquest_review.gitlab import client as adapter
+from iquest_review.gitlab.client import ATTEMPTS, DIFF_REFS_POLLS, GitLab
+from iquest_review.gitlab.existing import Thread
+from iquest_review.gitlab.transport import LARGEST_TEXT
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
-from iquest_review.merge_request.standing import Thread
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER, NOTHING
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
-from tests.merge_request.connecting import (
+from tests.merge_request.making import AROUND, failed, finding, full
+from tests.support.connections import (
     DISCUSSIONS,
     IID,
     PATH,
@@ -35,7 +36,6 @@ from tests.merge_request.connecting import (
     review,
     stored,
 )
-from tests.merge_request.making import AROUND, failed, finding, full
 
 # --- the facts ---
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from iquest_review.change.intent import Intent
-from iquest_review.merge_request import answers
+from iquest_review.gitlab import schema
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 
 
@@ -20,7 +20,7 @@ class Facts:
     changed_files: str  # how many, in GitLab's words; empty for none, and before it has counted
 
 
-def read(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeRequest) -> Facts:
+def read(merge_request: MergeRequest, refs: DiffRefs, answer: schema.MergeRequest) -> Facts:
     """The facts in GitLab's answer; what it leaves null is empty."""
     return Facts(
         merge_request=merge_request,
@@ -40,7 +40,7 @@ def read(merge_request: MergeRequest, refs: DiffRefs, answer: answers.MergeReque
     )
 
 
-def diff_refs(refs: answers.Refs | None) -> DiffRefs | None:
+def diff_refs(refs: schema.Refs | None) -> DiffRefs | None:
     """All three commits; None until GitLab has computed them."""
     if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
         return None

@@ -11,12 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.merge_request import connection
-from iquest_review.merge_request.gitlab import ATTEMPTS, GitLab
+from iquest_review.gitlab import transport
+from iquest_review.gitlab.client import ATTEMPTS, GitLab
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
-from tests.merge_request.connecting import IID, NOTES, TOKEN, Waits, connect, publish, review
+from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review
 
 READ_ONLY = "You cannot perform write operations on a read-only instance"
 Speak = Callable[[bytes], str]
@@ -287,7 +287,7 @@ class Dripping(BaseHTTPRequestHandler):
 
 
 def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LONGEST", 0.2)
+    monkeypatch.setattr(transport, "LONGEST", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         gitlab = GitLab(

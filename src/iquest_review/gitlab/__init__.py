@@ -1,0 +1,1 @@
+"""How the merge request is read from GitLab and written to."""
