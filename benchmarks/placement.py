@@ -33,7 +33,7 @@ from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.note import markdown
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_positions import judge
-from tests.merge_request.applying import applied
+from tests.support.apply_plan import applied
 
 EXACT, OFF, TRIALS = 0.55, 40, 5  # the share of right numbers is that published for a strong model
 LEAST_EXACT, LEAST_GARBLED, LEAST_APPLIED = 0.97, 0.96, 0.97

@@ -8,7 +8,7 @@ from iquest_review.findings.suggestion import replacement
 from iquest_review.findings.verify import Verified, verify
 from iquest_review.note import markdown
 from iquest_review.text import visible
-from tests.merge_request.applying import applied, block
+from tests.support.apply_plan import applied, block
 from tests.support.findings import made
 
 SEEDS = (

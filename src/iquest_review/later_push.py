@@ -14,10 +14,10 @@ from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.llm.ask_fixed import ask_fixed
 from iquest_review.llm.client import Reply
 from iquest_review.llm.reply import MOST_SUGGESTIONS
-from iquest_review.merge_request import earlier
-from iquest_review.merge_request.earlier import Open
 from iquest_review.outcome import Outcome, Settled, Stands, Why
 from iquest_review.progress import Progress
+from iquest_review.publish import earlier
+from iquest_review.publish.earlier import Open
 from iquest_review.task import Board, Options, Task
 from iquest_review.text import counted
 

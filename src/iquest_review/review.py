@@ -14,7 +14,6 @@ from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.gitlab.existing import Standing
 from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
-from iquest_review.merge_request import plan
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings
@@ -22,6 +21,7 @@ from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
+from iquest_review.publish import plan
 from iquest_review.task import Board, Change, Options, Task
 from iquest_review.text import counted
 

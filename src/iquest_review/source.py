@@ -19,9 +19,9 @@ from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import LARGEST_TEXT
 from iquest_review.job import Job
-from iquest_review.merge_request import publishing
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.note.summary import Surroundings
+from iquest_review.publish import publish
 from iquest_review.redaction.environment import secrets
 from iquest_review.redaction.redactor import Redactor
 from iquest_review.review import Change
@@ -54,7 +54,7 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
         facts.merge_request,
         facts.refs,
         stands,
-        publishing.remembered(stands),
+        publish.remembered(stands),
         cache(partial(_text, gitlab, redactor, facts.refs.head_sha)),
     )
     return _clean(found, redactor, opened), Surroundings(facts.project_url, job.pipeline.job_url), job

@@ -17,7 +17,6 @@ from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.note import summary
@@ -26,6 +25,7 @@ from iquest_review.outcome import Outcome, PromptUsed, Status, Why
 from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
+from iquest_review.publish.publish import publish_outcome
 from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
 from iquest_review.review import Change, Options

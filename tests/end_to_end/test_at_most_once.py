@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab.client import GitLab
-from iquest_review.merge_request.publishing import publish_outcome
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.outcome import Outcome, Settled, Why
+from iquest_review.publish.publish import publish_outcome
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_story import text
 from tests.end_to_end.life import Life
 from tests.end_to_end.running import BOT, Run
-from tests.merge_request.board import AROUND, DIVIDES, LOCKS, Board, Change
+from tests.support.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.support.connections import IID, PROJECT, TOKEN
 
 COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]

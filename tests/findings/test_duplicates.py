@@ -10,7 +10,7 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.note.markdown import prose
 from iquest_review.outcome import PlacedFinding
-from tests.merge_request.making import finding
+from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."
 ZERO_LONGER = "Divides by zero for an empty list of prices, and every cart starts with an empty list."

@@ -12,8 +12,8 @@ from iquest_review.findings.fingerprint import Mark, digest
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import verify
 from iquest_review.note.thread import make_mark
-from tests.merge_request.making import finding
 from tests.support.checkout import Checkout, Tree
+from tests.support.outcomes import finding
 
 BASE = "".join(f"line {number} = {number * number}\n" for number in range(1, 41))
 BUG = "total = sum(prices) / len(prices)\n"

@@ -12,7 +12,7 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, digest, fingerprint, marker, normal, read
 from iquest_review.note import markdown
 from tests.doubles import quick_actions
-from tests.merge_request.making import finding
+from tests.support.outcomes import finding
 
 ANCHOR = "    return sum(prices) / len(prices)"
 

@@ -12,7 +12,7 @@ from iquest_review.findings.fingerprint import digest, fingerprint, normal
 from iquest_review.findings.placement import limited, placed
 from iquest_review.findings.position import Position
 from iquest_review.outcome import OVER_LIMIT, PlacedFinding, Placement
-from tests.merge_request.making import finding
+from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
 
 FILE = modified(

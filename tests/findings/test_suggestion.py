@@ -13,7 +13,7 @@ from iquest_review.findings.position import Position, locate
 from iquest_review.findings.suggestion import MOST_LINES, replacement
 from iquest_review.findings.verify import NO_ANCHOR, Verified, verify
 from iquest_review.note import markdown
-from tests.merge_request.applying import applied, block
+from tests.support.apply_plan import applied, block
 from tests.support.findings import made
 
 CODE = """\

@@ -19,7 +19,6 @@ from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
-from tests.merge_request.making import AROUND, failed, finding, full
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -36,6 +35,7 @@ from tests.support.connections import (
     review,
     stored,
 )
+from tests.support.outcomes import AROUND, failed, finding, full
 
 # --- the facts ---
 

@@ -13,7 +13,6 @@ from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
 from tests.doubles.gitlab import GitLabDouble
-from tests.merge_request.making import AROUND
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -31,6 +30,7 @@ from tests.support.connections import (
     review,
     stored,
 )
+from tests.support.outcomes import AROUND
 
 # --- what may pass ---
 

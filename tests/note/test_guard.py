@@ -23,7 +23,6 @@ from iquest_review.outcome import Status
 from tests.doubles import quick_actions
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.test_quick_actions import DOES_NOT, EXECUTES
-from tests.merge_request.making import AROUND, failed, finding, full, later, outcome
 from tests.note.test_markdown import (
     BLOCKS,
     DANGERS,
@@ -40,6 +39,7 @@ from tests.note.test_markdown import (
     text_nodes,
 )
 from tests.support.connections import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
+from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
 
 PROJECT_URL = AROUND.project_url
 PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)

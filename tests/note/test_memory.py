@@ -20,7 +20,7 @@ from iquest_review.note.memory import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
 from iquest_review.note.summary import MARKER, PREVIOUS, Posted
 from iquest_review.outcome import PlacedFinding, Placement
 from tests.doubles import quick_actions
-from tests.merge_request.making import AROUND, failed, finding, full, outcome
+from tests.support.outcomes import AROUND, failed, finding, full, outcome
 
 HEAD, REVIEWED, SETTINGS = "3" * 40, "2" * 40, "41cabdce86dd"
 HEX = st.text("0123456789abcdef", min_size=16, max_size=16)

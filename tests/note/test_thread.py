@@ -16,9 +16,9 @@ from iquest_review.note.thread import LONGEST_TEXT, compose_line_row, compose_th
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import PlacedFinding
 from tests.doubles import quick_actions
-from tests.merge_request.applying import applied, block
-from tests.merge_request.making import finding
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+from tests.support.apply_plan import applied, block
+from tests.support.outcomes import finding
 
 GOLDEN = Path(__file__).parent / "golden"
 LIMIT = 1_000_000  # characters GitLab takes

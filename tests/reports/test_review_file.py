@@ -21,7 +21,7 @@ from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.outcome import Outcome, Placement, PromptUsed, Reviewed, Settled, Stands, Status, Usage, Why
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import Unkept
-from tests.merge_request.making import finding, full, later, outcome
+from tests.support.outcomes import finding, full, later, outcome
 
 TEXT = st.text(st.characters(codec="utf-8"))
 NUMBER = st.integers(0, 10_000_000)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.gitlab.client import GitLab
-from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs as ProductRefs
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.outcome import Outcome, Status
+from iquest_review.publish.publish import Published, publish_outcome
 from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.merge_request.making import AROUND, outcome
+from tests.support.outcomes import AROUND, outcome
 
 TOKEN = "glpat-of-the-reviewer"
 PROJECT, PATH, IID = 7, "group/app", 4

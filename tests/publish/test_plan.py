@@ -9,14 +9,14 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
-from iquest_review.merge_request import plan
-from iquest_review.merge_request.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
 from iquest_review.note.thread import make_mark
 from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
-from tests.merge_request import making
-from tests.merge_request.making import AROUND, failed, full
+from iquest_review.publish import plan
+from iquest_review.publish.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
+from tests.support import outcomes
+from tests.support.outcomes import AROUND, failed, full
 
 BODY = f"{MARKER}\n\n## Review\n"
 STANDING = Note(50, "a" * 40, f"{MARKER}\n\n## An older review")
@@ -26,7 +26,7 @@ OTHER = "The connection to the shop is opened a second time and stays open."
 def finding(**changed: Any) -> PlacedFinding:
     """A finding on line 3 of app/total.py, to be posted there."""
     place = Position("app/total.py", "app/total.py", None, 3)
-    return making.finding(
+    return outcomes.finding(
         **{"placement": Placement.INLINE, "position": place, "anchor": "a" * 16, "anchored": 1, **changed}
     )
 

@@ -12,12 +12,12 @@ from iquest_review.findings.evidence import Here
 from iquest_review.findings.finding import Category
 from iquest_review.findings.placement import placed
 from iquest_review.gitlab.existing import Reply, Standing, Thread
-from iquest_review.merge_request.earlier import Open, Raised, askable, look, raised, with_names
 from iquest_review.note.memory import Ledger
 from iquest_review.note.thread import compose_thread, make_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
-from tests.merge_request.making import finding
+from iquest_review.publish.earlier import Open, Raised, askable, look, raised, with_names
+from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
 
 BUG = "    return sum(prices) / len(prices)"

@@ -15,12 +15,12 @@ from iquest_review.findings.position import Position
 from iquest_review.gitlab.client import CHANGED, GitLab
 from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.gitlab.transport import PassingGitLabError
-from iquest_review.merge_request import plan
-from iquest_review.merge_request.plan import Action, Create, Delete, Leave, Reopen, Resolve
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
+from iquest_review.publish import plan
+from iquest_review.publish.plan import Action, Create, Delete, Leave, Reopen, Resolve
 
 ROUNDS = 6  # how often the merge request is looked at: five times it may be written to
 TRIES = 2  # at what GitLab answers 500 to: it does so for positions it cannot handle (issue 585340), too

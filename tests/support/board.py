@@ -14,17 +14,17 @@ from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import Standing
-from iquest_review.merge_request.publishing import Published, publish_outcome
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.note import memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
+from iquest_review.publish.publish import Published, publish_outcome
 from tests.doubles.gitlab import DiffRefs as Commits
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout
-from tests.merge_request.making import outcome
 from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
+from tests.support.outcomes import outcome
 
 BOT = "reviewer"
 AROUND = Surroundings("https://gitlab.example.com/group/app")

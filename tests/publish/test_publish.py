@@ -9,16 +9,16 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.position import Position
-from iquest_review.merge_request.publishing import remembered
-from iquest_review.merge_request.threads import ROUNDS, TRIES
 from iquest_review.note import memory
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
+from iquest_review.publish.publish import remembered
+from iquest_review.publish.threads import ROUNDS, TRIES
 from iquest_review.reports import review_file, stored_review
 from tests.doubles.gitlab_http import Response
 from tests.doubles.gitlab_routes import message
-from tests.merge_request.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
+from tests.support.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
 from tests.support.connections import IID, PROJECT
 
 DRAFTS, DISCUSSIONS, NOTES, PUBLISH = r"/draft_notes(\?|$)", r"/discussions$", r"/notes$", "/bulk_publish$"

@@ -1,0 +1,1 @@
+"""How wanted findings meet existing threads: match, plan, apply."""
