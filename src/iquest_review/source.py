@@ -24,7 +24,7 @@ from iquest_review.note.summary import Surroundings
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import secrets
 from iquest_review.redaction.redactor import Redactor
-from iquest_review.review import Change
+from iquest_review.review.review import Change
 
 LARGEST_PATCH = 128 * 1024**2  # bytes
 

@@ -6,14 +6,13 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from iquest_review import review, settings, source, steering
+from iquest_review import settings, source, steering
 from iquest_review.context.sources import Kind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.gitlab.client import GitLab
-from iquest_review.inquiry import Terms
 from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
@@ -28,7 +27,9 @@ from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_outcome
 from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
-from iquest_review.review import Change, Options
+from iquest_review.review import review
+from iquest_review.review.asking import Terms
+from iquest_review.review.review import Change, Options
 
 DEADLINES = 2  # of one answer's timeout: what all attempts at a request may take together
 

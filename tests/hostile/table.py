@@ -147,7 +147,7 @@ TABLE: tuple[Row, ...] = (
         "H68-secret-in-output",
         "the model repeats or invents a key",
         "redacted before it is posted or logged",
-        ("tests/test_review.py::test_what_a_model_says_of_a_secret_is_redacted_in_every_text",),
+        ("tests/review/test_review.py::test_what_a_model_says_of_a_secret_is_redacted_in_every_text",),
     ),
     Row("H69-ansi", "CSI, OSC, titles, backspaces", "stripped from every line of the log"),
     Row("H71-log-forge", "a line end and 'Job succeeded' in a title", "one line"),

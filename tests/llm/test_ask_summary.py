@@ -10,7 +10,7 @@ from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.llm.ask_summary import one_review
 from iquest_review.llm.reply import Review
 from iquest_review.prompt.templates import Templates
-from tests.reviewing import PROMPTS, FakeModel
+from tests.support.reviews import PROMPTS, FakeModel
 
 TEMPLATES = Templates.load(PROMPTS, "en")
 SAID = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'

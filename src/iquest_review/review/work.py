@@ -12,7 +12,6 @@ from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
 from iquest_review.gitlab.existing import Standing, Thread
-from iquest_review.inquiry import Terms
 from iquest_review.merge_request.refs import DiffRefs, MergeRequest
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings
@@ -20,6 +19,7 @@ from iquest_review.outcome import Reviewed
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.redactor import Secret
+from iquest_review.review.asking import Terms
 
 
 @dataclass(frozen=True)

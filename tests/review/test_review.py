@@ -9,8 +9,8 @@ from iquest_review.findings.finding import Severity
 from iquest_review.outcome import Placement, Status
 from iquest_review.progress import Lines
 from iquest_review.reports.review_file import Unkept
-from iquest_review.review import GateKept, exit_code, preview, review
-from tests.reviewing import (
+from iquest_review.review.review import GateKept, exit_code, preview, review
+from tests.support.reviews import (
     CLEAN,
     PATCH,
     SECOND,

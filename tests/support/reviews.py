@@ -15,7 +15,7 @@ from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message, Templates
-from iquest_review.review import Change, Options, Terms, review
+from iquest_review.review.review import Change, Options, Terms, review
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 CLEAN = '{"issues": [], "summary": "A fix. Nothing to remark.", "suggestions": []}'

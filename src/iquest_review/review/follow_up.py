@@ -10,7 +10,6 @@ from iquest_review.findings.duplicates import alike, same
 from iquest_review.findings.evidence import Here
 from iquest_review.findings.placement import limited
 from iquest_review.gitlab.existing import Thread
-from iquest_review.inquiry import Inquiry, Model, usage
 from iquest_review.llm.ask_fixed import ask_fixed
 from iquest_review.llm.client import Reply
 from iquest_review.llm.reply import MOST_SUGGESTIONS
@@ -18,7 +17,8 @@ from iquest_review.outcome import Outcome, Settled, Stands, Why
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
 from iquest_review.publish.earlier import Open
-from iquest_review.task import Board, Options, Task
+from iquest_review.review.asking import Inquiry, Model, usage
+from iquest_review.review.work import Board, Options, Task
 from iquest_review.text import counted
 
 

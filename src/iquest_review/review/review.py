@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from iquest_review.conclusion import concluded
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.gitlab.existing import Standing
-from iquest_review.inquiry import Inquiry, Model, Terms, inquire, limits, planned
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings
@@ -22,7 +20,9 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
-from iquest_review.task import Board, Change, Options, Task
+from iquest_review.review.asking import Inquiry, Model, Terms, inquire, limits, planned
+from iquest_review.review.assembling import concluded
+from iquest_review.review.work import Board, Change, Options, Task
 from iquest_review.text import counted
 
 __all__ = [
@@ -78,9 +78,9 @@ def review(
     else:
         inquiry, outcome = Inquiry(), _unasked(task, say)
     if outcome.findings or change.known or change.standing.threads:
-        from iquest_review import later_push  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
+        from iquest_review.review import follow_up  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
 
-        outcome = later_push.compared(outcome, task, inquiry, model, board, say)
+        outcome = follow_up.compared(outcome, task, inquiry, model, board, say)
     reason = change.redact(outcome.reason) if outcome.reason else None  # it may hold what a server says
     outcome = replace(
         outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))

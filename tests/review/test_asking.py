@@ -15,8 +15,8 @@ from iquest_review.net.retry import Deadline, NoTimeLeft
 from iquest_review.outcome import Outcome, Status
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message
-from iquest_review.review import exit_code, review
-from tests.reviewing import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
+from iquest_review.review.review import exit_code, review
+from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
 FILES, LINES = 6, 150

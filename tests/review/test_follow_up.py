@@ -16,8 +16,9 @@ from iquest_review.note.summary import MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
 from iquest_review.outcome import PlacedFinding, Placement, Settled, Status, Why
-from iquest_review.review import Change, exit_code
-from tests.reviewing import (
+from iquest_review.review.review import Change, exit_code
+from tests.support.prompts import ids
+from tests.support.reviews import (
     CLEAN,
     PATCH,
     REFS,
@@ -31,7 +32,6 @@ from tests.reviewing import (
     issue,
     reviewed,
 )
-from tests.support.prompts import ids
 
 
 def known(text: bytes, **changed: Any) -> Ledger:

@@ -1,0 +1,1 @@
+"""The main path: from a change to a published review."""
