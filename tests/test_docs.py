@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.settings import SETTINGS
+from iquest_review.app.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docker/*.md"), *ROOT.glob("prompts/*.md")])

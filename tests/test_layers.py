@@ -26,10 +26,10 @@ ADAPTERS = {
     "gitlab/transport.py",
     "gitlab/client.py",
     "reports/review_file.py",
-    "interruption.py",
-    "source.py",
+    "app/signals.py",
+    "app/source.py",
     "net/tls.py",
-    "wiring.py",
+    "app/wiring.py",
     "cli.py",
 }
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py") if path.name != "__init__.py")

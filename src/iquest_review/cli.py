@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
-from iquest_review import __version__, settings
+from iquest_review import __version__
+from iquest_review.app import settings
+from iquest_review.app.signals import Interrupted, Signals
 from iquest_review.errors import ReviewError
-from iquest_review.interruption import Interrupted, Signals
 
 _EXAMPLES = {
     "review": """examples:
@@ -78,10 +79,10 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415 - --help and mistakes need none of it
     from pathlib import Path  # noqa: PLC0415
 
-    from iquest_review import wiring  # noqa: PLC0415
-    from iquest_review.job import Arguments, job  # noqa: PLC0415
+    from iquest_review.app import wiring  # noqa: PLC0415
+    from iquest_review.app.ci import deadline  # noqa: PLC0415
+    from iquest_review.app.run import Arguments, job  # noqa: PLC0415
     from iquest_review.note.summary import readable  # noqa: PLC0415
-    from iquest_review.pipeline import deadline  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
     from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
     from iquest_review.reports import review_file  # noqa: PLC0415

@@ -236,7 +236,7 @@ CHANGES = """## Changes
 - One step a commit. `CHANGELOG.md` gets a line when
   users notice.
 - A bug gets a test first.
-- A new setting goes into `settings.py`.
+- A new setting goes into `app/settings.py`.
 - New dependencies are discussed first.
 """
 

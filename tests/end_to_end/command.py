@@ -19,7 +19,13 @@ from typing import NoReturn
 
 TIMEOUT = 60  # seconds
 LOADED = [
-    *("iquest_review.wiring", "iquest_review.review.follow_up", "iquest_review.context.clone", "json_repair", "yaml"),
+    *(
+        "iquest_review.app.wiring",
+        "iquest_review.review.follow_up",
+        "iquest_review.context.clone",
+        "json_repair",
+        "yaml",
+    ),
     *("iquest_review.git.history", "iquest_review.code.signatures", "iquest_review.note.guard", "git"),
     *("iquest_review.context.enclosing", "iquest_review.context.references", "iquest_review.context.history_rows"),
 ]

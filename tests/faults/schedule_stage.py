@@ -36,7 +36,7 @@ CODES = {0, 3, 4, 130, 143, -signal.SIGKILL, -signal.SIGTERM}
 def hasten() -> None:
     """In the command's own process: waits between attempts are short, GitLab is given a second to answer, and the model
     half of one, without losing patience for that."""
-    from iquest_review import wiring  # noqa: PLC0415 - nothing here is meant for the process of the tests
+    from iquest_review.app import wiring  # noqa: PLC0415 - nothing here is meant for the process of the tests
     from iquest_review.gitlab import transport  # noqa: PLC0415
 
     command.briefly()

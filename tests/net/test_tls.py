@@ -11,9 +11,9 @@ from pathlib import Path
 import certifi
 import pytest
 
+from iquest_review.app.run import Arguments, Job, job
 from iquest_review.errors import GitLabError, ModelRefused, ReviewError, UsageError
 from iquest_review.gitlab.client import GitLab
-from iquest_review.job import Arguments, Job, job
 from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.session import reached

@@ -480,7 +480,7 @@ def _seconds(unit: str, length: int) -> float:
 
 
 def test_only_what_sends_loads_the_parser() -> None:
-    program = "import sys, iquest_review.wiring; sys.exit(any(n in sys.modules for n in ('comrak', GUARD)))"
+    program = "import sys, iquest_review.app.wiring; sys.exit(any(n in sys.modules for n in ('comrak', GUARD)))"
     program = program.replace("GUARD", "'iquest_review.note.guard'")
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from iquest_review import settings
+from iquest_review.app import settings
 from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO
 from iquest_review.context.sources import Lookup
 from iquest_review.diff.diff import FileDiff, Kind

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from iquest_review.app.trusted_files import inside, reader, steering
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import UsageError
 from iquest_review.prompt.templates import Templates
-from iquest_review.steering import inside, reader, steering
 
 TEMPLATES = {"system.j2": "{% include 'tone.j2' %}", "user.j2": "{{ diff }}", "again.j2": "again", "tone.j2": "kindly"}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from iquest_review import settings
+from iquest_review.app import settings
+from iquest_review.app.ci import pipeline
+from iquest_review.app.settings import Secret, read
 from iquest_review.errors import UsageError
-from iquest_review.pipeline import pipeline
-from iquest_review.settings import Secret, read
 
 
 def test_defaults_are_those_of_the_manual() -> None:

@@ -6,14 +6,15 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from iquest_review import settings, source, steering
+from iquest_review.app import settings, source, trusted_files
+from iquest_review.app.ci import origin
+from iquest_review.app.run import Job
 from iquest_review.context.sources import Kind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.gitlab.client import GitLab
-from iquest_review.job import Job
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.merge_request.refs import MergeRequest
@@ -21,7 +22,6 @@ from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.outcome import Outcome, PromptUsed, Status, Why
-from iquest_review.pipeline import origin
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_outcome
@@ -202,7 +202,7 @@ def _options(job: Job, around: summary.Surroundings, change: Change | None = Non
     wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
     checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
-    read = steering.reader(folder, checkout, wanted.language, files, lookup)
+    read = trusted_files.reader(folder, checkout, wanted.language, files, lookup)
     templates = Templates.load(folder, wanted.language, read)
     return Options(
         templates=templates,
@@ -220,13 +220,13 @@ def _options(job: Job, around: summary.Surroundings, change: Change | None = Non
         full=job.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(Kind, wanted.context)),
-        steering=steering.steering(files, steering.inside(folder.resolve(), checkout)),
+        steering=trusted_files.steering(files, trusted_files.inside(folder.resolve(), checkout)),
     )
 
 
 def _shipped_prompts() -> Path:
     """The templates: inside the installed package, or at the top of a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "prompts"
     return installed if installed.is_dir() else package.parent.parent / "prompts"
 

@@ -8,7 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from iquest_review import settings
+from iquest_review.app import settings
+from iquest_review.app.run import Job
 from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
@@ -18,7 +19,6 @@ from iquest_review.git.repository import Opened, Repository
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import LARGEST_TEXT
-from iquest_review.job import Job
 from iquest_review.merge_request.refs import DiffRefs
 from iquest_review.note.summary import Surroundings
 from iquest_review.publish import publish

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenacity import RetryCallState, Retrying
 
+from iquest_review.app.ci import deadline, pipeline
 from iquest_review.errors import GitLabError
 from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse
-from iquest_review.pipeline import deadline, pipeline
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TOLD_TIMEOUT = "CI_JOB_TIMEOUT is {!r}, no number of seconds: {}"

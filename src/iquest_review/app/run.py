@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iquest_review import settings
+from iquest_review.app import settings
+from iquest_review.app.ci import Pipeline, pipeline
+from iquest_review.app.settings import Settings
+from iquest_review.app.trusted_files import within
 from iquest_review.errors import UsageError
 from iquest_review.merge_request.refs import MergeRequest
 from iquest_review.net.tls import Named, Tls
-from iquest_review.pipeline import Pipeline, pipeline
 from iquest_review.progress import Progress
-from iquest_review.settings import Settings
-from iquest_review.steering import within
 from iquest_review.text import one_line
 
 LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml

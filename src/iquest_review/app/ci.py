@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from iquest_review.app.settings import Secret
 from iquest_review.net.retry import NEVER, Deadline
-from iquest_review.settings import Secret
 from iquest_review.text import one_line
 
 JOB_TIMEOUT = 3600  # seconds a job may take where its runner does not say (before 15.7): GitLab's own default

@@ -1,0 +1,1 @@
+"""One run: settings, CI variables, signals, and how the adapters are wired."""
