@@ -29,7 +29,7 @@ from iquest_review.findings.position import Position, line_code, locate
 from iquest_review.findings.suggestion import replacement
 from iquest_review.findings.verify import verify
 from iquest_review.llm import reply
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs
 from iquest_review.note import markdown
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_positions import judge

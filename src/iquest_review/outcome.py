@@ -7,7 +7,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.position import Position
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, MergeRequest
 
 OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
 REFUSED = "GitLab takes no thread there"

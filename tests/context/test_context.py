@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from iquest_review.change.intent import Intent
 from iquest_review.code.outline import definitions
 from iquest_review.context.context import Context
 from iquest_review.context.sources import ALL, Hit, Kind, Outlined
@@ -13,6 +12,7 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Limits
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.fitting import Material, Prompt, fill
 from tests.support.prompts import NONCE, added, deleted, lines, templates
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab.client import GitLab
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, Settled, Why
 from iquest_review.publish.publish import publish_outcome
 from tests.doubles.gitlab import GitLabDouble

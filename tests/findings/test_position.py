@@ -16,7 +16,7 @@ from iquest_review.diff.full_file import unfolded
 from iquest_review.findings import position, verify
 from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
 from iquest_review.findings.verify import Verified
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs
 from tests.doubles import gitlab as doubles
 from tests.doubles.gitlab import GitLabDouble
 from tests.doubles.gitlab_checkout import Checkout

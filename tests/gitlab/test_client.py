@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.intent import Intent
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import client as adapter
 from iquest_review.gitlab.client import ATTEMPTS, DIFF_REFS_POLLS, GitLab
 from iquest_review.gitlab.existing import Thread
 from iquest_review.gitlab.transport import LARGEST_TEXT
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER, NOTHING
 from iquest_review.note.thread import compose_thread

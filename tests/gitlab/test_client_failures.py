@@ -9,7 +9,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.gitlab import client as adapter
 from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import ATTEMPTS, DEADLINE, GitLab
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
 from tests.doubles.gitlab import GitLabDouble

@@ -13,7 +13,7 @@ import pytest
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import ATTEMPTS, GitLab
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.note.words import words
 from tests.doubles.gitlab import GitLabDouble
 from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review

@@ -15,7 +15,7 @@ from iquest_review.app.run import Arguments, Job, job
 from iquest_review.errors import GitLabError, ModelRefused, ReviewError, UsageError
 from iquest_review.gitlab.client import GitLab
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.net.session import reached
 from iquest_review.net.tls import Named, Tls
 from iquest_review.progress import progress

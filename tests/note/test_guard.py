@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from iquest_review.findings import fingerprint
 from iquest_review.gitlab.client import HELD_BACK, GitLab
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.note import guard, markdown, memory, summary, thread
 from iquest_review.note.guard import LARGEST, Checked, Pages
 from iquest_review.note.summary import MARKER, PREVIOUS

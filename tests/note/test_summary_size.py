@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import MARKER, Posted, Row, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, PromptUsed, Status

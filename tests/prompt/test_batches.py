@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.batches import prompts, related, together
 from iquest_review.prompt.fitting import Material, fill, room
 from tests.support.prompts import NONCE, added, changed, diffs, hunk, lines, modified, omitted, renamed, templates

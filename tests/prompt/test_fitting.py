@@ -5,11 +5,11 @@ import math
 import pytest
 from hypothesis import given, settings
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import Limits, estimate
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill
 from iquest_review.prompt.templates import Message
 from tests.support.prompts import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates

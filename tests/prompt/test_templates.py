@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
 from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, fit
 from iquest_review.excerpt.exclusions import Omission, Reason, screen
 from iquest_review.llm.reply import schema
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark
 from iquest_review.prompt.templates import Templates, omitted_rows
 from tests.support.prompts import NONCE, PROMPTS, added, hunk, modified, templates

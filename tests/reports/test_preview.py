@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.fitting import Material, Prompt, fill
 from iquest_review.reports import preview
 from tests.support.prompts import NONCE, added, deleted, hunk, lines, modified, templates

@@ -17,7 +17,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.position import Position, RangeEnd
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.outcome import Outcome, Placement, PromptUsed, Reviewed, Settled, Stands, Status, Usage, Why
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import Unkept

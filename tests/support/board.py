@@ -14,7 +14,7 @@ from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import Standing
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER, Surroundings

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.gitlab.client import GitLab
-from iquest_review.merge_request.refs import DiffRefs as ProductRefs
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import DiffRefs as ProductRefs
+from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, Status
 from iquest_review.publish.publish import Published, publish_outcome
 from tests.doubles.gitlab import DiffRefs, GitLabDouble

@@ -8,7 +8,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Posted, Row, Surroundings

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
 from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Reply, Served
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Lines

@@ -10,7 +10,7 @@ from iquest_review.app.ci import Pipeline, pipeline
 from iquest_review.app.settings import Settings
 from iquest_review.app.trusted_files import within
 from iquest_review.errors import UsageError
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.net.tls import Named, Tls
 from iquest_review.progress import Progress
 from iquest_review.text import one_line

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from iquest_review.app import settings
 from iquest_review.app.run import Job
-from iquest_review.change.intent import Intent
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
@@ -19,7 +18,7 @@ from iquest_review.git.repository import Opened, Repository
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import LARGEST_TEXT
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import Surroundings
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import secrets

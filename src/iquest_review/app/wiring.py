@@ -17,7 +17,7 @@ from iquest_review.findings.fingerprint import digest
 from iquest_review.gitlab.client import GitLab
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Kind, Line
 from iquest_review.findings.verify import NO_ANCHOR, Verified
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs
 
 LONG_PATH = "its file's name is too long for GitLab"
 UNREADABLE_PATH = "its file's name is not UTF-8"

@@ -19,7 +19,7 @@ from iquest_review.gitlab.errors import refused
 from iquest_review.gitlab.existing import Standing, Thread, standing
 from iquest_review.gitlab.facts import Facts, diff_refs, read
 from iquest_review.gitlab.transport import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
-from iquest_review.merge_request.refs import MergeRequest
+from iquest_review.merge_request import MergeRequest
 from iquest_review.net.retry import telling, waiting
 from iquest_review.net.tls import USUAL, Tls
 from iquest_review.publish.plan import same

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from iquest_review.change.intent import Intent
 from iquest_review.gitlab import schema
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 
 
 @dataclass(frozen=True, slots=True)

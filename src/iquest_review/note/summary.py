@@ -9,12 +9,12 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.model import STAND_IN
 from iquest_review.note import markdown, memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.thread import LONGEST_LINE, LONGEST_TEXT, compose_line_row, compose_row, count_by_severity, cut
 from iquest_review.note.words import CHINESE, ENGLISH, Words, counted, number, plural, words
 from iquest_review.outcome import Outcome, PlacedFinding, Placement, Status, Why
+from iquest_review.stand_in import MODEL_NAME
 
 MARKER = "<!-- iquest-review:summary -->"
 NOTHING = "there is nothing to review"  # why an outcome is one without a review
@@ -271,7 +271,7 @@ def _answered_by(outcome: Outcome, text: Words) -> str:
     """Who answered. IQuest-Coder's licence asks for its name to be shown."""
     if not outcome.model:
         return ""
-    if outcome.model == STAND_IN:
+    if outcome.model == MODEL_NAME:
         return text.footer_rules
     name = markdown.code(cut(outcome.model, LONGEST_LINE, text))
     iquest = "iquest" in outcome.model.lower() and "coder" in outcome.model.lower()

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iquest_review.change.intent import Intent
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.templates import (
     ASIDE,
     NO_FRAME,

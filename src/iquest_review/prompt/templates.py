@@ -15,7 +15,6 @@ from pathlib import Path
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from iquest_review.change.intent import Intent
 from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
@@ -28,6 +27,7 @@ from iquest_review.excerpt.numbered_rows import (
     shown_path,
     size_of_rows,
 )
+from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.text import counted, one_line, visible
 

@@ -15,7 +15,7 @@ from iquest_review.findings.position import Position
 from iquest_review.gitlab.client import CHANGED, GitLab
 from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.gitlab.transport import PassingGitLabError
-from iquest_review.merge_request.refs import DiffRefs
+from iquest_review.merge_request import DiffRefs
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
 from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why

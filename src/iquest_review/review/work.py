@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from iquest_review.change.intent import Intent
 from iquest_review.context.sources import ALL, Kind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.excerpt.already_reviewed import known_after, unseen
@@ -12,7 +11,7 @@ from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
 from iquest_review.gitlab.existing import Standing, Thread
-from iquest_review.merge_request.refs import DiffRefs, MergeRequest
+from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Reviewed

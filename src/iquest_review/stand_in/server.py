@@ -13,14 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from iquest_review.model import STAND_IN
+from iquest_review.stand_in import MODEL_NAME
 from iquest_review.stand_in.fixed import fixed
 from iquest_review.stand_in.review import review
 from iquest_review.stand_in.summary import summary
 
 __all__ = ["MODEL", "StandIn", "review"]
 
-MODEL = STAND_IN
+MODEL = MODEL_NAME
 WINDOW = 131_072
 LARGEST_REQUEST = 32 * 1024 * 1024
 BYTES_PER_TOKEN = 3  # there is no tokenizer here: a count that is plain to predict
