@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iquest_review.diff import patch
-from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.doubles.model import EMPTY_REVIEW, ModelDouble
+from tests.support.gitlab.double import DiffRefs, GitLabDouble
+from tests.support.model.double import EMPTY_REVIEW, ModelDouble
 
 PACKAGES = "import requests, gitlab, git, pydantic, tenacity"
 TOKEN = "glpat-benchmark"

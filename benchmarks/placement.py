@@ -31,9 +31,9 @@ from iquest_review.findings.verify import verify
 from iquest_review.llm import reply
 from iquest_review.merge_request import DiffRefs
 from iquest_review.note import markdown
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_positions import judge
 from tests.support.apply_plan import applied
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.gitlab.positions import judge
 
 EXACT, OFF, TRIALS = 0.55, 40, 5  # the share of right numbers is that published for a strong model
 LEAST_EXACT, LEAST_GARBLED, LEAST_APPLIED = 0.97, 0.96, 0.97

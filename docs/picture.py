@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.doubles.quick_actions import rendered
+from tests.support.gitlab.quick_actions import rendered
 
 PAGE = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 24px; width: 900px; background: #fff; color: #333238 }}

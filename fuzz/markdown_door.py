@@ -3,9 +3,9 @@
 from fuzz import running
 from fuzz.promise import holds, parts
 from iquest_review.note import guard, markdown
-from tests.doubles import quick_actions
 from tests.note.test_markdown import OLD_ACTION, text_nodes
 from tests.support.apply_plan import block
+from tests.support.gitlab import quick_actions
 
 SEEDS = (
     b"/close\n@all #1 !2 ~bug ![a](http://x) <b>c</b> deadbeef",

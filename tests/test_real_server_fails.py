@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import Finished, Run
+from tests.support.pipeline import Finished, Run
 
 COMMAND = os.environ.get("IQUEST_TEST_SERVER_COMMAND", "")
 PARTS = 4  # requests that a review may take

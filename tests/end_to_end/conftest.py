@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_story import text
-from tests.doubles.model import ModelDouble
-from tests.end_to_end.life import EVAL, ZERO, Inside, Life, life
-from tests.end_to_end.running import ANSWER, BOT, IID, JOB_TOKEN, PATH, PROJECT, TOKEN, Project, Run, commit, git
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.gitlab.story import text
+from tests.support.life import EVAL, ZERO, Inside, Life, life
+from tests.support.model.double import ModelDouble
+from tests.support.pipeline import ANSWER, BOT, IID, JOB_TOKEN, PATH, PROJECT, TOKEN, Project, Run, commit, git
 
 __all__ = ["Run"]  # the rest of it is fixtures
 

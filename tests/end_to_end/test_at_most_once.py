@@ -22,12 +22,12 @@ from iquest_review.gitlab.client import GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, Settled, Why
 from iquest_review.publish.publish import publish_outcome
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_story import text
-from tests.end_to_end.life import Life
-from tests.end_to_end.running import BOT, Run
 from tests.support.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.support.connections import IID, PROJECT, TOKEN
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.gitlab.story import text
+from tests.support.life import Life
+from tests.support.pipeline import BOT, Run
 
 COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
 Story = Callable[[Board], Outcome]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
-from tests.end_to_end.running import Finished, Run, bodies, summaries
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.model.double import EMPTY_REVIEW, Fault, ModelDouble
+from tests.support.pipeline import Finished, Run, bodies, summaries
 
 COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()"]
 NO_ANSWER = Fault(delay=60)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.model import ModelDouble
-from tests.end_to_end.running import Run
 from tests.support.checkout import Checkout, Content, Name, put
+from tests.support.model.double import ModelDouble
+from tests.support.pipeline import Run
 
 SECRET = "".join(("glpat", "-", "Ab3dEf6hIj9kLmNoPq2r"))  # of no GitLab there is
 BODY = "".join(f"    step_{number} = {number}\n" for number in range(12))

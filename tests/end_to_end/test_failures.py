@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.model import EMPTY_REVIEW, Fault, ModelDouble
-from tests.end_to_end import command
-from tests.end_to_end.running import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
+from tests.support import command
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.model.double import EMPTY_REVIEW, Fault, ModelDouble
+from tests.support.pipeline import IID, JOB_TOKEN, PROJECT, Run, bodies, summaries, threads
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.end_to_end.running import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
+from tests.support.gitlab.double import DiffRefs, GitLabDouble
+from tests.support.pipeline import IID, PROJECT, Project, Run, bodies, commit, git, summary, threads
 
 
 @pytest.mark.parametrize(

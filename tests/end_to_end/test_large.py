@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.model import Fault, ModelDouble
-from tests.end_to_end.running import Finished
 from tests.support.fast_import import History
+from tests.support.model.double import Fault, ModelDouble
+from tests.support.pipeline import Finished
 
 MIB = 1024**2
 COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()"]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from iquest_review.note.summary import readable
-from tests.doubles.gitlab_story import text
-from tests.doubles.model import Fault, Reply
-from tests.end_to_end.life import EVAL, PUSHED, ZERO, Life
-from tests.end_to_end.running import BOT, TOKEN, Run, bodies, summaries
+from tests.support.gitlab.story import text
+from tests.support.life import EVAL, PUSHED, ZERO, Life
+from tests.support.model.double import Fault, Reply
+from tests.support.pipeline import BOT, TOKEN, Run, bodies, summaries
 
 # -- what is shown
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from iquest_review.note.summary import readable
-from tests.doubles.gitlab import DiffRefs, GitLabDouble
-from tests.doubles.model import Fault, ModelDouble
-from tests.end_to_end.running import (
+from tests.support.gitlab.double import DiffRefs, GitLabDouble
+from tests.support.model.double import Fault, ModelDouble
+from tests.support.pipeline import (
     ANSWER,
     BOT,
     IID,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from iquest_review.note.summary import readable
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.model import ModelDouble
-from tests.end_to_end.running import (
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.model.double import ModelDouble
+from tests.support.pipeline import (
     ANSWER,
     IID,
     PATH,

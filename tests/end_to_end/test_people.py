@@ -3,9 +3,9 @@
 import pytest
 import requests
 
-from tests.doubles.gitlab_story import text
-from tests.end_to_end.life import EVAL, PUSHED, ZERO, Life
-from tests.end_to_end.running import BOT, IID, PROJECT, bodies, git, summaries
+from tests.support.gitlab.story import text
+from tests.support.life import EVAL, PUSHED, ZERO, Life
+from tests.support.pipeline import BOT, IID, PROJECT, bodies, git, summaries
 
 BESIDE = {"a.txt": text("10=a / 0", "12=beside it", count=40)}  # the model is shown the hunk again
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.gitlab_story import text
-from tests.end_to_end.life import Life, life
-from tests.end_to_end.running import BOT, IID, PROJECT, Run, Thread, summaries
+from tests.support.gitlab.story import text
+from tests.support.life import Life, life
+from tests.support.pipeline import BOT, IID, PROJECT, Run, Thread, summaries
 
 GOLDEN = Path(__file__).parent / "golden" / "story.md"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.stage import Change
+from tests.support.fault_stage import Change
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.doubles.model import Fault, ModelDouble, Scripted
-from tests.end_to_end.running import IID, PATH, PROJECT, TOKEN, Finished, bodies, threads
-from tests.faults.stage import NOW, Change, End, Look, Stage, Variables, answer, completion, issue, stage
+from tests.support.fault_stage import NOW, Change, End, Look, Stage, Variables, answer, completion, issue, stage
+from tests.support.model.double import Fault, ModelDouble, Scripted
+from tests.support.pipeline import IID, PATH, PROJECT, TOKEN, Finished, bodies, threads
 
 NOTES, DISCUSSIONS, ANYTHING = r"/merge_requests/4/notes$", r"/merge_requests/4/discussions$", "/merge_requests/4"
 HTML = "<html><body><h1>Sign in</h1></body></html>"

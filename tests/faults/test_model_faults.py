@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.doubles.model import Fault, ModelDouble, Request, Scripted
-from tests.end_to_end.running import Finished
-from tests.faults.stage import (
+from tests.support.fault_stage import (
     KEY,
     LOST,
     NOW,
@@ -26,6 +24,8 @@ from tests.faults.stage import (
     issue,
     stage,
 )
+from tests.support.model.double import Fault, ModelDouble, Request, Scripted
+from tests.support.pipeline import Finished
 
 HTML = "<html><body><h1>Sign in</h1><p>/approve</p></body></html>"
 GOOD = answer()

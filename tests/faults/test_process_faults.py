@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from tests.doubles.gitlab import DiffRefs
-from tests.doubles.model import ModelDouble
-from tests.end_to_end.running import IID, PROJECT, threads
 from tests.faults import test_gitlab_faults, test_model_faults
 from tests.faults.rows import ROWS
-from tests.faults.stage import LOST, Change, End, answer, ending, stage
 from tests.support.certificates import Patient, behind_tls, self_signed
+from tests.support.fault_stage import LOST, Change, End, answer, ending, stage
+from tests.support.gitlab.double import DiffRefs
+from tests.support.model.double import ModelDouble
+from tests.support.pipeline import IID, PROJECT, threads
 
 TESTS = Path(__file__).parents[1]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.end_to_end.running import IID, PROJECT, summary
-from tests.faults.schedule import KILLS, TOKEN, Mishap, schedule
-from tests.faults.schedule_stage import Stage, play, staged
+from tests.support.pipeline import IID, PROJECT, summary
+from tests.support.schedule import KILLS, TOKEN, Mishap, schedule
+from tests.support.schedule_stage import Stage, play, staged
 
 USUAL = 50
 ASKED = os.environ.get("IQUEST_TEST_SCHEDULES", str(USUAL)).split("-")

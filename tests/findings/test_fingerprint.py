@@ -11,7 +11,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, digest, fingerprint, marker, normal, read
 from iquest_review.note import markdown
-from tests.doubles import quick_actions
+from tests.support.gitlab import quick_actions
 from tests.support.outcomes import finding
 
 ANCHOR = "    return sum(prices) / len(prices)"

@@ -17,12 +17,12 @@ from iquest_review.findings import position, verify
 from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
 from iquest_review.findings.verify import Verified
 from iquest_review.merge_request import DiffRefs
-from tests.doubles import gitlab as doubles
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_checkout import Checkout
-from tests.doubles.gitlab_positions import judge
-from tests.doubles.gitlab_repository import Repository
 from tests.support.findings import made
+from tests.support.gitlab import double as doubles
+from tests.support.gitlab.checkout import Checkout
+from tests.support.gitlab.double import GitLabDouble
+from tests.support.gitlab.positions import judge
+from tests.support.gitlab.repository import Repository
 
 REFS = DiffRefs("b" * 40, "s" * 40, "e" * 40)
 FINDING = made(path="a.txt", line=1)

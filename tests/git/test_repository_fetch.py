@@ -20,9 +20,9 @@ from iquest_review.diff.diff import Diff, Kind
 from iquest_review.errors import GitError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import Repository
-from tests.doubles.gitlab import GitLabDouble
 from tests.support.checkout import Checkout, Executable, git, only, put, texts
 from tests.support.fast_import import History
+from tests.support.gitlab.double import GitLabDouble
 
 PASSWORD = "job-token-7fcf1a"
 LINES = b"".join(b"line %d\n" % number for number in range(1, 31))

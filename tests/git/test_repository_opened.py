@@ -16,8 +16,8 @@ from iquest_review.errors import GitError
 from iquest_review.git import objects
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import GREP_BYTES, Repository
-from tests.doubles.gitlab import GitLabDouble
 from tests.support.checkout import Checkout, Executable, Link, git, put
+from tests.support.gitlab.double import GitLabDouble
 
 import_module("git.cmd")  # its first import asks git for its version, and a git of a test's own may not answer
 PASSWORD = "job-token-7fcf1a"

@@ -16,8 +16,6 @@ from iquest_review.note import summary
 from iquest_review.note.summary import MARKER, NOTHING
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_checkout import Checkout
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -34,6 +32,8 @@ from tests.support.connections import (
     review,
     stored,
 )
+from tests.support.gitlab.checkout import Checkout
+from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import AROUND, failed, finding, full
 
 # --- the facts ---

@@ -12,7 +12,6 @@ from iquest_review.gitlab.client import ATTEMPTS, DEADLINE, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
-from tests.doubles.gitlab import GitLabDouble
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -30,6 +29,7 @@ from tests.support.connections import (
     review,
     stored,
 )
+from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import AROUND
 
 # --- what may pass ---

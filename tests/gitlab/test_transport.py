@@ -15,8 +15,8 @@ from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note.words import words
-from tests.doubles.gitlab import GitLabDouble
 from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review
+from tests.support.gitlab.double import GitLabDouble
 
 READ_ONLY = "You cannot perform write operations on a read-only instance"
 Speak = Callable[[bytes], str]

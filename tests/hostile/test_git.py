@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import threads
-from tests.hostile.scene import Scene, Seen, assert_inert, assert_log, remarks, row, scene
 from tests.support.checkout import Content, Executable, Link, Name, git, put
+from tests.support.hostile_scene import Scene, Seen, assert_inert, assert_log, remarks, row, scene
+from tests.support.pipeline import threads
 
 BEFORE: dict[Name, Content] = {
     "app.py": b"def secret(): 1\nkeep = 1\n",

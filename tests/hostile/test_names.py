@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.running import threads
-from tests.hostile.scene import Scene, Seen, assert_inert, assert_log, page, remarks, row, scene
 from tests.support.checkout import Content, Name
+from tests.support.hostile_scene import Scene, Seen, assert_inert, assert_log, page, remarks, row, scene
+from tests.support.pipeline import threads
 
 BUG = b"BUG = 1\n"
 ODD: tuple[str, ...] = (

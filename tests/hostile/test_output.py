@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.model import Fault
-from tests.end_to_end.running import PROJECT, Thread, threads
-from tests.hostile.scene import (
+from tests.support.hostile_scene import (
     Seen,
     answer,
     assert_body_inert,
@@ -26,6 +24,8 @@ from tests.hostile.scene import (
     row,
     scene,
 )
+from tests.support.model.double import Fault
+from tests.support.pipeline import PROJECT, Thread, threads
 
 NAMES = " ".join(f"@user{number}" for number in range(200))
 SAID = {  # row of the table: what the model says, and what of it is to be read

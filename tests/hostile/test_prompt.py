@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hostile.scene import Seen, assert_inert, assert_log, row, scene
 from tests.support.checkout import Content, Name
+from tests.support.hostile_scene import Seen, assert_inert, assert_log, row, scene
 
 NONE = '{"issues": [], "summary": "All is well.", "suggestions": []}'
 TEMPLATES = ("{{ 7 * 7 }}", "{% raw %}", "{0.__class__}", "%s %(x)d", "$HOME ${CI_JOB_TOKEN}", "{# c #}", "`id` $(id)")

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.doubles.model import Fault, ModelDouble
-from tests.end_to_end.running import JOB_TOKEN, TOKEN
-from tests.hostile.scene import Scene, Seen, answer, assert_inert, assert_log, issue, lines, row, scene
+from tests.support.hostile_scene import Scene, Seen, answer, assert_inert, assert_log, issue, lines, row, scene
+from tests.support.model.double import Fault, ModelDouble
+from tests.support.pipeline import JOB_TOKEN, TOKEN
 
 KEY = "sk-of-the-model-9f3a7c1e5b"
 DEPLOY = "Zq8" + "vR2mX7kLw4Tn9Yb6"

@@ -11,9 +11,9 @@ import pytest
 
 from iquest_review.errors import UsageError
 from iquest_review.net.address import Address
-from tests.doubles.model import ModelDouble
-from tests.end_to_end.running import JOB_TOKEN, TOKEN
-from tests.hostile.scene import Scene, answer, assert_inert, assert_log, lines, row, scene
+from tests.support.hostile_scene import Scene, answer, assert_inert, assert_log, lines, row, scene
+from tests.support.model.double import ModelDouble
+from tests.support.pipeline import JOB_TOKEN, TOKEN
 
 KEY = "sk-" + "k3y0fth3m0d3l" * 2
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.model import EMPTY_REVIEW
-from tests.hostile.scene import answer, assert_inert, assert_log, issue, lines, row, scene
+from tests.support.hostile_scene import answer, assert_inert, assert_log, issue, lines, row, scene
+from tests.support.model.double import EMPTY_REVIEW
 
 MEGABYTE = 1024**2
 WIDE = {"window": 10**8}  # tokens

@@ -13,8 +13,8 @@ from iquest_review.llm.ask import Answer, Model, StructuredOutput, ask
 from iquest_review.llm.client import Address, Endpoint, Reply, Sampling
 from iquest_review.llm.reply import Review, Unparsed, schema
 from iquest_review.prompt.templates import Message, Templates
-from tests.doubles.model import Fault, ModelDouble, Scripted, ServerName
-from tests.doubles.model import Reply as Says
+from tests.support.model.double import Fault, ModelDouble, Scripted, ServerName
+from tests.support.model.double import Reply as Says
 
 TEMPLATES = Templates.load(Path(__file__).parents[2] / "prompts", "en")
 MESSAGES = [{"role": "system", "content": "You review."}, {"role": "user", "content": "Review this."}]

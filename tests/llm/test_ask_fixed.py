@@ -20,8 +20,8 @@ from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
 from iquest_review.prompt.templates import Templates
 from iquest_review.stand_in.review import RULES
 from iquest_review.stand_in.server import StandIn
-from tests.doubles.model import Fault, ModelDouble, Scripted
 from tests.llm.test_ask import FakeModel, model, reply
+from tests.support.model.double import Fault, ModelDouble, Scripted
 from tests.support.prompts import NONCE, added, hunk, lines, modified, renamed, templates
 
 ROW = "return parse(text)"

@@ -22,7 +22,7 @@ from iquest_review.errors import (
 )
 from iquest_review.llm import client as module
 from iquest_review.llm.client import Address, Endpoint, Sampling
-from tests.doubles.model import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
+from tests.support.model.double import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
 
 KEY = "sk-hidden-0123456789"
 MESSAGES = [{"role": "system", "content": "You review."}, {"role": "user", "content": "Review this."}]

@@ -29,7 +29,7 @@ from iquest_review.llm.ask import StructuredOutput, ask
 from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.llm.reply import Review
 from iquest_review.prompt.templates import Templates
-from tests.doubles.model import MODEL, Fault, ModelDouble
+from tests.support.model.double import MODEL, Fault, ModelDouble
 
 ROOT = Path(__file__).parents[2]
 RECORDED = [

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.note import markdown
-from tests.doubles import quick_actions
-from tests.doubles.test_quick_actions import EXECUTES
 from tests.support.apply_plan import Block, block
+from tests.support.gitlab import quick_actions
+from tests.support.gitlab.test_quick_actions import EXECUTES
 
 DOORS = {"prose": markdown.prose, "line": markdown.line, "code": markdown.code, "block": markdown.block}
 DOOR = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())

@@ -19,7 +19,7 @@ from iquest_review.note import memory, summary
 from iquest_review.note.memory import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
 from iquest_review.note.summary import MARKER, PREVIOUS, Posted
 from iquest_review.outcome import PlacedFinding, Placement
-from tests.doubles import quick_actions
+from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, outcome
 
 HEAD, REVIEWED, SETTINGS = "3" * 40, "2" * 40, "41cabdce86dd"

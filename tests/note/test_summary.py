@@ -17,8 +17,8 @@ from iquest_review.note.summary import MARKER, PREVIOUS, Posted, Row, Surroundin
 from iquest_review.note.words import CHINESE, ENGLISH, Words, words
 from iquest_review.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
 from iquest_review.stand_in.server import MODEL as STAND_IN
-from tests.doubles import quick_actions
 from tests.note.test_summary_size import safe
+from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, REFS, failed, finding, full, later, outcome
 
 GOLDEN = Path(__file__).parent / "golden"

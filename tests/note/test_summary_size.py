@@ -17,8 +17,8 @@ from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import MARKER, Posted, Row, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, PromptUsed, Status
-from tests.doubles import quick_actions
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
+from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
 
 LIMIT = 1_000_000  # characters GitLab takes

@@ -15,9 +15,9 @@ from iquest_review.findings.fingerprint import Mark, read
 from iquest_review.note.thread import LONGEST_TEXT, compose_line_row, compose_thread, count_by_severity, make_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import PlacedFinding
-from tests.doubles import quick_actions
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
+from tests.support.gitlab import quick_actions
 from tests.support.outcomes import finding
 
 GOLDEN = Path(__file__).parent / "golden"

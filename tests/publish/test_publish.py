@@ -16,10 +16,10 @@ from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Se
 from iquest_review.publish.publish import remembered
 from iquest_review.publish.threads import ROUNDS, TRIES
 from iquest_review.reports import review_file, stored_review
-from tests.doubles.gitlab_http import Response
-from tests.doubles.gitlab_routes import message
 from tests.support.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
 from tests.support.connections import IID, PROJECT
+from tests.support.gitlab.http import Response
+from tests.support.gitlab.routes import message
 
 DRAFTS, DISCUSSIONS, NOTES, PUBLISH = r"/draft_notes(\?|$)", r"/discussions$", r"/notes$", "/bulk_publish$"
 A_DRAFT = "<!-- iquest-review:finding ffffffffffffffff anchor=aaaaaaaaaaaaaaaa:1:new high bug -->\n\nOld."

@@ -7,8 +7,8 @@ lib/gitlab/suggestions/file_suggestion.rb. Stricter than GitLab in what it takes
 import re
 from dataclasses import dataclass
 
-from tests.doubles import quick_actions
-from tests.doubles.gitlab_suggestions import code_blocks
+from tests.support.gitlab import quick_actions
+from tests.support.gitlab.suggestions import code_blocks
 
 FARTHEST = 100
 INFO = re.compile(r"suggestion:-(\d+)\+(\d+)")

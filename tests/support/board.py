@@ -20,10 +20,10 @@ from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER, Surroundings
 from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
 from iquest_review.publish.publish import Published, publish_outcome
-from tests.doubles.gitlab import DiffRefs as Commits
-from tests.doubles.gitlab import GitLabDouble
-from tests.doubles.gitlab_checkout import Checkout
 from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
+from tests.support.gitlab.checkout import Checkout
+from tests.support.gitlab.double import DiffRefs as Commits
+from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import outcome
 
 BOT = "reviewer"

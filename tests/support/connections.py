@@ -13,7 +13,7 @@ from iquest_review.merge_request import DiffRefs as ProductRefs
 from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, Status
 from iquest_review.publish.publish import Published, publish_outcome
-from tests.doubles.gitlab import DiffRefs, GitLabDouble
+from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.outcomes import AROUND, outcome
 
 TOKEN = "glpat-of-the-reviewer"

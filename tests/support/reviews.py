@@ -16,7 +16,7 @@ from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message, Templates
 from iquest_review.review.review import Change, Options, Terms, review
 
-PROMPTS = Path(__file__).parents[1] / "prompts"
+PROMPTS = Path(__file__).parents[2] / "prompts"
 CLEAN = '{"issues": [], "summary": "A fix. Nothing to remark.", "suggestions": []}'
 REFS = DiffRefs("1" * 40, "2" * 40, "3" * 40)
 SETTINGS = "5e771465"
