@@ -20,9 +20,10 @@ demo: $(READY) ## review a saved diff with the built-in stand-in, and print the 
 
 test: lint types pytest ## lint, types and the whole test suite
 
-lint: $(READY) ## ruff, rules and format
+lint: $(READY) ## ruff, rules and format; import-linter, the layers of .importlinter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 types: $(READY) ## mypy --strict
 	@$(BIN)/mypy

@@ -22,10 +22,9 @@ from typing import NamedTuple
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Kind
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit, rest
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit, rest, rows
 from iquest_review.excerpt.exclusions import screen
 from iquest_review.excerpt.numbered_rows import file_row, hunk_row, line_rows
-from iquest_review.prompt.templates import rows
 
 PLENTY = 10**9
 SEED = 20

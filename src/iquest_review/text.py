@@ -2,6 +2,8 @@
 
 import re
 
+JOINER = "\u2060"  # word joiner: seen as nothing, and keeps apart what GitLab would read as one
+
 # C0 and C1 controls but TAB and LF, soft hyphen, fillers, zero-width and bidirectional controls, line and paragraph
 # separators, variation selectors but the emoji one, byte order mark, interlinear marks, tags, lone surrogates.
 _UNSEEN = re.compile(

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
 from iquest_review.excerpt.cutting import LARGE_ROWS
-from iquest_review.excerpt.excerpt import Coverage, Excerpt, Limits, estimate, fit, rest
+from iquest_review.excerpt.excerpt import Coverage, Excerpt, Limits, estimate, fit, rest, rows
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import Folded
-from iquest_review.prompt.templates import rows
 from tests.support.prompts import accounted, added, changed, deleted, diffs, hunk, lines, modified, renamed
 
 PLENTY = Limits(100_000, 1_000_000)

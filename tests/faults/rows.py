@@ -6,8 +6,8 @@ _HERE = "faults/test_process_faults.py"
 _FAILURES, _BOUNDS = "end_to_end/test_failures.py", "end_to_end/test_bounds.py"
 _ONCE, _LATER = "end_to_end/test_at_most_once.py", "end_to_end/test_later_pushes.py"
 _PIPELINE = "end_to_end/test_merge_request_pipeline.py"
-_ENDPOINT, _REPLY, _PATIENCE = "model/test_endpoint.py", "model/test_reply.py", "test_patience.py"
-_GITLAB, _REFUSED = "merge_request/test_gitlab.py", "merge_request/test_gitlab_failures.py"
+_ENDPOINT, _REPLY, _PATIENCE = "llm/test_client.py", "llm/test_reply.py", "net/test_retry.py"
+_GITLAB, _REFUSED = "gitlab/test_client.py", "gitlab/test_client_failures.py"
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ ROWS = (
     Row("F14", "JSON that is cut", (f"{_REPLY}::test_an_answer_cut_anywhere_has_whole_findings_or_none_and_says_so",)),
     Row("F15", "blanks without an end"),
     Row("F16", "the server ignores the constraint"),
-    Row("F17", "400 to a schema", ("model/test_asking.py::test_a_refused_form_steps_down_and_is_no_try",)),
+    Row("F17", "400 to a schema", ("llm/test_ask.py::test_a_refused_form_steps_down_and_is_no_try",)),
     Row(
         "F18",
         "400, the context is full",
-        ("model/test_refusal.py::test_every_wording_of_a_full_context_is_one_failure",),
+        ("llm/test_errors.py::test_every_wording_of_a_full_context_is_one_failure",),
     ),
-    Row("F19", "400, and it stays full", ("test_review.py::test_a_prompt_is_halved_twice_at_the_most",)),
+    Row("F19", "400, and it stays full", ("review/test_review.py::test_a_prompt_is_halved_twice_at_the_most",)),
     Row("F20", "400 to a parameter"),
     Row("F21", "401, 403", (f"{_FAILURES}::test_a_model_that_refuses_says_why",)),
     Row("F22", "404, no such model", (f"{_FAILURES}::test_a_model_that_refuses_says_why",)),
@@ -133,7 +133,7 @@ ROWS = (
     Row("F50", "404, 301", (f"{_FAILURES}::test_a_merge_request_that_is_not_there",)),
     Row("F51", "merged or closed meanwhile"),
     Row("F52", "409, plain or a lock"),
-    Row("F53", "a note that is too long", ("merge_request/test_note_holds.py::test_no_size_breaks_a_note",)),
+    Row("F53", "a note that is too long", ("note/test_summary_size.py::test_no_size_breaks_a_note",)),
     Row("F54", "400 as plain text"),
     Row("F55", "202: commands ran"),
     Row("F56", "201 with a web page"),
@@ -162,7 +162,7 @@ ROWS = (
             f"{_GITLAB}::test_a_note_that_somebody_deletes_meanwhile_is_made_again",
             f"{_PIPELINE}::test_a_shallow_clone_is_completed_by_exactly_the_missing_commit",
             f"{_PIPELINE}::test_gitlabs_raw_diff_serves_where_git_cannot",
-            "change/test_repository_hostile.py::test_somebody_elses_clone_is_read",
+            "git/test_repository_hostile.py::test_somebody_elses_clone_is_read",
             f"{_PIPELINE}::test_nothing_to_review_is_success_and_no_new_note",
         ),
     ),

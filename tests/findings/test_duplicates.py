@@ -8,8 +8,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.duplicates import alike, merged, overlap
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.note.markdown import prose
-from iquest_review.outcome import PlacedFinding
 from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."

@@ -9,9 +9,9 @@ from iquest_review.diff.diff import Diff, FileDiff, Side, Status
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.placement import limited, placed
 from iquest_review.findings.position import Position
-from iquest_review.outcome import OVER_LIMIT, PlacedFinding, Placement
 from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
 

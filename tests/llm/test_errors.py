@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, Proxy, failure, masked, not_json, said
+from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, failure, not_json
+from iquest_review.net.error_body import masked, said
+from iquest_review.net.proxy import Proxy
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 MEANINGS = {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.note import markdown
+from iquest_review.text import JOINER
 from tests.support.apply_plan import Block, block
 from tests.support.gitlab import quick_actions
 from tests.support.gitlab.test_quick_actions import EXECUTES
@@ -240,7 +241,7 @@ def text_nodes(body: str) -> str:
 
 def read(body: str) -> str:
     """What a reader of the rendered body sees."""
-    return unescape(re.sub(r"<[^>]*>", "", quick_actions.rendered(body))).replace(markdown.JOINER, "").strip("\n")
+    return unescape(re.sub(r"<[^>]*>", "", quick_actions.rendered(body))).replace(JOINER, "").strip("\n")
 
 
 # --- inert ---
@@ -497,7 +498,7 @@ def test_a_path_is_shown_exactly(text: str, written: str) -> None:
 @given(text=st.text(alphabet=st.sampled_from("ab`~ \\/<&@#\n\t"), min_size=1))
 def test_a_block_shows_every_character(text: str) -> None:
     shown = unescape(re.sub(r"<[^>]*>", "", quick_actions.rendered(markdown.block(text, "py"))))
-    assert shown.replace(markdown.JOINER, "").strip("\n") == text.strip("\n")
+    assert shown.replace(JOINER, "").strip("\n") == text.strip("\n")
 
 
 def test_line_ends_of_windows_are_line_ends() -> None:

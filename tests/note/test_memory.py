@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
 from iquest_review.note.summary import MARKER, PREVIOUS, Posted
-from iquest_review.outcome import PlacedFinding, Placement
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, outcome
 

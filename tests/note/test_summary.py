@@ -12,10 +12,11 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import OVER_LIMIT, REFUSED
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER, PREVIOUS, Posted, Row, Surroundings
 from iquest_review.note.words import CHINESE, ENGLISH, Words, words
-from iquest_review.outcome import OVER_LIMIT, REFUSED, PromptUsed, Settled, Status, Usage, Why
+from iquest_review.outcome import PromptUsed, Settled, Status, Usage, Why
 from iquest_review.stand_in.server import MODEL as STAND_IN
 from tests.note.test_summary_size import safe
 from tests.support.gitlab import quick_actions

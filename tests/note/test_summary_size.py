@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import MARKER, Posted, Row, Surroundings
-from iquest_review.outcome import Outcome, PlacedFinding, PromptUsed, Status
+from iquest_review.outcome import Outcome, PromptUsed, Status
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome

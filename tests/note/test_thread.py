@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, read
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.note.thread import LONGEST_TEXT, compose_line_row, compose_thread, count_by_severity, make_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.outcome import PlacedFinding
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
 from tests.support.gitlab import quick_actions

@@ -10,12 +10,13 @@ from iquest_review.diff.diff import Diff, FileDiff, Status
 from iquest_review.findings import verify
 from iquest_review.findings.evidence import Here
 from iquest_review.findings.finding import Category
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.placement import placed
 from iquest_review.gitlab.existing import Reply, Standing, Thread
 from iquest_review.note.memory import Ledger
 from iquest_review.note.thread import compose_thread, make_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.outcome import OVER_LIMIT, PlacedFinding, Placement, Settled, Why
+from iquest_review.outcome import Settled, Why
 from iquest_review.publish.earlier import Open, Raised, askable, look, raised, with_names
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified

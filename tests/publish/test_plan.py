@@ -7,12 +7,13 @@ import pytest
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
 from iquest_review.note import summary
 from iquest_review.note.summary import MARKER
-from iquest_review.note.thread import make_mark
-from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
+from iquest_review.note.thread import make_mark, shortened
+from iquest_review.outcome import Settled, Why
 from iquest_review.publish import plan
 from iquest_review.publish.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
 from tests.support import outcomes
@@ -264,7 +265,7 @@ def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
     ],
 )
 def test_a_body_is_shortened_when_lines_of_it_are_missing(stored: str, missing: bool) -> None:
-    assert plan.shortened("a\r\n/b\n\nc\n", stored) is missing
+    assert shortened("a\r\n/b\n\nc\n", stored) is missing
 
 
 def test_of_several_notes_after_a_race_the_first_is_updated() -> None:

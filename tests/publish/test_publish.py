@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
+from iquest_review.findings.placed import REFUSED, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.note import memory
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import words
-from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Settled, Status, Why
+from iquest_review.outcome import Outcome, Settled, Status, Why
 from iquest_review.publish.publish import remembered
 from iquest_review.publish.threads import ROUNDS, TRIES
 from iquest_review.reports import review_file, stored_review

@@ -16,9 +16,10 @@ from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import Placement
 from iquest_review.findings.position import Position, RangeEnd
 from iquest_review.merge_request import DiffRefs, MergeRequest
-from iquest_review.outcome import Outcome, Placement, PromptUsed, Reviewed, Settled, Stands, Status, Usage, Why
+from iquest_review.outcome import Outcome, PromptUsed, Reviewed, Settled, Stands, Status, Usage, Why
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import Unkept
 from tests.support.outcomes import finding, full, later, outcome

@@ -10,12 +10,13 @@ from iquest_review.errors import ModelUnreachable
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import read
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
-from iquest_review.outcome import PlacedFinding, Placement, Settled, Status, Why
+from iquest_review.outcome import Settled, Status, Why
 from iquest_review.review.review import Change, exit_code
 from tests.support.prompts import ids
 from tests.support.reviews import (

@@ -6,7 +6,8 @@ import pytest
 
 from iquest_review.errors import ContextExceeded, GitLabError, ModelUnreachable
 from iquest_review.findings.finding import Severity
-from iquest_review.outcome import Placement, Status
+from iquest_review.findings.placed import Placement
+from iquest_review.outcome import Status
 from iquest_review.progress import Lines
 from iquest_review.reports.review_file import Unkept
 from iquest_review.review.review import GateKept, exit_code, preview, review

@@ -10,6 +10,7 @@ from typing import Any, Self
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import placed
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
 from iquest_review.gitlab.client import GitLab
@@ -18,7 +19,7 @@ from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import MARKER, Surroundings
-from iquest_review.outcome import Outcome, PlacedFinding, Reviewed, Status
+from iquest_review.outcome import Outcome, Reviewed, Status
 from iquest_review.publish.publish import Published, publish_outcome
 from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
 from tests.support.gitlab.checkout import Checkout

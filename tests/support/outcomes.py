@@ -8,23 +8,12 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import OVER_LIMIT, REFUSED, PlacedFinding, Placement
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import Posted, Row, Surroundings
-from iquest_review.outcome import (
-    OVER_LIMIT,
-    REFUSED,
-    Outcome,
-    PlacedFinding,
-    Placement,
-    PromptUsed,
-    Settled,
-    Stands,
-    Status,
-    Usage,
-    Why,
-)
+from iquest_review.outcome import Outcome, PromptUsed, Settled, Stands, Status, Usage, Why
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")

@@ -14,14 +14,14 @@ from iquest_review.context.enclosing import Outline, widen
 from iquest_review.context.guidelines import rules, wanted
 from iquest_review.context.history_rows import PAST, past_rows
 from iquest_review.context.references import Elsewhere
+from iquest_review.context.rows import Beside, Frame
 from iquest_review.context.sources import ALL, Kind, Lookup
 from iquest_review.diff.diff import FileDiff, Hunk, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.hunk_id import file_key
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, aside, rows
 from iquest_review.excerpt.numbered_rows import Folded, first_within, size_of_rows
 from iquest_review.git.history import History
-from iquest_review.prompt.templates import Beside, Frame, aside, rows
 
 LONGEST_HEADED = 5_000  # lines of a definition that is named above a hunk; a hunk may stand in a large class
 

@@ -7,7 +7,7 @@ alphabet's, which puts the documents first. Same input, same excerpt.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -15,11 +15,12 @@ from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.excerpt.cutting import Room
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.folding import Place
-from iquest_review.excerpt.numbered_rows import Folded, height, overlong, size_of
+from iquest_review.excerpt.numbered_rows import Folded, file_row, height, hunk_row, line_rows, overlong, size_of
 from iquest_review.excerpt.packing import packed
 from iquest_review.excerpt.ranking import standing
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
+ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +159,17 @@ def _new_lines(hunk: Hunk) -> tuple[int, int] | None:
     """First and last new-file line of a hunk; None when it only removes, or is folded."""
     numbers = [line.new_line for line in hunk.lines() if line.kind is not Kind.REMOVED and line.new_line is not None]
     return (numbers[0], numbers[-1]) if numbers else None
+
+
+def rows(excerpt: Excerpt) -> Iterator[str]:
+    """The diff as the model sees it."""
+    for part in excerpt.parts:
+        yield file_row(part.file)
+        for hunk in part.written:
+            yield hunk_row(hunk)
+            yield from line_rows(hunk)
+
+
+def aside(tokens: int) -> int:
+    """Bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
+    return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE), MOST_ASIDE)

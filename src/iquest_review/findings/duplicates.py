@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from iquest_review.note.markdown import JOINER
-from iquest_review.outcome import PlacedFinding
+from iquest_review.findings.placed import PlacedFinding
+from iquest_review.text import JOINER
 
 # Share of the shorter text's words that the other one has, too. Of 62 pairs of remarks on the same lines (aacr-bench)
 # none has it; two have half, and say different things. A finding that is lost costs more than one that is said twice.

@@ -9,9 +9,9 @@ from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import places
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.verify import Verified
-from iquest_review.outcome import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.redaction.redactor import PLACEHOLDER
 
 

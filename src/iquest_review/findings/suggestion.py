@@ -14,7 +14,6 @@ from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, shown_text
 from iquest_review.findings.position import contiguous
 from iquest_review.findings.verify import Verified
-from iquest_review.note import markdown
 from iquest_review.redaction.redactor import PLACEHOLDER
 from iquest_review.text import visible
 
@@ -44,8 +43,7 @@ def replacement(verified: Verified) -> str | None:
     indented = _indented(rows, quoted, replaced)
     if indented is None or indented == old or not _alike_indented(indented, old, file):
         return None
-    text = "\n".join(indented)
-    return text if markdown.suggestion(text, len(old) - 1) else None
+    return "\n".join(indented)
 
 
 def _replaceable(verified: Verified, file: FileDiff) -> bool:

@@ -22,7 +22,7 @@ from iquest_review.gitlab.transport import LONGEST_WAIT, LONGEST_WORDS, Client, 
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.retry import telling, waiting
 from iquest_review.net.tls import USUAL, Tls
-from iquest_review.publish.plan import same
+from iquest_review.note.thread import same
 from iquest_review.text import one_line
 
 ATTEMPTS = 5

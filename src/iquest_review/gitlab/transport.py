@@ -10,7 +10,8 @@ from urllib3.exceptions import HTTPError
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab.errors import told
-from iquest_review.llm.errors import LARGEST_ERROR, MAY_BE_THE_PROXY, cause, cleaned, loaded, masked, said
+from iquest_review.net.error_body import LARGEST_ERROR, cause, cleaned, loaded, masked, said
+from iquest_review.net.proxy import MAY_BE_THE_PROXY
 from iquest_review.net.retry import Passing, retry_after
 from iquest_review.net.session import Limited, Straight, hopeless, proxy, reached, unfinished
 from iquest_review.net.time_limit import Limit, body_within

@@ -20,9 +20,9 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
 from iquest_review.excerpt.numbered_rows import shown_text
 from iquest_review.llm.ask import Model
 from iquest_review.llm.client import Reply
-from iquest_review.llm.decoder import number
 from iquest_review.llm.repair import breaks_off
 from iquest_review.llm.reply import LARGEST, LONGEST_REPLY, answers
+from iquest_review.net.error_body import number
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.prompt.templates import Message, Templates

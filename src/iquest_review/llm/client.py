@@ -18,21 +18,11 @@ from tenacity import Retrying, retry_if_exception_type
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
 from iquest_review.excerpt.excerpt import estimate
 from iquest_review.llm import wire
-from iquest_review.llm.errors import (
-    Asked,
-    NoRoute,
-    ParameterRefused,
-    Passes,
-    cause,
-    cleaned,
-    failure,
-    loaded,
-    masked,
-    not_json,
-)
+from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, failure, not_json
 from iquest_review.llm.sampling import Sampling
 from iquest_review.llm.wire import Reply, Served
 from iquest_review.net.address import Address
+from iquest_review.net.error_body import cause, cleaned, loaded, masked
 from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
 from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
 from iquest_review.net.time_limit import Limit, body_within

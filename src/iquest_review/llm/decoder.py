@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from iquest_review.net.error_body import number
+
 MERGED = "\0merged"  # marks an object that was two: a bracket between them is missing
 
 
@@ -21,11 +23,6 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             members |= {MERGED: True} if key == "description" and old not in (None, value) else {}
             members[key] = value
     return members
-
-
-def number(digits: str) -> int | None:
-    """A number that is one of something; None for what only fills a line."""
-    return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
 
 
 def _constant(_: str) -> None:

@@ -4,15 +4,14 @@ vLLM, SGLang, llama.cpp, transformers serve and the routers in front of them agr
 which words mean what is written down here, where it was seen.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.llm.decoder import number
+from iquest_review.net.error_body import LONGEST, SEARCHED, loaded, said
+from iquest_review.net.proxy import MAY_BE_THE_PROXY, Proxy
 from iquest_review.net.retry import Passing, retry_after
 from iquest_review.text import one_line
 
@@ -37,12 +36,7 @@ _UNKNOWN = re.compile(
 _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
 # nginx, and net/http of Go: both tell who asks without TLS.
 _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
-SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
-LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are looked at
-LONGEST = 300  # characters of a server's own words in a message
 FIRST_WORDS = 80  # characters of what is no answer at all
-MAY_BE_THE_PROXY = "; the proxy may have answered so"
-_SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
 
 
 class Passes(Passing, ModelUnreachable):
@@ -81,45 +75,12 @@ class Asked:
     model: str | None
     form: str | None
     has_key: bool = True
-    proxy: "Proxy | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A proxy on the way, and the variable that names it. The address is any text, and may hold a password."""
-
-    variable: str
-    address: str = field(repr=False)
-
-    @property
-    def host(self) -> str:
-        """Host and port, for people to read; empty where there is none."""
-        at = self.address.rpartition("@")[2].rpartition("//")[2]
-        return one_line(re.split("[/?#]", at)[0], 100)
-
-    @property
-    def problem(self) -> str:
-        """What is wrong with an address that cannot be used."""
-        scheme, parted, rest = self.address.partition("://")
-        if parted and scheme.lower().startswith("socks"):
-            return "socks proxies are not supported"
-        if parted and scheme.lower() not in ("http", "https"):
-            return "it should begin with http://"
-        authority = re.split("[/?#]", rest if parted else self.address)[0]
-        return "its host or port cannot be read" if authority.rpartition("@")[2] else "it names no host"
-
-    def refusal(self, status: int, words: str) -> str:
-        """What the proxy's own answer means."""
-        if status != 407:
-            return f"the proxy refuses the way there ({status}): {words or 'no reason given'}"
-        if "@" in self.address:
-            return f"the proxy does not accept the user and the password in {self.variable} (407)"
-        return f"the proxy wants a user and a password, in {self.variable} (407)"
+    proxy: Proxy | None = None
 
 
 def failure(asked: Asked, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
     """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
-    host, words = asked.host, said(content, _SEARCHED)
+    host, words = asked.host, said(content, SEARCHED)
     short = one_line(words, LONGEST)
     is_error = status != 200 or _is_error(content)
     if 300 <= status < 400:
@@ -186,78 +147,3 @@ def _target(location: str) -> str:
     except ValueError:  # a bracket without its other half
         host = None
     return one_line(host or "another address", 80)
-
-
-def loaded(content: bytes) -> Any:
-    """The JSON of a body; None for what is none."""
-    text = content.decode("utf-8", "replace")
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return None
-    except ValueError:
-        return _with_endless_numbers(text)
-
-
-def _with_endless_numbers(text: str) -> Any:
-    """JSON with numbers of thousands of digits, which Python refuses; to look at each takes time with sound answers."""
-    try:
-        return json.loads(text, parse_int=number)
-    except (ValueError, RecursionError):
-        return None
-
-
-def said(content: bytes, limit: int = LONGEST) -> str:
-    """The words of an error, in any envelope servers use: error.message, error, detail, message, or plain text."""
-    value = loaded(content)
-    for key in ("error", "detail", "message"):
-        if isinstance(value, dict) and value.get(key):
-            value = value[key]
-    if isinstance(value, str):
-        text = value
-    elif value is not None:
-        text = json.dumps(value)
-    else:
-        text = re.sub(r"<[^<>]*>", " ", content[: 4 * _SEARCHED].decode("utf-8", "replace"))
-    return one_line(text, limit) or "no reason given"
-
-
-def cleaned(content: bytes, clean: Callable[[str], str]) -> bytes:
-    """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
-    may say it, and who cuts its words first no longer knows it."""
-    text = content[:LARGEST_ERROR].decode("utf-8", "replace")
-    if len(content) > LARGEST_ERROR:
-        text = text.rpartition(" ")[0]  # the beginning of a secret is none that is known
-    elif (value := loaded(content)) is not None:
-        text = json.dumps(value, ensure_ascii=False)  # a secret may be written in escapes, each in another way
-    return clean(text).encode("utf-8", "replace")
-
-
-def masked(content: bytes, key: str | None) -> bytes:
-    """What a server says without the key, which some echo with a request's headers, however its characters are
-    escaped: in JSON, in JSON in JSON, in a URL."""
-    if not key or len(key) < SECRET:
-        return content
-    forms = (rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}u00(?i:{ord(c):02x})|%(?i:{ord(c):02x}))" for c in key)
-    return re.sub("".join(forms).encode(), b"***", content)
-
-
-def cause(error: Exception) -> str:
-    """The innermost reason of a request that had no answer, without addresses of objects."""
-    reason = re.search(
-        r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
-        r"|timed out|Connection reset by peer|No route to host|Network is unreachable"
-        r"|EOF occurred in violation of protocol|Remote end closed connection|Tunnel connection failed: \d+",
-        str(error),
-    )
-    if reason and broke_off(error):
-        return "the connection ended inside TLS; a server that wants, or refuses, IQUEST_CLIENT_CERT may do that"
-    return one_line(reason[0], 120) if reason else type(error).__name__
-
-
-def broke_off(error: Exception) -> bool:
-    """Whether a connection ended inside TLS, which says nothing of certificates: servers and proxies that die do that.
-
-    So does a server that wants a client's certificate, when its word on that comes too late to be read.
-    """
-    return "EOF occurred" in str(error)

@@ -10,8 +10,9 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
-from iquest_review.llm.errors import Proxy, broke_off
 from iquest_review.net.address import numeric
+from iquest_review.net.error_body import broke_off
+from iquest_review.net.proxy import Proxy
 from iquest_review.net.time_limit import watched
 from iquest_review.net.tls import Tls
 from iquest_review.text import one_line

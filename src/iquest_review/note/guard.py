@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any, NamedTuple
 
 from iquest_review.note import markdown
-from iquest_review.text import one_line, visible
+from iquest_review.text import JOINER, one_line, visible
 
 LARGEST = 1_000_000  # characters of a note (lib/gitlab/database.rb)
 LONGEST_SHOWN = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them
@@ -93,7 +93,7 @@ def _fault(body: str, pages: Pages) -> str:
     """What is wrong with the body, in a few words; nothing for nothing."""
     if len(body) > LARGEST:
         return "it is longer than a note may be"
-    without = body.replace(markdown.JOINER, "")
+    without = body.replace(JOINER, "")
     if visible(without) != without:
         return _UNSEEN
     # Any line, also of a code block: GitLab before 17 looks for commands in the raw text.
@@ -196,7 +196,7 @@ def _harmless(body: str, fault: str) -> str:
         new = kind is not None and not any(row.startswith(f"<!-- iquest-review:{kind[1]} ") for row in markers)
         (markers if new else rest).append(row)
     text = "\n".join(rest).strip("\n")
-    shown = visible(text[:LONGEST_SHOWN].replace(markdown.JOINER, ""))[:LONGEST_SHOWN]
+    shown = visible(text[:LONGEST_SHOWN].replace(JOINER, ""))[:LONGEST_SHOWN]
     more = "\n(there is more of it)" if len(text) > LONGEST_SHOWN or len(shown) == LONGEST_SHOWN else ""
     notice = NOTICE.format(fault=fault.partition(" (")[0])
     return "\n\n".join(["\n".join(markers), notice, markdown.block(shown + more)]).lstrip("\n") + "\n"
@@ -208,7 +208,7 @@ _MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed)(?:
 
 def _told(name: str, text: str) -> str:
     """A fault with the text it was found in, on one line."""
-    return f"{name} ({one_line(text.replace(markdown.JOINER, ''), 80)})"
+    return f"{name} ({one_line(text.replace(JOINER, ''), 80)})"
 
 
 def _rendered(body: str, *, raw_html: bool) -> str:

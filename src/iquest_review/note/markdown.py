@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from iquest_review.text import visible
+from iquest_review.text import JOINER, visible
 
-JOINER = "\u2060"
 LONGEST_FENCE = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence
 FARTHEST = 100  # lines above or below a suggestion's: GitLab cuts it silently there
 LANGUAGES = frozenset(

@@ -17,7 +17,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.outcome import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
 
 MOST_HUNKS = 5_000  # about 40 KB, packed; a larger merge request is reviewed anew with each push
 LARGEST = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note

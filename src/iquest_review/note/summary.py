@@ -9,11 +9,12 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.note import markdown, memory
 from iquest_review.note.memory import Ledger
 from iquest_review.note.thread import LONGEST_LINE, LONGEST_TEXT, compose_line_row, compose_row, count_by_severity, cut
 from iquest_review.note.words import CHINESE, ENGLISH, Words, counted, number, plural, words
-from iquest_review.outcome import Outcome, PlacedFinding, Placement, Status, Why
+from iquest_review.outcome import Outcome, Status, Why
 from iquest_review.stand_in import MODEL_NAME
 
 MARKER = "<!-- iquest-review:summary -->"

@@ -7,11 +7,10 @@ from textwrap import dedent
 
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, marker
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.note import markdown
-from iquest_review.note.markdown import JOINER
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.outcome import PlacedFinding
-from iquest_review.text import visible
+from iquest_review.text import JOINER, visible
 
 LONGEST_LINE, LONGEST_TEXT = 2_000, 20_000  # characters, as they came
 _SYMBOLS = {Severity.HIGH: "🔴", Severity.MEDIUM: "🟠", Severity.LOW: "🔵"}
@@ -111,3 +110,14 @@ def said(body: str) -> str:
     for words in (ENGLISH, CHINESE):
         text = text.removesuffix(words.fix)
     return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()
+
+
+def same(sent: str, stored: str) -> bool:
+    """Whether a stored body is the one that was sent: GitLab drops carriage returns, and what is blank at the end."""
+    return sent.replace("\r", "").rstrip() == stored.rstrip()
+
+
+def shortened(sent: str, stored: str) -> bool:
+    """Whether lines of what was sent are missing: GitLab takes out those that it runs as commands."""
+    lines = iter(sent.replace("\r", "").rstrip().split("\n"))
+    return not same(sent, stored) and all(line in lines for line in stored.rstrip().split("\n"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.outcome import OVER_LIMIT, REFUSED
+from iquest_review.findings.placed import OVER_LIMIT, REFUSED
 
 PROBLEMS = (
     *(verify.NO_PATH, verify.NO_FILE, verify.NO_LINE, verify.NO_QUOTE, verify.NO_ANCHOR),

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, file_key
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
@@ -18,7 +19,6 @@ from iquest_review.excerpt.numbered_rows import overlong
 from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, framed, room
 from iquest_review.prompt.overview import overview
-from iquest_review.prompt.templates import NO_FRAME
 
 LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 16, 1 / 3  # of a request
 NEARLY = 0.6  # of a request's share, with which it may end before a file that is more than the rest

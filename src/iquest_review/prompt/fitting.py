@@ -5,22 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from iquest_review.context.rows import NO_FRAME, NOTHING_BESIDE, Beside, Frame
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, estimate, fit
+from iquest_review.excerpt.excerpt import ASIDE, BYTES_PER_TOKEN, Excerpt, Limits, aside, estimate, fit, rows
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
-from iquest_review.prompt.templates import (
-    ASIDE,
-    NO_FRAME,
-    NOTHING_BESIDE,
-    Beside,
-    Frame,
-    Message,
-    Templates,
-    aside,
-    rows,
-)
+from iquest_review.prompt.templates import Message, Templates
 
 if TYPE_CHECKING:
     from iquest_review.context.context import Context

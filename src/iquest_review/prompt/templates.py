@@ -4,34 +4,28 @@ Everything the author wrote stands between fences with a nonce nobody could know
 """
 
 import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from iquest_review.context.rows import NO_FRAME, NOTHING_BESIDE, Beside, Frame
 from iquest_review.errors import UsageError
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt
+from iquest_review.excerpt.excerpt import Excerpt, aside, rows
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import (
-    file_row,
     first_within,
-    hunk_row,
     inert,
-    line_rows,
     shown_path,
     size_of_rows,
 )
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark, remark_rows
 from iquest_review.text import counted, one_line, visible
-
-__all__ = ["Message", "Templates", "aside", "omitted_rows", "rows"]
 
 Message = dict[str, str]  # OpenAI's form: role and content
 Read = Callable[[Path], bytes | None]  # a template's file; None for none
@@ -63,7 +57,6 @@ VARIABLES = {  # what a template may use
 }
 OPTIONAL = frozenset({FIXED, SUMMARY})  # what a folder of one's own may do without
 LONGEST_TITLE, LONGEST_LABEL, MOST_LABELS = 300, 100, 20
-ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
 LONGEST_OMITTED = 200  # characters of a path in the list of omissions
 
 LANGUAGES = {
@@ -71,29 +64,6 @@ LANGUAGES = {
     **dict.fromkeys(("zh", "zh-cn", "zh-hans", "zh-sg"), "简体中文"),
     **dict.fromkeys(("zh-tw", "zh-hk", "zh-hant"), "繁體中文"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Rows that are the same in every request of a review: its commits, the rules of the team and, where there are
-    several requests, all files."""
-
-    commits: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    overview: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Rows that belong to what one request shows: signatures of what it calls, how its lines came to be, and lines that
-    use what it removes or redefines."""
-
-    calls: tuple[str, ...] = ()
-    past: tuple[str, ...] = ()
-    callers: tuple[str, ...] = ()
-
-
-NO_FRAME, NOTHING_BESIDE = Frame(), Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,20 +204,6 @@ def _source(file: Path, read: Read, environment: ImmutableSandboxedEnvironment, 
         known = ", ".join(sorted(variables))
         raise UsageError(f"{file} uses {', '.join(sorted(unknown))}, which there is not; there are {known}")
     return source
-
-
-def rows(excerpt: Excerpt) -> Iterator[str]:
-    """The diff as the model sees it."""
-    for part in excerpt.parts:
-        yield file_row(part.file)
-        for hunk in part.written:
-            yield hunk_row(hunk)
-            yield from line_rows(hunk)
-
-
-def aside(tokens: int) -> int:
-    """Bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
-    return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE), MOST_ASIDE)
 
 
 def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
 from iquest_review.findings.evidence import Here, Text, find
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.note.memory import Ledger
 from iquest_review.note.thread import make_mark, said
-from iquest_review.outcome import PlacedFinding, Settled, Why
+from iquest_review.outcome import Settled, Why
 from iquest_review.prompt.remarks import Remark
 from iquest_review.publish import plan
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.gitlab.existing import Note, Standing, Thread
 from iquest_review.note.summary import with_previous
-from iquest_review.outcome import PlacedFinding, Placement, Settled, Why
+from iquest_review.note.thread import same
+from iquest_review.outcome import Settled, Why
 
 
 @dataclass(frozen=True)
@@ -133,17 +135,6 @@ def write(notes: Sequence[Note], body: str, *, failure: bool = False, idle: bool
         return None if idle else Write(body)
     body = with_previous(body, notes[0].body) if failure else body
     return None if same(body, notes[0].body) else Write(body, notes[0].id)
-
-
-def same(sent: str, stored: str) -> bool:
-    """Whether a stored body is the one that was sent: GitLab drops carriage returns, and what is blank at the end."""
-    return sent.replace("\r", "").rstrip() == stored.rstrip()
-
-
-def shortened(sent: str, stored: str) -> bool:
-    """Whether lines of what was sent are missing: GitLab takes out those that it runs as commands."""
-    lines = iter(sent.replace("\r", "").rstrip().split("\n"))
-    return not same(sent, stored) and all(line in lines for line in stored.rstrip().split("\n"))
 
 
 def _is(finding: PlacedFinding, thread: Thread) -> bool:

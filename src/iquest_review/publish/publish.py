@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import title
+from iquest_review.findings.placed import Placement
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.gitlab.transport import PassingGitLabError
@@ -17,7 +18,7 @@ from iquest_review.note import memory, summary
 from iquest_review.note.memory import Ledger
 from iquest_review.note.summary import NOTHING, Posted, Row, Surroundings
 from iquest_review.note.thread import said
-from iquest_review.outcome import Outcome, Placement, Stands, Status, Why
+from iquest_review.outcome import Outcome, Stands, Status, Why
 from iquest_review.publish import plan
 from iquest_review.publish.threads import ROUNDS, Threads
 

@@ -11,14 +11,15 @@ from functools import partial
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings import fingerprint
+from iquest_review.findings.placed import REFUSED, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.client import CHANGED, GitLab
 from iquest_review.gitlab.existing import Standing, Thread
 from iquest_review.gitlab.transport import PassingGitLabError
 from iquest_review.merge_request import DiffRefs
-from iquest_review.note.thread import compose_thread
+from iquest_review.note.thread import compose_thread, shortened
 from iquest_review.note.words import words
-from iquest_review.outcome import REFUSED, Outcome, PlacedFinding, Placement, Why
+from iquest_review.outcome import Outcome, Why
 from iquest_review.publish import plan
 from iquest_review.publish.plan import Action, Create, Delete, Leave, Reopen, Resolve
 
@@ -192,7 +193,7 @@ class Threads:
     def _is_shortened(self, thread: Thread) -> bool:
         """Whether GitLab made less of what was sent. Twins have one fingerprint, and a text each."""
         sent = self._sent.get(thread.mark.fingerprint, ())
-        return bool(sent) and all(plan.shortened(body, thread.body) for body in sent)
+        return bool(sent) and all(shortened(body, thread.body) for body in sent)
 
     def _sweep(self) -> None:
         """Removes the drafts of a job that died. A person's own, where the token is a person's, would be published

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from iquest_review.errors import UsageError
-from iquest_review.outcome import Outcome, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.outcome import Outcome
 from iquest_review.reports.review_file import SCHEMA_VERSION
 
 _OUTCOME = TypeAdapter(Outcome)

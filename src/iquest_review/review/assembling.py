@@ -9,12 +9,13 @@ from iquest_review.excerpt.already_reviewed import shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.rules import deceptive_text
 from iquest_review.findings.verify import verify
 from iquest_review.llm.ask_summary import one_review
 from iquest_review.llm.reply import Review, Unparsed
 from iquest_review.net.retry import NoTimeLeft
-from iquest_review.outcome import Outcome, PlacedFinding, Status
+from iquest_review.outcome import Outcome, Status
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.review.asking import Asked, Inquiry, Model, usage
