@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.code.outline import definitions
-from iquest_review.context.enclosing import Outline, widen
+from iquest_review.context.enclosing import Outline, widen_excerpt
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.full_file import unfolded
-from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
-from iquest_review.excerpt.numbered_rows import file_row, hunk_row, line_rows
+from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
+from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
 
 LEAST_SHOWN, MOST_COST = 0.9, 1.5
 MOST_LINES = 200  # of a function
@@ -72,8 +72,8 @@ def measure(row: dict[str, Any], texts: dict[str, bytes]) -> tuple[Counter[str],
         file.path: (unfolded(file, texts[file.path]), definitions(file.path, texts[file.path])) for file in files
     }
     spent = (time.process_time_ns() - started) // 1_000
-    narrow = fit(files, PLENTY)
-    wide = widen(narrow, outlines, PLENTY)
+    narrow = fit_excerpt(files, PLENTY)
+    wide = widen_excerpt(narrow, outlines, PLENTY)
     counted = Counter(files=len(files), microseconds=spent, tokens=_tokens(narrow), wide_tokens=_tokens(wide))
     before, after = _shown(narrow), _shown(wide)
     missed = list[str]()
@@ -102,10 +102,10 @@ def _shown(excerpt: Excerpt) -> dict[str, set[int]]:
 
 
 def _tokens(excerpt: Excerpt) -> int:
-    rows = [file_row(part.file) for part in excerpt.parts]
+    rows = [render_file_row(part.file) for part in excerpt.parts]
     for _, hunk in _hunks(excerpt):
-        rows += [hunk_row(hunk), *line_rows(hunk)]
-    return estimate("\n".join(rows))
+        rows += [render_hunk_row(hunk), *render_line_rows(hunk)]
+    return estimate_tokens("\n".join(rows))
 
 
 def _share(count: Counter[str], name: str) -> float:

@@ -46,7 +46,7 @@ def secrets(chance: random.Random) -> int:
     """Prints how many planted secrets are gone; returns 1 when one is left."""
     given = planted(chance, PLANTED)
     left = Counter(
-        secret.kind for secret in given if _holds(REDACTOR.text("\n".join(secret.lines)).text, secret.values)
+        secret.kind for secret in given if _holds(REDACTOR.redact_text("\n".join(secret.lines)).text, secret.values)
     )
     print(f"planted: {PLANTED - left.total()} of {PLANTED} gone, of {len({one.kind for one in given})} kinds", *left)
     return int(left.total() > 0)
@@ -54,7 +54,7 @@ def secrets(chance: random.Random) -> int:
 
 def lines(chance: random.Random) -> int:
     """Prints how many ordinary lines are changed; returns 1 when one is."""
-    changed = [line for line in ordinary(chance, ORDINARY) if REDACTOR.text(line).text != line]
+    changed = [line for line in ordinary(chance, ORDINARY) if REDACTOR.redact_text(line).text != line]
     print(f"ordinary: {len(changed)} of {ORDINARY} changed", *changed, sep="\n  ")
     return int(len(changed) > 0)
 
@@ -65,9 +65,9 @@ def duration() -> int:
     many = (own * (ROWS // len(own) + 1))[:ROWS]
     hunks = [Hunk(1, 1, "", tuple(many[at : at + HUNK]), HUNK, 0) for at in range(0, ROWS, HUNK)]
     files = [_file(number, hunks[at : at + FILE]) for number, at in enumerate(range(0, len(hunks), FILE))]
-    REDACTOR.diff(files[:1])
+    REDACTOR.redact_diff(files[:1])
     started = time.process_time()
-    REDACTOR.diff(files)
+    REDACTOR.redact_diff(files)
     seconds = time.process_time() - started
     print(f"time: {seconds:.2f} s for {ROWS} rows, {sum(map(len, many)) / 1e6:.1f} MB (less than {SECONDS} s)")
     return int(seconds >= SECONDS)
@@ -77,7 +77,7 @@ def real(folder: Path) -> None:
     """Prints every row of real diffs that is changed."""
     found, looked_at = Counter[str](), 0
     for row in rows(folder):
-        files, secrets_found = REDACTOR.diff(row.diff.files)
+        files, secrets_found = REDACTOR.redact_diff(row.diff.files)
         found.update(secret.kind for secret in secrets_found)
         for before, after in zip(row.diff.files, files, strict=True):
             looked_at += sum(len(hunk.rows) for hunk in before.hunks)

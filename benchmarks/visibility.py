@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Kind
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit, rest, rows
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit_excerpt, list_left_out, render_diff_rows
 from iquest_review.excerpt.exclusions import screen
-from iquest_review.excerpt.numbered_rows import file_row, hunk_row, line_rows
+from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
 
 PLENTY = 10**9
 SEED = 20
@@ -78,16 +78,16 @@ def ours(files: Sequence[FileDiff], limits: Limits, requests: int) -> Shown:
     """Lines shown by so many requests, each filled with what the ones before had no room for."""
     shown = defaultdict[str, set[int]](set)
     for _ in range(requests):
-        excerpt = fit(files, limits)
+        excerpt = fit_excerpt(files, limits)
         _see(excerpt, shown)
-        files = rest(files, excerpt)
+        files = list_left_out(files, excerpt)
     return shown
 
 
 def _see(excerpt: Excerpt, shown: Shown) -> None:
     """The numbers as they are printed, not as they are known."""
-    path, names = "", {file_row(part.file): part.file.path for part in excerpt.parts}
-    for row in "\n".join(rows(excerpt)).split("\n"):
+    path, names = "", {render_file_row(part.file): part.file.path for part in excerpt.parts}
+    for row in "\n".join(render_diff_rows(excerpt)).split("\n"):
         path = names.get(row, path)
         number, bar, _ = row[1:].partition("| ")
         if bar and row[:1] in "+ " and number.isdecimal():
@@ -116,7 +116,10 @@ def largest_first(files: Sequence[FileDiff], limits: Limits, requests: int) -> S
     shown = defaultdict[str, set[int]](set)
     room, left = math.floor(limits.tokens * BYTES_PER_TOKEN) * requests, limits.lines * requests
     for file in sorted(files, key=lambda file: -file.changed_lines):
-        texts = [file_row(file), *(text for hunk in file.hunks for text in (hunk_row(hunk), *line_rows(hunk)))]
+        texts = [
+            render_file_row(file),
+            *(text for hunk in file.hunks for text in (render_hunk_row(hunk), *render_line_rows(hunk))),
+        ]
         size, count = sum(len(text.encode()) + 1 for text in texts), sum(len(hunk.rows) for hunk in file.hunks)
         if size <= room and count <= left:
             room, left = room - size, left - count

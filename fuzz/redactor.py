@@ -31,12 +31,12 @@ def check(data: bytes) -> None:
     """Raises Broken where the redactor does not keep its word."""
     for stands_for, value in _PLANTED.items():
         data = data.replace(stands_for, value)
-    clean = _REDACTOR.bytes(data)
+    clean = _REDACTOR.redact_bytes(data)
     holds(clean.count(b"\n") == data.count(b"\n"), "lines stay lines")
-    holds(_REDACTOR.bytes(clean) == clean, "a second look finds nothing")
+    holds(_REDACTOR.redact_bytes(clean) == clean, "a second look finds nothing")
     holds(not any(gone in clean for gone in _GONE), "no own secret is left")
     text = data.decode("utf-8", "replace")
-    once = _REDACTOR.text(text)
+    once = _REDACTOR.redact_text(text)
     holds(once.text.count("\n") == text.count("\n"), "lines of a text stay lines")
     holds((once.text == text) is (once.found == ()), "what changed was found")
     _check_diff(data)
@@ -46,12 +46,12 @@ def _check_diff(data: bytes) -> None:
     rows = tuple(row if row[:1] in (b"+", b"-") else b" " + row for row in data.split(b"\n"))
     added, removed = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-"))
     file = FileDiff("a", "a", Status.MODIFIED, (Hunk(1, 1, data.decode("latin-1")[:80], rows, added, removed),))
-    ((clean,), found) = _REDACTOR.diff((file,))
+    ((clean,), found) = _REDACTOR.redact_diff((file,))
     new = clean.hunks[0].rows
     holds([row[:1] for row in new] == [row[:1] for row in rows], "rows keep their markers")
     holds(not any(gone in row for row in new for gone in _GONE), "no own secret is left in a diff")
     # Not its heading: of a cut one the end is guessed, and a placeholder there may be a part of another guess.
-    holds(_REDACTOR.diff((clean,))[0][0].hunks[0].rows == new, "a second look at a diff finds nothing")
+    holds(_REDACTOR.redact_diff((clean,))[0][0].hunks[0].rows == new, "a second look at a diff finds nothing")
     holds((new == rows) is (found == ()), "what changed in a diff was found")
 
 

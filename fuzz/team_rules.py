@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO, matches, rules
+from iquest_review.context.guidelines import AGENTS_FILE, CONTRIBUTING_FILES, DUO_FILE, is_glob_match, select_guidelines
 
 _SHOWN = ("src/a.py", "lib/b/c.rb", ".gitlab/ci.yml")
 _MOST = 2_000
@@ -16,8 +16,8 @@ SEEDS = (
 
 def check(data: bytes) -> None:
     """Raises Broken where the rules do not keep their word, or whatever they should not raise."""
-    files = {DUO: data, AGENTS: data, "src/" + AGENTS: data, CONTRIBUTING[0]: data}
-    found = rules(files, _SHOWN, _MOST)
+    files = {DUO_FILE: data, AGENTS_FILE: data, "src/" + AGENTS_FILE: data, CONTRIBUTING_FILES[0]: data}
+    found = select_guidelines(files, _SHOWN, _MOST)
     holds(sum(len(row.encode()) + 1 for row in found.rows) <= _MOST, "rows keep to their budget")
     heads = [row for row in found.rows if row.startswith("=== rules: ")]
     holds([head.split(" ")[2] for head in heads] == list(found.sources), "every source has its heading")
@@ -25,9 +25,9 @@ def check(data: bytes) -> None:
     holds(all(row.startswith(marginal) or not row for row in found.rows), "no text stands at the margin")
     lines = len("\n".join(found.rows).splitlines())
     holds(lines in (len(found.rows), len(found.rows) - 1), "a row is a line")
-    holds(rules(dict(reversed(files.items())), _SHOWN, _MOST) == found, "the same files give the same rows")
+    holds(select_guidelines(dict(reversed(files.items())), _SHOWN, _MOST) == found, "the same files give the same rows")
     pattern = data[:300].decode("utf-8", "replace")
-    holds(matches(pattern, _SHOWN[1]) in (True, False), "any text is a filter")
+    holds(is_glob_match(pattern, _SHOWN[1]) in (True, False), "any text is a filter")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Target:
 
     files: Mapping[str, bytes] = field(default_factory=dict)
 
-    def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+    def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self.files[path] for path in paths if path in self.files}
 
 

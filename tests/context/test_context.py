@@ -7,13 +7,13 @@ import pytest
 
 from iquest_review.code.outline import definitions
 from iquest_review.context.context import Context
-from iquest_review.context.sources import ALL, Hit, Kind, Outlined
+from iquest_review.context.sources import ALL_KINDS, ContextKind, OutlinedFile, SourceLine
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Limits
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.merge_request import Intent
-from iquest_review.prompt.fitting import Material, Prompt, fill
+from iquest_review.prompt.fitting import Material, Prompt, fill_prompt
 from tests.support.prompts import NONCE, added, deleted, lines, templates
 
 TEXT = b"".join(
@@ -34,28 +34,28 @@ class Known:
 
     files: Mapping[str, bytes] = field(default_factory=lambda: {"a.py": TEXT})
     team: Mapping[str, bytes] = field(default_factory=lambda: {"AGENTS.md": b"# Style\n\nNo abbreviations.\n"})
-    hits: Sequence[Hit] = ()
-    uses: Sequence[Hit] = ()
+    hits: Sequence[SourceLine] = ()
+    uses: Sequence[SourceLine] = ()
     told: History = TOLD
     asked: list[str] = field(default_factory=list)
 
-    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
+    def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         self.asked += paths
         return {path: (self.files[path], definitions(path, self.files[path])) for path in paths if path in self.files}
 
-    def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+    def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         self.asked += ["rules"]
         return {path: text for path, text in self.team.items() if path in paths}
 
-    def defined(self, names: Sequence[str], most: int) -> Sequence[Hit]:
+    def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[SourceLine]:
         self.asked += names
         return [hit for hit in self.hits if any(name in hit[2] for name in names)][:most]
 
-    def used(self, names: Sequence[str], most: int) -> Sequence[Hit]:
+    def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[SourceLine]:
         self.asked += names
         return [hit for hit in self.uses if any(name in hit[2] for name in names)]
 
-    def history(self) -> History:
+    def load_history(self) -> History:
         self.asked += ["history"]
         return self.told
 
@@ -81,12 +81,12 @@ def after(call: str = "helper(x)") -> bytes:
 def prompt(
     *files: FileDiff,
     known: Known | None = None,
-    kinds: frozenset[Kind] = ALL,
+    kinds: frozenset[ContextKind] = ALL_KINDS,
     limits: Limits = Limits(2000, 32_000),  # noqa: B008 - frozen
 ) -> Prompt:
     known = known or Known({"a.py": after()})
     context = Context(files, known, kinds)
-    return fill(Material(files, [], Intent("A title"), templates(), NONCE, context), limits, lambda _: None)
+    return fill_prompt(Material(files, [], Intent("A title"), templates(), NONCE, context), limits, lambda _: None)
 
 
 def text(made: Prompt) -> str:
@@ -105,7 +105,7 @@ def test_a_hunk_stands_among_the_function_it_changes() -> None:
 def test_what_is_widened_covers_no_more_changed_lines() -> None:
     made = prompt(changed())
 
-    assert [(entry.shown, entry.shown_changed_lines) for entry in made.excerpt.coverage()] == [(((10, 18),), 2)]
+    assert [(entry.shown, entry.shown_changed_lines) for entry in made.excerpt.compute_coverage()] == [(((10, 18),), 2)]
 
 
 def headings(made: Prompt) -> list[str]:
@@ -138,7 +138,7 @@ def test_a_hunk_in_the_midst_of_a_function_stands_under_that_function() -> None:
 
     assert headings(made) == ["@@ def f1(x):"]
     assert made.excerpt.parts[0].hunks[0].heading == "def git_says(x):", "what is reviewed stays the same"
-    assert made.excerpt.coverage()[0].shown == ((12, 18),)
+    assert made.excerpt.compute_coverage()[0].shown == ((12, 18),)
 
 
 def test_a_hunk_between_functions_stands_under_none() -> None:
@@ -191,7 +191,7 @@ def test_signatures_of_what_added_lines_call_are_shown() -> None:
         [("b.py", 1, "def helpers(x):")],  # another name
     ],
 )
-def test_what_is_not_certainly_called_is_not_shown(hits: list[Hit]) -> None:
+def test_what_is_not_certainly_called_is_not_shown(hits: list[SourceLine]) -> None:
     assert "defined elsewhere" not in text(prompt(changed(), known=Known({"a.py": after()}, hits=hits)))
 
 
@@ -235,7 +235,7 @@ def test_a_common_name_is_looked_up_where_it_is_called_bare_and_defined_once() -
     assert calling("self.save(x)", METHOD % b"save") == ""
 
 
-def using(*uses: Hit, file: FileDiff | None = None) -> list[str]:
+def using(*uses: SourceLine, file: FileDiff | None = None) -> list[str]:
     """What the prompt says uses what the change redefines, where these lines mention it."""
     file = file or deleted("old.py", "def total(items):", "    return sum(items)")
     shown = text(prompt(file, known=Known({}, uses=uses)))
@@ -340,7 +340,7 @@ def test_uses_are_looked_for_once() -> None:
     material = Material([file], [], Intent("A title"), templates(), NONCE, context)
 
     for _ in range(3):
-        fill(material, Limits(2000, 32_000), lambda _: None)
+        fill_prompt(material, Limits(2000, 32_000), lambda _: None)
 
     assert known.asked.count("total") == 1
 
@@ -377,7 +377,7 @@ def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
     assert not context.problems
 
     for most in (900, 900, 1_000):
-        context.frame(most)
+        context.build_frame(most)
 
     assert context.problems == (
         ".gitlab/duo/mr-review-instructions.yaml is not YAML, line 1",
@@ -386,9 +386,9 @@ def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
 
 
 def test_rules_that_are_not_wanted_have_no_problems() -> None:
-    context = Context([changed()], Known(team={"AGENTS.md": b"Be kind.\n" * 400}), ALL - {Kind.RULES})
+    context = Context([changed()], Known(team={"AGENTS.md": b"Be kind.\n" * 400}), ALL_KINDS - {ContextKind.RULES})
 
-    context.frame(900)
+    context.build_frame(900)
 
     assert context.problems == ()
 
@@ -405,18 +405,18 @@ def test_the_history_of_the_shown_files_stands_behind_it() -> None:
 @pytest.mark.parametrize(
     ("kind", "mark"),
     [
-        (Kind.DEFINITIONS, "def f1(x):\n 11|"),
-        (Kind.CALLS, "defined elsewhere"),
-        (Kind.CALLERS, "used elsewhere"),
-        (Kind.RULES, "No abbreviations"),
-        (Kind.COMMITS, "Return twice as much"),
-        (Kind.TOUCHED, "Fix the sum"),
-        (Kind.TOGETHER, "not in this change"),
-        (Kind.CHURN, "changed often"),
-        (Kind.RECENT, "Tidy up"),
+        (ContextKind.DEFINITIONS, "def f1(x):\n 11|"),
+        (ContextKind.CALLS, "defined elsewhere"),
+        (ContextKind.CALLERS, "used elsewhere"),
+        (ContextKind.RULES, "No abbreviations"),
+        (ContextKind.COMMITS, "Return twice as much"),
+        (ContextKind.TOUCHED, "Fix the sum"),
+        (ContextKind.TOGETHER, "not in this change"),
+        (ContextKind.CHURN, "changed often"),
+        (ContextKind.RECENT, "Tidy up"),
     ],
 )
-def test_each_kind_can_be_left_out_and_shown_alone(kind: Kind, mark: str) -> None:
+def test_each_kind_can_be_left_out_and_shown_alone(kind: ContextKind, mark: str) -> None:
     known = Known(
         {"a.py": after(), "b.py": b"def helper(x):\n    pass\n"},
         hits=[("b.py", 1, "def helper(x):")],
@@ -425,7 +425,7 @@ def test_each_kind_can_be_left_out_and_shown_alone(kind: Kind, mark: str) -> Non
     files = [changed(), deleted("old.py", "def total(x):")]
 
     assert mark in text(prompt(*files, known=known))
-    assert mark not in text(prompt(*files, known=known, kinds=ALL - {kind}))
+    assert mark not in text(prompt(*files, known=known, kinds=ALL_KINDS - {kind}))
     assert mark in text(prompt(*files, known=known, kinds=frozenset({kind})))
 
 
@@ -443,7 +443,7 @@ def test_each_file_is_outlined_once() -> None:
     material = Material([changed()], [], Intent("A title"), templates(), NONCE, context)
 
     for _ in range(3):
-        fill(material, Limits(2000, 32_000), lambda _: None)
+        fill_prompt(material, Limits(2000, 32_000), lambda _: None)
 
     assert known.asked.count("a.py") == 1
 
@@ -455,7 +455,7 @@ def test_context_takes_the_room_the_diff_leaves_and_no_more(tokens: int) -> None
 
     rich, bare = (
         prompt(*files, limits=limits),
-        prompt(*files, limits=limits, kinds=ALL - {Kind.DEFINITIONS, Kind.CALLS}),
+        prompt(*files, limits=limits, kinds=ALL_KINDS - {ContextKind.DEFINITIONS, ContextKind.CALLS}),
     )
 
     assert rich.tokens <= tokens
@@ -478,7 +478,7 @@ def test_the_servers_own_count_bounds_the_context_too() -> None:
     material = Material(files, [], Intent("A title"), templates(), NONCE, context)
 
     for limit in (8_000, 10_000, 12_000, 14_000):
-        made = fill(material, Limits(2_000, limit), twice)
+        made = fill_prompt(material, Limits(2_000, limit), twice)
         assert twice(made.messages) <= limit
 
 

@@ -8,12 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.code.outline import Definition, definitions
-from iquest_review.context.enclosing import FREE_ROWS, MOST_ROWS, widen, widened
+from iquest_review.context.enclosing import FREE_ROWS, MAX_ADDED_ROWS, widen_excerpt, widen_part
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Line
 from iquest_review.diff.full_file import unfolded
-from iquest_review.excerpt.excerpt import Excerpt, Limits, Part, estimate, fit
-from iquest_review.excerpt.numbered_rows import Block, file_row, hunk_row, line_rows, marked
+from iquest_review.excerpt.excerpt import Excerpt, Limits, Part, estimate_tokens, fit_excerpt
+from iquest_review.excerpt.numbered_rows import (
+    MovedBlock,
+    mark_moved_blocks,
+    render_file_row,
+    render_hunk_row,
+    render_line_rows,
+)
 
 PLENTY = Limits(100_000, 1_000_000)
 ROOM = 1_000_000
@@ -59,7 +65,7 @@ def outline(file: FileDiff, after: str) -> tuple[FileDiff, tuple[Definition, ...
 
 def widened_whole(before: str, after: str, room: int = ROOM) -> tuple[Hunk, ...]:
     file = diff_of(before, after)
-    return widened(Part(file, file.hunks), *outline(file, after), room)
+    return widen_part(Part(file, file.hunks), *outline(file, after), room)
 
 
 TWO = "import os\n\n\n" + function("f", 20) + "\n\n" + function("g", 20)  # f: 4-23, g: 26-45
@@ -96,9 +102,9 @@ def test_hunks_in_functions_that_do_not_meet_stay_apart() -> None:
 def test_lines_that_moved_into_a_function_keep_their_mark() -> None:
     after = TWO.replace("    f = 10\n", "    f = 10\n    first = 1\n    second = 2\n    third = 3\n")
     file = diff_of(TWO, after)
-    part = Part(file, (marked(file.hunks[0], [Block(15, 17, "b.py")]),))
-    (hunk,) = widened(part, *outline(file, after), ROOM)
-    shown = "\n".join(line_rows(hunk)).split("\n")
+    part = Part(file, (mark_moved_blocks(file.hunks[0], [MovedBlock(15, 17, "b.py")]),))
+    (hunk,) = widen_part(part, *outline(file, after), ROOM)
+    shown = "\n".join(render_line_rows(hunk)).split("\n")
 
     assert len(hunk.rows) > len(file.hunks[0].rows)
     assert shown[shown.index("+15|     first = 1") - 1] == "~ the next 3 added lines are moved from b.py, unchanged"
@@ -124,7 +130,7 @@ def test_a_blank_line_widens_nothing() -> None:
 
 
 def test_a_function_of_more_than_200_lines_is_not_shown_around() -> None:
-    for rows, expected in ((MOST_ROWS, [(1, MOST_ROWS)]), (MOST_ROWS + 1, [(97, 103)])):
+    for rows, expected in ((MAX_ADDED_ROWS, [(1, MAX_ADDED_ROWS)]), (MAX_ADDED_ROWS + 1, [(97, 103)])):
         text = function("f", rows)
         assert new_lines(widened_whole(text, change(text, "f = 99"))) == expected
 
@@ -142,7 +148,7 @@ def test_a_hunk_gains_at_most_200_rows() -> None:
     file = diff_of(text, after)
     assert len(file.hunks) == 1
 
-    hunks = widened(Part(file, file.hunks), *outline(file, after), ROOM)
+    hunks = widen_part(Part(file, file.hunks), *outline(file, after), ROOM)
 
     assert new_lines(hunks) == [(1, 125)], "the second function would be too much"
 
@@ -153,7 +159,7 @@ def test_changed_lines_that_were_left_out_stay_out() -> None:
     first, second = file.hunks
 
     for own, expected in ((first, (4, 20)), (second, (8, 24))):
-        hunks = widened(Part(file, (own,)), *outline(file, after), ROOM)
+        hunks = widen_part(Part(file, (own,)), *outline(file, after), ROOM)
 
         assert new_lines(hunks) == [expected]
         assert changed(hunks) == changed((own,))
@@ -164,7 +170,7 @@ def test_a_mark_of_a_missing_newline_stays_with_its_line() -> None:
     file = diff_of(before, change(after, "g = 5"))
     first, _ = file.hunks
 
-    hunks = widened(Part(file, (first,)), *outline(file, change(after, "g = 5")), ROOM)
+    hunks = widen_part(Part(file, (first,)), *outline(file, change(after, "g = 5")), ROOM)
 
     assert new_lines(hunks) == [(26, 44)]
     assert not any(row.startswith(b"\\") for row in hunks[0].rows)
@@ -177,8 +183,8 @@ def test_what_does_not_fit_the_room_is_not_added() -> None:
     after = change(TWO, "f = 10")
     file = diff_of(TWO, after)
     wide = widened_whole(TWO, after)
-    needed = sum(len(row) + 1 for hunk in wide for row in line_rows(hunk))
-    needed -= sum(len(row) + 1 for hunk in file.hunks for row in line_rows(hunk))
+    needed = sum(len(row) + 1 for hunk in wide for row in render_line_rows(hunk))
+    needed -= sum(len(row) + 1 for hunk in file.hunks for row in render_line_rows(hunk))
 
     assert widened_whole(TWO, after, needed) == wide
     assert widened_whole(TWO, after, needed - 1) == file.hunks
@@ -198,7 +204,7 @@ def test_a_hunk_that_gains_nothing_in_front_keeps_its_heading() -> None:
     (own,) = file.hunks
     headed = replace(own, heading="def f():")
 
-    assert widened(Part(file, (headed,)), *outline(file, after), 0) == (headed,)
+    assert widen_part(Part(file, (headed,)), *outline(file, after), 0) == (headed,)
 
 
 def test_a_file_diff_that_is_another_one_widens_nothing() -> None:
@@ -207,12 +213,12 @@ def test_a_file_diff_that_is_another_one_widens_nothing() -> None:
     whole, defined = outline(file, after)
     part = Part(file, file.hunks)
 
-    assert widened(part, file, defined, ROOM) == file.hunks, "it is not unfolded"
-    assert widened(part, whole, (), ROOM) == file.hunks
+    assert widen_part(part, file, defined, ROOM) == file.hunks, "it is not unfolded"
+    assert widen_part(part, whole, (), ROOM) == file.hunks
     other = replace(whole, hunks=(replace(whole.hunks[0], rows=whole.hunks[0].rows[1:]),))
-    assert widened(part, other, defined, ROOM) == file.hunks
+    assert widen_part(part, other, defined, ROOM) == file.hunks
     moved = replace(file.hunks[0], new_start=9)
-    assert widened(Part(file, (moved,)), whole, defined, ROOM) == (moved,)
+    assert widen_part(Part(file, (moved,)), whole, defined, ROOM) == (moved,)
 
 
 def test_the_outline_of_another_text_breaks_nothing() -> None:
@@ -221,7 +227,7 @@ def test_the_outline_of_another_text_breaks_nothing() -> None:
     whole, _ = outline(file, after)
     longer = (Definition("f", "function", 1, 150, "def f"),)
 
-    assert new_lines(widened(Part(file, file.hunks), whole, longer, ROOM)) == [(1, 45)]
+    assert new_lines(widen_part(Part(file, file.hunks), whole, longer, ROOM)) == [(1, 45)]
 
 
 NAMES = ["f", "g", "h"]
@@ -257,7 +263,7 @@ def test_widened_hunks_hold_the_same_changes_under_the_right_numbers(
     whole, defined = outline(file, after)
     assert whole is not file
 
-    hunks = widened(Part(file, chosen), whole, defined, room)
+    hunks = widen_part(Part(file, chosen), whole, defined, room)
 
     assert changed(hunks) == changed(chosen)
     shown = lines(hunks)
@@ -265,8 +271,8 @@ def test_widened_hunks_hold_the_same_changes_under_the_right_numbers(
     assert [line for line in everything if line in shown] == shown, "in order, once, under their own numbers"
     assert set(map(repr, lines(chosen))) <= set(map(repr, shown))
     assert sum(hunk.changed_lines for hunk in hunks) == len(changed(hunks))
-    size = sum(len(row.encode()) + 1 for hunk in hunks for row in line_rows(hunk))
-    assert size - sum(len(row.encode()) + 1 for hunk in chosen for row in line_rows(hunk)) <= room
+    size = sum(len(row.encode()) + 1 for hunk in hunks for row in render_line_rows(hunk))
+    assert size - sum(len(row.encode()) + 1 for hunk in chosen for row in render_line_rows(hunk)) <= room
 
 
 # -- a whole excerpt
@@ -278,15 +284,15 @@ def excerpt_of(*sides: tuple[str, str]) -> tuple[Excerpt, dict[str, tuple[FileDi
         file.path: (unfolded(file, after.encode()), definitions(file.path, after.encode()))
         for file, (_, after) in zip(files, sides, strict=True)
     }
-    return fit(files, PLENTY), outlines
+    return fit_excerpt(files, PLENTY), outlines
 
 
 def rendered(excerpt: Excerpt) -> str:
     rows = list[str]()
     for part in excerpt.parts:
-        rows.append(file_row(part.file))
+        rows.append(render_file_row(part.file))
         for hunk in part.wide or part.hunks:
-            rows += [hunk_row(hunk), *line_rows(hunk)]
+            rows += [render_hunk_row(hunk), *render_line_rows(hunk)]
     return "\n".join(rows)
 
 
@@ -301,29 +307,29 @@ MANY = [(LONG, change(LONG, "f = 50"))] * 5
 def test_an_excerpt_gains_wide_hunks_and_covers_what_it_covered() -> None:
     excerpt, outlines = excerpt_of((TWO, change(TWO, "f = 10")), (TWO, TWO.replace("import os", "import re")))
 
-    wide = widen(excerpt, outlines, PLENTY)
+    wide = widen_excerpt(excerpt, outlines, PLENTY)
 
     first, second = wide.parts
     assert first.wide is not None
     assert new_lines(first.wide) == [(4, 23)]
     assert second.wide is None, "nothing was added"
     assert wide.lines == excerpt.lines + added_rows(wide)
-    assert [entry.shown_changed_lines for entry in wide.coverage()] == [2, 2]
-    assert [entry.shown for entry in wide.coverage()] == [((4, 23),), excerpt.coverage()[1].shown]
+    assert [entry.shown_changed_lines for entry in wide.compute_coverage()] == [2, 2]
+    assert [entry.shown for entry in wide.compute_coverage()] == [((4, 23),), excerpt.compute_coverage()[1].shown]
     assert wide.omissions == excerpt.omissions
 
 
 def test_a_file_without_an_outline_is_shown_as_it_is() -> None:
     excerpt, _ = excerpt_of((TWO, change(TWO, "f = 10")))
 
-    assert widen(excerpt, {}, PLENTY) == excerpt
+    assert widen_excerpt(excerpt, {}, PLENTY) == excerpt
 
 
 def test_a_small_excerpt_gains_so_many_rows_and_no_more() -> None:
     excerpt, outlines = excerpt_of(*MANY)
     assert excerpt.lines * 3 < FREE_ROWS
 
-    wide = widen(excerpt, outlines, PLENTY)
+    wide = widen_excerpt(excerpt, outlines, PLENTY)
 
     assert [part.wide is not None for part in wide.parts] == [True, True, False, False, False]
     assert FREE_ROWS - 100 < added_rows(wide) <= FREE_ROWS
@@ -333,7 +339,7 @@ def test_a_large_excerpt_gains_half_of_its_own_rows() -> None:
     large = "".join(f"x = {number}\n" for number in range(700))
     excerpt, outlines = excerpt_of(*MANY, ("", large))
 
-    wide = widen(excerpt, outlines, PLENTY)
+    wide = widen_excerpt(excerpt, outlines, PLENTY)
 
     assert added_rows(wide) > FREE_ROWS
     assert excerpt.lines / 2 - 100 < added_rows(wide) <= excerpt.lines / 2
@@ -342,7 +348,7 @@ def test_a_large_excerpt_gains_half_of_its_own_rows() -> None:
 def test_the_worthiest_hunks_are_widened_first() -> None:
     excerpt, outlines = excerpt_of(*MANY)
 
-    wide = widen(excerpt, outlines, PLENTY, lambda file, _: {"3.py": 2.0, "1.py": 1.0}.get(file.path, 0.0))
+    wide = widen_excerpt(excerpt, outlines, PLENTY, lambda file, _: {"3.py": 2.0, "1.py": 1.0}.get(file.path, 0.0))
 
     assert [part.file.path for part in wide.parts if part.wide] == ["1.py", "3.py"]
 
@@ -351,23 +357,23 @@ def test_of_equal_worth_the_cheapest_come_first() -> None:
     cheap = function("f", 60)
     excerpt, outlines = excerpt_of(*MANY[:3], (cheap, change(cheap, "f = 50")))
 
-    assert [part.file.path for part in widen(excerpt, outlines, PLENTY).parts if part.wide] == ["0.py", "3.py"]
+    assert [part.file.path for part in widen_excerpt(excerpt, outlines, PLENTY).parts if part.wide] == ["0.py", "3.py"]
 
 
 @pytest.mark.parametrize("tokens", range(150, 1_200, 50))
 def test_a_widened_excerpt_is_within_its_tokens(tokens: int) -> None:
     excerpt, outlines = excerpt_of(*MANY[:2])
-    least = estimate(rendered(excerpt))
+    least = estimate_tokens(rendered(excerpt))
 
-    assert estimate(rendered(widen(excerpt, outlines, Limits(100_000, tokens)))) <= max(tokens, least)
+    assert estimate_tokens(rendered(widen_excerpt(excerpt, outlines, Limits(100_000, tokens)))) <= max(tokens, least)
 
 
 def test_room_for_one_function_shows_one() -> None:
     excerpt, outlines = excerpt_of(*MANY[:2])
-    one = widen(excerpt, dict([next(iter(outlines.items()))]), PLENTY)
+    one = widen_excerpt(excerpt, dict([next(iter(outlines.items()))]), PLENTY)
 
-    for tokens, widened_parts in ((estimate(rendered(one)) + 5, 1), (estimate(rendered(one)) - 5, 0)):
-        wide = widen(excerpt, outlines, Limits(100_000, tokens))
+    for tokens, widened_parts in ((estimate_tokens(rendered(one)) + 5, 1), (estimate_tokens(rendered(one)) - 5, 0)):
+        wide = widen_excerpt(excerpt, outlines, Limits(100_000, tokens))
         assert sum(part.wide is not None for part in wide.parts) == widened_parts
 
 
@@ -375,5 +381,5 @@ def test_a_widened_excerpt_is_within_its_lines() -> None:
     excerpt, outlines = excerpt_of(*MANY[:2])
 
     for lines_more, widened_parts in ((94, 1), (93, 0)):
-        wide = widen(excerpt, outlines, Limits(excerpt.lines + lines_more, 1_000_000))
+        wide = widen_excerpt(excerpt, outlines, Limits(excerpt.lines + lines_more, 1_000_000))
         assert sum(part.wide is not None for part in wide.parts) == widened_parts

@@ -10,16 +10,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.context.guidelines import (
-    DUO,
-    LARGEST_DUO,
-    MOST_FOLDERS,
-    MOST_PROBLEMS,
-    SHORT,
-    TeamRules,
-    matches,
-    passes,
-    rules,
-    wanted,
+    DUO_FILE,
+    MAX_DUO_BYTES,
+    MAX_FOLDERS,
+    MAX_PROBLEMS,
+    MAX_WHOLE_BYTES,
+    Guidelines,
+    is_glob_match,
+    list_guideline_paths,
+    select_guidelines,
+    should_apply,
 )
 
 PLENTY = 100_000
@@ -27,11 +27,11 @@ PLENTY = 100_000
 
 def shown_of(text: str, path: str = "AGENTS.md") -> list[str]:
     """The rows below the one that opens the only source."""
-    return list(rules({path: text.encode()}, ["src/a.py"], PLENTY).rows[1:])
+    return list(select_guidelines({path: text.encode()}, ["src/a.py"], PLENTY).rows[1:])
 
 
-def duo(text: str, *shown: str, most: int = PLENTY) -> TeamRules:
-    return rules({DUO: text.encode()}, shown or ("src/a.py",), most)
+def duo(text: str, *shown: str, most: int = PLENTY) -> Guidelines:
+    return select_guidelines({DUO_FILE: text.encode()}, shown or ("src/a.py",), most)
 
 
 def size(rows: Iterable[str]) -> int:
@@ -47,7 +47,7 @@ def long(text: str) -> str:
 
 
 def test_the_files_to_read_are_the_teams_and_the_nearest_of_every_folder_above_a_shown_file() -> None:
-    assert wanted(["pkg/api/user.py"]) == [
+    assert list_guideline_paths(["pkg/api/user.py"]) == [
         ".gitlab/duo/mr-review-instructions.yaml",
         "pkg/api/AGENTS.md",
         "pkg/AGENTS.md",
@@ -59,39 +59,39 @@ def test_the_files_to_read_are_the_teams_and_the_nearest_of_every_folder_above_a
 
 
 def test_the_folders_of_most_shown_files_come_first() -> None:
-    asked = wanted(["a/x.py", "b/x.py", "b/y.py"])
+    asked = list_guideline_paths(["a/x.py", "b/x.py", "b/y.py"])
 
     assert [path for path in asked if path.endswith("AGENTS.md")] == ["AGENTS.md", "b/AGENTS.md", "a/AGENTS.md"]
 
 
 def test_nothing_is_read_for_no_shown_file() -> None:
-    assert wanted([]) == []
-    assert rules({"AGENTS.md": b"Be kind."}, [], PLENTY) == TeamRules((), (), ())
+    assert list_guideline_paths([]) == []
+    assert select_guidelines({"AGENTS.md": b"Be kind."}, [], PLENTY) == Guidelines((), (), ())
 
 
 @pytest.mark.parametrize("path", ["../../etc/x", "/etc/x", "a/../b/x", "a//x", "./a/x"])
 def test_no_path_outside_the_repository_is_asked_for(path: str) -> None:
-    assert [asked for asked in wanted([path]) if asked.endswith("AGENTS.md")] == []
+    assert [asked for asked in list_guideline_paths([path]) if asked.endswith("AGENTS.md")] == []
 
 
 def test_folders_beyond_the_bound_are_not_looked_for_and_that_is_said() -> None:
-    shown = [f"f{number}/a.py" for number in range(MOST_FOLDERS + 2)]
+    shown = [f"f{number}/a.py" for number in range(MAX_FOLDERS + 2)]
 
-    assert sum(path.endswith("AGENTS.md") for path in wanted(shown)) == MOST_FOLDERS
-    assert rules({}, shown, PLENTY).problems == ("AGENTS.md was not looked for in 3 more folders",)
+    assert sum(path.endswith("AGENTS.md") for path in list_guideline_paths(shown)) == MAX_FOLDERS
+    assert select_guidelines({}, shown, PLENTY).problems == ("AGENTS.md was not looked for in 3 more folders",)
 
 
 def test_a_file_that_was_not_wanted_is_not_shown() -> None:
-    assert rules({"other/AGENTS.md": b"Be kind."}, ["src/a.py"], PLENTY).rows == ()
+    assert select_guidelines({"other/AGENTS.md": b"Be kind."}, ["src/a.py"], PLENTY).rows == ()
 
 
 # AGENTS.md
 
 
 def test_a_short_agents_file_is_shown_whole_below_its_path() -> None:
-    found = rules({"AGENTS.md": b"# Rules\n\n## Layout\nFolders.\n"}, ["src/a.py"], PLENTY)
+    found = select_guidelines({"AGENTS.md": b"# Rules\n\n## Layout\nFolders.\n"}, ["src/a.py"], PLENTY)
 
-    assert found == TeamRules(("=== rules: AGENTS.md", "  # Rules", "  ## Layout", "  Folders."), ("AGENTS.md",), ())
+    assert found == Guidelines(("=== rules: AGENTS.md", "  # Rules", "  ## Layout", "  Folders."), ("AGENTS.md",), ())
 
 
 @pytest.mark.parametrize("heading", ["Commands", "Dev environment setup", "Build and test commands", "安装", "构建"])
@@ -102,20 +102,20 @@ def test_what_a_short_agents_file_says_of_commands_is_left_out(heading: str) -> 
 
 
 def test_an_agents_file_of_commands_alone_is_a_problem() -> None:
-    found = rules({"AGENTS.md": b"## Build\nmake\n## Commands\nmake test\n"}, ["a.py"], PLENTY)
+    found = select_guidelines({"AGENTS.md": b"## Build\nmake\n## Commands\nmake test\n"}, ["a.py"], PLENTY)
 
-    assert found == TeamRules((), (), ("AGENTS.md is not shown: all of it is on commands, set-up or builds",))
+    assert found == Guidelines((), (), ("AGENTS.md is not shown: all of it is on commands, set-up or builds",))
 
 
 def test_an_agents_file_is_short_up_to_a_bound() -> None:
-    text = "## Style\nTabs.\n## Layout\n".ljust(SHORT, "x")
+    text = "## Style\nTabs.\n## Layout\n".ljust(MAX_WHOLE_BYTES, "x")
 
     assert "  ## Layout" in shown_of(text)
     assert shown_of(text + "x") == ["  ## Style", "  Tabs."]
 
 
 def test_nearer_rules_come_before_those_of_folders_above_and_say_that_they_win() -> None:
-    found = rules({"AGENTS.md": b"Tabs.", "src/AGENTS.md": b"Blanks."}, ["src/a.py"], PLENTY)
+    found = select_guidelines({"AGENTS.md": b"Tabs.", "src/AGENTS.md": b"Blanks."}, ["src/a.py"], PLENTY)
 
     assert found.rows == (
         "=== rules: src/AGENTS.md (for the files in its folder; wins over rules of folders above)",
@@ -208,14 +208,14 @@ def test_a_line_below_a_paragraph_of_several_lines_makes_no_heading() -> None:
 
 
 def test_a_long_agents_file_without_headings_is_shown_from_its_beginning() -> None:
-    found = rules({"AGENTS.md": b"Be kind.\n" * 1_000}, ["a.py"], 900)
+    found = select_guidelines({"AGENTS.md": b"Be kind.\n" * 1_000}, ["a.py"], 900)
 
     assert found.rows[:3] == ("=== rules: AGENTS.md", "  Be kind.", "  Be kind.")
     assert found.rows[-1] == "[cut]"
 
 
 def test_a_long_agents_file_that_has_no_section_on_rules_is_a_problem() -> None:
-    found = rules({"AGENTS.md": long("# Project").encode()}, ["a.py"], PLENTY)
+    found = select_guidelines({"AGENTS.md": long("# Project").encode()}, ["a.py"], PLENTY)
 
     assert found.rows == found.sources == ()
     assert found.problems == ("AGENTS.md is not shown: it is long, and no section of it speaks of rules",)
@@ -226,7 +226,7 @@ def test_a_long_agents_file_that_has_no_section_on_rules_is_a_problem() -> None:
 
 def test_of_a_contributing_file_sections_on_rules_are_shown_however_short_it_is() -> None:
     text = b"Welcome.\n## Setup\nmake\n## Style\nTabs.\n"
-    found = rules({"docs/CONTRIBUTING.md": text}, ["a.py"], PLENTY)
+    found = select_guidelines({"docs/CONTRIBUTING.md": text}, ["a.py"], PLENTY)
 
     assert found.rows == ("=== rules: docs/CONTRIBUTING.md (sections of it)", "  ## Style", "  Tabs.")
 
@@ -258,20 +258,20 @@ def test_a_section_whose_bullets_demand_something_is_shown_whatever_its_heading(
     ],
 )
 def test_a_section_that_demands_little_is_not_shown(text: str) -> None:
-    assert rules({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
+    assert select_guidelines({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
 
 
 def test_a_section_on_tests_that_is_commands_is_no_rule() -> None:
     text = "## Tests\n```sh\nmake test\nmake lint\n```\nHave fun.\n"
 
-    assert rules({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
+    assert select_guidelines({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
     assert shown_of(text.replace("## Tests", "## Test style"), "CONTRIBUTING.md")[-1] == "  Have fun."
     assert shown_of(text.replace("```sh", "```python"), "CONTRIBUTING.md")[-1] == "  Have fun."
     assert shown_of(text + "Fakes.\nSentences.\n", "CONTRIBUTING.md")[-1] == "  Sentences."
 
 
 def test_a_contributing_file_without_rules_is_no_problem() -> None:
-    assert rules({"CONTRIBUTING.md": b"Welcome."}, ["a.py"], PLENTY) == TeamRules((), (), ())
+    assert select_guidelines({"CONTRIBUTING.md": b"Welcome."}, ["a.py"], PLENTY) == Guidelines((), (), ())
 
 
 # GitLab Duo's file
@@ -308,7 +308,10 @@ def test_an_instruction_for_other_files_is_not_shown() -> None:
 
 
 def test_instructions_come_before_the_rules_in_agents_files() -> None:
-    assert rules({"AGENTS.md": b"Tabs.", DUO: RUBY.encode()}, ["a.py"], PLENTY).sources == (DUO, "AGENTS.md")
+    assert select_guidelines({"AGENTS.md": b"Tabs.", DUO_FILE: RUBY.encode()}, ["a.py"], PLENTY).sources == (
+        DUO_FILE,
+        "AGENTS.md",
+    )
 
 
 @pytest.mark.parametrize("filters", ["fileFilters:", "fileFilters: []", ""])
@@ -343,18 +346,18 @@ def test_one_filter_may_stand_without_a_list() -> None:
             "instructions: [{name: [A], instructions: {}}]",
             "is used without entry 1, which should have a name and instr",
         ),
-        ("a" * (LARGEST_DUO + 1), "is not used: it is larger than 256 KiB"),
+        ("a" * (MAX_DUO_BYTES + 1), "is not used: it is larger than 256 KiB"),
     ],
 )
 def test_a_broken_file_is_a_problem_and_no_error(text: str, problem: str) -> None:
     found = duo(text)
 
     assert found.rows == found.sources == ()
-    assert found.problems[0].startswith(f"{DUO} {problem}")
+    assert found.problems[0].startswith(f"{DUO_FILE} {problem}")
 
 
 def test_a_file_in_no_encoding_is_a_problem() -> None:
-    assert rules({DUO: b"a: \xff"}, ["a.py"], PLENTY).problems == (f"{DUO} is not YAML",)
+    assert select_guidelines({DUO_FILE: b"a: \xff"}, ["a.py"], PLENTY).problems == (f"{DUO_FILE} is not YAML",)
 
 
 def test_a_broken_entry_does_not_take_the_others_with_it() -> None:
@@ -369,15 +372,15 @@ def test_an_unquoted_negation_is_a_problem_because_yaml_takes_it_for_a_tag() -> 
         "instructions:\n  - name: A\n    instructions: B\n    fileFilters:\n      - '**/*.py'\n      - !src/**/*\n"
     )
 
-    assert found.problems == (f"{DUO} has an empty or overlong filter in entry 1; quote what begins with ! or *",)
+    assert found.problems == (f"{DUO_FILE} has an empty or overlong filter in entry 1; quote what begins with ! or *",)
     assert found.rows  # as on GitLab, where the empty text that is left matches nothing
 
 
 def test_no_more_problems_are_told_than_people_read() -> None:
     found = duo("instructions: [" + "{name: A}," * 50 + "]")
 
-    assert len(found.problems) == MOST_PROBLEMS + 1
-    assert found.problems[-1] == f"{DUO} has more problems"
+    assert len(found.problems) == MAX_PROBLEMS + 1
+    assert found.problems[-1] == f"{DUO_FILE} has more problems"
 
 
 @pytest.mark.parametrize("filters", ["{a,b}" * 40, "{" * 150, "{a,{b,{c,d}}}" * 20, "{}" * 140])
@@ -398,7 +401,7 @@ def test_what_follows_too_many_filters_is_not_used_and_that_is_said() -> None:
     found = duo(f"instructions: [{entries}, {{name: E, instructions: F}}]")
 
     assert found.rows[1:] == ("  A (for all files):", "    B")
-    assert found.problems == (f"{DUO} is used up to entry 1: it has too many, or too many filters",)
+    assert found.problems == (f"{DUO_FILE} is used up to entry 1: it has too many, or too many filters",)
 
 
 def test_what_is_said_again_and_again_by_reference_is_bounded() -> None:
@@ -406,13 +409,13 @@ def test_what_is_said_again_and_again_by_reference_is_bounded() -> None:
     found = duo(text, most=5_000)
 
     assert size(found.rows) <= 5_000
-    assert f"{DUO} is used up to entry 100: it has too many, or too many filters" in found.problems
+    assert f"{DUO_FILE} is used up to entry 100: it has too many, or too many filters" in found.problems
 
 
 def test_yaml_is_loaded_only_where_the_file_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)  # importing it is an error now
 
-    assert rules({"AGENTS.md": b"Tabs."}, ["a.py"], PLENTY).rows
+    assert select_guidelines({"AGENTS.md": b"Tabs."}, ["a.py"], PLENTY).rows
     with pytest.raises(ImportError):
         duo(RUBY)
 
@@ -467,7 +470,7 @@ def test_yaml_is_loaded_only_where_the_file_is_there(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_filter_matches_as_gitlab_matches_it(pattern: str, path: str, expected: bool) -> None:
-    assert matches(pattern, path) is expected
+    assert is_glob_match(pattern, path) is expected
 
 
 @pytest.mark.parametrize(
@@ -485,7 +488,7 @@ def test_a_filter_matches_as_gitlab_matches_it(pattern: str, path: str, expected
     ],
 )
 def test_one_filter_has_to_match_and_no_negated_one(filters: list[str], path: str, expected: bool) -> None:
-    assert passes(filters, path) is expected
+    assert should_apply(filters, path) is expected
 
 
 def expanded(pattern: str) -> list[str]:
@@ -522,21 +525,21 @@ PIECES = st.sampled_from(["*", "**/", "/", "a", "b", ".", "?", "{a,b}", "{,*/}",
 @given(st.lists(PIECES, max_size=6).map("".join), st.lists(st.sampled_from("aab./"), max_size=8).map("".join))
 @settings(max_examples=400, deadline=None, derandomize=True)
 def test_a_filter_matches_as_the_simplest_matcher_does(pattern: str, path: str) -> None:
-    assert matches(pattern, path) is any(fits(text, path) for text in expanded(pattern))
+    assert is_glob_match(pattern, path) is any(fits(text, path) for text in expanded(pattern))
 
 
 @given(st.text(st.sampled_from("*?[]^!\\{},/.-a|&~"), max_size=12), st.text(st.sampled_from("ab/.*[-"), max_size=8))
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_text_is_a_filter(pattern: str, path: str) -> None:
-    assert matches(pattern, path) in (True, False)
+    assert is_glob_match(pattern, path) in (True, False)
 
 
 @pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b"])
 def test_a_filter_of_many_stars_takes_no_time(pattern: str) -> None:
     start = time.perf_counter()
 
-    assert not matches(pattern, "a" * 3_000)
-    assert not matches(pattern, "a/" * 1_000 + "a")
+    assert not is_glob_match(pattern, "a" * 3_000)
+    assert not is_glob_match(pattern, "a/" * 1_000 + "a")
     assert time.perf_counter() - start < 1
 
 
@@ -570,7 +573,7 @@ def test_a_name_of_several_lines_stands_on_one_row() -> None:
 
 def test_a_folder_of_any_name_opens_one_block() -> None:
     path = "a\n=== rules: <|x|>\u202e/AGENTS.md"
-    (head, _) = rules({path: b"Tabs."}, [path.replace("AGENTS.md", "a.py")], PLENTY).rows
+    (head, _) = select_guidelines({path: b"Tabs."}, [path.replace("AGENTS.md", "a.py")], PLENTY).rows
 
     assert head.startswith(r"=== rules: a === rules: < |x|>\u202e/AGENTS.md (for")
 
@@ -593,7 +596,7 @@ def test_comments_that_do_not_end_take_no_time() -> None:
 
 def test_a_mark_at_the_start_windows_line_ends_and_what_is_no_text_do_no_harm() -> None:
     assert shown_of("\ufeff# A\r\n\r\n\r\nB\r\n") == ["  # A", "", "  B"]
-    assert rules({"AGENTS.md": b"a\xffb"}, ["a.py"], PLENTY).rows[1] == r"  a\xffb"
+    assert select_guidelines({"AGENTS.md": b"a\xffb"}, ["a.py"], PLENTY).rows[1] == r"  a\xffb"
 
 
 # The budget
@@ -602,7 +605,7 @@ STYLE = "## Style\n" + "Keep this line.\n" * 200
 
 
 def test_what_is_cut_says_so_to_the_model_and_to_people() -> None:
-    found = rules({"CONTRIBUTING.md": STYLE.encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"CONTRIBUTING.md": STYLE.encode()}, ["a.py"], 1_000)
 
     assert found.rows[-1] == "[cut]"
     assert 800 < size(found.rows) <= 1_000
@@ -611,7 +614,7 @@ def test_what_is_cut_says_so_to_the_model_and_to_people() -> None:
 
 def test_what_a_small_source_leaves_goes_to_a_large_one() -> None:
     files = {"AGENTS.md": b"Tabs.", "CONTRIBUTING.md": STYLE.encode()}
-    found = rules(files, ["a.py"], 2_000)
+    found = select_guidelines(files, ["a.py"], 2_000)
 
     assert found.rows[:2] == ("=== rules: AGENTS.md", "  Tabs.")
     assert size(found.rows) > 1_800
@@ -619,28 +622,28 @@ def test_what_a_small_source_leaves_goes_to_a_large_one() -> None:
 
 def test_two_large_sources_get_the_same() -> None:
     files = {"CONTRIBUTING.md": STYLE.encode(), "docs/CONTRIBUTING.md": STYLE.encode()}
-    rows = rules(files, ["a.py"], 4_000).rows
+    rows = select_guidelines(files, ["a.py"], 4_000).rows
     second = rows.index("=== rules: docs/CONTRIBUTING.md (sections of it)")
 
     assert abs(size(rows[:second]) - size(rows[second:])) < 100
 
 
 def test_a_long_section_does_not_push_out_the_one_after_it() -> None:
-    found = rules({"CONTRIBUTING.md": (STYLE + "## Security\nNo secrets.\n").encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"CONTRIBUTING.md": (STYLE + "## Security\nNo secrets.\n").encode()}, ["a.py"], 1_000)
 
     assert found.rows[-3:] == ("[cut]", "  ## Security", "  No secrets.")
 
 
 def test_sections_that_would_get_next_to_nothing_are_left_out_and_counted() -> None:
-    found = rules({"CONTRIBUTING.md": (STYLE * 9).encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"CONTRIBUTING.md": (STYLE * 9).encode()}, ["a.py"], 1_000)
 
     assert found.rows[-1] == "[not shown: 6 more parts]"
 
 
 def test_there_is_room_to_say_that_sections_are_left_out_where_others_would_fill_it() -> None:
     files = {"CONTRIBUTING.md": b"## Style\nTabs, not blanks.\n" * 100}
-    most = size(rules(files, ["a.py"], PLENTY).rows[:81])  # the head and forty sections
-    found = rules(files, ["a.py"], most)
+    most = size(select_guidelines(files, ["a.py"], PLENTY).rows[:81])  # the head and forty sections
+    found = select_guidelines(files, ["a.py"], most)
 
     assert size(found.rows) <= most
     assert found.rows[-1] == "[not shown: 62 more parts]"
@@ -648,21 +651,24 @@ def test_there_is_room_to_say_that_sections_are_left_out_where_others_would_fill
 
 def test_a_source_that_would_get_next_to_nothing_is_not_opened() -> None:
     files = {path: STYLE.encode() for path in ("CONTRIBUTING.md", "docs/CONTRIBUTING.md")}
-    found = rules(files, ["a.py"], 1_000)
+    found = select_guidelines(files, ["a.py"], 1_000)
 
     assert found.sources == ("CONTRIBUTING.md",)
     assert found.problems[-1] == "docs/CONTRIBUTING.md is not shown, for want of room"
 
 
 def test_a_row_that_is_too_long_is_cut_within() -> None:
-    found = rules({"AGENTS.md": "规则".encode() * 10_000}, ["a.py"], 1_000)
+    found = select_guidelines({"AGENTS.md": "规则".encode() * 10_000}, ["a.py"], 1_000)
 
     assert found.rows[1].endswith("…")
     assert 800 < size(found.rows) <= 1_000
 
 
 def test_a_file_is_read_as_far_as_a_bound_and_that_is_said() -> None:
-    assert "AGENTS.md is read as far as 64 KiB" in rules({"AGENTS.md": b"a" * 70_000}, ["a.py"], 2_000).problems
+    assert (
+        "AGENTS.md is read as far as 64 KiB"
+        in select_guidelines({"AGENTS.md": b"a" * 70_000}, ["a.py"], 2_000).problems
+    )
 
 
 TEXTS = st.lists(
@@ -683,8 +689,8 @@ def test_whatever_the_files_the_rows_keep_to_the_budget_and_every_source_is_acco
     files: dict[str, bytes], entries: list[tuple[str, str]], most: int
 ) -> None:
     text = "".join(f'\n- {{name: "{name}", instructions: "{said}"}}' for name, said in entries)
-    files = {**files, DUO: f"instructions: {text or '[]'}".encode()}
-    found = rules(files, ["src/规/a.py"], most)
+    files = {**files, DUO_FILE: f"instructions: {text or '[]'}".encode()}
+    found = select_guidelines(files, ["src/规/a.py"], most)
     heads = [row for row in found.rows if row.startswith("=== rules: ")]
 
     assert size(found.rows) <= most
@@ -692,9 +698,9 @@ def test_whatever_the_files_the_rows_keep_to_the_budget_and_every_source_is_acco
     assert all(row.startswith(("  ", "=== rules: ", "[")) or not row for row in found.rows)
     assert len("\n".join(found.rows).splitlines()) in (len(found.rows), len(found.rows) - 1)
     left_out = [problem for problem in found.problems if problem.endswith("is not shown, for want of room")]
-    everything = rules(files, ["src/规/a.py"], 10_000_000)
+    everything = select_guidelines(files, ["src/规/a.py"], 10_000_000)
     assert len(found.sources) + len(left_out) == len(everything.sources)
-    assert found == rules(dict(reversed(files.items())), ["src/规/a.py"], most)
+    assert found == select_guidelines(dict(reversed(files.items())), ["src/规/a.py"], most)
 
 
 @given(
@@ -704,6 +710,10 @@ def test_whatever_the_files_the_rows_keep_to_the_budget_and_every_source_is_acco
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_bytes_are_read_without_an_error(raw: bytes) -> None:
     assume(raw)
-    found = rules({DUO: raw, "AGENTS.md": raw}, ["a.py"], 2_000)
+    found = select_guidelines({DUO_FILE: raw, "AGENTS.md": raw}, ["a.py"], 2_000)
 
-    assert DUO in found.sources or any(problem.startswith(DUO) for problem in found.problems) or b"instructions" in raw
+    assert (
+        DUO_FILE in found.sources
+        or any(problem.startswith(DUO_FILE) for problem in found.problems)
+        or b"instructions" in raw
+    )

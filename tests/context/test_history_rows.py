@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.context.history_rows import LONGEST_BODY, LONGEST_PATH, LONGEST_SUBJECT, WEIGHT, past_rows
-from iquest_review.context.sources import Kind
+from iquest_review.context.history_rows import (
+    MAX_BODY_CHARS,
+    MAX_PATH_CHARS,
+    MAX_SUBJECT_CHARS,
+    WEIGHTS,
+    render_history_rows,
+)
+from iquest_review.context.sources import ContextKind
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
 
 HISTORY = History(
@@ -34,40 +40,40 @@ def size(rows: list[str]) -> int:
 
 
 def test_every_fact_is_a_row_and_the_parts_stand_in_order() -> None:
-    assert past_rows(HISTORY, 10_000) == ROWS
+    assert render_history_rows(HISTORY, 10_000) == ROWS
 
 
 def test_no_history_is_no_rows() -> None:
-    assert past_rows(History(), 10_000) == []
+    assert render_history_rows(History(), 10_000) == []
 
 
-@pytest.mark.parametrize(("part", "start"), list(zip(WEIGHT, STARTS, strict=True)))
-def test_each_part_can_be_left_out_by_its_name(part: Kind, start: str) -> None:
-    assert past_rows(HISTORY, 10_000, {str(part)}) == [row for row in ROWS if not row.startswith(start)]
-    assert past_rows(HISTORY, 10_000, set(WEIGHT) - {part}) == [row for row in ROWS if row.startswith(start)]
+@pytest.mark.parametrize(("part", "start"), list(zip(WEIGHTS, STARTS, strict=True)))
+def test_each_part_can_be_left_out_by_its_name(part: ContextKind, start: str) -> None:
+    assert render_history_rows(HISTORY, 10_000, {str(part)}) == [row for row in ROWS if not row.startswith(start)]
+    assert render_history_rows(HISTORY, 10_000, set(WEIGHTS) - {part}) == [row for row in ROWS if row.startswith(start)]
 
 
 def test_the_names_of_the_parts_are_those_of_the_history() -> None:
-    assert {str(part) for part in WEIGHT} == set(History.__slots__)
+    assert {str(part) for part in WEIGHTS} == set(History.__slots__)
 
 
 def test_a_file_that_hardly_changes_is_no_file_that_changes_often() -> None:
     churn = (Churn("four.py", 4, 4, 500), Churn("five.py", 5, 0, 500), Churn("fixed.py", 9, 1, 50))
 
-    assert past_rows(History(churn=churn), 10_000) == [
+    assert render_history_rows(History(churn=churn), 10_000) == [
         "changed often: five.py, by 5 of the last 500 commits",
         "changed often: fixed.py, by 9 of the last 50 commits, 1 of them a fix",
     ]
 
 
 def test_a_few_commits_do_not_tell_what_changes_often() -> None:
-    assert past_rows(History(churn=(Churn("a.py", 40, 9, 49),)), 10_000) == []
+    assert render_history_rows(History(churn=(Churn("a.py", 40, 9, 49),)), 10_000) == []
 
 
 def test_no_more_than_five_files_are_said_to_be_missing() -> None:
     together = tuple(Together(f"{number}.py", "a.py", 9, 9) for number in range(7))
 
-    rows = past_rows(History(together=together), 10_000)
+    rows = render_history_rows(History(together=together), 10_000)
 
     assert [row.split(",")[0] for row in rows] == [f"not in this change: {number}.py" for number in range(5)]
 
@@ -75,7 +81,7 @@ def test_no_more_than_five_files_are_said_to_be_missing() -> None:
 def test_the_last_changes_of_a_file_are_one_row() -> None:
     recent = (Recent("a.py", "A", 3), Recent("b.py", "C", 1), Recent("a.py", "B", 9))
 
-    assert past_rows(History(recent=recent), 10_000) == [
+    assert render_history_rows(History(recent=recent), 10_000) == [
         "last changes of a.py: A (3 days earlier); B (9 days earlier)",
         "last changes of b.py: C (1 day earlier)",
     ]
@@ -85,18 +91,18 @@ def test_a_commit_that_wrote_removed_lines_is_not_told_again_as_a_last_change() 
     touched = (Touched("a.py", 1, 2, "Fix it", 3),)
     recent = (Recent("a.py", "Fix it", 3), Recent("a.py", "Tidy", 4), Recent("b.py", "Fix it", 3))
 
-    assert past_rows(History(touched=touched, recent=recent), 10_000)[1:] == [
+    assert render_history_rows(History(touched=touched, recent=recent), 10_000)[1:] == [
         "last changes of a.py: Tidy (4 days earlier)",
         "last changes of b.py: Fix it (3 days earlier)",
     ]
-    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000)) == 1
-    assert len(past_rows(History(touched=touched, recent=recent[:1]), 10_000, {Kind.TOUCHED})) == 1
+    assert len(render_history_rows(History(touched=touched, recent=recent[:1]), 10_000)) == 1
+    assert len(render_history_rows(History(touched=touched, recent=recent[:1]), 10_000, {ContextKind.TOUCHED})) == 1
 
 
 def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:
     history = History(touched=(Touched("a.py", 1, 1, "A", 0),), recent=(Recent("a.py", "B", 0),))
 
-    assert past_rows(history, 10_000) == [
+    assert render_history_rows(history, 10_000) == [
         "removed line 1 of a.py came less than a day earlier with: A",
         "last changes of a.py: B (less than a day earlier)",
     ]
@@ -107,27 +113,27 @@ def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:
 
 @pytest.mark.parametrize("most", range(0, size(ROWS) + 1, 20))
 def test_never_more_than_the_room_there_is(most: int) -> None:
-    rows = past_rows(HISTORY, most)
+    rows = render_history_rows(HISTORY, most)
 
     assert size(rows) <= most
     assert rows == [row for row in ROWS if row in rows]  # whole ones, and in order
 
 
 def test_exactly_as_much_room_as_it_takes_is_enough() -> None:
-    assert past_rows(HISTORY, size(ROWS)) == ROWS
-    assert len(past_rows(HISTORY, size(ROWS) - 1)) == len(ROWS) - 1
+    assert render_history_rows(HISTORY, size(ROWS)) == ROWS
+    assert len(render_history_rows(HISTORY, size(ROWS) - 1)) == len(ROWS) - 1
 
 
 def test_the_room_is_counted_in_bytes() -> None:
     history = History(commits=(Commit("变" * 50),))
-    row = past_rows(history, 10_000)[0]
+    row = render_history_rows(history, 10_000)[0]
 
-    assert past_rows(history, len(row)) == []
-    assert past_rows(history, len(row.encode()) + 1) == [row]
+    assert render_history_rows(history, len(row)) == []
+    assert render_history_rows(history, len(row.encode()) + 1) == [row]
 
 
 def test_what_happened_lately_makes_room_for_what_the_lines_were_for() -> None:
-    rows = past_rows(HISTORY, size(ROWS[:6]))
+    rows = render_history_rows(HISTORY, size(ROWS[:6]))
 
     assert rows == ROWS[:6]
 
@@ -135,7 +141,7 @@ def test_what_happened_lately_makes_room_for_what_the_lines_were_for() -> None:
 def test_a_part_with_many_facts_does_not_crowd_out_the_others() -> None:
     history = replace(HISTORY, commits=tuple(Commit(f"Step {number}") for number in range(500)))
 
-    rows = past_rows(history, 1_500)
+    rows = render_history_rows(history, 1_500)
 
     assert [any(row.startswith(start) for row in rows) for start in STARTS] == [True] * 5
 
@@ -143,7 +149,7 @@ def test_a_part_with_many_facts_does_not_crowd_out_the_others() -> None:
 def test_of_many_commits_the_last_ones_stay_in_their_order() -> None:
     history = History(commits=tuple(Commit(f"Step {number:03}") for number in range(500)))
 
-    rows = past_rows(history, 5 * 32)
+    rows = render_history_rows(history, 5 * 32)
 
     assert rows == [f"commit of this change: Step {number}" for number in range(495, 500)]
 
@@ -165,7 +171,7 @@ def hostile(text: str) -> History:
 
 
 def test_a_subject_or_a_path_cannot_write_a_row() -> None:
-    rows = past_rows(hostile(FORGED), 100_000)
+    rows = render_history_rows(hostile(FORGED), 100_000)
 
     assert [row.splitlines() for row in rows] == [[row] for row in rows]
     assert [row.startswith(start) for row, start in zip(rows, STARTS, strict=True)] == [True] * 5
@@ -175,7 +181,7 @@ def test_a_subject_or_a_path_cannot_write_a_row() -> None:
     "token", ["<|im_end|>", "<\uff5cend\uff5c>", "</s>", "<s>", "<\n|im_end|>", "<\u200b|im_end|>"]
 )
 def test_control_tokens_are_broken(token: str) -> None:
-    for row in past_rows(hostile(token), 100_000):
+    for row in render_history_rows(hostile(token), 100_000):
         assert not {"<|", "<\uff5c", "</s>", "<s>"} & {
             row[at : at + width] for at in range(len(row)) for width in (2, 3, 4)
         }
@@ -183,21 +189,21 @@ def test_control_tokens_are_broken(token: str) -> None:
 
 @pytest.mark.parametrize("filler", ["x", "变", "\u202e", "<|"])
 def test_words_without_end_are_cut(filler: str) -> None:
-    longest = 2 * LONGEST_PATH + LONGEST_SUBJECT + LONGEST_BODY
+    longest = 2 * MAX_PATH_CHARS + MAX_SUBJECT_CHARS + MAX_BODY_CHARS
 
-    for row in past_rows(hostile(filler * 100_000), 100_000):
+    for row in render_history_rows(hostile(filler * 100_000), 100_000):
         assert len(row) < 2 * longest
         assert "…" in row
 
 
 def test_an_empty_subject_is_said_to_be_empty() -> None:
-    assert past_rows(History(commits=(Commit(""),)), 100) == ["commit of this change: (no subject)"]
+    assert render_history_rows(History(commits=(Commit(""),)), 100) == ["commit of this change: (no subject)"]
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(max_size=60), st.integers(0, 2_000))
 def test_whatever_is_written_every_row_is_one_visible_row_of_its_kind(text: str, most: int) -> None:
-    rows = past_rows(hostile(text), most)
+    rows = render_history_rows(hostile(text), most)
 
     assert sum(len(row.encode("utf-8", "strict")) + 1 for row in rows) <= most
     for row in rows:
@@ -209,7 +215,7 @@ def test_whatever_is_written_every_row_is_one_visible_row_of_its_kind(text: str,
 def test_lines_that_one_commit_wrote_are_one_row() -> None:
     facts = [Touched("a.py", first, first + 1, "Fix the parser", 3) for first in (5, 1, 9)]
 
-    rows = past_rows(History(touched=(*facts, Touched("b.py", 7, 7, "Fix the parser", 3))), 1_000)
+    rows = render_history_rows(History(touched=(*facts, Touched("b.py", 7, 7, "Fix the parser", 3))), 1_000)
 
     assert rows == [
         "removed lines 1-2, 5-6, 9-10 of a.py came 3 days earlier with: Fix the parser",

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk
-from iquest_review.excerpt.already_reviewed import known_after, shown_ids, unseen
-from iquest_review.excerpt.excerpt import Limits, fit
+from iquest_review.excerpt.already_reviewed import compute_known_ids, list_shown_ids, select_unseen
+from iquest_review.excerpt.excerpt import Limits, fit_excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.numbered_rows import Folded
+from iquest_review.excerpt.numbered_rows import FoldedHunk
 from tests.support.prompts import added, changed, diffs, hunk, ids, lines, modified, omitted, renamed
 
 PLENTY = Limits(10_000, 1_000_000)
@@ -31,11 +31,11 @@ def hunks(files: Sequence[FileDiff]) -> list[tuple[str, Hunk]]:
 def test_without_a_memory_everything_is_new() -> None:
     files = (modified("a.py", FIRST, SECOND), renamed("b.py", "c.py"))
 
-    assert unseen(files, ()) == (files, ())
+    assert select_unseen(files, ()) == (files, ())
 
 
 def test_a_known_hunk_is_left_out_with_its_lines_counted() -> None:
-    fresh, omissions = unseen([modified("a.py", FIRST, SECOND)], known(modified("a.py", SECOND)))
+    fresh, omissions = select_unseen([modified("a.py", FIRST, SECOND)], known(modified("a.py", SECOND)))
 
     assert fresh == (modified("a.py", FIRST),)
     assert omissions == (Omission("a.py", Reason.SEEN, 2),)
@@ -44,29 +44,29 @@ def test_a_known_hunk_is_left_out_with_its_lines_counted() -> None:
 def test_a_file_that_is_known_whole_is_left_out() -> None:
     file = modified("a.py", FIRST, SECOND)
 
-    assert unseen([file], known(file)) == ((), (Omission("a.py", Reason.SEEN, 3),))
+    assert select_unseen([file], known(file)) == ((), (Omission("a.py", Reason.SEEN, 3),))
 
 
 def test_a_known_rename_is_left_out_and_has_no_lines_to_omit() -> None:
     file = renamed("b.py", "c.py")
 
-    assert unseen([file], known(file)) == ((), ())
+    assert select_unseen([file], known(file)) == ((), ())
 
 
 def test_of_two_equal_hunks_one_is_new_when_one_was_seen() -> None:
     twice = modified("a.py", FIRST, hunk("+one", " two", old=80, new=81))
 
-    fresh, omissions = unseen([twice], known(modified("a.py", FIRST)))
+    fresh, omissions = select_unseen([twice], known(modified("a.py", FIRST)))
 
     assert [len(file.hunks) for file in fresh] == [1]
     assert omissions == (Omission("a.py", Reason.SEEN, 1),)
-    assert unseen([twice], known(twice))[0] == ()
+    assert select_unseen([twice], known(twice))[0] == ()
 
 
 def test_a_file_without_a_known_hunk_is_the_very_same_file() -> None:
     file = modified("a.py", FIRST)
 
-    [fresh], _ = unseen([file], known(modified("b.py", FIRST)))
+    [fresh], _ = select_unseen([file], known(modified("b.py", FIRST)))
 
     assert fresh is file
 
@@ -90,7 +90,7 @@ def in_order(diff: Diff) -> tuple[FileDiff, ...]:
 def test_every_changed_line_is_either_new_or_omitted(diff: Diff, data: st.DataObject) -> None:
     remembered = [identity for identity in known(*diff.files) if data.draw(st.booleans())]
 
-    fresh, omissions = unseen(diff.files, remembered)
+    fresh, omissions = select_unseen(diff.files, remembered)
 
     assert changed(fresh) + omitted(omissions) == changed(diff.files)
     assert {omission.reason for omission in omissions} <= {Reason.SEEN}
@@ -101,22 +101,22 @@ def test_every_changed_line_is_either_new_or_omitted(diff: Diff, data: st.DataOb
 def test_reviews_that_go_on_end_with_everything_known(diff: Diff, limits: Limits) -> None:
     files, remembered = in_order(diff), tuple[str, ...]()
     for room in (limits, limits, PLENTY):
-        fresh, _ = unseen(files, remembered)
+        fresh, _ = select_unseen(files, remembered)
         before = sum(file.changed_lines for file in fresh)
-        excerpt = fit(fresh, room)
-        remembered = known_after(files, remembered, shown_ids(fresh, excerpt))[0]
+        excerpt = fit_excerpt(fresh, room)
+        remembered = compute_known_ids(files, remembered, list_shown_ids(fresh, excerpt))[0]
         shown = sum(hunk.changed_lines for part in excerpt.parts for hunk in part.hunks)
-        left = sum(file.changed_lines for file in unseen(files, remembered)[0])
+        left = sum(file.changed_lines for file in select_unseen(files, remembered)[0])
         assert before - shown <= left <= before
 
-    assert unseen(files, remembered)[0] == ()
+    assert select_unseen(files, remembered)[0] == ()
 
 
 def test_a_file_is_known_whole_once_all_its_hunks_are() -> None:
     both, other = modified("a.py", FIRST, SECOND), renamed("b.py", "c.py")
 
-    assert known_after([both, other], known(modified("a.py", FIRST)), known(other))[1] == {"c.py"}
-    assert known_after([both, other], known(both), ())[1] == {"a.py"}
+    assert compute_known_ids([both, other], known(modified("a.py", FIRST)), known(other))[1] == {"c.py"}
+    assert compute_known_ids([both, other], known(both), ())[1] == {"a.py"}
 
 
 # --- what was shown ---
@@ -125,15 +125,15 @@ def test_a_file_is_known_whole_once_all_its_hunks_are() -> None:
 def test_what_is_shown_whole_is_known() -> None:
     files = (modified("a.py", FIRST, SECOND), renamed("b.py", "c.py"), added("d.py", "x"))
 
-    assert list(shown_ids(files, fit(files, PLENTY))) == known(*files)
+    assert list(list_shown_ids(files, fit_excerpt(files, PLENTY))) == known(*files)
 
 
 def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
     files = (added("a.py", *lines(500)),)
-    excerpt = fit(files, Limits(300, 1_000_000))
-    remembered = known_after(files, (), shown_ids(files, excerpt))[0]
+    excerpt = fit_excerpt(files, Limits(300, 1_000_000))
+    remembered = compute_known_ids(files, (), list_shown_ids(files, excerpt))[0]
 
-    (rest,), omissions = unseen(files, remembered)
+    (rest,), omissions = select_unseen(files, remembered)
 
     assert 0 < excerpt.lines < 500
     assert rest.hunks[0].new_start == excerpt.lines + 1
@@ -142,8 +142,10 @@ def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
 
 def test_a_hunk_in_many_parts_is_known_part_by_part() -> None:
     files, remembered, prompts = (added("a.py", *lines(1_000)),), tuple[str, ...](), 0
-    while fresh := unseen(files, remembered)[0]:
-        remembered = known_after(files, remembered, shown_ids(fresh, fit(fresh, Limits(300, 1_000_000))))[0]
+    while fresh := select_unseen(files, remembered)[0]:
+        remembered = compute_known_ids(
+            files, remembered, list_shown_ids(fresh, fit_excerpt(fresh, Limits(300, 1_000_000)))
+        )[0]
         prompts += 1
 
     assert prompts == 4
@@ -151,42 +153,42 @@ def test_a_hunk_in_many_parts_is_known_part_by_part() -> None:
 
 def test_a_part_that_was_seen_and_has_changed_is_new_again() -> None:
     files = (added("a.py", *lines(500)),)
-    remembered = known_after(files, (), shown_ids(files, fit(files, Limits(300, 1_000_000))))[0]
+    remembered = compute_known_ids(files, (), list_shown_ids(files, fit_excerpt(files, Limits(300, 1_000_000))))[0]
     changed_file = added("a.py", "new first line", *lines(500))
 
-    assert unseen((changed_file,), remembered)[0] == (changed_file,)
+    assert select_unseen((changed_file,), remembered)[0] == (changed_file,)
 
 
 def test_a_hunk_that_did_not_fit_is_not_known_beside_one_that_did() -> None:
     large = hunk(*(f"+{line}" for line in lines(30)), old=90, new=91)
     files = (modified("a.py", FIRST, large),)
 
-    assert list(shown_ids(files, fit(files, Limits(10, 1_000_000)))) == known(modified("a.py", FIRST))
+    assert list(list_shown_ids(files, fit_excerpt(files, Limits(10, 1_000_000)))) == known(modified("a.py", FIRST))
 
 
 def test_a_hunk_shown_in_pieces_is_known_when_all_of_them_are_shown() -> None:
     far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(10, "old"))]
     files = (modified("a.py", hunk(*far), hunk("+z", old=900, new=900)),)
-    excerpt = fit(files, Limits(60, 1_000_000))
+    excerpt = fit_excerpt(files, Limits(60, 1_000_000))
 
     assert len(excerpt.parts[0].hunks) == 3  # git would have made two of the first
-    assert list(shown_ids(files, excerpt)) == known(*files)
+    assert list(list_shown_ids(files, excerpt)) == known(*files)
 
 
 def test_of_a_hunk_in_pieces_the_missing_one_is_new() -> None:
     far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(30))]
     files = (modified("a.py", hunk(*far)),)
-    excerpt = fit(files, Limits(20, 1_000_000))
+    excerpt = fit_excerpt(files, Limits(20, 1_000_000))
 
     assert [part.hunks[0].added for part in excerpt.parts] == [10]
-    (rest,), _ = unseen(files, known_after(files, (), shown_ids(files, excerpt))[0])
+    (rest,), _ = select_unseen(files, compute_known_ids(files, (), list_shown_ids(files, excerpt))[0])
     assert (rest.added, rest.removed) == (0, 30)
 
 
 def test_a_file_that_is_not_shown_is_not_known() -> None:
     files = (modified("a.py", FIRST), renamed("b.py", "c.py"))
 
-    assert list(shown_ids(files, fit(files, Limits(0, 0)))) == []
+    assert list(list_shown_ids(files, fit_excerpt(files, Limits(0, 0)))) == []
 
 
 # --- what is remembered ---
@@ -195,39 +197,39 @@ def test_a_file_that_is_not_shown_is_not_known() -> None:
 def test_what_left_the_diff_is_forgotten() -> None:
     file = modified("a.py", FIRST)
 
-    assert known_after([file], known(file, modified("a.py", SECOND)), ())[0] == tuple(known(file))
+    assert compute_known_ids([file], known(file, modified("a.py", SECOND)), ())[0] == tuple(known(file))
 
 
 def test_what_is_neither_known_nor_shown_is_not_remembered() -> None:
     file = modified("a.py", FIRST, SECOND)
 
-    assert known_after([file], (), known(modified("a.py", SECOND)))[0] == tuple(known(modified("a.py", SECOND)))
+    assert compute_known_ids([file], (), known(modified("a.py", SECOND)))[0] == tuple(known(modified("a.py", SECOND)))
 
 
 def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
     once, twice = modified("a.py", FIRST), modified("a.py", FIRST, FIRST)
 
-    assert known_after([twice], known(once), known(once))[0] == tuple(known(twice))
-    assert known_after([twice], known(once), ())[0] == tuple(known(once))
-    assert known_after([once], known(twice), ())[0] == tuple(known(once))
+    assert compute_known_ids([twice], known(once), known(once))[0] == tuple(known(twice))
+    assert compute_known_ids([twice], known(once), ())[0] == tuple(known(once))
+    assert compute_known_ids([once], known(twice), ())[0] == tuple(known(once))
 
 
 def test_what_changes_in_white_space_alone_counts_as_seen() -> None:
     files = (modified("a.py", SECOND), modified("c.go", hunk("-a b", "+a  b")))
-    excerpt = fit(files, PLENTY)
+    excerpt = fit_excerpt(files, PLENTY)
 
     assert {omission.reason for omission in excerpt.omissions} == {Reason.WHITESPACE}
-    assert list(shown_ids(files, excerpt)) == known(*files)
+    assert list(list_shown_ids(files, excerpt)) == known(*files)
 
 
 def test_a_hunk_shown_among_fewer_unchanged_lines_is_known() -> None:
     files = tuple(
         modified(f"{name}.py", hunk(" 1", " 2", " 3", "-a", "+b", " 4", " 5", " 6", new=20)) for name in "abc"
     )
-    excerpt = fit(files, Limits(12, 1_000_000))
+    excerpt = fit_excerpt(files, Limits(12, 1_000_000))
 
     assert [len(part.hunks[0].rows) for part in excerpt.parts] == [4, 4, 4]
-    assert list(shown_ids(files, excerpt)) == known(*files)
+    assert list(list_shown_ids(files, excerpt)) == known(*files)
 
 
 def test_lines_that_moved_away_are_not_seen_until_they_are_shown() -> None:
@@ -235,11 +237,11 @@ def test_lines_that_moved_away_are_not_seen_until_they_are_shown() -> None:
     moved = [f"    check_{number}(user, right_{number})" for number in range(12)]
     old = modified("v.py", hunk(" def view(user):", *(f"-{row}" for row in moved), "     return 1", old=1, new=1))
     new = added("w.py", *moved)
-    shown = fit((old, new), PLENTY)
+    shown = fit_excerpt((old, new), PLENTY)
 
-    assert any(isinstance(piece, Folded) for part in shown.parts for piece in part.hunks)
-    assert set(ids(new)) <= set(shown_ids((old, new), shown))
-    assert set(ids(old)).isdisjoint(shown_ids((old, new), shown))
-    (again,), _ = unseen((old, new), ids(new))
+    assert any(isinstance(piece, FoldedHunk) for part in shown.parts for piece in part.hunks)
+    assert set(ids(new)) <= set(list_shown_ids((old, new), shown))
+    assert set(ids(old)).isdisjoint(list_shown_ids((old, new), shown))
+    (again,), _ = select_unseen((old, new), ids(new))
     assert again is old
-    assert set(shown_ids((old,), fit((old,), PLENTY))) == set(ids(old))
+    assert set(list_shown_ids((old,), fit_excerpt((old,), PLENTY))) == set(ids(old))

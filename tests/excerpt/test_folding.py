@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.excerpt.folding import folded
-from iquest_review.excerpt.numbered_rows import Block, Folded, Marked, hunk_row, line_rows
+from iquest_review.excerpt.folding import fold_hunks
+from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlock, render_hunk_row, render_line_rows
 from tests.support.prompts import added, deleted, diffs, hunk, modified
 
 BLOCK = ["total = sum(items)", "if total > limit:", "    raise TooMuch(total)"]
@@ -18,9 +18,9 @@ def folds(*files: FileDiff) -> list[tuple[str, int, str | None]]:
     """What is folded: the path, how many lines, and where they went."""
     return [
         (files[at].path, piece.changed_lines, piece.other)
-        for (at, _), pieces in sorted(folded(files).items())
+        for (at, _), pieces in sorted(fold_hunks(files).items())
         for piece in pieces
-        if isinstance(piece, Folded)
+        if isinstance(piece, FoldedHunk)
     ]
 
 
@@ -158,9 +158,9 @@ def test_indentation_that_misleads_is_shown(rows: tuple[str, ...]) -> None:
 def test_line_endings_that_change_alone_are_told_apart() -> None:
     text = ["s = `", "  if (a)", "", "b"]
     file = modified("a.js", hunk(*(f"-{line}" for line in text), *(f"+{line}\r" for line in text)))
-    ((pieces,),) = [folded([file]).values()]
+    ((pieces,),) = [fold_hunks([file]).values()]
 
-    assert [hunk_row(piece) for piece in pieces] == ["~ 8 lines changed in line endings only"]
+    assert [render_hunk_row(piece) for piece in pieces] == ["~ 8 lines changed in line endings only"]
     assert folds(modified("a.js", hunk("-`a", "-b", "+`a\r", "+ b\r"))) == []
 
 
@@ -171,7 +171,7 @@ def test_line_endings_that_change_alone_are_told_apart() -> None:
 def test_rows_that_are_written_to_be_slow_to_compare_are_not(row: str) -> None:
     file = modified("a.js", hunk(*[f"-{row}"] * 20, *[f"+ {row}"] * 20))
     started = time.process_time()
-    folded([file])
+    fold_hunks([file])
 
     assert time.process_time() - started < 1
 
@@ -186,7 +186,7 @@ def test_a_block_that_went_elsewhere_is_folded_where_it_was() -> None:
 
 def test_what_stays_around_it_stays_as_it_was() -> None:
     files = (gone("a.py", "other = 1", *BLOCK, "more = 2"), come("b.py", *BLOCK))
-    pieces = folded(files)[0, 0]
+    pieces = fold_hunks(files)[0, 0]
 
     assert [(piece.old_start, piece.new_start, piece.rows, piece.removed) for piece in pieces] == [
         (10, 10, (b" before", b"-other = 1"), 1),
@@ -196,9 +196,9 @@ def test_what_stays_around_it_stays_as_it_was() -> None:
 
 
 def test_what_only_stands_around_a_fold_is_not_shown() -> None:
-    pieces = folded((gone("a.py", *BLOCK), come("b.py", *BLOCK)))[0, 0]
+    pieces = fold_hunks((gone("a.py", *BLOCK), come("b.py", *BLOCK)))[0, 0]
 
-    assert [type(piece) for piece in pieces] == [Folded]
+    assert [type(piece) for piece in pieces] == [FoldedHunk]
 
 
 def test_a_block_that_is_indented_anew_is_no_move() -> None:
@@ -227,11 +227,11 @@ def test_what_is_alike_by_chance_or_was_no_code_has_not_moved(source: FileDiff, 
 
 def test_where_a_block_went_a_mark_says_where_it_came_from() -> None:
     target = come("b.py", "new = 1", *BLOCK, "more = 2")
-    made = folded((gone("a.py", *BLOCK), target))
+    made = fold_hunks((gone("a.py", *BLOCK), target))
     (piece,) = made[1, 0]
 
-    assert isinstance(piece, Marked)
-    assert piece.moved == (Block(92, 94, "a.py"),)
+    assert isinstance(piece, MarkedHunk)
+    assert piece.moved == (MovedBlock(92, 94, "a.py"),)
     assert (piece.rows, piece.added) == (target.hunks[0].rows, target.added)
 
 
@@ -245,23 +245,23 @@ def test_within_one_file_the_old_place_and_the_new_one_keep_their_order() -> Non
         hunk(*(f"-{line}" for line in BLOCK), old=90, new=93),
     ]
 
-    assert [type(piece) for pieces in folded([modified("a.py", *pair)]).values() for piece in pieces] == [
-        Folded,
-        Marked,
+    assert [type(piece) for pieces in fold_hunks([modified("a.py", *pair)]).values() for piece in pieces] == [
+        FoldedHunk,
+        MarkedHunk,
     ]
-    assert [type(piece) for pieces in folded([modified("a.py", *back)]).values() for piece in pieces] == [
-        Marked,
-        Folded,
+    assert [type(piece) for pieces in fold_hunks([modified("a.py", *back)]).values() for piece in pieces] == [
+        MarkedHunk,
+        FoldedHunk,
     ]
 
 
 def test_a_hunk_that_one_block_leaves_and_another_enters_has_both_told() -> None:
     other = ["first = load(path)", "second = parse(first)", "third = keep(second)"]
     both = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), *(f"+{line}" for line in other), old=5, new=5))
-    old, new = folded([both, come("b.py", *BLOCK), gone("c.py", *other)])[0, 0]
+    old, new = fold_hunks([both, come("b.py", *BLOCK), gone("c.py", *other)])[0, 0]
 
-    assert [type(old), type(new)] == [Folded, Marked]
-    assert "\n".join(line_rows(new)).split("\n")[0] == "~ the next 3 added lines are moved from c.py, unchanged"
+    assert [type(old), type(new)] == [FoldedHunk, MarkedHunk]
+    assert "\n".join(render_line_rows(new)).split("\n")[0] == "~ the next 3 added lines are moved from c.py, unchanged"
 
 
 def test_a_block_with_a_text_has_not_moved_when_it_is_indented_anew() -> None:
@@ -273,9 +273,9 @@ def test_a_block_with_a_text_has_not_moved_when_it_is_indented_anew() -> None:
 
 def test_a_mark_is_made_once() -> None:
     files = [gone("a.py", *BLOCK), come("b.py", *BLOCK)]
-    once = folded(files)
+    once = fold_hunks(files)
 
-    assert folded([files[0], modified("b.py", *once[1, 0])]) == {}
+    assert fold_hunks([files[0], modified("b.py", *once[1, 0])]) == {}
 
 
 def test_a_copy_does_not_make_two_blocks_go() -> None:
@@ -295,21 +295,21 @@ def test_a_deleted_file_whose_lines_are_all_elsewhere_is_one_fold() -> None:
 
 def test_the_mark_of_a_missing_newline_goes_with_its_line() -> None:
     source = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), "\\ No newline at end of file", "+x = 1"))
-    pieces = folded((source, come("b.py", *BLOCK)))[0, 0]
+    pieces = fold_hunks((source, come("b.py", *BLOCK)))[0, 0]
 
     assert [piece.rows[-1] for piece in pieces] == [b"\\ No newline at end of file", b"+x = 1"]
 
 
 def test_what_is_folded_already_is_left_alone() -> None:
-    fold = Folded(1, 1, "", (b"-a", b"+ a"), 1, 1)
+    fold = FoldedHunk(1, 1, "", (b"-a", b"+ a"), 1, 1)
 
-    assert folded([modified("a.go", fold)]) == {}
+    assert fold_hunks([modified("a.go", fold)]) == {}
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diffs())
 def test_the_pieces_of_a_hunk_are_its_changed_lines_in_order(diff: Diff) -> None:
-    for (at, number), pieces in folded(diff.files).items():
+    for (at, number), pieces in fold_hunks(diff.files).items():
         own = diff.files[at].hunks[number]
         rows = [row for piece in pieces for row in piece.rows if row[:1] in (b"+", b"-")]
 
@@ -341,6 +341,6 @@ def test_lines_that_repeat_take_no_time(rows: list[str]) -> None:
         )
     ]
     started = time.process_time()
-    folded(files)
+    fold_hunks(files)
 
     assert time.process_time() - started < 2

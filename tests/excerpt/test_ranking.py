@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given, settings
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk
-from iquest_review.excerpt.numbered_rows import Block, marked
-from iquest_review.excerpt.ranking import Around, around, glance, score
+from iquest_review.excerpt.numbered_rows import MovedBlock, mark_moved_blocks
+from iquest_review.excerpt.ranking import RankingContext, build_ranking_context, estimate_score, score_hunk
 from tests.support.prompts import added, deleted, diffs, hunk, modified
 
 LOGIC = ("+total = sum(items)", "+report(total)", "+keep(total)")
 
 
-def value(path: str, *rows: str, among: Around | None = None) -> float:
+def value(path: str, *rows: str, among: RankingContext | None = None) -> float:
     file = modified(path, hunk(*rows))
-    return score(file, file.hunks[0], among or around([file])).value
+    return score_hunk(file, file.hunks[0], among or build_ranking_context([file])).value
 
 
 def reasons(path: str, *rows: str) -> tuple[str, ...]:
     file = modified(path, hunk(*rows))
-    return score(file, file.hunks[0], around([file])).reasons
+    return score_hunk(file, file.hunks[0], build_ranking_context([file])).reasons
 
 
 @pytest.mark.parametrize(
@@ -55,27 +55,27 @@ def test_one_is_worth_more_than_the_other(better: tuple[str, ...], worse: tuple[
 
 def test_a_hunk_of_a_small_file_is_worth_more_than_the_same_of_a_large_one() -> None:
     small, large = modified("a.py", hunk(*LOGIC)), modified("b.py", hunk(*LOGIC), hunk(*["+x = y"] * 900, new=50))
-    among = around([small, large])
+    among = build_ranking_context([small, large])
 
-    assert score(small, small.hunks[0], among).value > 2 * score(large, large.hunks[0], among).value
-    assert "large file" in score(large, large.hunks[0], among).reasons
+    assert score_hunk(small, small.hunks[0], among).value > 2 * score_hunk(large, large.hunks[0], among).value
+    assert "large file" in score_hunk(large, large.hunks[0], among).reasons
 
 
 def test_a_few_lines_of_logic_are_a_better_buy_than_a_file_of_two_thousand() -> None:
     small, large = modified("a.py", hunk(*LOGIC)), added("b.py", *["value = compute(other)"] * 2_000)
-    among = around([small, large])
+    among = build_ranking_context([small, large])
 
-    assert score(small, small.hunks[0], among).value > score(large, large.hunks[0], among).value
+    assert score_hunk(small, small.hunks[0], among).value > score_hunk(large, large.hunks[0], among).value
 
 
 def test_an_edit_that_is_made_everywhere_is_worth_less_each_time() -> None:
     once = modified("a.py", hunk("-one(x)", "+two(x)"))
     many = [modified(f"{at}.py", hunk(f"-a{at} = old(b{at})", f"+a{at} = new(b{at})")) for at in range(12)]
-    among = around([once, *many])
+    among = build_ranking_context([once, *many])
 
-    assert score(once, once.hunks[0], among).value > 2 * score(many[0], many[0].hunks[0], among).value
-    assert "repeated edit" in score(many[0], many[0].hunks[0], among).reasons
-    assert "repeated edit" not in score(once, once.hunks[0], among).reasons
+    assert score_hunk(once, once.hunks[0], among).value > 2 * score_hunk(many[0], many[0].hunks[0], among).value
+    assert "repeated edit" in score_hunk(many[0], many[0].hunks[0], among).reasons
+    assert "repeated edit" not in score_hunk(once, once.hunks[0], among).reasons
 
 
 def test_a_table_looks_generated_and_logic_does_not() -> None:
@@ -85,7 +85,9 @@ def test_a_table_looks_generated_and_logic_does_not() -> None:
 
 def test_the_past_of_a_file_counts_but_never_more_than_twice() -> None:
     file = modified("a.py", hunk(*LOGIC))
-    plain, fixed = (score(file, file.hunks[0], around([file], past)) for past in ({}, {"a.py": (400, 300)}))
+    plain, fixed = (
+        score_hunk(file, file.hunks[0], build_ranking_context([file], past)) for past in ({}, {"a.py": (400, 300)})
+    )
 
     assert plain.value < fixed.value <= 2 * plain.value
     assert fixed.reasons == (*plain.reasons, "often fixed")
@@ -154,8 +156,8 @@ def test_lines_that_moved_are_worth_less_than_new_ones_and_say_so() -> None:
     own = hunk(*LOGIC, "+eval(x)")
     file = modified("a.py", own)
     new, partly, moved = (
-        score(file, marked(own, blocks), around([file]))
-        for blocks in ([], [Block(1, 3, "b.py")], [Block(1, 4, "b.py")])
+        score_hunk(file, mark_moved_blocks(own, blocks), build_ranking_context([file]))
+        for blocks in ([], [MovedBlock(1, 3, "b.py")], [MovedBlock(1, 4, "b.py")])
     )
 
     assert new.value > partly.value > moved.value > 0
@@ -164,21 +166,21 @@ def test_lines_that_moved_are_worth_less_than_new_ones_and_say_so() -> None:
 
 
 def test_a_document_that_took_over_a_passage_says_so() -> None:
-    file = modified("a.md", marked(hunk("+Read", "+if it", "+fails."), [Block(1, 3, "b.md")]))
+    file = modified("a.md", mark_moved_blocks(hunk("+Read", "+if it", "+fails."), [MovedBlock(1, 3, "b.md")]))
 
-    assert score(file, file.hunks[0], around([file])).reasons == ("no code", "moved")
+    assert score_hunk(file, file.hunks[0], build_ranking_context([file])).reasons == ("no code", "moved")
 
 
 def test_a_deleted_file_says_so() -> None:
     file = deleted("a.py", "x = 1")
 
-    assert score(file, file.hunks[0], around([file])).reasons == ("code", "deleted file")
+    assert score_hunk(file, file.hunks[0], build_ranking_context([file])).reasons == ("code", "deleted file")
 
 
 def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
     half, whole = (added("a.py", *["value = compute(other)"] * rows) for rows in (400, 800))
-    among = Around({"a.py": 800})
-    values = [score(file, file.hunks[0], among).value for file in (half, whole)]
+    among = RankingContext({"a.py": 800})
+    values = [score_hunk(file, file.hunks[0], among).value for file in (half, whole)]
 
     assert values[1] == pytest.approx(values[0], rel=0.2)
 
@@ -187,7 +189,7 @@ def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
 def test_rows_that_are_written_to_be_slow_to_read_are_not(part: str) -> None:
     file = added("a.js", *[start + part * 1_000 for start in ("/*", "* ", "import ", "require(")] * 20)
     started = time.process_time()
-    score(file, file.hunks[0], around([file]))
+    score_hunk(file, file.hunks[0], build_ranking_context([file]))
 
     assert time.process_time() - started < 1
 
@@ -195,7 +197,10 @@ def test_rows_that_are_written_to_be_slow_to_read_are_not(part: str) -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diffs())
 def test_every_hunk_has_a_value_and_a_reason_and_both_are_always_the_same(diff: Diff) -> None:
-    scores = [[score(file, hunk, around(diff.files)) for file in diff.files for hunk in file.hunks] for _ in range(2)]
+    scores = [
+        [score_hunk(file, hunk, build_ranking_context(diff.files)) for file in diff.files for hunk in file.hunks]
+        for _ in range(2)
+    ]
 
     assert scores[0] == scores[1]
     assert all(one.value > 0 and one.reasons for one in scores[0])
@@ -211,7 +216,7 @@ def test_a_glance_puts_kinds_of_files_and_sizes_in_the_same_order() -> None:
         deleted("c.py", *["value = compute(other)"] * 20),
     ):
         made.append((file, file.hunks[0]))
-    glances = [glance(file, one, file.changed_lines) for file, one in made]
-    scores = [score(file, one, around([file])).value for file, one in made]
+    glances = [estimate_score(file, one, file.changed_lines) for file, one in made]
+    scores = [score_hunk(file, one, build_ranking_context([file])).value for file, one in made]
 
     assert sorted(range(5), key=glances.__getitem__) == sorted(range(5), key=scores.__getitem__)

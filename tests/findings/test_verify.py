@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
-from iquest_review.excerpt.numbered_rows import shown_path
+from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
 from iquest_review.text import one_line
@@ -509,7 +509,7 @@ def test_a_new_name_comes_before_an_old_one() -> None:
 def test_a_path_is_known_as_it_was_shown(name: str) -> None:
     diff = Diff((changed(name, "x = 1"), changed("other.py", "y = 2")))
 
-    assert place(diff, path=one_line(shown_path(name), 1_000), line=1)[0] == name
+    assert place(diff, path=one_line(render_path(name), 1_000), line=1)[0] == name
 
 
 def test_without_a_path_the_only_file_is_meant() -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.excerpt.excerpt import Limits, estimate
+from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.llm import reply as replies
 from iquest_review.llm.ask_fixed import NEAR, Fixed, ask_fixed
 from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
-from iquest_review.prompt.remarks import LONGEST_TEXT, Remark
+from iquest_review.prompt.remarks import MAX_TEXT_CHARS, Remark
 from iquest_review.prompt.templates import Templates
 from iquest_review.stand_in.review import RULES
 from iquest_review.stand_in.server import StandIn
@@ -140,12 +140,12 @@ def test_nothing_is_asked_without_a_template(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tokens", [700, 1_000, 1_500, 2_500, 5_000, 10_000])
 def test_the_whole_prompt_stays_within_its_tokens_and_the_last_remarks_go_first(language: str, tokens: int) -> None:
     files = [modified(f"f{number}.py", hunk(*[f"+{row}" for row in lines(40)])) for number in range(30)]
-    remarks = [Remark(f"f{number}.py", 3, "错" * 2 * LONGEST_TEXT if number % 2 else "t") for number in range(30)]
+    remarks = [Remark(f"f{number}.py", 3, "错" * 2 * MAX_TEXT_CHARS if number % 2 else "t") for number in range(30)]
     fake = model(answer(*(entry(number, "value = 3") for number in range(1, 31))))
     result = ask_fixed(fake, templates(language), remarks, files, Limits(2_000, tokens), NONCE)
 
     if fake.asked:
-        assert estimate(prompt(fake)) + MESSAGE_TOKENS <= tokens
+        assert estimate_tokens(prompt(fake)) + MESSAGE_TOKENS <= tokens
     assert sorted(result.numbers) == list(range(len(result.numbers)))
     assert len(result.numbers) == (prompt(fake).count("\nremark ") if fake.asked else 0)
     assert bool(result.numbers) or tokens <= 1_000
@@ -169,7 +169,7 @@ def test_code_that_does_not_fit_is_shown_as_far_as_it_does(words: int) -> None:
     fake = model(answer())
     asked(fake, [Remark("a.py", 3, "word " * words)], (added("a.py", *lines(1_000)),), Limits(2_000, 2_500))
 
-    assert 2_000 < estimate(prompt(fake)) + MESSAGE_TOKENS <= 2_500
+    assert 2_000 < estimate_tokens(prompt(fake)) + MESSAGE_TOKENS <= 2_500
 
 
 def test_a_template_that_writes_more_than_was_counted_asks_nothing(tmp_path: Path) -> None:

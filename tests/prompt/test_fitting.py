@@ -7,10 +7,10 @@ from hypothesis import given, settings
 
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceeded
-from iquest_review.excerpt.excerpt import Limits, estimate
+from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
-from iquest_review.prompt.fitting import MESSAGE_TOKENS, TRIES, Count, Material, fill
+from iquest_review.prompt.fitting import MAX_TRIES, MESSAGE_TOKENS, Material, TokenCounter, fill_prompt
 from iquest_review.prompt.templates import Message
 from tests.support.prompts import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates
 
@@ -21,10 +21,10 @@ SMALL_HUNKS = [
 
 
 def estimated(messages: list[Message]) -> int:
-    return sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages)
+    return sum(estimate_tokens(message["content"]) + MESSAGE_TOKENS for message in messages)
 
 
-def times(ratio: float) -> Count:
+def times(ratio: float) -> TokenCounter:
     """A server whose tokens are so many times those of the estimate."""
     return lambda messages: math.ceil(estimated(messages) * ratio)
 
@@ -43,7 +43,7 @@ def nothing(messages: list[Message]) -> None:
 class Counting:
     """A server whose calls are counted; those whose number is in `failing` fail."""
 
-    def __init__(self, count: Count, failing: tuple[int, ...] = ()) -> None:
+    def __init__(self, count: TokenCounter, failing: tuple[int, ...] = ()) -> None:
         self.count, self.failing, self.calls = count, failing, 0
 
     def __call__(self, messages: list[Message]) -> int | None:
@@ -61,26 +61,26 @@ def material(files: list[FileDiff], screened: list[Omission] | None = None, inte
     [times(1), times(0.5), times(0.7), times(1.3), times(2), by_characters],
     ids=["exact", "half", "0.7", "1.3", "twice", "by characters"],
 )
-def test_a_prompt_that_is_cut_is_filled_and_not_over_the_servers_own_count(count: Count, limit: int) -> None:
+def test_a_prompt_that_is_cut_is_filled_and_not_over_the_servers_own_count(count: TokenCounter, limit: int) -> None:
     server = Counting(count)
-    prompt = fill(material(SMALL_HUNKS * 3), Limits(100_000, limit), server)
+    prompt = fill_prompt(material(SMALL_HUNKS * 3), Limits(100_000, limit), server)
 
     assert prompt.tokens == count(prompt.messages)
     assert 0.85 * limit <= prompt.tokens <= limit
-    assert server.calls <= TRIES
+    assert server.calls <= MAX_TRIES
 
 
 @pytest.mark.parametrize("failing", [(2,), (3,), (2, 3, 4), (2, 4)])
 @pytest.mark.parametrize("ratio", [0.5, 1, 2])
 def test_a_count_that_fails_now_and_then_is_replaced_by_what_was_learned(ratio: float, failing: tuple[int]) -> None:
-    prompt = fill(material(SMALL_HUNKS), Limits(100_000, 8_000), Counting(times(ratio), failing))
+    prompt = fill_prompt(material(SMALL_HUNKS), Limits(100_000, 8_000), Counting(times(ratio), failing))
 
     assert 0.85 * 8_000 <= times(ratio)(prompt.messages) <= 8_000  # type: ignore[operator]
 
 
 def test_without_a_count_the_estimate_holds() -> None:
     server = Counting(nothing)
-    prompt = fill(material(SMALL_HUNKS), Limits(100_000, 8_000), server)
+    prompt = fill_prompt(material(SMALL_HUNKS), Limits(100_000, 8_000), server)
 
     assert prompt.tokens == estimated(prompt.messages)
     assert 0.85 * 8_000 <= prompt.tokens <= 8_000
@@ -89,7 +89,7 @@ def test_without_a_count_the_estimate_holds() -> None:
 
 def test_a_prompt_that_cannot_be_over_the_limit_is_not_counted() -> None:
     server = Counting(times(1))
-    prompt = fill(material([added("a.py", *lines(20))]), Limits(2_000, 32_000), server)
+    prompt = fill_prompt(material([added("a.py", *lines(20))]), Limits(2_000, 32_000), server)
 
     assert server.calls == 0
     assert prompt.excerpt.omissions == ()
@@ -97,14 +97,14 @@ def test_a_prompt_that_cannot_be_over_the_limit_is_not_counted() -> None:
 
 def test_a_server_that_counts_twice_the_estimate_is_asked_in_time() -> None:
     files = [added(f"a{number}.py", *lines(40)) for number in range(100)]
-    prompt = fill(material(files), Limits(500, 8_000), times(2))
+    prompt = fill_prompt(material(files), Limits(500, 8_000), times(2))
 
     assert times(2)(prompt.messages) <= 8_000  # type: ignore[operator]
 
 
 def test_what_is_cut_for_its_lines_is_not_grown() -> None:
     server = Counting(times(0.5))
-    prompt = fill(material([added("a.py", *lines(4_000))]), Limits(1_000, 14_000), server)
+    prompt = fill_prompt(material([added("a.py", *lines(4_000))]), Limits(1_000, 14_000), server)
 
     assert prompt.excerpt.lines == 1_000
     assert server.calls == 1
@@ -113,23 +113,23 @@ def test_what_is_cut_for_its_lines_is_not_grown() -> None:
 def test_what_is_too_large_for_the_room_that_is_left_is_not_tried_over_and_over() -> None:
     server = Counting(times(0.5))
     wide = modified("wide.py", hunk(*["+" + "x" * 1_900] * 4))
-    fill(material([added("a.py", *lines(20)), *[wide] * 30]), Limits(2_000, 4_000), server)
+    fill_prompt(material([added("a.py", *lines(20)), *[wide] * 30]), Limits(2_000, 4_000), server)
 
-    assert server.calls <= TRIES
+    assert server.calls <= MAX_TRIES
 
 
 @settings(max_examples=30, deadline=None)
 @given(diffs())
 def test_no_changed_line_is_lost_and_the_limit_holds_for_any_diff(diff: Diff) -> None:
     for count, limit in ((nothing, 2_500), (by_characters, 3_000), (times(2), 4_500)):
-        prompt = fill(material(list(diff.files)), Limits(200, limit), count)
+        prompt = fill_prompt(material(list(diff.files)), Limits(200, limit), count)
 
         assert (count(prompt.messages) or prompt.tokens) <= limit
         assert +accounted(prompt.excerpt) == changed(diff.files)
 
 
 def test_the_same_change_gives_the_same_prompt() -> None:
-    one, other = (fill(material(SMALL_HUNKS), Limits(1_000, 8_000), by_characters) for _ in range(2))
+    one, other = (fill_prompt(material(SMALL_HUNKS), Limits(1_000, 8_000), by_characters) for _ in range(2))
 
     assert one == other
 
@@ -138,8 +138,8 @@ def test_the_same_change_gives_the_same_prompt() -> None:
 @pytest.mark.parametrize("reason", [Reason.LOCK, Reason.TOKENS])
 def test_a_thousand_omissions_leave_the_room_to_the_diff(limit: int, reason: Reason) -> None:
     omissions = [Omission(f"packages/p{number % 40}/src/file{number}.ts", reason, 5) for number in range(1_000)]
-    prompt = fill(material(SMALL_HUNKS, omissions), Limits(100_000, limit), nothing)
-    plain = fill(material(SMALL_HUNKS), Limits(100_000, limit), nothing)
+    prompt = fill_prompt(material(SMALL_HUNKS, omissions), Limits(100_000, limit), nothing)
+    plain = fill_prompt(material(SMALL_HUNKS), Limits(100_000, limit), nothing)
 
     assert prompt.excerpt.lines >= (0.6 if limit == 4_000 else 0.75) * plain.excerpt.lines
     assert prompt.tokens <= limit
@@ -147,26 +147,26 @@ def test_a_thousand_omissions_leave_the_room_to_the_diff(limit: int, reason: Rea
 
 def test_a_description_cannot_take_the_room_of_the_diff() -> None:
     long = Intent("标题" * 500, "描述" * 50_000, ("标签" * 50,) * 50)
-    prompt = fill(material(SMALL_HUNKS, intent=long), Limits(100_000, 8_000), nothing)
+    prompt = fill_prompt(material(SMALL_HUNKS, intent=long), Limits(100_000, 8_000), nothing)
 
     assert prompt.excerpt.lines > 100
 
 
 @pytest.mark.parametrize("count", [nothing, times(1), times(2), times(0.9)])
-def test_a_limit_that_does_not_hold_the_instructions_is_an_error_that_says_so(count: Count) -> None:
+def test_a_limit_that_does_not_hold_the_instructions_is_an_error_that_says_so(count: TokenCounter) -> None:
     with pytest.raises(ContextExceeded, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"):
-        fill(material(SMALL_HUNKS), Limits(2_000, 500), count)
+        fill_prompt(material(SMALL_HUNKS), Limits(2_000, 500), count)
 
 
 def test_a_server_that_counts_less_is_believed() -> None:
     """By the estimate not even the instructions would fit."""
-    prompt = fill(material([added("a.py", *lines(5))]), Limits(2_000, 1_200), times(0.5))
+    prompt = fill_prompt(material([added("a.py", *lines(5))]), Limits(2_000, 1_200), times(0.5))
 
     assert prompt.excerpt.lines == 5
 
 
 def test_the_diff_is_fitted_around_a_list_of_omissions_that_it_makes_itself() -> None:
     files = [deleted(f"some/rather/long/folder/name{number}/with/a/file.py", *lines(30)) for number in range(200)]
-    prompt = fill(material(files), Limits(100_000, 6_000), nothing)
+    prompt = fill_prompt(material(files), Limits(100_000, 6_000), nothing)
 
     assert 0.97 * 6_000 <= prompt.tokens <= 6_000

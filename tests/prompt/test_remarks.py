@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.prompt.remarks import LONGEST_PATH, LONGEST_TEXT, Remark, remark_rows
+from iquest_review.prompt.remarks import MAX_PATH_CHARS, MAX_TEXT_CHARS, Remark, render_remarks
 
 
 def test_a_remark_is_its_number_its_place_and_its_text() -> None:
     remarks = [Remark("src/a.py", 12, "It fails."), Remark("b.go", None, "It leaks.")]
 
-    assert list(remark_rows(remarks)) == [
+    assert list(render_remarks(remarks)) == [
         "remark 1: src/a.py (line 12)",
         "    It fails.",
         "remark 2: b.go (no line)",
@@ -21,7 +21,7 @@ def test_a_remark_is_its_number_its_place_and_its_text() -> None:
 
 
 def test_a_text_of_several_lines_stands_on_one_row() -> None:
-    (_, text) = remark_rows([Remark("a.py", 1, "It fails.\n\n```suggestion\r\n    x = 1\n```")])
+    (_, text) = render_remarks([Remark("a.py", 1, "It fails.\n\n```suggestion\r\n    x = 1\n```")])
 
     assert text == "    It fails. ```suggestion x = 1 ```"
 
@@ -37,17 +37,17 @@ def test_a_text_of_several_lines_stands_on_one_row() -> None:
     ],
 )
 def test_what_acts_on_a_reader_is_written_out(written: str, shown: str) -> None:
-    assert list(remark_rows([Remark(written, 1, written)])) == [f"remark 1: {shown} (line 1)", f"    {shown}"]
+    assert list(render_remarks([Remark(written, 1, written)])) == [f"remark 1: {shown} (line 1)", f"    {shown}"]
 
 
 def test_a_long_text_and_a_long_path_are_cut_and_say_so() -> None:
-    head, text = remark_rows([Remark("folder/" * 900 + "a.py", 1, "word " * 9_000)])
+    head, text = render_remarks([Remark("folder/" * 900 + "a.py", 1, "word " * 9_000)])
 
     assert text.endswith("…")
-    assert len(text.strip()) == LONGEST_TEXT
+    assert len(text.strip()) == MAX_TEXT_CHARS
     assert head.startswith("remark 1: …")
     assert head.endswith("/folder/a.py (line 1)")
-    assert len(head) == len("remark 1:  (line 1)") + LONGEST_PATH
+    assert len(head) == len("remark 1:  (line 1)") + MAX_PATH_CHARS
 
 
 TEXTS = st.text(st.sampled_from("remark 12:().py (line 3)\n\r\t\x85\u2028<|>=@+-中 \ud800"), max_size=60)
@@ -57,7 +57,7 @@ REMARKS = st.builds(Remark, TEXTS, st.none() | st.integers(1, 9_999_999), TEXTS)
 @given(st.lists(REMARKS, max_size=4))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_no_remark_writes_a_row_of_another(remarks: list[Remark]) -> None:
-    rows = "\n".join(remark_rows(remarks)).splitlines()
+    rows = "\n".join(render_remarks(remarks)).splitlines()
 
     assert len(rows) == 2 * len(remarks)
     assert [row.split(":")[0] for row in rows[::2]] == [f"remark {number + 1}" for number in range(len(remarks))]

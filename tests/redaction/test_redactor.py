@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Side
 from iquest_review.redaction import token_formats
-from iquest_review.redaction.redactor import Redactor, Secret
+from iquest_review.redaction.redactor import Redactor, SecretFound
 from tests.support.planted_secrets import (
     ALNUM,
     ASSIGNED,
@@ -44,15 +44,15 @@ def chance(seed: int = 7) -> random.Random:
 
 
 def redacted(line: str) -> str:
-    return REDACTOR.text(line).text
+    return REDACTOR.redact_text(line).text
 
 
 def kinds(line: str) -> list[str]:
-    return [secret.kind for secret in REDACTOR.text(line).found]
+    return [secret.kind for secret in REDACTOR.redact_text(line).found]
 
 
-def one(file: FileDiff) -> tuple[FileDiff, Sequence[Secret]]:
-    (clean,), found = REDACTOR.diff([file])
+def one(file: FileDiff) -> tuple[FileDiff, Sequence[SecretFound]]:
+    (clean,), found = REDACTOR.redact_diff([file])
     return clean, found
 
 
@@ -113,7 +113,7 @@ def test_the_rest_of_the_line_stays(secret: Planted) -> None:
     ids=str,
 )
 def test_a_wrong_checksum_leaves_it_likely(secret: str, certain: bool) -> None:
-    found = REDACTOR.text(f"x = f({secret!r})").found
+    found = REDACTOR.redact_text(f"x = f({secret!r})").found
 
     assert [hit.certain for hit in found][:1] == [certain]
 
@@ -140,7 +140,7 @@ def test_a_json_web_token_may_be_a_part_of_a_path() -> None:
 
 def test_a_percent_encoded_hyphen_changes_no_checksum() -> None:
     right, wrong = routable("glpat-", chance()), routable("glpat-", chance())[:-7] + "1k7qz3x"
-    found = [REDACTOR.text(f"see {token.replace('-', '%2D', 1)}").found[0] for token in (right, wrong)]
+    found = [REDACTOR.redact_text(f"see {token.replace('-', '%2D', 1)}").found[0] for token in (right, wrong)]
 
     assert [(secret.kind, secret.certain) for secret in found] == [("gitlab-token", True), ("gitlab-token", False)]
 
@@ -205,20 +205,20 @@ def test_basic_authentication_is_decoded_before_it_is_believed() -> None:
 )
 def test_an_own_secret_is_known_in_every_encoding(shown: str) -> None:
     assert redacted(f"<{shown}>") == "<[REDACTED:own-secret]>"
-    assert REDACTOR.text(f"<{shown}>").found == (Secret("own-secret", 1, True),)
+    assert REDACTOR.redact_text(f"<{shown}>").found == (SecretFound("own-secret", 1, True),)
 
 
 @pytest.mark.parametrize("value", ["", "short", "password", "production", "Master", "******"])
 def test_a_common_word_is_no_secret_though_a_variable_holds_it(value: str) -> None:
     line = f"a {value} b, {value.upper()}"
 
-    assert Redactor({"X": value}).text(line).text == line
+    assert Redactor({"X": value}).redact_text(line).text == line
 
 
 def test_an_own_secret_of_several_lines_is_known_by_each_of_them() -> None:
     body = key_lines(chance(), 96)
 
-    assert Redactor({"KEY": "\n".join(pem(body))}).text(f"see {body[1]}").found[0].kind == "own-secret"
+    assert Redactor({"KEY": "\n".join(pem(body))}).redact_text(f"see {body[1]}").found[0].kind == "own-secret"
 
 
 @pytest.mark.parametrize(
@@ -236,15 +236,15 @@ def test_an_own_secret_of_several_lines_is_known_by_each_of_them() -> None:
     ],
 )
 def test_an_own_secret_may_look_like_anything(value: str) -> None:
-    clean = Redactor({"IQUEST_API_KEY": value}).text(f"connect({value})")
+    clean = Redactor({"IQUEST_API_KEY": value}).redact_text(f"connect({value})")
 
-    assert (clean.text, clean.found) == ("connect([REDACTED:own-secret])", (Secret("own-secret", 1, True),))
+    assert (clean.text, clean.found) == ("connect([REDACTED:own-secret])", (SecretFound("own-secret", 1, True),))
 
 
 @pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])
 def test_of_another_program_a_value_is_certain_when_it_looks_random(name: str) -> None:
     def certain(name: str, value: str) -> list[bool]:
-        return [secret.certain for secret in Redactor({name: value}).text(f"f({value})").found]
+        return [secret.certain for secret in Redactor({name: value}).redact_text(f"f({value})").found]
 
     assert certain(name, "customer_number") == [True]
     assert certain("PRIMARY_KEY", "customer_number") == [False]
@@ -261,8 +261,8 @@ def test_of_a_value_of_several_lines_only_random_parts_are_known() -> None:
     ]
     redactor = Redactor({"GOOGLE_CREDENTIALS": "\n".join(["{", *lines, "}"])})
 
-    assert [redactor.text(line).text for line in lines[:2]] == lines[:2]
-    assert [redactor.text(f"f({value})").text for value in (key, body[0])] == ["f([REDACTED:own-secret])"] * 2
+    assert [redactor.redact_text(line).text for line in lines[:2]] == lines[:2]
+    assert [redactor.redact_text(f"f({value})").text for value in (key, body[0])] == ["f([REDACTED:own-secret])"] * 2
 
 
 @pytest.mark.parametrize("width", [60, 64, 70, 76])
@@ -271,7 +271,7 @@ def test_of_an_own_secret_in_wrapped_base64_nothing_is_left(width: int, before: 
     value = "Zq7Xw2Lk9Vb4Nc8Rt1YsPd6Mf3Hj0Gu5"
     encoded = base64.b64encode(b"x" * before + b"user:" + value.encode() + b" and more").decode()
     lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
-    clean = Redactor({"A_TOKEN": value}).text("\n".join(["key: |", *lines, "end"])).text
+    clean = Redactor({"A_TOKEN": value}).redact_text("\n".join(["key: |", *lines, "end"])).text
     core = encoded[(before + 5) * 4 // 3 : (before + 37) * 4 // 3]
 
     assert not any(core[at : at + 6] in clean for at in range(len(core) - 6))
@@ -301,7 +301,7 @@ def test_each_line_of_a_private_key_becomes_a_placeholder(before: str) -> None:
     clean, found = one(added("key.txt", "a", *(f"{before}{line}{after}" for line in pem(body)), "b"))
 
     assert [row.count(b"[REDACTED:private-key]") for row in rows(clean)] == [0, 0, *(1 for _ in body), 0, 0]
-    assert found == (Secret("private-key", 3, True, "key.txt", Kind.ADDED),)
+    assert found == (SecretFound("private-key", 3, True, "key.txt", Kind.ADDED),)
 
 
 def test_a_key_of_removed_added_and_unchanged_lines_goes_whole() -> None:
@@ -383,13 +383,13 @@ def test_a_file_and_a_hunk_without_a_secret_are_the_very_same_objects() -> None:
         modified("a.py", clean_hunk),
         modified("b.py", clean_hunk, hunk(" x", f"+y = '{token}'", " z", old=9, new=9)),
     ]
-    (first, second), found = REDACTOR.diff(files)
+    (first, second), found = REDACTOR.redact_diff(files)
 
     assert first is files[0]
     assert second.hunks[0] is clean_hunk
     assert second.hunks[1].rows[0] is files[1].hunks[1].rows[0]
     assert second.hunks[1].rows[1] == b"+y = '[REDACTED:github-token]'"
-    assert found == (Secret("github-token", 10, True, "b.py", Kind.ADDED),)
+    assert found == (SecretFound("github-token", 10, True, "b.py", Kind.ADDED),)
 
 
 def test_a_removed_secret_is_told_on_the_old_side() -> None:
@@ -402,14 +402,14 @@ def test_a_file_reads_the_same_as_its_diff() -> None:
     lines = [line for secret in planted(chance(5), 80) for line in (*secret.lines, "between")]
     clean, _ = one(added("a.txt", *lines))
 
-    assert [row[1:] for row in rows(clean)] == REDACTOR.bytes("\n".join(lines).encode()).split(b"\n")
+    assert [row[1:] for row in rows(clean)] == REDACTOR.redact_bytes("\n".join(lines).encode()).split(b"\n")
 
 
 def test_what_is_no_utf8_stays_as_it_is_around_a_secret() -> None:
     token = checked("ghp_", chance()).encode()
 
-    assert REDACTOR.bytes(b"\xff\xfe '" + token + b"'\r\n\xe9") == b"\xff\xfe '[REDACTED:github-token]'\r\n\xe9"
-    assert REDACTOR.bytes(clean := b"\xff\xfe\r\n") is clean
+    assert REDACTOR.redact_bytes(b"\xff\xfe '" + token + b"'\r\n\xe9") == b"\xff\xfe '[REDACTED:github-token]'\r\n\xe9"
+    assert REDACTOR.redact_bytes(clean := b"\xff\xfe\r\n") is clean
 
 
 # -- anything at all
@@ -427,10 +427,10 @@ _ANY_LINE = st.one_of(
 @QUICK
 @given(st.lists(_ANY_LINE, max_size=8))
 def test_lines_stay_lines_and_a_second_look_finds_nothing(lines: list[str]) -> None:
-    once = REDACTOR.text("\n".join(lines))
+    once = REDACTOR.redact_text("\n".join(lines))
 
     assert len(once.text.split("\n")) == len("\n".join(lines).split("\n"))
-    assert REDACTOR.text(once.text).text == once.text
+    assert REDACTOR.redact_text(once.text).text == once.text
     assert (once.text == "\n".join(lines)) is (once.found == ())
 
 
@@ -449,7 +449,7 @@ def test_of_a_token_no_five_characters_are_left(seed: int, kind: str, line: str)
 def test_a_diff_keeps_its_rows_markers_and_numbers(diff: Diff, seed: int) -> None:
     secret = any_secret(chance(seed)).lines[0]
     files = [*diff.files, modified("z.py", hunk(" a", f"-{secret}", f"+{secret}", "\\ No newline at end of file"))]
-    clean, found = REDACTOR.diff(files)
+    clean, found = REDACTOR.redact_diff(files)
 
     assert [_shape(file.hunks) for file in clean] == [_shape(file.hunks) for file in files]
     assert secret.startswith("-----") or {(hit.path, hit.line) for hit in found} >= {("z.py", 2)}
@@ -565,11 +565,11 @@ def test_a_key_may_stand_on_one_line_between_its_ends() -> None:
 
 def seconds(text: str) -> float:
     started = time.process_time()
-    REDACTOR.text(text)
+    REDACTOR.redact_text(text)
     return time.process_time() - started
 
 
 @pytest.mark.parametrize("value", ["ollama", "lm-studio", "not-needed", "sk-no-key-required", "token-abc123", "vllm"])
 def test_a_key_that_stands_for_none_is_no_secret(value: str) -> None:
     """Local model servers take any key, and their manuals name these."""
-    assert Redactor({"IQUEST_API_KEY": value}).text(f"import {value}").found == ()
+    assert Redactor({"IQUEST_API_KEY": value}).redact_text(f"import {value}").found == ()

@@ -7,7 +7,7 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
-from iquest_review.prompt.fitting import Material, Prompt, fill
+from iquest_review.prompt.fitting import Material, Prompt, fill_prompt
 from iquest_review.reports import preview
 from tests.support.prompts import NONCE, added, deleted, hunk, lines, modified, templates
 
@@ -17,7 +17,7 @@ LOCK = Omission("go.sum", Reason.LOCK, 1)
 
 def prompt(*files: FileDiff, screened: tuple[Omission, ...] = (), max_lines: int = 2_000) -> Prompt:
     material = Material(files, screened, Intent("A title", "A description"), templates(), NONCE)
-    return fill(material, Limits(max_lines, 32_000), lambda _: None)
+    return fill_prompt(material, Limits(max_lines, 32_000), lambda _: None)
 
 
 def several(made: Prompt | None) -> list[Prompt]:

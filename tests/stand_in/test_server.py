@@ -453,7 +453,7 @@ def test_the_shipped_question_is_known_again() -> None:
         "a.py", prompts.hunk(" def f(text):", "-    return eval(text)", "+    return parse(text)", new=6)
     )
     for language in ("en", "zh"):
-        messages = prompts.templates(language).remarks(
+        messages = prompts.templates(language).render_remarks_question(
             [Remark("a.py", 6, EVAL)], Excerpt((Part(file, file.hunks),), ()), "n0"
         )
         assert messages

@@ -60,7 +60,7 @@ def omitted(omissions: Iterable[Omission]) -> Counter[str]:
 
 def accounted(excerpt: Excerpt) -> Counter[str]:
     """Changed lines of each path, shown or omitted."""
-    shown = Counter({entry.path: entry.shown_changed_lines for entry in excerpt.coverage()})
+    shown = Counter({entry.path: entry.shown_changed_lines for entry in excerpt.compute_coverage()})
     return shown + omitted(excerpt.omissions)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from iquest_review.context.sources import Kind
+from iquest_review.context.sources import ContextKind
 from iquest_review.errors import UsageError
 
 FILE = ".iquest-review.yml"
@@ -261,9 +261,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "context",
         ("IQUEST_CONTEXT",),
-        f"what is shown beside the diff: all, none, or some of {', '.join(Kind)}",
-        _several_of(*Kind),
-        frozenset(Kind),
+        f"what is shown beside the diff: all, none, or some of {', '.join(ContextKind)}",
+        _several_of(*ContextKind),
+        frozenset(ContextKind),
         in_file=True,
     ),
 )

@@ -61,11 +61,11 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
 
 def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> Change:
     """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
-    files, secrets = redactor.diff(found.diff.files)
+    files, secrets = redactor.redact_diff(found.diff.files)
     intent, refs = found.intent, found.refs
 
     def redact(text: str) -> str:
-        return redactor.text(text).text
+        return redactor.redact_text(text).text
 
     lookup = found.lookup
     if opened is not None and refs is not None:
@@ -155,7 +155,7 @@ def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
 def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
     """A file as it stands at the head, unless it is too large to be looked through."""
     content = gitlab.file(path, head)
-    return redactor.bytes(content) if content is not None and len(content) <= LARGEST_TEXT else None
+    return redactor.redact_bytes(content) if content is not None and len(content) <= LARGEST_TEXT else None
 
 
 def _remote(job: Job) -> Remote | None:

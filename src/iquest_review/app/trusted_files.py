@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from iquest_review.app import settings
-from iquest_review.context.guidelines import AGENTS, CONTRIBUTING, DUO
+from iquest_review.context.guidelines import AGENTS_FILE, CONTRIBUTING_FILES, DUO_FILE
 from iquest_review.context.sources import Lookup
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import UsageError
-from iquest_review.prompt.templates import SYSTEM, Read, on_disk, places
+from iquest_review.prompt.templates import SYSTEM, TemplateReader, list_template_folders, load_template_file
 
 JOBS = ".gitlab-ci.yml"
 
@@ -38,7 +38,9 @@ def within(file: Path, checkout: str) -> bool:
         return False
 
 
-def reader(folder: Path, checkout: str, language: str, files: Iterable[FileDiff], lookup: Lookup | None) -> Read:
+def reader(
+    folder: Path, checkout: str, language: str, files: Iterable[FileDiff], lookup: Lookup | None
+) -> TemplateReader:
     """How the templates of a folder are read: as they stand on the target branch, where that holds them, so that a
     merge request's author writes no prompt and puts no link to a file of the runner; else from the disk.
 
@@ -49,24 +51,24 @@ def reader(folder: Path, checkout: str, language: str, files: Iterable[FileDiff]
     for path in (named, real):
         if path is not None and lookup is not None:
             settled = _settled(lookup, folder, path)
-            if any(settled(place / SYSTEM) is not None for place in places(folder, language)):
+            if any(settled(place / SYSTEM) is not None for place in list_template_folders(folder, language)):
                 return settled
     replaced = named is not None and not changed.isdisjoint((named, *named.parents))
     if replaced or any(real is not None and path.is_relative_to(real) for path in changed):
         raise UsageError(f"IQUEST_PROMPTS_DIR {folder} comes with this merge request: its target branch has none there")
-    return on_disk
+    return load_template_file
 
 
-def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> Read:
+def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> TemplateReader:
     def read(file: Path) -> bytes | None:
         path = (path_of_folder / file.relative_to(folder)).as_posix()
-        return lookup.rules([path]).get(path)
+        return lookup.load_rules([path]).get(path)
 
     return read
 
 
 def _steers(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
-    ours = path.as_posix() in (settings.FILE, DUO, *CONTRIBUTING) or path.name == AGENTS
+    ours = path.as_posix() in (settings.FILE, DUO_FILE, *CONTRIBUTING_FILES) or path.name == AGENTS_FILE
     return ours or (templates is not None and path.is_relative_to(templates))
 
 

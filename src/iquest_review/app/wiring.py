@@ -9,7 +9,7 @@ from pathlib import Path
 from iquest_review.app import settings, source, trusted_files
 from iquest_review.app.ci import origin
 from iquest_review.app.run import Job
-from iquest_review.context.sources import Kind
+from iquest_review.context.sources import ContextKind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
@@ -219,7 +219,7 @@ def _options(job: Job, around: summary.Surroundings, change: Change | None = Non
         settings=digest("\0".join((templates.digest, wanted.language, wanted.model or "")))[:12],
         full=job.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
-        context=frozenset(map(Kind, wanted.context)),
+        context=frozenset(map(ContextKind, wanted.context)),
         steering=trusted_files.steering(files, trusted_files.inside(folder.resolve(), checkout)),
     )
 

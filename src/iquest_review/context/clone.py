@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from iquest_review.code.outline_worker import outlines
-from iquest_review.context.sources import Outlined
+from iquest_review.context.sources import OutlinedFile
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
 from iquest_review.git.history import History, anonymous
@@ -32,42 +32,42 @@ class Clone:
     redactor: Redactor
     patience: Purse = field(default_factory=lambda: Purse(OUTLINE_SECONDS))
 
-    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
+    def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         """Files as they stand at the head, with what they define."""
         texts, started = self._blobs(self.head, paths), time.monotonic()
         found = outlines(texts, self.patience.left)
         self.patience.pay(time.monotonic() - started)
         return {path: (text, found.get(path, ())) for path, text in texts.items()}
 
-    def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+    def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Files as they stand on the target branch."""
         return self._blobs(self.base, paths)
 
-    def defined(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+    def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names."""
         with suppress(GitError):
             return self._clean(self.opened.grep(self.head, names, most))
         return ()
 
-    def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+    def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define or use these names."""
         with suppress(GitError):
             return self._clean(self.opened.used(self.head, names, most))
         return ()
 
     def _clean(self, hits: Sequence[tuple[str, int, str]]) -> Sequence[tuple[str, int, str]]:
-        return [(path, line, self.redactor.text(text).text) for path, line, text in hits]
+        return [(path, line, self.redactor.redact_text(text).text) for path, line, text in hits]
 
-    def history(self) -> History:
+    def load_history(self) -> History:
         """How the change came to be."""
         with suppress(GitError):
             told = self.opened.history(self.base, self.head, self.files, HISTORY_SECONDS)
-            return _each(told, lambda text: anonymous(self.redactor.text(text).text))
+            return _each(told, lambda text: anonymous(self.redactor.redact_text(text).text))
         return History()
 
     def _blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         with suppress(GitError):
-            return {path: self.redactor.bytes(text) for path, text in self.opened.blobs(commit, paths).items()}
+            return {path: self.redactor.redact_bytes(text) for path, text in self.opened.blobs(commit, paths).items()}
         return {}
 
 

@@ -12,13 +12,21 @@ from itertools import accumulate
 
 from iquest_review.code.outline import Definition, enclosing
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.excerpt.cutting import slices
+from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
-from iquest_review.excerpt.numbered_rows import Folded, Marked, file_row, hunk_row, line_rows, marked, size_of_rows
+from iquest_review.excerpt.numbered_rows import (
+    FoldedHunk,
+    MarkedHunk,
+    count_row_bytes,
+    mark_moved_blocks,
+    render_file_row,
+    render_hunk_row,
+    render_line_rows,
+)
 
-MOST_ROWS = 200  # added to one hunk
-SHARE = 0.5  # of the excerpt's own rows that may be added to it
-MOST_ROWS_OF_CLASS = 60  # of a class, an enum or the like whose own lines are changed: a function explains more
+MAX_ADDED_ROWS = 200  # added to one hunk
+MAX_ADDED_SHARE = 0.5  # of the excerpt's own rows that may be added to it
+MAX_CLASS_ROWS = 60  # of a class, an enum or the like whose own lines are changed: a function explains more
 FREE_ROWS = 200  # that may be added to an excerpt however small it is
 
 _FUNCTIONS = frozenset(("function", "method", "callback", "section"))
@@ -26,25 +34,27 @@ _FUNCTIONS = frozenset(("function", "method", "callback", "section"))
 Outline = tuple[
     FileDiff, Sequence[Definition]
 ]  # a file diff with all lines (diff/full_file.py), what its new file defines
-Order = Callable[[FileDiff, Hunk], float]  # the more, the sooner a hunk is widened
+HunkOrder = Callable[[FileDiff, Hunk], float]  # the more, the sooner a hunk is widened
 
 
-def widened(part: Part, whole: FileDiff, definitions: Sequence[Definition], room_bytes: int) -> tuple[Hunk, ...]:
+def widen_part(part: Part, whole: FileDiff, definitions: Sequence[Definition], room_bytes: int) -> tuple[Hunk, ...]:
     """The hunks of one file's part, each with the innermost definitions around its changed lines, as far as the rows
     added take at most `room_bytes`.
 
     `whole` is the unfolded file diff, `definitions` are those of the new file; the part's own hunks where `whole` is
     not unfolded or does not hold them.
     """
-    sheet = _sheet(part, whole, definitions)
+    sheet = _build_sheet(part, whole, definitions)
     if sheet is None:
         return part.hunks
-    for step in sheet.steps():
+    for step in sheet.list_steps():
         room_bytes -= sheet.show(step, len(sheet.shown), room_bytes)[1]
-    return sheet.hunks()
+    return sheet.build_hunks()
 
 
-def widen(excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, order: Order = lambda *_: 0) -> Excerpt:
+def widen_excerpt(
+    excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, order: HunkOrder = lambda *_: 0
+) -> Excerpt:
     """The excerpt with `wide` hunks in the parts whose path has an outline: the first in order first, until FREE_ROWS
     or the SHARE of its own rows are added or the limits, which are those it was fitted to, are reached.
 
@@ -52,20 +62,20 @@ def widen(excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, ord
     """
     sheets = dict[int, _Sheet]()
     for index, part in enumerate(excerpt.parts):
-        sheet = _sheet(part, *outlines[part.file.path]) if part.file.path in outlines else None
+        sheet = _build_sheet(part, *outlines[part.file.path]) if part.file.path in outlines else None
         if sheet is not None:
             sheets[index] = sheet
-    rows = min(max(FREE_ROWS, math.floor(SHARE * excerpt.lines)), limits.lines - excerpt.lines)
-    room = math.floor(limits.tokens * BYTES_PER_TOKEN) - sum(map(_part_size, excerpt.parts))
+    rows = min(max(FREE_ROWS, math.floor(MAX_ADDED_SHARE * excerpt.lines)), limits.lines - excerpt.lines)
+    room = math.floor(limits.tokens * BYTES_PER_TOKEN) - sum(map(_measure_part, excerpt.parts))
     steps = [
-        (-order(sheet.part.file, sheet.part.hunks[step.hunk]), sheet.lacks(step), sheet, step)
+        (-order(sheet.part.file, sheet.part.hunks[step.hunk]), sheet.count_missing(step), sheet, step)
         for sheet in sheets.values()
-        for step in sheet.steps()
+        for step in sheet.list_steps()
     ]
     for _, _, sheet, step in sorted(steps, key=lambda one: one[:2]):
         added, size = sheet.show(step, rows, room)
         rows, room = rows - added, room - size
-    wide = {index: sheet.hunks() for index, sheet in sheets.items() if any(sheet.added)}
+    wide = {index: sheet.build_hunks() for index, sheet in sheets.items() if any(sheet.added)}
     parts = (replace(part, wide=wide.get(index)) for index, part in enumerate(excerpt.parts))
     return replace(excerpt, parts=tuple(parts))
 
@@ -91,64 +101,65 @@ class _Sheet:
     shown: bytearray
     foreign: list[int]  # changed rows that the part does not show
     added: list[int]  # rows added to each hunk
-    folds: tuple[Folded, ...] = ()  # rows of the part that one row stands for: they stay folded
+    folds: tuple[FoldedHunk, ...] = ()  # rows of the part that one row stands for: they stay folded
 
-    def steps(self) -> Iterator[_Step]:
+    def list_steps(self) -> Iterator[_Step]:
         """What may be shown besides, in the order of the file."""
         for index, (start, end) in enumerate(self.spans):
-            for definition in self._around(start, end):
-                yield _Step(index, *self._range(definition, start, end))
+            for definition in self._find_definitions(start, end):
+                yield _Step(index, *self._find_range(definition, start, end))
 
-    def lacks(self, step: _Step) -> int:
+    def count_missing(self, step: _Step) -> int:
         """How many rows of a step are not shown yet."""
         return self.shown.count(0, step.first, step.end)
 
     def show(self, step: _Step, most_rows: int, room_bytes: int) -> tuple[int, int]:
         """Shows what is missing of a step: how many rows and bytes that took, none of both when it is too much."""
-        missing = self.lacks(step)
-        if not missing or missing > min(most_rows, MOST_ROWS - self.added[step.hunk]):
+        missing = self.count_missing(step)
+        if not missing or missing > min(most_rows, MAX_ADDED_ROWS - self.added[step.hunk]):
             return 0, 0
-        gaps = self._runs(0, step.first, step.end)
-        size = sum(_size(Hunk(1, self.new[first], "", self.whole.rows[first:end], 0, 0)) for first, end in gaps)
+        gaps = self._find_runs(0, step.first, step.end)
+        size = sum(_measure_hunk(Hunk(1, self.new[first], "", self.whole.rows[first:end], 0, 0)) for first, end in gaps)
         if size > room_bytes:
             return 0, 0
         self.shown[step.first : step.end] = b"\1" * (step.end - step.first)
         self.added[step.hunk] += missing
         return missing, size
 
-    def hunks(self) -> tuple[Hunk, ...]:
+    def build_hunks(self) -> tuple[Hunk, ...]:
         """What is shown now; a hunk to which nothing was added is the part's own."""
         own = dict(zip(self.spans, self.part.hunks, strict=True))
-        ranges = list(self._runs(1, 0, len(self.shown)))
-        pieces = zip(ranges, slices(self.whole, ranges), strict=True)
-        moved = [block for hunk in self.part.hunks if isinstance(hunk, Marked) for block in hunk.blocks()]
+        ranges = list(self._find_runs(1, 0, len(self.shown)))
+        pieces = zip(ranges, slice_hunk(self.whole, ranges), strict=True)
+        moved = [block for hunk in self.part.hunks if isinstance(hunk, MarkedHunk) for block in hunk.list_blocks()]
         made = [
-            own.get(at) or marked(replace(piece, heading=self._heading(at[0], piece)), moved) for at, piece in pieces
+            own.get(at) or mark_moved_blocks(replace(piece, heading=self._find_signature(at[0], piece)), moved)
+            for at, piece in pieces
         ]
         return tuple(sorted([*made, *self.folds], key=lambda hunk: hunk.old_start + hunk.new_start))
 
-    def _runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def _find_runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of rows that are shown (1) or not (0), each with the row behind its end."""
         while (start := self.shown.find(value, first, last)) >= 0:
             end = self.shown.find(1 - value, start, last)
             first = end if end >= 0 else last
             yield start, first
 
-    def _around(self, start: int, end: int) -> Iterable[Definition]:
+    def _find_definitions(self, start: int, end: int) -> Iterable[Definition]:
         """The innermost definitions that hold changed lines of a hunk, in order. A blank line needs no explanation, and
         lines removed between two definitions stood in neither."""
         found = dict[Definition, None]()
         for at in range(start, end):
             row, line = self.whole.rows[at], self.new[at]
             if row[:1] in (b"+", b"-") and row[1:].strip():
-                definition = enclosing(self.definitions, line - (row[:1] == b"-"), MOST_ROWS)
-                if definition and definition.last >= line and _is_shown(definition):
+                definition = enclosing(self.definitions, line - (row[:1] == b"-"), MAX_ADDED_ROWS)
+                if definition and definition.last >= line and _should_show(definition):
                     found[definition] = None
         return found
 
-    def _range(self, definition: Definition, start: int, end: int) -> tuple[int, int]:
+    def _find_range(self, definition: Definition, start: int, end: int) -> tuple[int, int]:
         """The rows of a hunk and of a definition around it, up to the first changed row that stays out."""
-        first, last = min(start, self._row(definition.first)), max(end, self._row(definition.last) + 1)
+        first, last = min(start, self._find_row(definition.first)), max(end, self._find_row(definition.last) + 1)
         at = bisect_left(self.foreign, start)
         if at:
             first = max(first, self.foreign[at - 1] + 1)
@@ -161,11 +172,11 @@ class _Sheet:
             last += 1
         return first, last
 
-    def _row(self, line: int) -> int:
+    def _find_row(self, line: int) -> int:
         """The row of a line of the new file: behind the removed ones in front of it."""
         return max(0, bisect_right(self.new, line) - 1)
 
-    def _heading(self, start: int, piece: Hunk) -> str:
+    def _find_signature(self, start: int, piece: Hunk) -> str:
         """What git would print there: the definition in the midst of which the piece begins."""
         for (first, _), hunk in zip(self.spans, self.part.hunks, strict=True):
             if first == start:
@@ -177,16 +188,16 @@ class _Sheet:
         return next((definition.signature for definition in holding), "")
 
 
-def _sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _Sheet | None:
+def _build_sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _Sheet | None:
     """The rows of a file diff with those of a part shown; None when it is not unfolded, or another one."""
-    folds = tuple(hunk for hunk in part.hunks if isinstance(hunk, Folded))
-    part = replace(part, hunks=tuple(hunk for hunk in part.hunks if not isinstance(hunk, Folded)))
+    folds = tuple(hunk for hunk in part.hunks if isinstance(hunk, FoldedHunk))
+    part = replace(part, hunks=tuple(hunk for hunk in part.hunks if not isinstance(hunk, FoldedHunk)))
     if len(whole.hunks) != 1 or not part.hunks or not definitions:
         return None
     (hunk,) = whole.hunks
     rows = hunk.rows
     new = list(accumulate((row[:1] not in (b"-", b"\\") for row in rows), initial=hunk.new_start))[:-1]
-    both = list(accumulate((_step(row) for row in rows), initial=hunk.old_start + hunk.new_start))[:-1]
+    both = list(accumulate((_count_steps(row) for row in rows), initial=hunk.old_start + hunk.new_start))[:-1]
     shown, spans, end = bytearray(len(rows)), list[tuple[int, int]](), 0
     for own in part.hunks:
         start = bisect_right(both, own.old_start + own.new_start) - 1
@@ -199,21 +210,21 @@ def _sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _S
     return _Sheet(part, hunk, definitions, new, spans, shown, foreign, [0] * len(spans), folds)
 
 
-def _is_shown(definition: Definition) -> bool:
-    return definition.kind in _FUNCTIONS or definition.last - definition.first < MOST_ROWS_OF_CLASS
+def _should_show(definition: Definition) -> bool:
+    return definition.kind in _FUNCTIONS or definition.last - definition.first < MAX_CLASS_ROWS
 
 
-def _step(row: bytes) -> int:
+def _count_steps(row: bytes) -> int:
     """How many of the two numbers a row moves on."""
     return 0 if row[:1] == b"\\" else 1 if row[:1] in (b"+", b"-") else 2
 
 
-def _part_size(part: Part) -> int:
+def _measure_part(part: Part) -> int:
     """Bytes that a part takes in a prompt."""
-    headings = (file_row(part.file), *map(hunk_row, part.hunks))
-    return size_of_rows(headings) + sum(map(_size, part.hunks))
+    headings = (render_file_row(part.file), *map(render_hunk_row, part.hunks))
+    return count_row_bytes(headings) + sum(map(_measure_hunk, part.hunks))
 
 
-def _size(hunk: Hunk) -> int:
+def _measure_hunk(hunk: Hunk) -> int:
     """Bytes that a hunk's lines take in a prompt."""
-    return size_of_rows(line_rows(hunk))
+    return count_row_bytes(render_line_rows(hunk))

@@ -7,114 +7,130 @@ row of another kind: a row never begins with what somebody else wrote.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from iquest_review.context.sources import Kind
-from iquest_review.excerpt.numbered_rows import inert, shown_path, size_of
+from iquest_review.context.sources import ContextKind
+from iquest_review.excerpt.numbered_rows import count_bytes, defuse_tokens, render_path
 from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
 from iquest_review.text import counted, one_line
 
-LONGEST_SUBJECT, LONGEST_BODY, LONGEST_PATH = 150, 250, 200  # characters
-OFTEN, ENOUGH = 5, 50  # commits from which on a file is one that changes often, where so many were looked at
-MOST_TOGETHER = 5  # files that are not in the change
-MOST_RUNS = 6  # runs of lines of one commit that are told
-SMALLEST = 30  # bytes; no row is shorter
+MAX_SUBJECT_CHARS, MAX_BODY_CHARS, MAX_PATH_CHARS = 150, 250, 200  # characters
+MIN_CHURN_COMMITS, MIN_COUNTED_COMMITS = (
+    5,
+    50,
+)  # commits from which on a file is one that changes often, where so many were looked at
+MAX_COMPANIONS = 5  # files that are not in the change
+MAX_RUNS = 6  # runs of lines of one commit that are told
+MIN_ROW_BYTES = 30  # bytes; no row is shorter
 
 
 # A part's share of a full prompt: what the lines were for, and what is missing, help more than what happened lately.
 # In the order they are shown.
-WEIGHT = {Kind.COMMITS: 4, Kind.TOUCHED: 4, Kind.TOGETHER: 3, Kind.CHURN: 2, Kind.RECENT: 1}
-PAST = frozenset(WEIGHT)
+WEIGHTS = {
+    ContextKind.COMMITS: 4,
+    ContextKind.TOUCHED: 4,
+    ContextKind.TOGETHER: 3,
+    ContextKind.CHURN: 2,
+    ContextKind.RECENT: 1,
+}
+HISTORY_KINDS = frozenset(WEIGHTS)
 
 
-def past_rows(history: History, most: int, without: Collection[str] = ()) -> list[str]:
+def render_history_rows(history: History, most: int, without: Collection[str] = ()) -> list[str]:
     """The facts in at most `most` bytes of rows, each with its line ending; parts named in `without` are left out.
 
     What does not fit is the least useful: a part's later facts, but of the commits the earlier ones. Deterministic.
     """
-    history = replace(history, touched=()) if Kind.TOUCHED in without else history
+    history = replace(history, touched=()) if ContextKind.TOUCHED in without else history
     ranked = list[tuple[float, int, int, str]]()
-    for order, part in enumerate(WEIGHT):
-        facts = [] if part in without else list(_rows(history, part))
+    for order, part in enumerate(WEIGHTS):
+        facts = [] if part in without else list(_render_facts(history, part))
         for place, row in enumerate(facts):
             # The last commits say best what the change has become.
-            rank = len(facts) - place if part is Kind.COMMITS else place + 1
-            ranked.append((rank / WEIGHT[part], order, place, row))
+            rank = len(facts) - place if part is ContextKind.COMMITS else place + 1
+            ranked.append((rank / WEIGHTS[part], order, place, row))
     kept = list[tuple[int, int, str]]()
     for _, order, place, row in sorted(ranked):
-        size = size_of(row) + 1
+        size = count_bytes(row) + 1
         if size <= most:
             most -= size
             kept.append((order, place, row))
-        elif most < SMALLEST:
+        elif most < MIN_ROW_BYTES:
             break
     return [row for _, _, row in sorted(kept)]
 
 
-def _rows(history: History, part: Kind) -> Iterator[str]:
+def _render_facts(history: History, part: ContextKind) -> Iterator[str]:
     match part:
-        case Kind.COMMITS:
-            yield from map(_commit, history.commits)
-        case Kind.TOUCHED:
-            yield from _touched(history.touched)
-        case Kind.TOGETHER:
-            yield from map(_together, history.together[:MOST_TOGETHER])
-        case Kind.CHURN:
-            yield from (_churn(fact) for fact in history.churn if fact.commits >= OFTEN and fact.of >= ENOUGH)
-        case Kind.RECENT:
-            yield from _recent(history.recent, {(fact.path, fact.subject) for fact in history.touched})
+        case ContextKind.COMMITS:
+            yield from map(_render_commit, history.commits)
+        case ContextKind.TOUCHED:
+            yield from _render_touched_lines(history.touched)
+        case ContextKind.TOGETHER:
+            yield from map(_render_companion, history.together[:MAX_COMPANIONS])
+        case ContextKind.CHURN:
+            yield from (
+                _render_churn(fact)
+                for fact in history.churn
+                if fact.commits >= MIN_CHURN_COMMITS and fact.of >= MIN_COUNTED_COMMITS
+            )
+        case ContextKind.RECENT:
+            yield from _render_recent(history.recent, {(fact.path, fact.subject) for fact in history.touched})
 
 
-def _commit(fact: Commit) -> str:
-    body = f" ({_text(fact.body, LONGEST_BODY)})" if fact.body else ""
-    return f"commit of this change: {_subject(fact.subject)}{body}"
+def _render_commit(fact: Commit) -> str:
+    body = f" ({_clean_text(fact.body, MAX_BODY_CHARS)})" if fact.body else ""
+    return f"commit of this change: {_render_subject(fact.subject)}{body}"
 
 
-def _touched(facts: Sequence[Touched]) -> Iterator[str]:
+def _render_touched_lines(facts: Sequence[Touched]) -> Iterator[str]:
     """A row for each commit and file."""
     runs = dict[tuple[str, str, int], list[tuple[int, int]]]()
     for fact in facts:
         runs.setdefault((fact.path, fact.subject, fact.days), []).append((fact.first, fact.last))
     for (path, subject, days), found in runs.items():
         lines = [str(first) if first == last else f"{first}-{last}" for first, last in sorted(found)]
-        shown = ", ".join([*lines[:MOST_RUNS], *(["..."] if len(lines) > MOST_RUNS else [])])
+        shown = ", ".join([*lines[:MAX_RUNS], *(["..."] if len(lines) > MAX_RUNS else [])])
         word = "line" if lines[0].isdigit() and len(lines) == 1 else "lines"
-        yield f"removed {word} {shown} of {_path(path)} came {_ago(days)} with: {_subject(subject)}"
+        place = f"{word} {shown} of {_shorten_path(path)}"
+        yield f"removed {place} came {_render_age(days)} with: {_render_subject(subject)}"
 
 
-def _together(fact: Together) -> str:
+def _render_companion(fact: Together) -> str:
     return (
-        f"not in this change: {_path(fact.path)}, which {fact.times} of the last {counted(fact.of, 'commit')} "
-        f"of {_path(fact.along)} changed, too"
+        f"not in this change: {_shorten_path(fact.path)}, which {fact.times} of the last {counted(fact.of, 'commit')} "
+        f"of {_shorten_path(fact.along)} changed, too"
     )
 
 
-def _churn(fact: Churn) -> str:
+def _render_churn(fact: Churn) -> str:
     fixes = f", {fact.fixes} of them {'a fix' if fact.fixes == 1 else 'fixes'}" if fact.fixes else ""
-    return f"changed often: {_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}{fixes}"
+    return (
+        f"changed often: {_shorten_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}{fixes}"
+    )
 
 
-def _recent(facts: Sequence[Recent], told: Collection[tuple[str, str]]) -> Iterator[str]:
+def _render_recent(facts: Sequence[Recent], told: Collection[tuple[str, str]]) -> Iterator[str]:
     """A row for each file, without the commits that are told of its removed lines."""
     changes = dict[str, list[str]]()
     for fact in facts:
         if (fact.path, fact.subject) not in told:
-            changes.setdefault(fact.path, []).append(f"{_subject(fact.subject)} ({_ago(fact.days)})")
+            changes.setdefault(fact.path, []).append(f"{_render_subject(fact.subject)} ({_render_age(fact.days)})")
     for path, subjects in changes.items():
-        yield f"last changes of {_path(path)}: {'; '.join(subjects)}"
+        yield f"last changes of {_shorten_path(path)}: {'; '.join(subjects)}"
 
 
-def _ago(days: int) -> str:
+def _render_age(days: int) -> str:
     return f"{counted(days, 'day')} earlier" if days else "less than a day earlier"
 
 
-def _subject(text: str) -> str:
-    return _text(text, LONGEST_SUBJECT) or "(no subject)"
+def _render_subject(text: str) -> str:
+    return _clean_text(text, MAX_SUBJECT_CHARS) or "(no subject)"
 
 
-def _text(text: str, limit: int) -> str:
-    return inert(one_line(text[: 10 * limit], limit))
+def _clean_text(text: str, limit: int) -> str:
+    return defuse_tokens(one_line(text[: 10 * limit], limit))
 
 
-def _path(path: str) -> str:
+def _shorten_path(path: str) -> str:
     """The path, or the end of one that no file system holds."""
-    shown = shown_path(path[-10 * LONGEST_PATH :])
-    return shown if len(shown) <= LONGEST_PATH else "…" + shown[1 - LONGEST_PATH :]
+    shown = render_path(path[-10 * MAX_PATH_CHARS :])
+    return shown if len(shown) <= MAX_PATH_CHARS else "…" + shown[1 - MAX_PATH_CHARS :]

@@ -14,7 +14,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SideRows:
     """Rows that belong to what one request shows: signatures of what it calls, how its lines came to be, and lines that
     use what it removes or redefines."""
 
@@ -23,4 +23,4 @@ class Beside:
     callers: tuple[str, ...] = ()
 
 
-NO_FRAME, NOTHING_BESIDE = Frame(), Beside()
+NO_FRAME, NO_SIDE_ROWS = Frame(), SideRows()

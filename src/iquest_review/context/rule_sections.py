@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-FEW_DEMANDS, SHARE_OF_DEMANDS = 2, 1 / 3  # bullets, and the share of them, that make a section one of rules
-MOST_COMMANDS = 1 / 2  # the share of a section's rows that may be commands
+MIN_DEMANDS, MIN_DEMANDS_SHARE = 2, 1 / 3  # bullets, and the share of them, that make a section one of rules
+MAX_COMMANDS_SHARE = 1 / 2  # the share of a section's rows that may be commands
 
 _RULES = re.compile(
     r"(?i)(?<![a-z])(styl(es?|ing)|conventions?|guidelines?|standards?|rules?|practices?|principles?|(anti-?)?patterns?"
@@ -38,7 +38,7 @@ _SHELLS = frozenset(("", "sh", "bash", "shell", "console", "zsh", "fish", "text"
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class RuleSection:
     """A heading with what follows it up to the next one; or what stands above the first one."""
 
     lines: Sequence[str]
@@ -55,19 +55,19 @@ class _Row:
     block: str = ""  # commands, code, edge
 
 
-def sections(lines: Sequence[str]) -> list[Section]:
+def parse_rule_sections(lines: Sequence[str]) -> list[RuleSection]:
     """All of a file, in order; the first section stands above the first heading and may be empty."""
-    rows = list(_blocks(lines))
-    headings = list(_headings(rows))
+    rows = list(_classify_rows(lines))
+    headings = list(_find_headings(rows))
     starts = [0, *(at for at, _, _ in headings)]
-    found = list[Section]()
-    for verdict, (start, end) in zip([(False, False), *_verdicts(headings, rows)], pairwise([*starts, len(lines)]),
-                                     strict=True):  # fmt: skip
-        found.append(Section(lines[start:end], *verdict))
+    found = list[RuleSection]()
+    verdicts = [(False, False), *_judge_headings(headings, rows)]
+    for verdict, (start, end) in zip(verdicts, pairwise([*starts, len(lines)]), strict=True):
+        found.append(RuleSection(lines[start:end], *verdict))
     return found
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[_Row]:
+def _classify_rows(lines: Sequence[str]) -> Iterator[_Row]:
     fence, kind = "", ""
     for at, line in enumerate(lines):
         mark = _FENCE.match(line)
@@ -83,7 +83,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[_Row]:
             yield _Row(line, at)
 
 
-def _headings(rows: Sequence[_Row]) -> Iterator[tuple[int, int, str]]:
+def _find_headings(rows: Sequence[_Row]) -> Iterator[tuple[int, int, str]]:
     """Where each heading stands, its level and its text. What looks like one inside a code block is none."""
     lines = [row.text for row in rows]
     for at, line in enumerate(lines):
@@ -95,7 +95,7 @@ def _headings(rows: Sequence[_Row]) -> Iterator[tuple[int, int, str]]:
             yield at - 1, 1 if "=" in line else 2, lines[at - 1]
 
 
-def _verdicts(headings: Sequence[tuple[int, int, str]], rows: Sequence[_Row]) -> Iterator[tuple[bool, bool]]:
+def _judge_headings(headings: Sequence[tuple[int, int, str]], rows: Sequence[_Row]) -> Iterator[tuple[bool, bool]]:
     """Whether each heading opens rules, and whether it is on work: by its own text, else as the one it stands under
     (never rules under what is none), else by what its bullets demand."""
     above = list[tuple[int, bool | None, bool]]()
@@ -106,31 +106,31 @@ def _verdicts(headings: Sequence[tuple[int, int, str]], rows: Sequence[_Row]) ->
         around, work = above[-1][1:] if above else (None, False)
         # "Contributing guidelines" above everything says nothing of what is below
         is_title = number == 0 and level == 1 and all(other > 1 for _, other, _ in headings[1:])
-        own = None if is_title else _own(text)
+        own = None if is_title else _judge_heading_text(text)
         work = work or (not is_title and _WORK.search(text) is not None)
         above.append((level, around if around is False or own is None else own, work))
         body = rows[start + 1 : ends[number]]
         told = above[-1][1]
-        yield _demands(body) if told is None else told and not _mere_commands(text, body), work
+        yield _has_demands(body) if told is None else told and not _is_mere_commands(text, body), work
 
 
-def _own(heading: str) -> bool | None:
+def _judge_heading_text(heading: str) -> bool | None:
     if _WORK.search(heading) or _PROCESS.search(heading):
         return False
     return True if _RULES.search(heading) else None
 
 
-def _mere_commands(heading: str, body: Sequence[_Row]) -> bool:
+def _is_mere_commands(heading: str, body: Sequence[_Row]) -> bool:
     """Whether a section on tests or formats says how to run them, and not what they should be."""
-    return _share_of_commands(body) > MOST_COMMANDS and not _RULES.search(_EITHER.sub("", heading))
+    return _compute_commands_share(body) > MAX_COMMANDS_SHARE and not _RULES.search(_EITHER.sub("", heading))
 
 
-def _share_of_commands(body: Sequence[_Row]) -> float:
+def _compute_commands_share(body: Sequence[_Row]) -> float:
     full = [row for row in body if row.text.strip() and row.block != "edge"]
     return sum(row.block == "commands" for row in full) / max(1, len(full))
 
 
-def _demands(body: Sequence[_Row]) -> bool:
+def _has_demands(body: Sequence[_Row]) -> bool:
     """Whether enough of the bullets say what must be, and few rows are commands."""
     bullets, is_open = list[str](), False
     for row in body:
@@ -141,5 +141,5 @@ def _demands(body: Sequence[_Row]) -> bool:
         elif is_open:
             bullets[-1] += " " + row.text
     demands = sum(_DEMAND.search(bullet) is not None for bullet in bullets)
-    enough = demands >= FEW_DEMANDS and demands >= SHARE_OF_DEMANDS * len(bullets)
-    return enough and _share_of_commands(body) <= MOST_COMMANDS
+    enough = demands >= MIN_DEMANDS and demands >= MIN_DEMANDS_SHARE * len(bullets)
+    return enough and _compute_commands_share(body) <= MAX_COMMANDS_SHARE

@@ -8,11 +8,11 @@ if TYPE_CHECKING:  # what has no repository, as a saved diff, loads none of it
     from iquest_review.code.outline import Definition
     from iquest_review.git.history import History
 
-Hit = tuple[str, int, str]  # path, line and text
-Outlined = tuple[bytes, "Sequence[Definition]"]  # a file's text, and what it defines
+SourceLine = tuple[str, int, str]  # path, line and text
+OutlinedFile = tuple[bytes, "Sequence[Definition]"]  # a file's text, and what it defines
 
 
-class Kind(StrEnum):
+class ContextKind(StrEnum):
     """A kind of context. The value is its name in IQUEST_CONTEXT."""
 
     DEFINITIONS = "definitions"
@@ -26,24 +26,24 @@ class Kind(StrEnum):
     RECENT = "recent"
 
 
-ALL = frozenset(Kind)
+ALL_KINDS = frozenset(ContextKind)
 
 
 class Lookup(Protocol):
     """The repository a change is made in. What cannot be had is empty, never an error; no secret is in it."""
 
-    def outlines(self, paths: Sequence[str]) -> Mapping[str, Outlined]:
+    def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         """Files as they stand at the head: their texts, with what they define."""
 
-    def rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
+    def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Files as they stand on the target branch."""
 
-    def defined(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+    def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names, as (path, line, text)."""
 
-    def used(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
+    def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names or use them in code, of the latter at most so many for each, as
         (path, line, text)."""
 
-    def history(self) -> "History":
+    def load_history(self) -> "History":
         """How the change came to be."""

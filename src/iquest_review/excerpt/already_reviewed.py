@@ -8,31 +8,31 @@ from itertools import zip_longest
 
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import bare_id, hunk_id, run_ids
-from iquest_review.excerpt.cutting import is_large, slices
+from iquest_review.excerpt.cutting import is_large, slice_hunk
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.numbered_rows import Folded
+from iquest_review.excerpt.numbered_rows import FoldedHunk
 
-MOST_PARTS = 50  # of one hunk; what is left then is shown again
+MAX_PARTS = 50  # of one hunk; what is left then is shown again
 
 
-def unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
+def select_unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
     """The files with those hunks alone whose identities are not among the known ones, and an omission for the rest.
 
     What is known once was seen once: of two hunks that are alike one is new.
     """
     left, shown, omissions = Counter(known), list[FileDiff](), list[Omission]()
     for file in files:
-        hunks = tuple(rest for hunk in file.hunks if (rest := _taken(file, hunk, left)[1]))
+        hunks = tuple(rest for hunk in file.hunks if (rest := _match_known_ids(file, hunk, left)[1]))
         lines = sum(hunk.changed_lines for hunk in file.hunks) - sum(hunk.changed_lines for hunk in hunks)
-        if hunks or (not file.hunks and not _take(left, bare_id(file))):
+        if hunks or (not file.hunks and not _use_up(left, bare_id(file))):
             shown.append(replace(file, hunks=hunks) if lines else file)
         if lines:
             omissions.append(Omission(file.path, Reason.SEEN, lines))
     return tuple(shown), tuple(omissions)
 
 
-def known_after(
+def compute_known_ids(
     files: Iterable[FileDiff], before: Iterable[str], shown: Iterable[str]
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The identities in these files that were known before or are shown now, in the diff's order: what a later run
@@ -41,17 +41,17 @@ def known_after(
     left.update(shown)
     for file in files:
         if file.hunks:
-            rests = [_taken(file, hunk, left) for hunk in file.hunks]
+            rests = [_match_known_ids(file, hunk, left) for hunk in file.hunks]
             known += [identity for taken, _ in rests for identity in taken]
             seen = all(rest is None for _, rest in rests)
-        elif seen := _take(left, bare_id(file)):
+        elif seen := _use_up(left, bare_id(file)):
             known.append(bare_id(file))
         if seen:
             whole.add(file.path)
     return tuple(known), frozenset(whole)
 
 
-def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
+def list_shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
     """The identities of what the excerpt shows of these files: of hunks, and of those that are cut the parts."""
     parts = {id(part.file): part.hunks for part in excerpt.parts}
     for file in files:
@@ -63,44 +63,44 @@ def shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
         for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
             if not hunk.changed_lines:
                 continue
-            within = [piece for piece in pieces if _within(piece, hunk, after) and not _is_away(piece)]
+            within = [piece for piece in pieces if _is_within(piece, hunk, after) and not _is_moved_away(piece)]
             if sum(piece.changed_lines for piece in within) == hunk.changed_lines:
                 yield hunk_id(file, hunk)
             else:
                 yield from (hunk_id(file, piece) for piece in within)
 
 
-def _is_away(piece: Hunk) -> bool:
+def _is_moved_away(piece: Hunk) -> bool:
     """Whether it stands for lines that moved to another place: who deletes that place later deletes them unseen."""
-    return isinstance(piece, Folded) and piece.other is not None
+    return isinstance(piece, FoldedHunk) and piece.other is not None
 
 
-def _taken(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
+def _match_known_ids(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
     """The identities of a hunk that are among those left, which are used up, and what of it remains: all of it, the end
     of a large one, or nothing."""
     if not left:
         return [], hunk
     whole = hunk_id(file, hunk)
-    if _take(left, whole):
+    if _use_up(left, whole):
         return [whole], None
     if not left or not is_large(hunk):
         return [], hunk
     at, taken = 0, list[str]()
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_PARTS):
         runs = enumerate(run_ids(file, hunk.rows[at:]), at + 1)
         end, identity = max((run for run in runs if left[run[1]]), default=(0, ""))
         if not end:
             break
         at = end
-        _take(left, identity)
+        _use_up(left, identity)
         taken.append(identity)
     if not taken:
         return [], hunk
-    rest = next(slices(hunk, [(at, len(hunk.rows))])) if at < len(hunk.rows) else None
+    rest = next(slice_hunk(hunk, [(at, len(hunk.rows))])) if at < len(hunk.rows) else None
     return taken, rest if rest and rest.changed_lines else None
 
 
-def _take(left: Counter[str], identity: str) -> bool:
+def _use_up(left: Counter[str], identity: str) -> bool:
     if identity not in left:
         return False
     left[identity] -= 1
@@ -109,7 +109,7 @@ def _take(left: Counter[str], identity: str) -> bool:
     return True
 
 
-def _within(piece: Hunk, hunk: Hunk, after: Hunk | None) -> bool:
+def _is_within(piece: Hunk, hunk: Hunk, after: Hunk | None) -> bool:
     """Whether a piece was cut out of a hunk, before the one after it."""
     start = piece.old_start + piece.new_start
     return start >= hunk.old_start + hunk.new_start and (after is None or start < after.old_start + after.new_start)

@@ -7,13 +7,19 @@ from functools import lru_cache
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.exclusions import Reason
-from iquest_review.excerpt.numbered_rows import CUT, Folded, hunk_row, line_rows, size_of
+from iquest_review.excerpt.numbered_rows import (
+    CUT_LINE_CHARS,
+    FoldedHunk,
+    count_bytes,
+    render_hunk_row,
+    render_line_rows,
+)
 
 LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
-WORTH_ROWS, WORTH_BYTES = 20, 2_000  # the least that is shown of a cut hunk, where anything else is shown
-CONTEXT, LEAST_CONTEXT = 3, 1  # unchanged lines left around a change where more of them do not fit
-REMEMBERED = 500  # rows; what is made of a larger hunk is made anew each time
-LEAST_ROW = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
+MIN_SHOWN_ROWS, MIN_SHOWN_BYTES = 20, 2_000  # the least that is shown of a cut hunk, where anything else is shown
+CONTEXT_LINES, MIN_CONTEXT_LINES = 3, 1  # unchanged lines left around a change where more of them do not fit
+MAX_CACHED_ROWS = 500  # rows; what is made of a larger hunk is made anew each time
+MIN_ROW_BYTES = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,71 +29,77 @@ class Room:
     lines: int
     bytes: int
 
-    def less(self, lines: int, size: int) -> "Room":
+    def subtract(self, lines: int, size: int) -> "Room":
         """What is left beside so many lines and bytes."""
         return Room(self.lines - lines, self.bytes - size)
 
 
-def whole(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
+def reserve_room(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
     """The room that is left beside all the pieces, or what they exceed."""
     for piece in pieces:
-        excess = exceeded(piece, room)
+        excess = find_excess(piece, room)
         if excess is not None:
             return excess
-        if isinstance(piece, Folded):
-            room = room.less(1, size_of(hunk_row(piece)) + 1)
+        if isinstance(piece, FoldedHunk):
+            room = room.subtract(1, count_bytes(render_hunk_row(piece)) + 1)
             continue
-        if len(piece.rows) <= REMEMBERED:
-            size = _size(Same(piece))
+        if len(piece.rows) <= MAX_CACHED_ROWS:
+            size = _measure_hunk(Same(piece))
             if len(piece.rows) > room.lines or size > room.bytes:
                 return Reason.LINES if len(piece.rows) > room.lines else Reason.TOKENS
         else:
-            sizes, excess = _sizes(piece, room)
+            sizes, excess = _measure_rows(piece, room)
             if excess is not None:
                 return excess
             size = sizes[-1]
-        room = room.less(len(piece.rows), size)
+        room = room.subtract(len(piece.rows), size)
     return room
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _size(hunk: Same[Hunk]) -> int:
+def _measure_hunk(hunk: Same[Hunk]) -> int:
     """Bytes a hunk takes."""
-    rows = [hunk_row(hunk.value), *line_rows(hunk.value)]
-    return sum(map(size_of, rows)) + len(rows)
+    rows = [render_hunk_row(hunk.value), *render_line_rows(hunk.value)]
+    return sum(map(count_bytes, rows)) + len(rows)
 
 
-def beginning(hunk: Hunk, room: Room, at_any_rate: bool = False) -> tuple[Hunk | None, int, Reason]:
+def take_start(hunk: Hunk, room: Room, at_any_rate: bool = False) -> tuple[Hunk | None, int, Reason]:
     """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds.
     A small hunk is not cut, and a few rows of a large one are none, but `at_any_rate`."""
-    excess, may_cut = exceeded(hunk, room), at_any_rate or is_large(hunk)
+    excess, may_cut = find_excess(hunk, room), at_any_rate or is_large(hunk)
     if not hunk.changed_lines or (excess and not may_cut):
         return None, 0, excess or Reason.TOKENS
-    sizes, excess = _sizes(hunk, room)
+    sizes, excess = _measure_rows(hunk, room)
     if excess is None:
         return hunk, sizes[-1], Reason.TOKENS
-    rows = _seam(hunk.rows, len(sizes) - 1) if may_cut else 0
-    if not rows or (rows < WORTH_ROWS and sizes[rows] < WORTH_BYTES and not at_any_rate):
+    rows = _find_seam(hunk.rows, len(sizes) - 1) if may_cut else 0
+    if not rows or (rows < MIN_SHOWN_ROWS and sizes[rows] < MIN_SHOWN_BYTES and not at_any_rate):
         return None, 0, excess
-    first = next(slices(hunk, [(0, rows)]))
+    first = next(slice_hunk(hunk, [(0, rows)]))
     return (first if first.changed_lines else None), sizes[rows], excess
 
 
-def exceeded(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason | None:
+def find_excess(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason | None:
     """What a hunk certainly exceeds, or its changed lines alone do, told without writing it; None when it may fit."""
-    if isinstance(hunk, Folded):
-        return Reason.LINES if room.lines < 1 else Reason.TOKENS if room.bytes < size_of(hunk_row(hunk)) + 1 else None
+    if isinstance(hunk, FoldedHunk):
+        return (
+            Reason.LINES
+            if room.lines < 1
+            else Reason.TOKENS
+            if room.bytes < count_bytes(render_hunk_row(hunk)) + 1
+            else None
+        )
     if (hunk.changed_lines if changed_alone else len(hunk.rows)) > room.lines:
         return Reason.LINES
-    left = room.bytes - (LEAST_ROW - 2) * hunk.changed_lines  # a row holds its marker, and perhaps a CR
+    left = room.bytes - (MIN_ROW_BYTES - 2) * hunk.changed_lines  # a row holds its marker, and perhaps a CR
     if sum(map(len, hunk.rows)) <= left:  # the quick look does for nearly all hunks there are
         return None
     if 2 * hunk.changed_lines > left:
         return Reason.TOKENS
     rows = [row for row in hunk.rows if row[:1] in (b"+", b"-")] if changed_alone else hunk.rows
-    if max(map(len, rows), default=0) <= CUT:
+    if max(map(len, rows), default=0) <= CUT_LINE_CHARS:
         return Reason.TOKENS if sum(map(len, rows)) > left else None
-    return Reason.TOKENS if sum(min(len(row), CUT) for row in rows) > left else None
+    return Reason.TOKENS if sum(min(len(row), CUT_LINE_CHARS) for row in rows) > left else None
 
 
 def is_large(hunk: Hunk) -> bool:
@@ -95,18 +107,18 @@ def is_large(hunk: Hunk) -> bool:
     return len(hunk.rows) > LARGE_ROWS or sum(map(len, hunk.rows)) > LARGE_BYTES
 
 
-def narrowed(hunk: Hunk, context: int = CONTEXT) -> Sequence[Hunk]:
+def narrow_context(hunk: Hunk, context: int = CONTEXT_LINES) -> Sequence[Hunk]:
     """The hunks git would have made of it with so many lines around a change; the first has its heading."""
-    return _narrowed(Same(hunk), context) if len(hunk.rows) <= REMEMBERED else _narrow(hunk, context)
+    return _narrow_with_cache(Same(hunk), context) if len(hunk.rows) <= MAX_CACHED_ROWS else _narrow(hunk, context)
 
 
 @lru_cache(4096)
-def _narrowed(hunk: Same[Hunk], context: int) -> Sequence[Hunk]:
+def _narrow_with_cache(hunk: Same[Hunk], context: int) -> Sequence[Hunk]:
     return _narrow(hunk.value, context)
 
 
 def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
-    if isinstance(hunk, Folded) or len(hunk.rows) - hunk.changed_lines <= context:
+    if isinstance(hunk, FoldedHunk) or len(hunk.rows) - hunk.changed_lines <= context:
         return (hunk,)
     ranges: list[tuple[int, int]] = []
     for index, row in enumerate(hunk.rows):
@@ -117,33 +129,33 @@ def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
             ranges.append((start, end))
     if ranges == [(0, len(hunk.rows))]:
         return (hunk,)
-    pieces = tuple(slices(hunk, ranges))
+    pieces = tuple(slice_hunk(hunk, ranges))
     return (*pieces[:1], *(replace(piece, heading="") for piece in pieces[1:]))
 
 
-def from_change(hunk: Hunk, context: int) -> Hunk:
+def trim_before_change(hunk: Hunk, context: int) -> Hunk:
     """The hunk with at most so many unchanged lines in front of its first change."""
     first = next((at for at, row in enumerate(hunk.rows) if row[:1] in (b"+", b"-")), 0)
     start = max(0, first - context)
-    return next(slices(hunk, [(start, len(hunk.rows))])) if start else hunk
+    return next(slice_hunk(hunk, [(start, len(hunk.rows))])) if start else hunk
 
 
-def slices(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
+def slice_hunk(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
     """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
     old, new, at = hunk.old_start, hunk.new_start, 0
     for start, end in ranges:
-        added, removed, context = _counts(hunk.rows[at:start])
+        added, removed, context = _count_lines(hunk.rows[at:start])
         old, new, at = old + removed + context, new + added + context, end
-        added, removed, context = _counts(hunk.rows[start:end])
+        added, removed, context = _count_lines(hunk.rows[start:end])
         yield replace(hunk, old_start=old, new_start=new, rows=hunk.rows[start:end], added=added, removed=removed)
         old, new = old + removed + context, new + added + context
 
 
-def _sizes(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
+def _measure_rows(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
     """Bytes the first 0, 1, 2 ... rows take with the hunk's heading, as far as they fit, and what ends them."""
-    sizes, texts = [size_of(hunk_row(hunk)) + 1], line_rows(hunk)
+    sizes, texts = [count_bytes(render_hunk_row(hunk)) + 1], render_line_rows(hunk)
     for number, row in enumerate(hunk.rows, 1):
-        size = sizes[-1] if row[:1] == b"\\" else sizes[-1] + size_of(next(texts)) + 1  # counted with its line
+        size = sizes[-1] if row[:1] == b"\\" else sizes[-1] + count_bytes(next(texts)) + 1  # counted with its line
         if number > room.lines:
             return sizes, Reason.LINES
         if size > room.bytes:
@@ -152,7 +164,7 @@ def _sizes(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
     return sizes, None
 
 
-def _seam(rows: Sequence[bytes], most: int) -> int:
+def _find_seam(rows: Sequence[bytes], most: int) -> int:
     """Where to cut, behind at most `most` rows: not between a removed line and what replaces it, then behind a blank
     line, then before the line that is indented least, then late."""
 
@@ -165,7 +177,7 @@ def _seam(rows: Sequence[bytes], most: int) -> int:
     return min((at for at in places if rows[at][:1] != b"\\"), key=roughness, default=0)
 
 
-def _counts(rows: Sequence[bytes]) -> tuple[int, int, int]:
+def _count_lines(rows: Sequence[bytes]) -> tuple[int, int, int]:
     """Added, removed and context lines."""
     added, removed, marks = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-", b"\\"))
     return added, removed, len(rows) - added - removed - marks

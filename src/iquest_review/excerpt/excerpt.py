@@ -14,13 +14,24 @@ from fractions import Fraction
 from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.excerpt.cutting import Room
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.folding import Place
-from iquest_review.excerpt.numbered_rows import Folded, file_row, height, hunk_row, line_rows, overlong, size_of
-from iquest_review.excerpt.packing import packed
-from iquest_review.excerpt.ranking import standing
+from iquest_review.excerpt.folding import HunkPlace
+from iquest_review.excerpt.numbered_rows import (
+    FoldedHunk,
+    count_bytes,
+    count_hidden_lines,
+    count_shown_rows,
+    render_file_row,
+    render_hunk_row,
+    render_line_rows,
+)
+from iquest_review.excerpt.packing import pack_hunks
+from iquest_review.excerpt.ranking import get_reading_order
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
-ASIDE, MOST_ASIDE = Fraction(1, 8), 6_000  # share of a prompt, and bytes, for what is not the diff: see `aside`
+ASIDE_SHARE, MAX_ASIDE_BYTES = (
+    Fraction(1, 8),
+    6_000,
+)  # share of a prompt, and bytes, for what is not the diff: see `aside`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +78,32 @@ class Excerpt:
     @property
     def lines(self) -> int:
         """Diff lines shown; what is folded counts as one."""
-        return sum(height(hunk) for part in self.parts for hunk in part.written)
+        return sum(count_shown_rows(hunk) for part in self.parts for hunk in part.written)
 
     @property
     def over_budget(self) -> bool:
         """Whether something was left out for want of room, not for what it is."""
         return any(omission.reason in (Reason.LINES, Reason.TOKENS) for omission in self.omissions)
 
-    def coverage(self) -> tuple[Coverage, ...]:
+    def compute_coverage(self) -> tuple[Coverage, ...]:
         """The ledger of what is shown, a row a file."""
         return tuple(
             Coverage(
                 part.file.path,
-                _joined(shown for hunk in part.written if (shown := _new_lines(hunk))),
+                _merge_ranges(shown for hunk in part.written if (shown := _find_new_range(hunk))),
                 part.file.changed_lines,
-                sum(hunk.changed_lines - overlong(hunk) for hunk in part.hunks),
+                sum(hunk.changed_lines - count_hidden_lines(hunk) for hunk in part.hunks),
             )
             for part in self.parts
         )
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Tokens a text takes, on the safe side, without a tokenizer."""
-    return math.ceil(size_of(text) / BYTES_PER_TOKEN)
+    return math.ceil(count_bytes(text) / BYTES_PER_TOKEN)
 
 
-def fit(
+def fit_excerpt(
     files: Sequence[FileDiff],
     limits: Limits,
     screened: Sequence[Omission] = (),
@@ -101,11 +112,11 @@ def fit(
     """As much of the files as the limits allow, the best hunks first; `screened` is what was left out before, `past`
     tells of a path how many commits of late changed it, and how many of them were fixes."""
     room = Room(limits.lines, math.floor(limits.tokens * BYTES_PER_TOKEN))
-    packing = packed(files, room, past or {})
-    shown, left = _by_file(packing.shown), _by_file(packing.left)
+    packing = pack_hunks(files, room, past or {})
+    shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
     parts, omissions, kept = list[Part](), list(screened), list[Part]()
     for at, file in enumerate(files):
-        missing = _not_shown(shown.get(at, ())) | packing.missing.get(at, {})
+        missing = _count_unshown(shown.get(at, ())) | packing.missing.get(at, {})
         omissions += [Omission(file.path, reason, lines) for reason, lines in missing.items() if lines]
         if at in packing.opened:
             parts.append(Part(file, tuple(shown.get(at, ()))))
@@ -113,11 +124,11 @@ def fit(
             omissions.append(Omission(file.path, Reason.TOKENS, 0))
         if at in left or at not in packing.opened:
             kept.append(Part(file, tuple(left.get(at, file.hunks))))
-    parts.sort(key=lambda part: standing(part.file.path))
+    parts.sort(key=lambda part: get_reading_order(part.file.path))
     return Excerpt(tuple(parts), tuple(omissions), tuple(kept))
 
 
-def rest(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff, ...]:
+def list_left_out(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff, ...]:
     """What an excerpt of these files left out for want of room: files with the hunks, and the slices of cut hunks, that
     it does not show. What one request has no room for is what the next one is filled with."""
     left = {id(part.file): part.hunks for part in excerpt.left}
@@ -125,7 +136,7 @@ def rest(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff, ...]:
     return tuple(file if hunks == file.hunks else replace(file, hunks=hunks) for file, hunks in kept)
 
 
-def _by_file(chosen: Mapping[Place, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
+def _group_by_file(chosen: Mapping[HunkPlace, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
     """Hunks by the number of their file, in its order."""
     hunks = dict[int, list[Hunk]]()
     for at, number in sorted(chosen):
@@ -133,18 +144,18 @@ def _by_file(chosen: Mapping[Place, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
     return hunks
 
 
-def _not_shown(hunks: Sequence[Hunk]) -> dict[Reason, int]:
+def _count_unshown(hunks: Sequence[Hunk]) -> dict[Reason, int]:
     """Changed lines of hunks in an excerpt that are not shown, or not whole."""
     missing = {Reason.MINIFIED: 0, Reason.MOVED: 0, Reason.WHITESPACE: 0}
     for hunk in hunks:
         reason = Reason.MINIFIED
-        if isinstance(hunk, Folded):
+        if isinstance(hunk, FoldedHunk):
             reason = Reason.WHITESPACE if hunk.other is None else Reason.MOVED
-        missing[reason] += overlong(hunk)
+        missing[reason] += count_hidden_lines(hunk)
     return missing
 
 
-def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The ranges in order, those that overlap as one: two requests may show the same unchanged lines."""
     joined = list[tuple[int, int]]()
     for first, last in sorted(ranges):
@@ -155,21 +166,21 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(joined)
 
 
-def _new_lines(hunk: Hunk) -> tuple[int, int] | None:
+def _find_new_range(hunk: Hunk) -> tuple[int, int] | None:
     """First and last new-file line of a hunk; None when it only removes, or is folded."""
     numbers = [line.new_line for line in hunk.lines() if line.kind is not Kind.REMOVED and line.new_line is not None]
     return (numbers[0], numbers[-1]) if numbers else None
 
 
-def rows(excerpt: Excerpt) -> Iterator[str]:
+def render_diff_rows(excerpt: Excerpt) -> Iterator[str]:
     """The diff as the model sees it."""
     for part in excerpt.parts:
-        yield file_row(part.file)
+        yield render_file_row(part.file)
         for hunk in part.written:
-            yield hunk_row(hunk)
-            yield from line_rows(hunk)
+            yield render_hunk_row(hunk)
+            yield from render_line_rows(hunk)
 
 
-def aside(tokens: int) -> int:
+def compute_aside_bytes(tokens: int) -> int:
     """Bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
-    return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE), MOST_ASIDE)
+    return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE_SHARE), MAX_ASIDE_BYTES)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iquest_review.diff.diff import Diff, FileDiff, Status
-from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.excerpt.numbered_rows import count_hidden_lines
 
 
 class Reason(StrEnum):
@@ -86,7 +86,7 @@ _VENDORED = re.compile(
     # between it may be the module that deals with vendors.
     r"|^vendor/|(^|/)(assets|public|static|wwwroot|dist)/([^/]+/)?vendors?/|(^|/)vendor/[^/]+\.(com|org|net|in|io|dev)/"
 )
-LONGEST_PATH = 4_096  # bytes
+MAX_PATH_CHARS = 4_096  # bytes
 
 _MINIFIED = re.compile(r"\.min\.(js|mjs|cjs|css)$|\.(js|mjs|cjs|css)\.map$|\.bundle\.js$")
 _GENERATED_NAME = re.compile(
@@ -114,7 +114,7 @@ def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
     """The file diffs to show, and an omission for each of the others."""
     shown, omissions = [], []
     for file in diff.files:
-        reason = reason_against(file)
+        reason = find_exclusion_reason(file)
         if reason is None:
             shown.append(file)
         else:
@@ -122,9 +122,9 @@ def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
     return tuple(shown), tuple(omissions)
 
 
-def reason_against(file: FileDiff) -> Reason | None:
+def find_exclusion_reason(file: FileDiff) -> Reason | None:
     """Why a file diff is left out; None when it is not."""
-    path = file.path[-LONGEST_PATH:]  # file systems end there; a patch text need not
+    path = file.path[-MAX_PATH_CHARS:]  # file systems end there; a patch text need not
     if file.binary:
         return Reason.BINARY
     if file.is_submodule:
@@ -135,17 +135,17 @@ def reason_against(file: FileDiff) -> Reason | None:
         return Reason.VENDORED
     if _MINIFIED.search(path) or _is_mostly_overlong(file):
         return Reason.MINIFIED
-    if _GENERATED_NAME.search(path) or _says_generated(file):
+    if _GENERATED_NAME.search(path) or _has_generated_mark(file):
         return Reason.GENERATED
     return None
 
 
 def _is_mostly_overlong(file: FileDiff) -> bool:
     """One long line does not make a file a minified one: the others were written by somebody."""
-    return 2 * sum(map(overlong, file.hunks)) > file.changed_lines
+    return 2 * sum(map(count_hidden_lines, file.hunks)) > file.changed_lines
 
 
-def _says_generated(file: FileDiff) -> bool:
+def _has_generated_mark(file: FileDiff) -> bool:
     """Whether the top of the file says so. A line that this change adds counts in a new file only: to an existing one
     it may be added by somebody who does not want to be read."""
     first = next(iter(file.hunks), None)

@@ -14,14 +14,14 @@ from itertools import accumulate
 
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import whitespace
-from iquest_review.excerpt.cutting import slices
-from iquest_review.excerpt.numbered_rows import Block, Folded, Marked, marked
+from iquest_review.excerpt.cutting import slice_hunk
+from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlock, mark_moved_blocks
 from iquest_review.excerpt.ranking import is_test
-from iquest_review.excerpt.whitespace import Key, Spacing
+from iquest_review.excerpt.whitespace import LineKey, WhitespaceChange
 
-LEAST_MOVED = 3  # lines of a block that say something; fewer are alike by chance
-MOST_ALIKE = 8  # places that are tried for a line that is removed at many
-MOST_ROWS = 1_000_000  # of a diff that is searched for moved blocks
+MIN_MOVED_LINES = 3  # lines of a block that say something; fewer are alike by chance
+MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many
+MAX_SEARCHED_ROWS = 1_000_000  # of a diff that is searched for moved blocks
 
 # Where white space at the beginning of a line says nothing. Elsewhere, and in files without a suffix, it may.
 _FREE = re.compile(
@@ -31,18 +31,18 @@ _FREE = re.compile(
 )
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
-Place = tuple[int, int]  # numbers of a file, and of a hunk in it
+HunkPlace = tuple[int, int]  # numbers of a file, and of a hunk in it
 
-Range = tuple[int, int, str]  # the first row, the one behind the last, and the file at the other end
+RowRange = tuple[int, int, str]  # the first row, the one behind the last, and the file at the other end
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     """Removed or added lines without a line between them."""
 
-    place: Place
+    place: HunkPlace
     start: int  # index of the first row in the hunk
-    keys: tuple[Key, ...]
+    keys: tuple[LineKey, ...]
 
     @property
     def end(self) -> int:
@@ -50,31 +50,31 @@ class _Run:
         return self.start + len(self.keys)
 
 
-def folded(files: Sequence[FileDiff]) -> dict[Place, tuple[Hunk, ...]]:
+def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
     """The hunks of which something is folded, in pieces, and those that blocks moved into, with their marks; all others
     stay as they are."""
-    made = dict[Place, tuple[Hunk, ...]]()
+    made = dict[HunkPlace, tuple[Hunk, ...]]()
     for at, file in enumerate(files):
         indented = _FREE.search(file.path) is None
         for number, hunk in enumerate(file.hunks):
-            if not isinstance(hunk, Folded) and (alone := whitespace.only(hunk, indented)):
-                made[at, number] = (_fold(hunk, None, endings=alone is Spacing.ENDINGS),)
-    gone, come = defaultdict[Place, list[Range]](list), defaultdict[Place, list[Range]](list)
-    for old, new in _moved(files, made):
+            if not isinstance(hunk, FoldedHunk) and (alone := whitespace.find_whitespace_change(hunk, indented)):
+                made[at, number] = (_fold(hunk, None, endings=alone is WhitespaceChange.ENDINGS),)
+    gone, come = defaultdict[HunkPlace, list[RowRange]](list), defaultdict[HunkPlace, list[RowRange]](list)
+    for old, new in _find_moved_runs(files, made):
         gone[old.place].append((old.start, old.end, files[new.place[0]].path))
         come[new.place].append((new.start, new.end, files[old.place[0]].path))
     for place in sorted(gone.keys() | come.keys()):
-        hunk = _with_marks(files[place[0]].hunks[place[1]], sorted(come.get(place, ())))
-        made[place] = tuple(_pieces(hunk, sorted(gone[place]))) if place in gone else (hunk,)
+        hunk = _add_moved_marks(files[place[0]].hunks[place[1]], sorted(come.get(place, ())))
+        made[place] = tuple(_fold_ranges(hunk, sorted(gone[place]))) if place in gone else (hunk,)
     return made
 
 
 # -- moved blocks
 
 
-def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> Iterator[tuple[_Run, _Run]]:
+def _find_moved_runs(files: Sequence[FileDiff], done: Mapping[HunkPlace, object]) -> Iterator[tuple[_Run, _Run]]:
     """Blocks of removed rows with the added ones they are now."""
-    if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MOST_ROWS:
+    if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MAX_SEARCHED_ROWS:
         return
     groups = defaultdict[object, list[int]](list)
     for at, file in enumerate(files):
@@ -82,67 +82,69 @@ def _moved(files: Sequence[FileDiff], done: Mapping[Place, object]) -> Iterator[
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(at)
     for group in groups.values():
         if any(files[at].removed for at in group) and any(files[at].added for at in group):
-            for old, new in _blocks(files, group, done):
-                if _rows(files, old) == _rows(files, new):  # letter by letter: indentation may mislead, or be of a text
+            for old, new in _match_runs(files, group, done):
+                if _strip_rows(files, old) == _strip_rows(
+                    files, new
+                ):  # letter by letter: indentation may mislead, or be of a text
                     yield old, new
 
 
-def _rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
+def _strip_rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
     """The rows of a run without their markers and what cannot be seen behind them."""
     rows = files[run.place[0]].hunks[run.place[1]].rows
     return [row[1:].rstrip() for row in rows[run.start : run.end]]
 
 
-def _blocks(
-    files: Sequence[FileDiff], group: Sequence[int], done: Mapping[Place, object]
+def _match_runs(
+    files: Sequence[FileDiff], group: Sequence[int], done: Mapping[HunkPlace, object]
 ) -> Iterator[tuple[_Run, _Run]]:
     """Removed blocks with the added ones that are alike, the longest where there are several; no line is in two."""
-    removed = [run for at in group for run in _runs(files[at], at, b"-", done)]
-    added = [run for at in group for run in _runs(files[at], at, b"+", done)] if removed else []
+    removed = [run for at in group for run in _find_runs(files[at], at, b"-", done)]
+    added = [run for at in group for run in _find_runs(files[at], at, b"+", done)] if removed else []
     common = {key for run in removed for key in run.keys} & {key for run in added for key in run.keys}
     telling = {key for key in common if _SAYS.search(key)}
-    where = defaultdict[Key, list[tuple[int, int]]](list)
+    where = defaultdict[LineKey, list[tuple[int, int]]](list)
     for number, run in enumerate(removed):
         for index, key in enumerate(run.keys):
-            if key in telling and len(where[key]) < MOST_ALIKE:
+            if key in telling and len(where[key]) < MAX_CANDIDATES:
                 where[key].append((number, index))
     used = defaultdict[int, set[int]](set)  # rows of removed runs
     for run in added if where else ():
         index = 0
         while index < len(run.keys):
             lengths = (
-                (_alike(removed[number].keys, begin, run.keys, index, used[number]), number, begin)
+                (_count_alike(removed[number].keys, begin, run.keys, index, used[number]), number, begin)
                 for number, begin in where.get(run.keys[index], ())
             )
             length, number, begin = max(lengths, default=(0, 0, 0), key=lambda found: found[0])
-            if sum(key in telling for key in run.keys[index : index + length]) < LEAST_MOVED:
+            if sum(key in telling for key in run.keys[index : index + length]) < MIN_MOVED_LINES:
                 index += 1
                 continue
             used[number].update(range(begin, begin + length))
-            yield _part(removed[number], begin, length), _part(run, index, length)
+            yield _slice_run(removed[number], begin, length), _slice_run(run, index, length)
             index += length
 
 
-def _runs(file: FileDiff, at: int, marker: bytes, done: Mapping[Place, object]) -> Iterator[_Run]:
+def _find_runs(file: FileDiff, at: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
     """The runs of a file that may hold a block."""
     indented = _FREE.search(file.path) is None
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
-        if lines < LEAST_MOVED or (at, number) in done or isinstance(hunk, Folded | Marked):
+        if lines < MIN_MOVED_LINES or (at, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
             continue
-        keys, start = list[Key](), 0
+        keys, start = list[LineKey](), 0
         for index, row in enumerate((*hunk.rows, b" ")):
             if row[:1] == marker:
                 if not keys:
                     start = index
-                keys.append(whitespace.key(row, indented))
+                keys.append(whitespace.normalize_row(row, indented))
             elif keys:
-                if len(keys) >= LEAST_MOVED:
+                if len(keys) >= MIN_MOVED_LINES:
                     yield _Run((at, number), start, tuple(keys))
                 keys = []
 
 
-def _alike(one: Sequence[Key], at: int, other: Sequence[Key], index: int, used: Container[int]) -> int:
+def _count_alike(one: Sequence[LineKey], at: int, other: Sequence[LineKey], index: int, used: Container[int]) -> int:
     """How many lines are the same from here on, the last of them not blank; none that is used."""
     length = last = 0
     while (
@@ -157,26 +159,28 @@ def _alike(one: Sequence[Key], at: int, other: Sequence[Key], index: int, used: 
     return last
 
 
-def _part(run: _Run, start: int, length: int) -> _Run:
+def _slice_run(run: _Run, start: int, length: int) -> _Run:
     return _Run(run.place, run.start + start, run.keys[start : start + length])
 
 
 # -- pieces
 
 
-def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> Folded:
-    return Folded(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other, endings)
+def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> FoldedHunk:
+    return FoldedHunk(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other, endings)
 
 
-def _with_marks(hunk: Hunk, moved: Sequence[Range]) -> Hunk:
+def _add_moved_marks(hunk: Hunk, moved: Sequence[RowRange]) -> Hunk:
     """A hunk with the marks of these ranges of added rows, which have moved there from files."""
     if not moved:
         return hunk
     numbers = list(accumulate((row[:1] not in (b"-", b"\\") for row in hunk.rows), initial=hunk.new_start))
-    return marked(hunk, [Block(numbers[start], numbers[end] - 1, source) for start, end, source in moved])
+    return mark_moved_blocks(
+        hunk, [MovedBlock(numbers[start], numbers[end] - 1, source) for start, end, source in moved]
+    )
 
 
-def _pieces(hunk: Hunk, moved: Sequence[Range]) -> Iterator[Hunk]:
+def _fold_ranges(hunk: Hunk, moved: Sequence[RowRange]) -> Iterator[Hunk]:
     """A hunk with these ranges of rows folded; what is between them, if a line of it changes, as hunks of their own."""
     ranges, others, at = list[tuple[int, int]](), list[str | None](), 0
     for start, stop, other in moved:
@@ -185,7 +189,7 @@ def _pieces(hunk: Hunk, moved: Sequence[Range]) -> Iterator[Hunk]:
         ranges += [(at, start), (start, end)]
         others += [None, other]
         at = end
-    for piece, path in zip(slices(hunk, [*ranges, (at, len(hunk.rows))]), [*others, None], strict=True):
+    for piece, path in zip(slice_hunk(hunk, [*ranges, (at, len(hunk.rows))]), [*others, None], strict=True):
         if path is not None:
             yield _fold(piece, path)
         elif piece.changed_lines:

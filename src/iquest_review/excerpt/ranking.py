@@ -13,16 +13,16 @@ from functools import lru_cache
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Status
 from iquest_review.diff.identity_key import Same
-from iquest_review.excerpt.numbered_rows import Marked
+from iquest_review.excerpt.numbered_rows import MarkedHunk
 
-ROW = 40  # bytes of a row of prompt, about
-OVERHEAD = 5  # rows that a hunk costs beside its own: headings, and attention
-TESTS, OTHER = 0.3, 0.06  # worth beside the same hunk of code
-LARGE_FILE = 100  # changed lines; the more of them, the less each is commented on
-MOST_LOOKED_AT = 400  # rows of one hunk that are read; the others are taken to be like them
-SMALL_EDIT, REPEATED = 6, 3  # an edit of so few rows that is made more often than that is a mechanical one
-MOVED = 0.5  # worth of a line that stood elsewhere before, beside that of a new one
-PAST_FIXES = 3  # of a file: from then on it counts as often fixed
+ROW_BYTES = 40  # bytes of a row of prompt, about
+OVERHEAD_ROWS = 5  # rows that a hunk costs beside its own: headings, and attention
+TEST_WEIGHT, OTHER_WEIGHT = 0.3, 0.06  # worth beside the same hunk of code
+LARGE_FILE_LINES = 100  # changed lines; the more of them, the less each is commented on
+MAX_READ_ROWS = 400  # rows of one hunk that are read; the others are taken to be like them
+SMALL_EDIT_ROWS, MAX_REPEATS = 6, 3  # an edit of so few rows that is made more often than that is a mechanical one
+MOVED_WEIGHT = 0.5  # worth of a line that stood elsewhere before, beside that of a new one
+MIN_PAST_FIXES = 3  # of a file: from then on it counts as often fixed
 
 _TESTS = re.compile(
     r"(^|/)(tests?|spec|specs|__tests__|testing|testdata|fixtures)/|(^|/)(test_|conftest\.)[^/]*$|[._-](test|spec)s?\.\w+$|Tests?\.\w+$"
@@ -81,7 +81,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class RankingContext:
     """What tells about a hunk and stands outside of it."""
 
     changed: Mapping[str, int] = field(default_factory=dict)  # path -> changed lines of the file
@@ -89,14 +89,18 @@ class Around:
     repeated: Mapping[Edit, int] = field(default_factory=dict)  # how often a small edit is made
 
 
-def around(files: Iterable[FileDiff], past: Mapping[str, tuple[int, int]] | None = None) -> Around:
+def build_ranking_context(
+    files: Iterable[FileDiff], past: Mapping[str, tuple[int, int]] | None = None
+) -> RankingContext:
     """What the hunks of these files have around them. `past` tells of a path how many commits of late changed it, and
     how many of them were fixes."""
     files = list(files)
-    return Around(changed(files), past or {}, repeated(hunk for file in files for hunk in file.hunks))
+    return RankingContext(
+        count_changed_lines(files), past or {}, count_repeated_edits(hunk for file in files for hunk in file.hunks)
+    )
 
 
-def changed(files: Iterable[FileDiff]) -> dict[str, int]:
+def count_changed_lines(files: Iterable[FileDiff]) -> dict[str, int]:
     """Changed lines of each path."""
     lines = dict[str, int]()
     for file in files:
@@ -104,32 +108,32 @@ def changed(files: Iterable[FileDiff]) -> dict[str, int]:
     return lines
 
 
-def repeated(hunks: Iterable[Hunk]) -> Counter[Edit]:
+def count_repeated_edits(hunks: Iterable[Hunk]) -> Counter[Edit]:
     """How often each small edit is made."""
-    return Counter(edit for hunk in hunks if (edit := _edit(hunk)))
+    return Counter(edit for hunk in hunks if (edit := _extract_edit(hunk)))
 
 
-def score(file: FileDiff, hunk: Hunk, around: Around) -> Score:
+def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
     """What a hunk of a file is worth, with the reasons."""
-    kind, reasons = _kind(file.path)
+    kind, reasons = _classify_file(file.path)
     if file.status is Status.DELETED or not hunk.added:
         word = "deleted file" if file.status is Status.DELETED else "only removed"
-        return Score(_removal(kind, hunk), (*reasons, word))
+        return Score(_score_removal(kind, hunk), (*reasons, word))
     lines = around.changed.get(file.path) or file.changed_lines
-    gain, why = _gain(Same(hunk))
+    gain, why = _compute_gain(Same(hunk))
     if not _CODE.search(file.path):
         why = tuple(word for word in why if word == "moved")  # prose has its "if" and "open" too
-    factor, doubts = _doubts(file.path, hunk, around)
-    large = ("large file",) if lines > 4 * LARGE_FILE else ()
-    return Score(kind * _grown(gain, lines) * factor / _cost(hunk), (*reasons, *why, *doubts, *large))
+    factor, doubts = _find_doubts(file.path, hunk, around)
+    large = ("large file",) if lines > 4 * LARGE_FILE_LINES else ()
+    return Score(kind * _damp_gain(gain, lines) * factor / _compute_cost(hunk), (*reasons, *why, *doubts, *large))
 
 
-def glance(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
+def estimate_score(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
     """About what `score` comes to, told without reading a row; `changed_lines` are the file's."""
-    kind = _kind(file.path)[0]
+    kind = _classify_file(file.path)[0]
     if not hunk.added or file.status is Status.DELETED:
-        return _removal(kind, hunk)
-    return kind * _grown(1 + hunk.added, changed_lines) / _cost(hunk)
+        return _score_removal(kind, hunk)
+    return kind * _damp_gain(1 + hunk.added, changed_lines) / _compute_cost(hunk)
 
 
 def is_code(path: str) -> bool:
@@ -142,7 +146,7 @@ def is_test(path: str) -> bool:
     return _TESTS.search(path) is not None
 
 
-def standing(path: str) -> int:
+def get_reading_order(path: str) -> int:
     """What is read first has the lowest: code, then tests, then the rest."""
     if is_test(path):
         return 1
@@ -150,60 +154,60 @@ def standing(path: str) -> int:
 
 
 @lru_cache(4096)  # of a file's many hunks all ask
-def _kind(path: str) -> tuple[float, tuple[str, ...]]:
+def _classify_file(path: str) -> tuple[float, tuple[str, ...]]:
     """What kind of file it is, and what that is worth."""
     if _DATA_FILE.search(path):
-        return OTHER / 3, ("no code", "generated by its name")
+        return OTHER_WEIGHT / 3, ("no code", "generated by its name")
     if is_test(path):
-        return TESTS, ("test",)
-    worth, word = (1.0, "code") if _CODE.search(path) else (OTHER, "no code")
+        return TEST_WEIGHT, ("test",)
+    worth, word = (1.0, "code") if _CODE.search(path) else (OTHER_WEIGHT, "no code")
     return (worth / 3, (word, "generated by its name")) if _GENERATED.search(path) else (worth, (word,))
 
 
-def _cost(hunk: Hunk) -> float:
+def _compute_cost(hunk: Hunk) -> float:
     """Rows of prompt that a hunk takes, long rows for more than one."""
-    return (len(hunk.rows) + sum(map(len, hunk.rows)) / ROW) / 2 + OVERHEAD
+    return (len(hunk.rows) + sum(map(len, hunk.rows)) / ROW_BYTES) / 2 + OVERHEAD_ROWS
 
 
-def _removal(kind: float, hunk: Hunk) -> float:
+def _score_removal(kind: float, hunk: Hunk) -> float:
     """A deletion comes after everything else, a large one last."""
-    return 1e-6 * kind / _cost(hunk)
+    return 1e-6 * kind / _compute_cost(hunk)
 
 
-def _grown(gain: float, changed_lines: int) -> float:
+def _damp_gain(gain: float, changed_lines: int) -> float:
     """The more there is to read at once, the less is said of each line of it."""
-    return float(gain**0.8 / (1 + changed_lines / LARGE_FILE) ** 0.7)
+    return float(gain**0.8 / (1 + changed_lines / LARGE_FILE_LINES) ** 0.7)
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
+def _compute_gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
     """What the added rows of a hunk may hold, and in what words."""
     hunk = same.value
-    gain, words = _of_rows(hunk, [row for row in hunk.rows if row[:1] == b"+"])
-    blocks = hunk.blocks() if isinstance(hunk, Marked) else ()
+    gain, words = _compute_rows_gain(hunk, [row for row in hunk.rows if row[:1] == b"+"])
+    blocks = hunk.list_blocks() if isinstance(hunk, MarkedHunk) else ()
     if not blocks:
         return gain, words
     moved = {number for block in blocks for number in range(block.first, block.last + 1)}
     new = [b"+" + line.raw for line in hunk.lines() if line.kind is Kind.ADDED and line.new_line not in moved]
-    anew, words = _of_rows(hunk, new) if any(map(bytes.strip, (row[1:] for row in new))) else (0.0, ())
-    return anew + MOVED * max(0.0, gain - anew), (*words, "moved")
+    anew, words = _compute_rows_gain(hunk, new) if any(map(bytes.strip, (row[1:] for row in new))) else (0.0, ())
+    return anew + MOVED_WEIGHT * max(0.0, gain - anew), (*words, "moved")
 
 
-def _of_rows(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]:
+def _compute_rows_gain(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]:
     """The same of these added rows alone."""
-    read = b"\n".join(rows[:MOST_LOOKED_AT])
-    comments, imports = _count(_COMMENT, read), _count(_IMPORT, read)
-    logic = _count(_LOGIC, read)
+    read = b"\n".join(rows[:MAX_READ_ROWS])
+    comments, imports = _count_matches(_COMMENT, read), _count_matches(_IMPORT, read)
+    logic = _count_matches(_LOGIC, read)
     if not logic:
         return 0.4 * (1 + 0.1 * comments), ("only comments or imports" if comments or imports else "no word",)
     parts = Counter(map(bytes.lower, _PART.findall(read)))
-    conditions = min(logic, _occurrences(parts, _CONDITION) + read.count(b"&&") + read.count(b"||"))
-    failures = min(logic, _occurrences(parts, _FAILURE))
-    risks = min(logic, _occurrences(parts, _RISKY))
-    public = _count(_PUBLIC, read)
+    conditions = min(logic, _count_words(parts, _CONDITION) + read.count(b"&&") + read.count(b"||"))
+    failures = min(logic, _count_words(parts, _FAILURE))
+    risks = min(logic, _count_words(parts, _RISKY))
+    public = _count_matches(_PUBLIC, read)
     gain = 1 + 0.5 * logic + 0.5 * min(logic, failures + risks) + 0.3 * conditions + 0.5 * public + 0.1 * comments
-    gain *= max(1, len(rows) / MOST_LOOKED_AT)
-    was = {part.lower() for row in hunk.rows[:MOST_LOOKED_AT] if row[:1] == b"-" for part in _PART.findall(row)}
+    gain *= max(1, len(rows) / MAX_READ_ROWS)
+    was = {part.lower() for row in hunk.rows[:MAX_READ_ROWS] if row[:1] == b"-" for part in _PART.findall(row)}
     words = {
         "new logic": logic > hunk.removed,
         "changed logic": logic <= hunk.removed,
@@ -215,29 +219,29 @@ def _of_rows(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]
     return gain, tuple(word for word, holds in words.items() if holds)
 
 
-def _doubts(path: str, hunk: Hunk, around: Around) -> tuple[float, tuple[str, ...]]:
+def _find_doubts(path: str, hunk: Hunk, around: RankingContext) -> tuple[float, tuple[str, ...]]:
     """What speaks for and against a hunk beside what it holds, as a factor and in words."""
     factor, words = 1.0, list[str]()
-    edit = _edit(hunk)
+    edit = _extract_edit(hunk)
     times = around.repeated.get(edit, 0) if edit else 0
-    if times > REPEATED:
-        factor *= REPEATED / times
+    if times > MAX_REPEATS:
+        factor *= MAX_REPEATS / times
         words.append("repeated edit")
-    rows = [row for row in hunk.rows[:MOST_LOOKED_AT] if row[:1] == b"+"]
-    if len(rows) > SMALL_EDIT and 10 * _count(_DATA, b"\n".join(rows)) > 7 * len(rows):
+    rows = [row for row in hunk.rows[:MAX_READ_ROWS] if row[:1] == b"+"]
+    if len(rows) > SMALL_EDIT_ROWS and 10 * _count_matches(_DATA, b"\n".join(rows)) > 7 * len(rows):
         factor *= 0.3
         words.append("looks generated")
     commits, fixes = around.past.get(path, (0, 0))
-    if fixes >= PAST_FIXES:
+    if fixes >= MIN_PAST_FIXES:
         words.append("often fixed")
     # Where there were many commits and fixes there will be more; no file is worth more than twice for its past.
     factor *= 1 + min(1.0, 0.02 * commits + 0.1 * fixes)
     return factor, tuple(words)
 
 
-def _edit(hunk: Hunk) -> Edit | None:
+def _extract_edit(hunk: Hunk) -> Edit | None:
     """The words a small hunk takes away and brings; None when it only adds, or is not small."""
-    if not (0 < hunk.added <= SMALL_EDIT and 0 < hunk.removed <= SMALL_EDIT):
+    if not (0 < hunk.added <= SMALL_EDIT_ROWS and 0 < hunk.removed <= SMALL_EDIT_ROWS):
         return None
     gone, come = set[bytes](), set[bytes]()
     for row in hunk.rows:
@@ -248,9 +252,9 @@ def _edit(hunk: Hunk) -> Edit | None:
     return frozenset(gone - come), frozenset(come - gone)
 
 
-def _count(pattern: re.Pattern[bytes], text: bytes) -> int:
+def _count_matches(pattern: re.Pattern[bytes], text: bytes) -> int:
     return len(pattern.findall(text))
 
 
-def _occurrences(parts: Counter[bytes], words: frozenset[bytes]) -> int:
+def _count_words(parts: Counter[bytes], words: frozenset[bytes]) -> int:
     return sum(parts[word] for word in parts.keys() & words)

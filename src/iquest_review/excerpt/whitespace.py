@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from iquest_review.diff.diff import Hunk
 
-Key = bytes  # of a line, without the white space that does not count
+LineKey = bytes  # of a line, without the white space that does not count
 
 
-class Spacing(StrEnum):
+class WhitespaceChange(StrEnum):
     """What alone changes."""
 
     ENDINGS = "line endings"
@@ -39,10 +39,10 @@ _HEAD = re.compile(
     rb"^[\s}]*(?:(?:else\s+if|elseif|if|for|foreach|while|using|lock|fixed|with|synchronized)\b\s*(?:constexpr\s*)?\(.*[^\s{;}]|(?:else|do))\s*$"
 )
 _REMARK = re.compile(rb"(?://.*|/\*(?:(?!\*/).)*\*/\s*)$")
-_FAR = 20  # rows below a head that are looked at
+_MAX_ROWS_BELOW = 20  # rows below a head that are looked at
 
 
-def key(row: bytes, indented: bool) -> Key:
+def normalize_row(row: bytes, indented: bool) -> LineKey:
     """A row without its marker and without the white space that says nothing; that of a text in quotes counts."""
     if indented:
         return row[1:].rstrip()
@@ -53,51 +53,55 @@ def key(row: bytes, indented: bool) -> Key:
     return b"".join(parts)
 
 
-def only(hunk: Hunk, indented: bool) -> Spacing | None:
+def find_whitespace_change(hunk: Hunk, indented: bool) -> WhitespaceChange | None:
     """What alone a hunk changes, where that may be folded; None for all other hunks. `indented`: the indentation of a
     line means something."""
-    removed, added = _first(hunk, b"-", indented), _first(hunk, b"+", indented)
-    if removed != added or _said(hunk, b"-", indented) != _said(hunk, b"+", indented):
+    removed, added = _find_first_key(hunk, b"-", indented), _find_first_key(hunk, b"+", indented)
+    if removed != added or _list_keys(hunk, b"-", indented) != _list_keys(hunk, b"+", indented):
         return None  # nearly all hunks: what costs more is asked below
     if any(_SPLICE.search(row) for row in hunk.rows):
         return None
-    if _only_endings(hunk):
-        return Spacing.ENDINGS
+    if _has_only_endings(hunk):
+        return WhitespaceChange.ENDINGS
     plain = not any(_NOT_PLAIN.search(row[1:]) for row in hunk.rows if row[:1] in (b"+", b"-"))
-    return Spacing.SPACE if plain and not may_hold_text(hunk) and not _misleads(hunk, indented) else None
+    return (
+        WhitespaceChange.SPACE
+        if plain and not can_hold_text(hunk) and not _has_misleading_indent(hunk, indented)
+        else None
+    )
 
 
-def may_hold_text(hunk: Hunk) -> bool:
+def can_hold_text(hunk: Hunk) -> bool:
     """Whether a text of several lines may begin or end in a hunk: in doubt it does."""
     if _TEXT.search(hunk.heading.encode("utf-8", "replace")) or _TEXT.search(b"\n".join(hunk.rows)):
         return True
-    return any(_is_open(row) for row in hunk.rows if b'"' in row or b"'" in row)
+    return any(_has_open_quote(row) for row in hunk.rows if b'"' in row or b"'" in row)
 
 
-def _is_open(row: bytes) -> bool:
+def _has_open_quote(row: bytes) -> bool:
     """Whether a quote in a row has no other."""
     return any(b'"' in part or b"'" in part for part in _QUOTED.split(row[1:])[::2])
 
 
-def _first(hunk: Hunk, marker: bytes, indented: bool) -> Key:
+def _find_first_key(hunk: Hunk, marker: bytes, indented: bool) -> LineKey:
     """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
     for row in hunk.rows:
-        if row[:1] == marker and (found := key(row, indented)):
+        if row[:1] == marker and (found := normalize_row(row, indented)):
             return found
     return b""
 
 
-def _said(hunk: Hunk, marker: bytes, indented: bool) -> list[Key]:
+def _list_keys(hunk: Hunk, marker: bytes, indented: bool) -> list[LineKey]:
     """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
-    keys = [(key(row, indented), row) for row in _side(hunk, marker)]
+    keys = [(normalize_row(row, indented), row) for row in _select_side(hunk, marker)]
     return [found + row[1:] if found.endswith(b"\\") else found for found, row in keys if found]
 
 
-def _side(hunk: Hunk, marker: bytes) -> Iterator[bytes]:
+def _select_side(hunk: Hunk, marker: bytes) -> Iterator[bytes]:
     return (row for row in hunk.rows if row[:1] in (marker, b" "))
 
 
-def _only_endings(hunk: Hunk) -> bool:
+def _has_only_endings(hunk: Hunk) -> bool:
     removed, added = ([row[1:] for row in hunk.rows if row[:1] == marker] for marker in (b"-", b"+"))
     if removed == added or len(removed) != len(added):
         return False
@@ -107,34 +111,37 @@ def _only_endings(hunk: Hunk) -> bool:
 # -- indentation that misleads: https://www.imperialviolet.org/2014/02/22/applebug.html
 
 
-def _misleads(hunk: Hunk, indented: bool) -> bool:
+def _has_misleading_indent(hunk: Hunk, indented: bool) -> bool:
     """Whether a line is indented anew below an `if` without braces: it looks to belong to it, or not to, and nothing
     has changed. Where both are indented anew alike, nothing looks otherwise."""
     if indented:
         return False
-    old, new = ([row for row in _side(hunk, marker) if row[1:].strip()] for marker in (b"-", b"+"))
+    old, new = ([row for row in _select_side(hunk, marker) if row[1:].strip()] for marker in (b"-", b"+"))
     return any(
-        _HEAD.match(_REMARK.sub(b"", row[1:])) and _is_misled(old[at : at + _FAR], new[at : at + _FAR])
+        _HEAD.match(_REMARK.sub(b"", row[1:]))
+        and _has_other_owner(old[at : at + _MAX_ROWS_BELOW], new[at : at + _MAX_ROWS_BELOW])
         for at, row in enumerate(new)
     )
 
 
-def _is_misled(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+def _has_other_owner(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
     """Whether what stands below a head, the first row, looks to belong to something else than before."""
-    stays = _indentation(old[0]) == _indentation(new[0])
+    stays = _get_indentation(old[0]) == _get_indentation(new[0])
     for before, after in zip(old[1:], new[1:], strict=True):
-        was, is_now = _deeper(before, old[0]), _deeper(after, new[0])
-        if was != is_now or (stays and any(was) and _indentation(before) != _indentation(after)):
+        was, is_now = _compare_depth(before, old[0]), _compare_depth(after, new[0])
+        if was != is_now or (stays and any(was) and _get_indentation(before) != _get_indentation(after)):
             return True
         if not any(was):
             return False
     return False
 
 
-def _deeper(row: bytes, head: bytes) -> tuple[bool, ...]:
+def _compare_depth(row: bytes, head: bytes) -> tuple[bool, ...]:
     """Whether a row is indented more than another, whatever a tab is worth."""
-    return tuple(len(_indentation(row).expandtabs(tab)) > len(_indentation(head).expandtabs(tab)) for tab in (4, 8))
+    return tuple(
+        len(_get_indentation(row).expandtabs(tab)) > len(_get_indentation(head).expandtabs(tab)) for tab in (4, 8)
+    )
 
 
-def _indentation(row: bytes) -> bytes:
+def _get_indentation(row: bytes) -> bytes:
     return row[1 : len(row) - len(row[1:].lstrip())]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from iquest_review.diff.diff import Diff, FileDiff, Kind, Line, Side, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.identity_key import Same
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.fingerprint import Mark, digest, normal
 
 Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
@@ -63,7 +63,7 @@ def places(anchor: str, count: int, side: Side, file: FileDiff, first: str | Non
 def _words(file: Same[FileDiff], side: Side) -> tuple[list[int], list[str]]:
     """The numbers of the lines of a side, and their words."""
     lines = [line for line in file.value.lines() if _on_side(line, side)]
-    return [line.number for line in lines], [normal([shown_text(line)]) for line in lines]
+    return [line.number for line in lines], [normal([render_line_text(line)]) for line in lines]
 
 
 def _found(mark: Mark, file: FileDiff) -> Iterator[int]:

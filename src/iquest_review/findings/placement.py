@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from iquest_review.diff.diff import Line
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import places
 from iquest_review.findings.finding import Finding
@@ -12,17 +12,17 @@ from iquest_review.findings.fingerprint import digest, fingerprint, normal
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.verify import Verified
-from iquest_review.redaction.redactor import PLACEHOLDER
+from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
 def placed(verified: Verified) -> PlacedFinding:
     """The finding with its identity, its position and, where its fix fits, the replacement of its lines."""
     finding, lines = verified.finding, verified.lines
-    position, text = locate(verified), normal([shown_text(line) for line in lines])
+    position, text = locate(verified), normal([render_line_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
     # What is redacted hangs on the job's variables: that such a line reads otherwise does not prove that it is gone.
-    anchored = 0 if inline and PLACEHOLDER in text else len(lines)
+    anchored = 0 if inline and PLACEHOLDER_START in text else len(lines)
     return PlacedFinding(
         **fields,
         fingerprint=fingerprint(finding, text),
@@ -51,5 +51,5 @@ def _twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[in
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1
-    starts = places(anchor, len(lines), first.side, verified.file, normal([shown_text(first)]))
+    starts = places(anchor, len(lines), first.side, verified.file, normal([render_line_text(first)]))
     return tuple(number + more for number in starts if number != first.number)

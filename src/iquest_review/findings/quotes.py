@@ -11,7 +11,7 @@ from typing import NamedTuple
 from iquest_review.diff.diff import FileDiff, Line, Side
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.identity_key import Same
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.finding import Finding
 
 LEAST_PART = 6  # characters from which a part of a line is enough to know it by
@@ -96,7 +96,7 @@ def _run(
     for file, side in sides:
         for index in side.places.get(wanted[0], ()):
             line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
-            moved = indented is not None and shown_text(line).rstrip() != indented
+            moved = indented is not None and render_line_text(line).rstrip() != indented
             rank = (-len(matched), line.number != number and moved, *_distance(line, number))
             if best is None or rank < best[0]:
                 last = matched[-1]
@@ -166,7 +166,7 @@ def _cached(file: Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, .
 
 
 def sides_made(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
-    rows = tuple((plain(shown_text(line)), line) for line in file.lines())
+    rows = tuple((plain(render_line_text(line)), line) for line in file.lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
     return tuple(_Rows(side, _places(side)) for side in (rows, new, old))

@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Sequence
 
 from iquest_review.diff.diff import FileDiff, Side
-from iquest_review.excerpt.numbered_rows import NO_NEWLINE, shown_text
+from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.position import contiguous
 from iquest_review.findings.verify import Verified
-from iquest_review.redaction.redactor import PLACEHOLDER
+from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import visible
 
 MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
@@ -26,8 +26,8 @@ def replacement(verified: Verified) -> str | None:
     finding, file = verified.finding, verified.file
     if file is None or finding.fix is None or not _replaceable(verified, file):
         return None
-    old = [shown_text(line) for line in verified.lines]
-    if any(PLACEHOLDER in text for text in (finding.fix, *old)):
+    old = [render_line_text(line) for line in verified.lines]
+    if any(PLACEHOLDER_START in text for text in (finding.fix, *old)):
         return None  # the file has a secret there, which the model was not shown: its words would take the place of it
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
     replaced = [row for row in old if row.strip()]
@@ -53,7 +53,7 @@ def _replaceable(verified: Verified, file: FileDiff) -> bool:
         return False
     if not 0 < len(lines) <= MOST_LINES or lines[0].side is not Side.NEW or not contiguous(lines):
         return False
-    shown = [shown_text(line) for line in lines]
+    shown = [render_line_text(line) for line in lines]
     return bool(shown[0].strip() and shown[-1].strip()) and all(
         line.raw == text.encode() for line, text in zip(lines, shown, strict=True)
     )
@@ -210,7 +210,7 @@ def _lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]
 def _alike_indented(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
     """Whether the rows are indented by what the lines are indented by, or else their file: tabs, or blanks."""
     kinds = {kind for row in old for kind in _indentation(row)}
-    kinds = kinds or {kind for line in file.lines() for kind in _indentation(shown_text(line)[:1])}
+    kinds = kinds or {kind for line in file.lines() for kind in _indentation(render_line_text(line)[:1])}
     if len(kinds) != 1:
         return True
     strange = "\t" if " " in kinds else "  "  # one blank alone stands before the stars of a comment

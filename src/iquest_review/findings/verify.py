@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from iquest_review.diff.diff import Diff, FileDiff, Line
 from iquest_review.diff.identity_key import Same
-from iquest_review.excerpt.numbered_rows import shown_path, shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text, render_path
 from iquest_review.findings import quotes
 from iquest_review.findings.finding import Finding
 
@@ -121,7 +121,7 @@ def _index(diff: Same[Diff]) -> _Index:
         for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
             index.keys[name] = _key(name)
             known.setdefault(index.keys[name], []).append(file)
-        rows = [quotes.unescaped(shown_text(line)) for line in file.lines()]
+        rows = [quotes.unescaped(render_line_text(line)) for line in file.lines()]
         index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
     return index
 
@@ -149,4 +149,4 @@ def _by_tail(finding: Finding, diff: Diff, index: _Index) -> list[FileDiff]:
 
 def _key(path: str) -> str:
     """A path as the model saw it, blanks aside."""
-    return " ".join(shown_path(path).split())
+    return " ".join(render_path(path).split())

@@ -71,7 +71,7 @@ def ask(model: Model, templates: Templates, messages: list[Message], mode: Struc
     answer.result = _parsed(reply)
     if isinstance(answer.result, Review) or most < 2:
         return answer
-    again = templates.again(messages, answer.result.why)
+    again = templates.add_problem(messages, answer.result.why)
     longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_blank(reply.text) else None
     try:
         second = _parsed(_complete(model, again, _SECOND[mode], longer, answer))

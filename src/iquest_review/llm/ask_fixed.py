@@ -16,15 +16,15 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.errors import ModelError
-from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate, fit
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.llm.ask import Model
 from iquest_review.llm.client import Reply
 from iquest_review.llm.repair import breaks_off
 from iquest_review.llm.reply import LARGEST, LONGEST_REPLY, answers
 from iquest_review.net.error_body import number
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
-from iquest_review.prompt.remarks import Remark, remark_rows
+from iquest_review.prompt.remarks import Remark, render_remarks
 from iquest_review.prompt.templates import Message, Templates
 
 NEAR = 10  # lines: a remark farther than that from every row shown is not asked about
@@ -80,7 +80,7 @@ def _question(
     """The question about as many of the remarks as fit, the first ones first; None when that is none."""
 
     def written(asked: Sequence[int], excerpt: Excerpt) -> list[Message]:
-        return templates.remarks([remarks[index] for index in asked], excerpt, nonce) or []
+        return templates.render_remarks_question([remarks[index] for index in asked], excerpt, nonce) or []
 
     known = {file.path for file in files}
     asked = [index for index, remark in enumerate(remarks) if remark.path in known]
@@ -88,11 +88,11 @@ def _question(
     if not asked or not bare:
         return None
     room = limits.tokens - _tokens(bare)
-    sizes = accumulate(estimate("\n".join(remark_rows([remarks[index]])) + "\n") for index in asked)
+    sizes = accumulate(estimate_tokens("\n".join(render_remarks([remarks[index]])) + "\n") for index in asked)
     asked = [index for index, size in zip(asked, sizes, strict=True) if 2 * size <= room]  # half of it is the code's
     paths = {remarks[index].path for index in asked}
     left = max(limits.tokens - _tokens(written(asked, Excerpt((), ()))), 0)
-    excerpt = fit([file for file in files if file.path in paths], Limits(limits.lines, left))
+    excerpt = fit_excerpt([file for file in files if file.path in paths], Limits(limits.lines, left))
     asked = [index for index in asked if _is_shown(remarks[index], excerpt)]
     messages = written(asked, excerpt)
     fits = _tokens(messages) <= limits.tokens  # unless a template of one's own writes the diff twice
@@ -100,7 +100,7 @@ def _question(
 
 
 def _tokens(messages: Sequence[Message]) -> int:
-    return sum(estimate(message["content"]) + MESSAGE_TOKENS for message in messages)
+    return sum(estimate_tokens(message["content"]) + MESSAGE_TOKENS for message in messages)
 
 
 def _is_shown(remark: Remark, excerpt: Excerpt) -> bool:
@@ -169,7 +169,7 @@ def _evidence(remark: Remark, excerpt: Excerpt) -> str:
     file, but for the very row it is about."""
     hunks = (hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks)
     lines = (line for hunk in hunks for line in hunk.lines() if line.kind is not Kind.CONTEXT)
-    texts = (_bare(shown_text(line)) for line in lines if line.new_line is None or line.new_line != remark.line)
+    texts = (_bare(render_line_text(line)) for line in lines if line.new_line is None or line.new_line != remark.line)
     return "\n" + "\n".join(texts) + "\n"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import ModelError
-from iquest_review.excerpt.numbered_rows import inert, shown_path
+from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
 from iquest_review.llm.ask import Model
 from iquest_review.llm.client import Reply
 from iquest_review.llm.reply import MOST_SUGGESTIONS, Review, parse
@@ -35,7 +35,7 @@ def one_review(model: Model, templates: Templates, reviews: Sequence[Review], no
         partial=any(review.partial for review in reviews),
         dropped=sum(review.dropped for review in reviews),
     )
-    messages = templates.summary(list(_rows(reviews)), nonce) if len(reviews) > 1 else None
+    messages = templates.render_summary_question(list(_rows(reviews)), nonce) if len(reviews) > 1 else None
     if not messages:
         return Sum(whole)
     try:
@@ -51,10 +51,10 @@ def one_review(model: Model, templates: Templates, reviews: Sequence[Review], no
 def _rows(reviews: Sequence[Review]) -> Iterator[str]:
     """What was said of each part; a row is one row, whatever the model wrote into it."""
     for number, review in enumerate(reviews, 1):
-        yield f"part {number}: {inert(one_line(review.summary, LONGEST)) or 'no summary'}"
+        yield f"part {number}: {defuse_tokens(one_line(review.summary, LONGEST)) or 'no summary'}"
         worst = sorted(review.findings, key=lambda finding: finding.severity.rank)[:MOST_TITLES]
         for finding in worst:
-            said = inert(one_line(finding.description, LONGEST_TITLE))
-            yield f"    {finding.severity} in {one_line(shown_path(finding.path), LONGEST_TITLE)}: {said}"
+            said = defuse_tokens(one_line(finding.description, LONGEST_TITLE))
+            yield f"    {finding.severity} in {one_line(render_path(finding.path), LONGEST_TITLE)}: {said}"
         for text in review.suggestions:
-            yield f"    suggestion: {inert(one_line(text, LONGEST_TITLE))}"
+            yield f"    suggestion: {defuse_tokens(one_line(text, LONGEST_TITLE))}"

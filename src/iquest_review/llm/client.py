@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from tenacity import Retrying, retry_if_exception_type
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
-from iquest_review.excerpt.excerpt import estimate
+from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.llm import wire
 from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, failure, not_json
 from iquest_review.llm.sampling import Sampling
@@ -141,7 +141,7 @@ class Endpoint:
         """vLLM before 0.32 refuses a request whose prompt and answer together are larger than the window."""
         if wanted is None or self._window is None:
             return wanted or self.max_tokens
-        prompt = self.count(messages) or sum(estimate(message["content"]) for message in messages)
+        prompt = self.count(messages) or sum(estimate_tokens(message["content"]) for message in messages)
         return max(self.max_tokens, min(wanted, self._window - prompt))
 
     def _prompt(self, messages: list[Message]) -> dict[str, Any]:

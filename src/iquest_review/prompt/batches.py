@@ -13,58 +13,70 @@ from dataclasses import replace
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, file_key
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, rest
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.excerpt.ranking import is_code, is_test
-from iquest_review.prompt.fitting import Count, Material, Prompt, fill, fitted, framed, room
-from iquest_review.prompt.overview import overview
+from iquest_review.prompt.fitting import (
+    Material,
+    Prompt,
+    TokenCounter,
+    add_frame,
+    fill_prompt,
+    fit_material,
+    measure_room,
+)
+from iquest_review.prompt.overview import render_overview
 
-LEAST_OVERVIEW, MOST_OVERVIEW = 1 / 16, 1 / 3  # of a request
-NEARLY = 0.6  # of a request's share, with which it may end before a file that is more than the rest
-MOST_ALIKE = 100  # files of one name among which a test's own is looked for; more of them (index.ts) tell nothing
-PLAINLY = 2.0  # requests; a change that takes so many need not be tried with one
-ROW = 8  # bytes that marker, number, "| " and LF add to a row, about
+MIN_OVERVIEW_SHARE, MAX_OVERVIEW_SHARE = 1 / 16, 1 / 3  # of a request
+MIN_BATCH_SHARE = 0.6  # of a request's share, with which it may end before a file that is more than the rest
+MAX_SAME_NAME_FILES = (
+    100  # files of one name among which a test's own is looked for; more of them (index.ts) tell nothing
+)
+MIN_BATCHED_REQUESTS = 2.0  # requests; a change that takes so many need not be tried with one
+ROW_OVERHEAD_BYTES = 8  # bytes that marker, number, "| " and LF add to a row, about
 
 _TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
 _WANT_OF_ROOM = (Reason.LINES, Reason.TOKENS)
 
 
-def prompts(material: Material, limits: Limits, most: int, count: Count) -> tuple[Prompt, ...]:
+def build_prompts(material: Material, limits: Limits, most: int, count: TokenCounter) -> tuple[Prompt, ...]:
     """The requests that show the change, at most `most` of `limits` each; one where one is enough, or nothing fits.
 
     Raises ContextExceeded when not even the instructions fit.
     """
-    material = framed(material, limits)
-    one = room(material, limits)
-    size = sum(_size(file, one) for file in material.files)
-    if most == 1 or size < PLAINLY:
-        first = fill(material, limits, count)
+    material = add_frame(material, limits)
+    one = measure_room(material, limits)
+    size = sum(_measure_file(file, one) for file in material.files)
+    if most == 1 or size < MIN_BATCHED_REQUESTS:
+        first = fill_prompt(material, limits, count)
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
     wanted = min(most, max(2, math.ceil(size)))
-    overview_rows = _overview(material, limits, 1 - size / wanted)
+    overview_rows = _build_overview(material, limits, 1 - size / wanted)
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
-    one = room(material, limits)
-    left = related(shown_files(fitted(replace(material, screened=()), Limits(one.lines * most, one.tokens * most))))
+    one = measure_room(material, limits)
+    left = sort_by_relation(
+        list_shown_files(fit_material(replace(material, screened=()), Limits(one.lines * most, one.tokens * most)))
+    )
     made = list[Prompt]()
     while left and len(made) < most:
-        share, left = _split(left, max(wanted - len(made), 1), one)
-        prompt = fill(replace(material, files=share), limits, count)
+        share, left = _take_batch(left, max(wanted - len(made), 1), one)
+        prompt = fill_prompt(replace(material, files=share), limits, count)
         if prompt.excerpt.parts:
             made.append(prompt)
-            left = [*rest(share, prompt.excerpt), *left]
-    return tuple(made) or (fill(material, limits, count),)
+            left = [*list_left_out(share, prompt.excerpt), *left]
+    return tuple(made) or (fill_prompt(material, limits, count),)
 
 
-def _overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
+def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
     """What each request is told of all files: in the room that the last one would leave empty, or else in little."""
-    share = min(MOST_OVERVIEW, max(LEAST_OVERVIEW, spare))
-    files = sorted(related(material.files), key=lambda file: (not is_code(file.path), is_test(file.path)))
-    return overview(files, math.floor(share * limits.tokens * BYTES_PER_TOKEN))
+    share = min(MAX_OVERVIEW_SHARE, max(MIN_OVERVIEW_SHARE, spare))
+    files = sorted(sort_by_relation(material.files), key=lambda file: (not is_code(file.path), is_test(file.path)))
+    return render_overview(files, math.floor(share * limits.tokens * BYTES_PER_TOKEN))
 
 
-def together(
+def merge_excerpts(
     files: Sequence[FileDiff],
     screened: Sequence[Omission],
     excerpts: Sequence[Excerpt],
@@ -90,78 +102,78 @@ def together(
             lines = sum(hunk.changed_lines for hunk in part.hunks)
             left_out[place] = left_out.get(place, 0) + lines
     parts = tuple(
-        Part(file, _ordered(shown[file_key(file)]), _ordered(wide[file_key(file)]))
+        Part(file, _sort_hunks(shown[file_key(file)]), _sort_hunks(wide[file_key(file)]))
         for file in files
         if file_key(file) in shown
     )
     omissions = [*screened, *(Omission(path, reason, lines) for (path, reason), lines in left_out.items())]
-    missing = tuple(_missing(files, parts, left_out, room))
+    missing = tuple(_find_missing_lines(files, parts, left_out, room))
     paths = {omission.path for omission in missing}
     left = tuple(Part(file, file.hunks) for file in files if file.path in paths and file_key(file) not in shown)
     return Excerpt(parts, (*omissions, *missing), left)
 
 
-def related(files: Sequence[FileDiff]) -> list[FileDiff]:
+def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
     """The files in the order of their paths, each test behind the code that has its name."""
     owners = dict[str, list[str]]()
     for file in files:
         stem = posixpath.basename(file.path).split(".", 1)[0]
-        if _tested(file.path) == stem:
+        if _get_tested_name(file.path) == stem:
             owners.setdefault(stem, []).append(file.path)
 
     def place(file: FileDiff) -> tuple[str, bool, str]:
-        code = owners.get(_tested(file.path), [])
-        code = code if len(code) <= MOST_ALIKE else []
-        near = max(code, key=lambda path: (_in_common(path, file.path), path), default=file.path)
+        code = owners.get(_get_tested_name(file.path), [])
+        code = code if len(code) <= MAX_SAME_NAME_FILES else []
+        near = max(code, key=lambda path: (_count_common_folders(path, file.path), path), default=file.path)
         return near, near != file.path, file.path
 
     return sorted(files, key=place)
 
 
-def _tested(path: str) -> str:
+def _get_tested_name(path: str) -> str:
     """The name of what a test tests, by its own name; of other files their own."""
     stem = posixpath.basename(path).split(".", 1)[0]
     dotted = re.sub(r"\.(?:tests?|spec)\.\w+$", "", posixpath.basename(path))  # thing.spec.ts
     return _TEST.sub("", stem) if dotted == posixpath.basename(path) else dotted
 
 
-def _in_common(one: str, other: str) -> int:
+def _count_common_folders(one: str, other: str) -> int:
     """Folders two paths have in common, wherever: src/a/b.py and tests/a/test_b.py have one."""
     return len(set(one.split("/")[:-1]) & set(other.split("/")[:-1]))
 
 
-def _split(files: Sequence[FileDiff], requests: int, one: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
+def _take_batch(files: Sequence[FileDiff], requests: int, one: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
     """The first files, as much as each of so many requests should show, and the others. A file that is more than a
     request holds is cut by `fill`, and its rest comes with the next one."""
     if requests == 1:
         return list(files), []
-    sizes = [_size(file, one) for file in files]
+    sizes = [_measure_file(file, one) for file in files]
     share, taken = sum(sizes) / requests, 0.0
     for at, size in enumerate(sizes):
         if at and taken + size / 2 > share:
-            end = at if taken >= NEARLY * share else at + 1
+            end = at if taken >= MIN_BATCH_SHARE * share else at + 1
             return list(files[:end]), list(files[end:])
         taken += size
     return list(files), []
 
 
-def _size(file: FileDiff, one: Limits) -> float:
+def _measure_file(file: FileDiff, one: Limits) -> float:
     """What a file takes of the room of one request, about."""
     rows = sum(len(hunk.rows) for hunk in file.hunks)
-    content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW * rows
+    content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW_OVERHEAD_BYTES * rows
     return max(rows / one.lines, content / (float(BYTES_PER_TOKEN) * max(1, one.tokens)))
 
 
-def shown_files(excerpt: Excerpt) -> list[FileDiff]:
+def list_shown_files(excerpt: Excerpt) -> list[FileDiff]:
     """What is shown, as file diffs of their own."""
     return [replace(part.file, hunks=part.hunks) for part in excerpt.parts]
 
 
-def _ordered(hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:
+def _sort_hunks(hunks: Sequence[Hunk]) -> tuple[Hunk, ...]:
     return tuple(sorted(hunks, key=lambda hunk: (hunk.old_start + hunk.new_start, hunk.new_start)))
 
 
-def _missing(
+def _find_missing_lines(
     files: Sequence[FileDiff],
     parts: Sequence[Part],
     left_out: Mapping[tuple[str, Reason], int],
@@ -172,7 +184,7 @@ def _missing(
     for file in files:
         part = shown.get(file_key(file))
         changed = sum(hunk.changed_lines for hunk in file.hunks)
-        seen = sum(hunk.changed_lines - overlong(hunk) for hunk in part.hunks) if part else 0
+        seen = sum(hunk.changed_lines - count_hidden_lines(hunk) for hunk in part.hunks) if part else 0
         other = sum(lines for (path, _), lines in left_out.items() if path == file.path)
         if (part is None and not other) or changed > seen + other:
             yield Omission(file.path, room.get(file.path, Reason.TOKENS), max(0, changed - seen - other))

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff
-from iquest_review.excerpt.numbered_rows import inert, shown_path, size_of_rows
+from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path
 from iquest_review.text import one_line
 
-LONGEST_PATH, LONGEST_NAME = 200, 80  # characters
-LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits
-MOST_ROWS_READ = 40_000  # of all files, for the definitions they add
+MAX_PATH_CHARS, MAX_NAME_CHARS = 200, 80  # characters
+DEFINITION_LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits
+MAX_SCANNED_ROWS = 40_000  # of all files, for the definitions they add
 
 _DEFINES = re.compile(
     rb"\+\s{0,40}(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|override|pub|open"
@@ -18,52 +18,54 @@ _DEFINES = re.compile(
 )
 
 
-def overview(files: Sequence[FileDiff], most: int) -> tuple[str, ...]:
+def render_overview(files: Sequence[FileDiff], most: int) -> tuple[str, ...]:
     """A row for each file, with the definitions that it changes or adds, in at most `most` bytes with their line ends;
     of the last files only how many there are, where not all fit."""
-    heads = list(map(_head, files))
-    if size_of_rows(heads) > most:
-        return tuple(_first(heads, most))
-    names = [list(_definitions(file, MOST_ROWS_READ // len(files))) for file in files]
-    levels = ([_row(head, some, level) for head, some in zip(heads, names, strict=True)] for level in LEVELS)
-    return tuple(next((rows for rows in levels if size_of_rows(rows) <= most), heads))
+    heads = list(map(_render_head, files))
+    if count_row_bytes(heads) > most:
+        return tuple(_render_first_rows(heads, most))
+    names = [list(_list_definitions(file, MAX_SCANNED_ROWS // len(files))) for file in files]
+    levels = (
+        [_render_row(head, some, level) for head, some in zip(heads, names, strict=True)] for level in DEFINITION_LEVELS
+    )
+    return tuple(next((rows for rows in levels if count_row_bytes(rows) <= most), heads))
 
 
-def _head(file: FileDiff) -> str:
-    path = shown_path(file.path)
-    path = path if len(path) <= LONGEST_PATH else "…" + path[1 - LONGEST_PATH :]
+def _render_head(file: FileDiff) -> str:
+    path = render_path(file.path)
+    path = path if len(path) <= MAX_PATH_CHARS else "…" + path[1 - MAX_PATH_CHARS :]
     return f"{path} ({file.status}, +{file.added} -{file.removed})"
 
 
-def _definitions(file: FileDiff, left: int) -> Iterator[str]:
+def _list_definitions(file: FileDiff, left: int) -> Iterator[str]:
     """Where its hunks are, by their headings, and what they add in the first rows."""
     seen = set[str]()
     for hunk in file.hunks:
         added = (row[1:].decode("utf-8", "replace") for row in hunk.rows[: max(0, left)] if _DEFINES.match(row))
         left -= len(hunk.rows)
         for name in (hunk.heading, *added):
-            text = inert(one_line(name.strip().rstrip("{:").strip(), LONGEST_NAME))
+            text = defuse_tokens(one_line(name.strip().rstrip("{:").strip(), MAX_NAME_CHARS))
             if text and text not in seen:
                 seen.add(text)
                 yield text
 
 
-def _row(head: str, names: Sequence[str], most: int) -> str:
+def _render_row(head: str, names: Sequence[str], most: int) -> str:
     shown = [*names[:most], *(["…"] if len(names) > most > 0 else [])]
     return f"{head}: {'; '.join(shown)}" if shown else head
 
 
-def _first(rows: Sequence[str], most: int) -> Iterator[str]:
+def _render_first_rows(rows: Sequence[str], most: int) -> Iterator[str]:
     """The first rows, and how many there are besides."""
-    room = most - size_of_rows([_more(len(rows))])
+    room = most - count_row_bytes([_render_more(len(rows))])
     for at, row in enumerate(rows):
-        room -= size_of_rows([row])
+        room -= count_row_bytes([row])
         if room < 0:
-            if most >= size_of_rows([_more(len(rows))]):
-                yield _more(len(rows) - at)
+            if most >= count_row_bytes([_render_more(len(rows))]):
+                yield _render_more(len(rows) - at)
             return
         yield row
 
 
-def _more(count: int) -> str:
+def _render_more(count: int) -> str:
     return f"and {count} more"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iquest_review.excerpt.numbered_rows import inert, shown_path
+from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
 from iquest_review.text import one_line
 
-LONGEST_TEXT, LONGEST_PATH = 1_000, 300  # characters of one remark
+MAX_TEXT_CHARS, MAX_PATH_CHARS = 1_000, 300  # characters of one remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,16 @@ class Remark:
     text: str
 
 
-def remark_rows(remarks: Sequence[Remark]) -> Iterator[str]:
+def render_remarks(remarks: Sequence[Remark]) -> Iterator[str]:
     """Two rows for each remark: number (from 1), path and line; then its text, indented and on one row, so that no
     remark can write the first row of another."""
     for number, remark in enumerate(remarks, 1):
         place = "no line" if remark.line is None else f"line {remark.line}"
-        yield f"remark {number}: {_path(remark.path)} ({place})"
-        yield f"    {one_line(inert(remark.text), LONGEST_TEXT)}"
+        yield f"remark {number}: {_shorten_path(remark.path)} ({place})"
+        yield f"    {one_line(defuse_tokens(remark.text), MAX_TEXT_CHARS)}"
 
 
-def _path(path: str) -> str:
+def _shorten_path(path: str) -> str:
     """The path, or the end of one that no file system holds."""
-    shown = shown_path(path)
-    return shown if len(shown) <= LONGEST_PATH else "…" + shown[1 - LONGEST_PATH :]
+    shown = render_path(path)
+    return shown if len(shown) <= MAX_PATH_CHARS else "…" + shown[1 - MAX_PATH_CHARS :]

@@ -13,22 +13,17 @@ from pathlib import Path
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from iquest_review.context.rows import NO_FRAME, NOTHING_BESIDE, Beside, Frame
+from iquest_review.context.rows import NO_FRAME, NO_SIDE_ROWS, Frame, SideRows
 from iquest_review.errors import UsageError
-from iquest_review.excerpt.excerpt import Excerpt, aside, rows
+from iquest_review.excerpt.excerpt import Excerpt, compute_aside_bytes, render_diff_rows
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.numbered_rows import (
-    first_within,
-    inert,
-    shown_path,
-    size_of_rows,
-)
+from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path, take_first_rows
 from iquest_review.merge_request import Intent
-from iquest_review.prompt.remarks import Remark, remark_rows
+from iquest_review.prompt.remarks import Remark, render_remarks
 from iquest_review.text import counted, one_line, visible
 
 Message = dict[str, str]  # OpenAI's form: role and content
-Read = Callable[[Path], bytes | None]  # a template's file; None for none
+TemplateReader = Callable[[Path], bytes | None]  # a template's file; None for none
 
 SYSTEM, USER, AGAIN, FIXED, SUMMARY = "system.j2", "user.j2", "again.j2", "fixed.j2", "summary.j2"
 VARIABLES = {  # what a template may use
@@ -55,9 +50,9 @@ VARIABLES = {  # what a template may use
     FIXED: frozenset({"language", "nonce", "remarks", "diff"}),
     SUMMARY: frozenset({"language", "nonce", "parts"}),
 }
-OPTIONAL = frozenset({FIXED, SUMMARY})  # what a folder of one's own may do without
-LONGEST_TITLE, LONGEST_LABEL, MOST_LABELS = 300, 100, 20
-LONGEST_OMITTED = 200  # characters of a path in the list of omissions
+OPTIONAL_TEMPLATES = frozenset({FIXED, SUMMARY})  # what a folder of one's own may do without
+MAX_TITLE_CHARS, MAX_LABEL_CHARS, MAX_LABELS = 300, 100, 20
+MAX_OMITTED_PATH_CHARS = 200  # characters of a path in the list of omissions
 
 LANGUAGES = {
     "en": "English",
@@ -77,38 +72,40 @@ class Templates:
     _names: frozenset[str] = field(repr=False)  # of the templates there are
 
     @classmethod
-    def load(cls, folder: Path, language: str, read: Read | None = None) -> "Templates":
+    def load(cls, folder: Path, language: str, read: TemplateReader | None = None) -> "Templates":
         """Templates of `folder/<language>`, of `folder` itself, or the English ones for any other language.
 
         Raises UsageError, naming the file, when one is missing, cannot be read, or asks for what there is not.
         """
-        read = read or on_disk
-        home = next((place for place in places(folder, language) if read(place / SYSTEM) is not None), None)
+        read = read or load_template_file
+        home = next(
+            (place for place in list_template_folders(folder, language) if read(place / SYSTEM) is not None), None
+        )
         if home is None:
             raise UsageError(
                 f"there is no template {SYSTEM} in {folder.absolute()}, nor in a folder of its language there: "
                 "IQUEST_PROMPTS_DIR names a folder with system.j2, user.j2 and again.j2"
             )
         environment = ImmutableSandboxedEnvironment(
-            loader=FunctionLoader(lambda name: _included(home, name, read)),
+            loader=FunctionLoader(lambda name: _load_include(home, name, read)),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,
         )
-        names = [name for name in VARIABLES if name not in OPTIONAL or read(home / name) is not None]
-        sources = [_source(home / name, read, environment, VARIABLES[name]) for name in names]
+        names = [name for name in VARIABLES if name not in OPTIONAL_TEMPLATES or read(home / name) is not None]
+        sources = [_load_source(home / name, read, environment, VARIABLES[name]) for name in names]
         digest = hashlib.sha256(b"\0".join([*sources, language.encode()])).hexdigest()[:12]
         return cls(language, digest, home, environment, frozenset(names))
 
-    def messages(
+    def render_messages(
         self,
         intent: Intent,
         excerpt: Excerpt,
         nonce: str,
         tokens: int = 32_000,
         frame: Frame = NO_FRAME,
-        beside: Beside = NOTHING_BESIDE,
+        beside: SideRows = NO_SIDE_ROWS,
     ) -> list[Message]:
         """What the model is sent, for a prompt of about so many tokens.
 
@@ -118,12 +115,12 @@ class Templates:
         user = self._render(
             USER,
             nonce=nonce,
-            title=inert(one_line(intent.title, LONGEST_TITLE)),
-            description=inert(_short(intent.description, aside(tokens))),
-            labels=[inert(one_line(label, LONGEST_LABEL)) for label in intent.labels[:MOST_LABELS]],
+            title=defuse_tokens(one_line(intent.title, MAX_TITLE_CHARS)),
+            description=defuse_tokens(_shorten_description(intent.description, compute_aside_bytes(tokens))),
+            labels=[defuse_tokens(one_line(label, MAX_LABEL_CHARS)) for label in intent.labels[:MAX_LABELS]],
             draft=intent.draft,
-            diff="\n".join(rows(excerpt)),
-            omitted="\n".join(omitted_rows(excerpt.omissions, aside(tokens))),
+            diff="\n".join(render_diff_rows(excerpt)),
+            omitted="\n".join(render_omissions(excerpt.omissions, compute_aside_bytes(tokens))),
             commits="\n".join(frame.commits),
             rules="\n".join(frame.rules),
             overview="\n".join(frame.overview),
@@ -133,23 +130,23 @@ class Templates:
         )
         return [{"role": "system", "content": self._render(SYSTEM)}, {"role": "user", "content": user}]
 
-    def again(self, messages: list[Message], problem: str) -> list[Message]:
+    def add_problem(self, messages: list[Message], problem: str) -> list[Message]:
         """The same messages, with a last word on why the answer to them could not be used."""
         *first, last = messages
         return [*first, {**last, "content": last["content"] + "\n\n" + self._render(AGAIN, problem=problem)}]
 
-    def remarks(self, remarks: Sequence[Remark], excerpt: Excerpt, nonce: str) -> list[Message] | None:
+    def render_remarks_question(self, remarks: Sequence[Remark], excerpt: Excerpt, nonce: str) -> list[Message] | None:
         """The question which of these remarks are fixed, one message; None where there is no template to ask with.
 
         Raises UsageError when the template fails.
         """
         if FIXED not in self._names:
             return None
-        shown = "\n".join(remark_rows(remarks))
-        asked = self._render(FIXED, nonce=nonce, remarks=shown, diff="\n".join(rows(excerpt)))
+        shown = "\n".join(render_remarks(remarks))
+        asked = self._render(FIXED, nonce=nonce, remarks=shown, diff="\n".join(render_diff_rows(excerpt)))
         return [{"role": "user", "content": asked}]
 
-    def summary(self, parts: Sequence[str], nonce: str) -> list[Message] | None:
+    def render_summary_question(self, parts: Sequence[str], nonce: str) -> list[Message] | None:
         """The question for one summary of a review in parts, one message; None where there is no template for it.
 
         Raises UsageError when the template fails.
@@ -167,7 +164,7 @@ class Templates:
             raise UsageError(f"{self._folder / name} cannot be used: {error}") from None
 
 
-def on_disk(file: Path) -> bytes | None:
+def load_template_file(file: Path) -> bytes | None:
     """The content of a file; None where there is none. Raises UsageError when it cannot be read."""
     try:
         return file.read_bytes()
@@ -177,19 +174,21 @@ def on_disk(file: Path) -> bytes | None:
         raise UsageError(f"{file} cannot be read: {error}") from None
 
 
-def _included(home: Path, name: str, read: Read) -> str | None:
+def _load_include(home: Path, name: str, read: TemplateReader) -> str | None:
     """A template of the folder, for jinja, which asks for it by what stands in an include."""
     content = None if ".." in name or name.startswith("/") else read(home / name)
     return None if content is None else content.decode()
 
 
-def places(folder: Path, language: str) -> list[Path]:
+def list_template_folders(folder: Path, language: str) -> list[Path]:
     """Where templates may be, the best place first: zh-CN takes those of zh."""
     names = [language, re.split("[-_ ]", language)[0].lower()] if re.fullmatch(r"[\w -]+", language) else []
     return [*(folder / name for name in names if name), folder, folder / "en"]
 
 
-def _source(file: Path, read: Read, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]) -> bytes:
+def _load_source(
+    file: Path, read: TemplateReader, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]
+) -> bytes:
     """A template's text. A broken one is found before anything is asked."""
     source = read(file)
     if source is None:
@@ -206,40 +205,42 @@ def _source(file: Path, read: Read, environment: ImmutableSandboxedEnvironment, 
     return source
 
 
-def omitted_rows(omissions: Sequence[Omission], most: int) -> Iterator[str]:
+def render_omissions(omissions: Sequence[Omission], most: int) -> Iterator[str]:
     """A row for each omission, those left out for want of room first; where that is more than `most` bytes, a row for
     each folder with the last of them, which may take half of the room."""
     ranked = sorted(omissions, key=lambda omission: omission.reason not in (Reason.LINES, Reason.TOKENS))
-    named = list(first_within(map(_omitted, ranked), most))
+    named = list(take_first_rows(map(_render_omission, ranked), most))
     if len(named) < len(ranked):
-        half = len(list(first_within(named, most // 2)))
-        named = list(first_within(named, most - size_of_rows(_by_folder(ranked[half:], most // 2))))
+        half = len(list(take_first_rows(named, most // 2)))
+        named = list(take_first_rows(named, most - count_row_bytes(_render_folders(ranked[half:], most // 2))))
     yield from named
-    yield from _by_folder(ranked[len(named) :], most // 2)
+    yield from _render_folders(ranked[len(named) :], most // 2)
 
 
-def _by_folder(omissions: Sequence[Omission], most: int) -> Iterator[str]:
+def _render_folders(omissions: Sequence[Omission], most: int) -> Iterator[str]:
     folders = Counter(omission.path.rpartition("/")[0].split("/", 1)[0] for omission in omissions)
     counted = sorted(folders.items(), key=lambda item: (-item[1], item[0]))
-    named = list(first_within((f"{_short_path(folder) or '.'}/: {count} more" for folder, count in counted), most))
+    named = list(take_first_rows((f"{_shorten_path(folder) or '.'}/: {count} more" for folder, count in counted), most))
     yield from named
     if rest := counted[len(named) :]:
         yield f"in {len(rest)} more folders: {sum(count for _, count in rest)} more"
 
 
-def _omitted(omission: Omission) -> str:
+def _render_omission(omission: Omission) -> str:
     lines = f", {counted(omission.changed_lines, 'changed line')}" if omission.changed_lines else ""
-    return f"{_short_path(omission.path)}: {omission.reason}{lines}"
+    return f"{_shorten_path(omission.path)}: {omission.reason}{lines}"
 
 
-def _short_path(path: str) -> str:
-    shown = shown_path(path)
+def _shorten_path(path: str) -> str:
+    shown = render_path(path)
     return (
-        shown if len(shown) <= LONGEST_OMITTED else f"{shown[: LONGEST_OMITTED // 2]}…{shown[-LONGEST_OMITTED // 2 :]}"
+        shown
+        if len(shown) <= MAX_OMITTED_PATH_CHARS
+        else f"{shown[: MAX_OMITTED_PATH_CHARS // 2]}…{shown[-MAX_OMITTED_PATH_CHARS // 2 :]}"
     )
 
 
-def _short(description: str, most: int) -> str:
+def _shorten_description(description: str, most: int) -> str:
     """The description, cut to so many bytes."""
     text = visible(description.replace("\r\n", "\n"))
     start = text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")

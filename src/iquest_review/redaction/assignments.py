@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from iquest_review.redaction.heuristics import compiled, is_password, is_placeholder, is_random
-from iquest_review.redaction.token_formats import IN_FULL, Span
+from iquest_review.redaction.heuristics import compile_pattern, is_password, is_placeholder, is_random
+from iquest_review.redaction.token_formats import MAX_SCANNED_BYTES, Span
 
 MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
 _KIND = "assigned-secret"
 _MARKED = rb"(?:pass|pwd|secret|token|credential|key)[\w-]*"
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_LONGEST = 64  # characters of a name
-_NEAR = 200  # characters looked at around a name and its value
+_MAX_NAME_CHARS = 64  # characters of a name
+_NEARBY_BYTES = 200  # characters looked at around a name and its value
 _PARTS = rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+"
 
 _SECRET = (
@@ -24,15 +24,15 @@ _SECRET = (
     rb"|credentials?)"
 )
 _NOT_SECRET = rb".*(?:nonsecret|notsecret)"
-_KEYS = frozenset(
+_PARTS_BEFORE_KEY = frozenset(
     b"api access secret private auth encryption encrypt signing sign master account shared storage hmac jwt webhook"
     b" openai anthropic azure stripe aws google maps sendgrid mailgun twilio datadog algolia gitlab github slack"
     b" license admin service subscription crypt cipher aes session app consumer token root deploy write primary".split()
 )
-_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
+_PARTS_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
     b"value val str string text raw prod production dev test staging default base live old new hex b64 key".split()
 )
-_OTHER = frozenset(  # parts that make it another thing: a page token is no secret, nor a public key
+_HARMLESS_PARTS = frozenset(  # parts that make it another thing: a page token is no secret, nor a public key
     b"public pub page next continuation cursor cancellation cancel pad eos bos sep mask unk special stop csrf sync"
     b" resume foreign cache sort pagination creation partition hash hashed digest idempotency".split()
 )
@@ -58,71 +58,78 @@ _CODE = (
     rb"|.*&&|.*\|\||[*&^!]+[A-Za-z_]"
 )
 _LINE_START = rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z"
-_SHORT_RUN, _LONG_RUN = 2.6, 4.0  # mean letters of a run: in random text 2, in words 5
+_SHORT_RUN_LETTERS, _LONG_RUN_LETTERS = 2.6, 4.0  # mean letters of a run: in random text 2, in words 5
 _CUT = rb"(?s)[;&,)}\]\\|].*"
 
 
-def spans(text: bytes, low: bytes) -> Iterator[Span]:
+def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
     """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
-    for marked in compiled(_MARKED).finditer(low, 0, IN_FULL):
-        before = low[max(0, marked.start() - _LONGEST) : marked.start()]
+    for marked in compile_pattern(_MARKED).finditer(low, 0, MAX_SCANNED_BYTES):
+        before = low[max(0, marked.start() - _MAX_NAME_CHARS) : marked.start()]
         start = marked.start() - (len(before) - len(before.rstrip(_NAME.lower())))
         end = marked.end()
-        if end - start <= _LONGEST and text[start - 2 : start] != b"::" and _is_secret(text[start:end]):
-            span = _quoted(text, end) or _bare(text, start, end)
+        if end - start <= _MAX_NAME_CHARS and text[start - 2 : start] != b"::" and _is_secret_name(text[start:end]):
+            span = _find_quoted_value(text, end) or _find_bare_value(text, start, end)
             if span:
                 yield Span(*span, _KIND, False)
 
 
 @lru_cache(4096)
-def _is_secret(name: bytes) -> bool:
-    parts = [part.lower() for part in compiled(_PARTS).findall(name)]
-    if not _OTHER.isdisjoint(parts):
+def _is_secret_name(name: bytes) -> bool:
+    parts = [part.lower() for part in compile_pattern(_PARTS).findall(name)]
+    if not _HARMLESS_PARTS.isdisjoint(parts):
         return False
-    while len(parts) > 1 and (parts[-1].isdigit() or (parts[-1] in _AFTER_NAME and parts[-1] != b"key")):
+    while len(parts) > 1 and (parts[-1].isdigit() or (parts[-1] in _PARTS_AFTER_NAME and parts[-1] != b"key")):
         parts.pop()
     if not parts:
         return False
     if parts[-1] == b"key":
-        return len(parts) > 1 and (parts[-2] in _KEYS or parts[-2].endswith((b"secret", b"api")))
-    return bool(compiled(_SECRET).fullmatch(parts[-1])) and not compiled(_NOT_SECRET).match(parts[-1])
+        return len(parts) > 1 and (parts[-2] in _PARTS_BEFORE_KEY or parts[-2].endswith((b"secret", b"api")))
+    return bool(compile_pattern(_SECRET).fullmatch(parts[-1])) and not compile_pattern(_NOT_SECRET).match(parts[-1])
 
 
-def _quoted(text: bytes, at: int) -> tuple[int, int] | None:
-    match = compiled(_QUOTED).match(text, at)
+def _find_quoted_value(text: bytes, at: int) -> tuple[int, int] | None:
+    match = compile_pattern(_QUOTED).match(text, at)
     if not match:
         return None
     value = match["value"]
     return match.span("value") if not is_placeholder(value) and (is_random(value) or is_password(value)) else None
 
 
-def _bare(text: bytes, start: int, at: int) -> tuple[int, int] | None:
-    match = compiled(_BARE).match(text, at)
-    if not match or compiled(_CODE).match(match["value"]) or match["end"] == b"`":
+def _find_bare_value(text: bytes, start: int, at: int) -> tuple[int, int] | None:
+    match = compile_pattern(_BARE).match(text, at)
+    if not match or compile_pattern(_CODE).match(match["value"]) or match["end"] == b"`":
         return None
     if text[at : at + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
         return None
-    before, behind = text[max(0, start - _NEAR) : start], text[match.end("value") : match.end("value") + _NEAR].lstrip()
+    before, behind = (
+        text[max(0, start - _NEARBY_BYTES) : start],
+        text[match.end("value") : match.end("value") + _NEARBY_BYTES].lstrip(),
+    )
     in_url = before.endswith((b"?", b"&")) or (before.endswith(b";") and text[start : start + 1].isupper())
     flag = text[start : start + 2] == b"--"
     first, _ = match.span("value")
     if text[at:first].isspace() and not (flag or before.lstrip().startswith(b"ENV ") or b"login " in before):
         return None  # words of a sentence
     value = match["value"].rstrip(b",;.)")
-    whole = flag or (start < _NEAR and bool(compiled(_LINE_START).match(before)))  # nothing but the value follows
-    if (not whole or compiled(_CUT).search(value)) and not is_password(value):
-        value = compiled(_CUT).sub(b"", value)
+    whole = flag or (
+        start < _NEARBY_BYTES and bool(compile_pattern(_LINE_START).match(before))
+    )  # nothing but the value follows
+    if (not whole or compile_pattern(_CUT).search(value)) and not is_password(value):
+        value = compile_pattern(_CUT).sub(b"", value)
     if is_placeholder(value) or not (is_random(value) or is_password(value)):
         return None
     longest = (
-        _LONG_RUN if flag or in_url or (whole and not behind) or behind.startswith((b'"', b"'", b"</")) else _SHORT_RUN
+        _LONG_RUN_LETTERS
+        if flag or in_url or (whole and not behind) or behind.startswith((b'"', b"'", b"</"))
+        else _SHORT_RUN_LETTERS
     )
-    if value.replace(b"_", b"").isalnum() and not value[:1].isdigit() and _is_a_name(value, longest):
+    if value.replace(b"_", b"").isalnum() and not value[:1].isdigit() and _is_variable_name(value, longest):
         return None
     return first, first + len(value)
 
 
-def _is_a_name(value: bytes, longest: float) -> bool:
+def _is_variable_name(value: bytes, longest: float) -> bool:
     """Whether it could be a variable: its letters come in runs long enough for words, as in user1Name2, not in x1y2."""
     runs = re.findall(rb"[A-Z]?[a-z]+|[A-Z]+", value)
     return len(value) < 32 and sum(map(len, runs)) > longest * len(runs)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from iquest_review.redaction.heuristics import is_password, is_random
-from iquest_review.redaction.known_values import ALWAYS
+from iquest_review.redaction.known_values import ALWAYS_SECRET
 from iquest_review.redaction.redactor import Redactor
 
 _WORD = (
@@ -41,7 +41,7 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
     found = dict[str, str]()
     for name, value in environ.items():
         login = _LOGIN.match(value)
-        if name in ALWAYS and value:
+        if name in ALWAYS_SECRET and value:
             found[name] = value
         elif login:
             found[name] = login[1]
@@ -57,7 +57,7 @@ def cleaning(environ: Mapping[str, str]) -> Callable[[str], str]:
     def redactor() -> Redactor:
         return Redactor(secrets(environ))
 
-    return lambda text: redactor().text(text).text
+    return lambda text: redactor().redact_text(text).text
 
 
 def _is_secret(name: str, value: str) -> bool:

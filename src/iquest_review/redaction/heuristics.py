@@ -6,10 +6,10 @@ from functools import cache
 from itertools import pairwise
 from math import log2
 
-compiled = cache(re.compile)  # when it is first needed: in most merge requests none is
-LEAST = 8  # characters of an assigned secret
-_READ = 400  # bytes of a token in which a person says that it is an example
-_LEAST_ENTROPY = 2.75  # bits a character: "hunter2hunter2" has 2.8
+compile_pattern = cache(re.compile)  # when it is first needed: in most merge requests none is
+MIN_VALUE_CHARS = 8  # characters of an assigned secret
+_MAX_EXAMPLE_BYTES = 400  # bytes of a token in which a person says that it is an example
+_MIN_ENTROPY_BITS = 2.75  # bits a character: "hunter2hunter2" has 2.8
 # Written by hand in an example of a token; long enough to be in no random one by chance.
 _EXAMPLE = (
     rb"(?i)example|placeholder|redacted|xxxxx|12345678|abcdefgh|changeme|your[_-]|dummy|00000000|\*\*\*|\.\.\."
@@ -63,8 +63,8 @@ def is_example(secret: bytes) -> bool:
     """Whether a token of known form was made up: few characters, a sequence, or words alone."""
     return (
         len(set(secret[-30:])) <= 8
-        or not compiled(rb"[0-9A-Z]").search(secret, 6)
-        or bool(compiled(_EXAMPLE).search(secret, 0, _READ))
+        or not compile_pattern(rb"[0-9A-Z]").search(secret, 6)
+        or bool(compile_pattern(_EXAMPLE).search(secret, 0, _MAX_EXAMPLE_BYTES))
     )
 
 
@@ -75,42 +75,49 @@ def is_placeholder(value: bytes) -> bool:
     if re.fullmatch(rb"[A-Z]+(?:_[A-Z0-9]+)*|<?[a-z]*[_-]?(?:password|passwd|pass|secret|token)[_-]?\d{0,3}>?", value):
         return True
     return bool(
-        b"xxxx" in value or b"XXXX" in value or compiled(_TEMPLATE).search(value) or compiled(_STANDS_FOR).search(value)
+        b"xxxx" in value
+        or b"XXXX" in value
+        or compile_pattern(_TEMPLATE).search(value)
+        or compile_pattern(_STANDS_FOR).search(value)
     )
 
 
-def is_random(value: bytes, least: int = LEAST) -> bool:
+def is_random(value: bytes, least: int = MIN_VALUE_CHARS) -> bool:
     """Whether no person wrote it to be read. Words with a number behind, names, paths, versions and UUIDs are not."""
     if (
         len(value) < least
         or not value.isascii()
-        or compiled(_UUID).fullmatch(value)
-        or compiled(_ELSEWHERE).search(value)
+        or compile_pattern(_UUID).fullmatch(value)
+        or compile_pattern(_ELSEWHERE).search(value)
     ):
         return False
-    parts = compiled(_PART).split(value)
-    if all(not part or compiled(_WORD).fullmatch(part) for part in parts):
-        return any(map(_letters_at_random, parts))
-    rest = compiled(_COMMON).sub(b"", value)
-    return len(rest) >= 6 and _changes(rest) >= max(3, 0.16 * (len(rest) - 1)) and entropy(rest) >= _LEAST_ENTROPY
+    parts = compile_pattern(_PART).split(value)
+    if all(not part or compile_pattern(_WORD).fullmatch(part) for part in parts):
+        return any(map(_has_random_letters, parts))
+    rest = compile_pattern(_COMMON).sub(b"", value)
+    return (
+        len(rest) >= 6
+        and _count_class_changes(rest) >= max(3, 0.16 * (len(rest) - 1))
+        and compute_entropy(rest) >= _MIN_ENTROPY_BITS
+    )
 
 
 def is_password(value: bytes) -> bool:
     """Whether a value has the four kinds of characters that rules for passwords ask for."""
     classes = (rb"[a-z]", rb"[A-Z]", rb"[0-9]")
     return (
-        len(value) >= LEAST
-        and bool(compiled(_SPECIAL).search(value))
+        len(value) >= MIN_VALUE_CHARS
+        and bool(compile_pattern(_SPECIAL).search(value))
         and all(re.search(kind, value) for kind in classes)
     )
 
 
-def entropy(value: bytes) -> float:
+def compute_entropy(value: bytes) -> float:
     """Bits a character, after Shannon."""
     return -sum(count / len(value) * log2(count / len(value)) for count in Counter(value).values())
 
 
-def _changes(value: bytes) -> int:
+def _count_class_changes(value: bytes) -> int:
     """How often the class of character changes: not at the start of a capitalised word, and no separator counts."""
     classes = value.translate(_CLASSES)
     pairs = Counter(pairwise(classes))
@@ -120,12 +127,12 @@ def _changes(value: bytes) -> int:
     )
 
 
-def _letters_at_random(value: bytes) -> bool:
+def _has_random_letters(value: bytes) -> bool:
     """Letters with digits behind are random where no syllables are: many short runs of one case, or no vowels."""
     letters = value.rstrip(b"0123456789")
     if len(letters) < 10 or not letters.isalpha():
         return False
     runs = re.findall(rb"[A-Z]*[a-z]*", letters)[:-1]
-    return bool(compiled(_CONSONANTS).search(letters)) or (
+    return bool(compile_pattern(_CONSONANTS).search(letters)) or (
         len(runs) >= 5 and len(letters) <= (3.2 if len(letters) < 32 else 4) * len(runs)
     )

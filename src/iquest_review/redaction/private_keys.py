@@ -7,7 +7,7 @@ line of one, what stands before the last, and a hunk of nothing but base64 as wi
 import re
 from collections.abc import Sequence
 
-from iquest_review.redaction.heuristics import compiled
+from iquest_review.redaction.heuristics import compile_pattern
 
 MARKER = b"private key"
 _BEGIN = rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
@@ -16,115 +16,115 @@ _END = rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 _BODY = rb"(?:[^A-Za-z0-9=]*[^A-Za-z0-9=+/])?+([A-Za-z0-9+/=]++)(?:\\++[rn]|[\s\"'`+,;.\\)&*|-])*+"
 _BLANK = rb"(?:\\++[rn]|[\s\"'`+,;.\\)(&*|#/-])*+"
 _HEADER = rb"[^A-Za-z]{0,40}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}"
-_FULL = 32  # characters of a line of which nobody needs to see where the key ends; keys have 64, 70 or 76
-_LEAST = 32  # characters of a whole body; fewer are no key
+_FULL_WIDTH_CHARS = 32  # characters of a line of which nobody needs to see where the key ends; keys have 64, 70 or 76
+_MIN_BODY_CHARS = 32  # characters of a whole body; fewer are no key
 _ALONE = rb"\s*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\s*"
 _LAST = rb"\s*[A-Za-z0-9+/]{1,76}={0,2}\s*"
-_LEAST_ALONE = 3
-_LONGEST = 20_000  # bytes of a line: a whole key may stand on one
+_MIN_BARE_LINES = 3
+_MAX_LINE_BYTES = 20_000  # bytes of a line: a whole key may stand on one
 
-Block = tuple[int, ...]  # the indexes of the lines that are the body of one key
+KeyBlock = tuple[int, ...]  # the indexes of the lines that are the body of one key
 
 
-def blocks(lines: Sequence[bytes]) -> list[Block]:
+def find_key_blocks(lines: Sequence[bytes]) -> list[KeyBlock]:
     """The bodies of the private keys that begin or end in these lines."""
-    found: list[Block] = []
+    found: list[KeyBlock] = []
     behind = 0  # the first line that belongs to no key yet
     for at, line in enumerate(lines):
         if at < behind or MARKER.upper() not in line:
             continue
-        begins = [match.start() for match in compiled(_BEGIN).finditer(line)]
-        ends = [match.start() for match in compiled(_END).finditer(line)]
+        begins = [match.start() for match in compile_pattern(_BEGIN).finditer(line)]
+        ends = [match.start() for match in compile_pattern(_END).finditer(line)]
         if ends and (not begins or ends[0] < begins[0]):
-            found.append(_before(lines, at, behind))
+            found.append(_find_block_before(lines, at, behind))
         if begins and (not ends or ends[-1] < begins[-1]):
-            block, behind = _after(lines, at + 1)
+            block, behind = _find_block_after(lines, at + 1)
             found.append(block)
     return [block for block in found if block]
 
 
-def is_alone(lines: Sequence[bytes]) -> bool:
+def is_bare_body(lines: Sequence[bytes]) -> bool:
     """Whether the lines of a hunk are nothing but base64 as wide as in a key: its middle, or a certificate's."""
     wide = (
-        len(lines) >= _LEAST_ALONE
-        and all(compiled(_ALONE).fullmatch(line) for line in lines[:-1])
-        and compiled(_LAST).fullmatch(lines[-1])
+        len(lines) >= _MIN_BARE_LINES
+        and all(compile_pattern(_ALONE).fullmatch(line) for line in lines[:-1])
+        and compile_pattern(_LAST).fullmatch(lines[-1])
     )
     return bool(wide) and _is_mixed(b"".join(lines))
 
 
-def may_be_alone(line: bytes) -> bool:
+def can_be_bare_body(line: bytes) -> bool:
     """Whether the first line of a hunk makes it worth while to ask `is_alone`."""
-    return bool(compiled(_ALONE).fullmatch(line))
+    return bool(compile_pattern(_ALONE).fullmatch(line))
 
 
-def is_end(line: bytes) -> bool:
+def has_key_boundary(line: bytes) -> bool:
     """Whether a key begins or ends in the line."""
-    return MARKER.upper() in line and bool(compiled(_BEGIN).search(line) or compiled(_END).search(line))
+    return MARKER.upper() in line and bool(compile_pattern(_BEGIN).search(line) or compile_pattern(_END).search(line))
 
 
-def is_body(text: bytes) -> bool:
+def is_key_line(text: bytes) -> bool:
     """Whether a text is a line of a key, perhaps cut: as git's heading of a hunk that stands in one."""
     return bool(re.fullmatch(rb"[A-Za-z0-9+/]{60,80}", text)) and _is_mixed(text)
 
 
-def core(line: bytes) -> tuple[int, int] | None:
+def find_base64(line: bytes) -> tuple[int, int] | None:
     """Where the base64 stands in a line of a body; None in an empty one."""
-    match = compiled(_BODY).fullmatch(line) if len(line) <= _LONGEST else None
+    match = compile_pattern(_BODY).fullmatch(line) if len(line) <= _MAX_LINE_BYTES else None
     return match.span(1) if match else None
 
 
 def _is_blank(line: bytes) -> bool:
-    return len(line) <= _LONGEST and bool(compiled(_BLANK).fullmatch(line))
+    return len(line) <= _MAX_LINE_BYTES and bool(compile_pattern(_BLANK).fullmatch(line))
 
 
 def _is_mixed(text: bytes) -> bool:
     return all(re.search(kind, text) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]"))
 
 
-def _after(lines: Sequence[bytes], first: int) -> tuple[Block, int]:
+def _find_block_after(lines: Sequence[bytes], first: int) -> tuple[KeyBlock, int]:
     """The body that starts at a line, and the line after it: one that ends it may begin another."""
     body: list[int] = []
     at = first
-    while at < len(lines) and not compiled(_END).search(lines[at]):
-        if core(lines[at]):
+    while at < len(lines) and not compile_pattern(_END).search(lines[at]):
+        if find_base64(lines[at]):
             body.append(at)
-        elif not (_is_blank(lines[at]) or (not body and compiled(_HEADER).fullmatch(lines[at]))):
-            return _surely(lines, body), at
+        elif not (_is_blank(lines[at]) or (not body and compile_pattern(_HEADER).fullmatch(lines[at]))):
+            return _select_certain_lines(lines, body), at
         at += 1
     if at < len(lines):
-        return (tuple(body) if _size(lines, body) >= _LEAST else ()), at
-    return (tuple(body) if body and _width(lines[body[0]]) >= _FULL else ()), at
+        return (tuple(body) if _count_characters(lines, body) >= _MIN_BODY_CHARS else ()), at
+    return (tuple(body) if body and _measure_width(lines[body[0]]) >= _FULL_WIDTH_CHARS else ()), at
 
 
-def _before(lines: Sequence[bytes], end: int, first: int) -> Block:
+def _find_block_before(lines: Sequence[bytes], end: int, first: int) -> KeyBlock:
     """The body that ends before a line: its last line may be short."""
     body: list[int] = []
     at = end - 1
-    while at >= first and (core(lines[at]) or _is_blank(lines[at])):
-        wide = _width(lines[at])
+    while at >= first and (find_base64(lines[at]) or _is_blank(lines[at])):
+        wide = _measure_width(lines[at])
         if (
-            wide and wide < _FULL and body and _width(lines[body[-1]]) != 5
+            wide and wide < _FULL_WIDTH_CHARS and body and _measure_width(lines[body[-1]]) != 5
         ):  # PGP ends in a checksum: =, four characters
             break
         if wide:
             body.append(at)
         at -= 1
-    return tuple(reversed(body)) if _size(lines, body) >= _LEAST or (body and at < first) else ()
+    return tuple(reversed(body)) if _count_characters(lines, body) >= _MIN_BODY_CHARS or (body and at < first) else ()
 
 
-def _surely(lines: Sequence[bytes], body: list[int]) -> Block:
+def _select_certain_lines(lines: Sequence[bytes], body: list[int]) -> KeyBlock:
     """Of lines that only may be a body, those that are: the wide ones at its start, and a short one after them."""
-    wide = next((index for index, at in enumerate(body) if _width(lines[at]) < _FULL), len(body))
+    wide = next((index for index, at in enumerate(body) if _measure_width(lines[at]) < _FULL_WIDTH_CHARS), len(body))
     if wide and wide < len(body) and _is_mixed(lines[body[wide]]):
         wide += 1
     return tuple(body[:wide])
 
 
-def _size(lines: Sequence[bytes], body: list[int]) -> int:
-    return sum(_width(lines[at]) for at in body)
+def _count_characters(lines: Sequence[bytes], body: list[int]) -> int:
+    return sum(_measure_width(lines[at]) for at in body)
 
 
-def _width(line: bytes) -> int:
-    found = core(line)
+def _measure_width(line: bytes) -> int:
+    found = find_base64(line)
     return found[1] - found[0] if found else 0

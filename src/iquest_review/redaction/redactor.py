@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind, Side
 from iquest_review.redaction import private_keys, scanner
-from iquest_review.redaction.known_values import OwnSecrets
-from iquest_review.redaction.scanner import Hit, Marked
+from iquest_review.redaction.known_values import KnownValues
+from iquest_review.redaction.scanner import LineSecret, MarkedLines
 
-PLACEHOLDER = "[REDACTED:"  # what stands for a secret begins so
+PLACEHOLDER_START = "[REDACTED:"  # what stands for a secret begins so
 _NO_LINE = b"\\"  # the marker of "\ No newline at end of file"
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretFound:
     """Where a secret stood, never what it was."""
 
     kind: str  # as in its placeholder
@@ -34,102 +34,108 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Redacted:
+class RedactedText:
     """A text without its secrets, and where they stood."""
 
     text: str
-    found: tuple[Secret, ...]
+    found: tuple[SecretFound, ...]
 
 
 class Redactor:
     """Takes the job's own secrets (values by name) and all that look like one out of what it is given."""
 
     def __init__(self, own: Mapping[str, str]) -> None:
-        self._own = OwnSecrets(own)
+        self._own = KnownValues(own)
 
-    def diff(self, files: Sequence[FileDiff]) -> tuple[tuple[FileDiff, ...], tuple[Secret, ...]]:
+    def redact_diff(self, files: Sequence[FileDiff]) -> tuple[tuple[FileDiff, ...], tuple[SecretFound, ...]]:
         """The file diffs with placeholders, and what was found; what holds no secret is the very same object.
 
         A secret in the heading of a hunk is replaced and not told: its line is not in the diff.
         """
-        found: list[Secret] = []
-        return tuple(_file(file, self._own, found) for file in files), tuple(found)
+        found: list[SecretFound] = []
+        return tuple(_redact_file(file, self._own, found) for file in files), tuple(found)
 
-    def text(self, text: str) -> Redacted:
+    def redact_text(self, text: str) -> RedactedText:
         """The text with placeholders; `found` counts its lines from 1."""
-        lines, hits = _lines(text.encode("utf-8", "surrogatepass").split(b"\n"), self._own)
+        lines, hits = _redact_lines(text.encode("utf-8", "surrogatepass").split(b"\n"), self._own)
         if not hits:
-            return Redacted(text, ())
-        found = tuple(Secret(hit.kind, hit.at + 1, hit.certain) for hit in hits)
-        return Redacted(b"\n".join(lines).decode("utf-8", "surrogatepass"), found)
+            return RedactedText(text, ())
+        found = tuple(SecretFound(hit.kind, hit.at + 1, hit.certain) for hit in hits)
+        return RedactedText(b"\n".join(lines).decode("utf-8", "surrogatepass"), found)
 
-    def bytes(self, content: bytes) -> bytes:
+    def redact_bytes(self, content: bytes) -> bytes:
         """A file's content with placeholders, of as many lines; the very same object when it holds no secret."""
-        lines, hits = _lines(content.split(b"\n"), self._own)
+        lines, hits = _redact_lines(content.split(b"\n"), self._own)
         return b"\n".join(lines) if hits else content
 
 
-def _file(file: FileDiff, own: OwnSecrets, found: list[Secret]) -> FileDiff:
-    hunks = tuple(_hunk(file.path, hunk, own, found) for hunk in file.hunks)
+def _redact_file(file: FileDiff, own: KnownValues, found: list[SecretFound]) -> FileDiff:
+    hunks = tuple(_redact_hunk(file.path, hunk, own, found) for hunk in file.hunks)
     same = all(new is old for new, old in zip(hunks, file.hunks, strict=True))
     return file if same else replace(file, hunks=hunks)
 
 
-def _hunk(path: str, hunk: Hunk, own: OwnSecrets, found: list[Secret]) -> Hunk:
+def _redact_hunk(path: str, hunk: Hunk, own: KnownValues, found: list[SecretFound]) -> Hunk:
     head = hunk.heading.encode("utf-8", "surrogatepass")
-    marked = scanner.marked((*hunk.rows, head), own)
-    heading = scanner.heading(head, marked.pop(len(hunk.rows), ()), own)
-    rows, hits = _rows(hunk.rows, marked, own)
+    marked = scanner.mark_lines((*hunk.rows, head), own)
+    heading = scanner.redact_heading_line(head, marked.pop(len(hunk.rows), ()), own)
+    rows, hits = _redact_rows(hunk.rows, marked, own)
     if hits:
         numbered = dict(zip((at for at, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.lines(), strict=True))
         for hit in hits:
             line = numbered[hit.at]
-            found.append(Secret(hit.kind, line.number, hit.certain, path, line.kind))
+            found.append(SecretFound(hit.kind, line.number, hit.certain, path, line.kind))
     if heading == head and rows is hunk.rows:
         return hunk
     return replace(hunk, heading=heading.decode("utf-8", "surrogatepass"), rows=rows)
 
 
-def _rows(rows: tuple[bytes, ...], marked: Marked, own: OwnSecrets) -> tuple[tuple[bytes, ...], list[Hit]]:
+def _redact_rows(
+    rows: tuple[bytes, ...], marked: MarkedLines, own: KnownValues
+) -> tuple[tuple[bytes, ...], list[LineSecret]]:
     """The rows of a hunk with placeholders; the very same tuple when nothing was found."""
-    alone = private_keys.may_be_alone(rows[0][1:]) if rows else False
+    alone = private_keys.can_be_bare_body(rows[0][1:]) if rows else False
     if not marked and not alone:
         return rows, []
     contents = [row[1:] for row in rows]
     lines = [at for at, row in enumerate(rows) if row[:1] != _NO_LINE]
     new: dict[int, bytes] = {}
-    hits: list[Hit] = []
-    if alone and private_keys.is_alone([contents[at] for at in lines]):
-        hits += scanner.body(contents, lines, new, certain=False)
-    elif any(private_keys.MARKER in markers and private_keys.is_end(contents[at]) for at, markers in marked.items()):
-        for block in _blocks(rows, contents, lines):
-            hits += scanner.body(contents, block, new)
+    hits: list[LineSecret] = []
+    if alone and private_keys.is_bare_body([contents[at] for at in lines]):
+        hits += scanner.redact_key_body(contents, lines, new, certain=False)
+    elif any(
+        private_keys.MARKER in markers and private_keys.has_key_boundary(contents[at]) for at, markers in marked.items()
+    ):
+        for block in _find_body_blocks(rows, contents, lines):
+            hits += scanner.redact_key_body(contents, block, new)
     in_lines = {at: markers for at, markers in marked.items() if rows[at][:1] != _NO_LINE}
-    hits += scanner.each(contents, in_lines, own, new)
+    hits += scanner.redact_marked_lines(contents, in_lines, own, new)
     if not hits:
         return rows, []
     return tuple(rows[at][:1] + new[at] if at in new else row for at, row in enumerate(rows)), sorted(hits)
 
 
-def _blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[int]) -> list[list[int]]:
+def _find_body_blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[int]) -> list[list[int]]:
     """The bodies of private keys in either file of a hunk: removed, added and unchanged lines of one are apart."""
     blocks: list[list[int]] = []
     for other in (b"-", b"+"):
         file = [at for at in lines if rows[at][:1] != other]
-        for block in private_keys.blocks([contents[at] for at in file]):
+        for block in private_keys.find_key_blocks([contents[at] for at in file]):
             body = [file[at] for at in block]
             markers = dict.fromkeys(rows[at][:1] for at in body)
             blocks += ([at for at in body if rows[at][:1] == marker] for marker in markers)
     return blocks
 
 
-def _lines(lines: list[bytes], own: OwnSecrets) -> tuple[list[bytes], list[Hit]]:
+def _redact_lines(lines: list[bytes], own: KnownValues) -> tuple[list[bytes], list[LineSecret]]:
     """The lines of a text with placeholders; the very same list when nothing was found."""
-    marked = scanner.marked(lines, own)
+    marked = scanner.mark_lines(lines, own)
     new: dict[int, bytes] = {}
-    hits: list[Hit] = []
-    if any(private_keys.MARKER in markers and private_keys.is_end(lines[at]) for at, markers in marked.items()):
-        for block in private_keys.blocks(lines):
-            hits += scanner.body(lines, block, new)
-    hits += scanner.each(lines, marked, own, new)
+    hits: list[LineSecret] = []
+    if any(
+        private_keys.MARKER in markers and private_keys.has_key_boundary(lines[at]) for at, markers in marked.items()
+    ):
+        for block in private_keys.find_key_blocks(lines):
+            hits += scanner.redact_key_body(lines, block, new)
+    hits += scanner.redact_marked_lines(lines, marked, own, new)
     return ([new.get(at, line) for at, line in enumerate(lines)], sorted(hits)) if hits else (lines, [])

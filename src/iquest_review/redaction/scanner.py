@@ -8,18 +8,18 @@ from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from iquest_review.redaction import assignments, private_keys, token_formats
-from iquest_review.redaction.known_values import OwnSecrets
+from iquest_review.redaction.known_values import KnownValues
 from iquest_review.redaction.token_formats import Span
 
 PRIVATE_KEY = "private-key"
 _MARKERS = tuple(dict.fromkeys((*token_formats.MARKERS, *assignments.MARKERS, private_keys.MARKER)))
 _NAMED = frozenset(assignments.MARKERS)
-_PASSES = 4
-_CUT = 70  # bytes; git cuts the heading of a hunk at 80 (xdiff-interface.c), within a secret maybe
+_MAX_PASSES = 4
+_MIN_CUT_BYTES = 70  # bytes; git cuts the heading of a hunk at 80 (xdiff-interface.c), within a secret maybe
 _FILLING = b"Zq7Xw2Lk9Vb4Nc8Rt1Ys5Pd6Mf3Hj0Gu" * 2
 
 
-class Hit(NamedTuple):
+class LineSecret(NamedTuple):
     """A secret found: the index of its line, what it is, and whether it certainly is one."""
 
     at: int
@@ -27,30 +27,30 @@ class Hit(NamedTuple):
     certain: bool
 
 
-Marked = dict[int, list[bytes]]  # by the index of a line: the markers it holds
+MarkedLines = dict[int, list[bytes]]  # by the index of a line: the markers it holds
 
 
-def marked(lines: Sequence[bytes], own: OwnSecrets) -> Marked:
+def mark_lines(lines: Sequence[bytes], own: KnownValues) -> MarkedLines:
     """The lines with markers of some secret, in order: few, so that the others cost next to nothing."""
     text = b"\n".join(lines)
     low = text.lower()
-    found: Marked = {}
+    found: MarkedLines = {}
     ends: list[int] = []
-    for look, markers in _looks():
+    for look, markers in _build_searches():
         match = look(low)
         if match and not ends:
-            ends = _ends(lines)
+            ends = _compute_ends(lines)
         while match:
             index = bisect_right(ends, match.start())
             line = lines[index].lower()
             found.setdefault(index, []).extend(marker for marker in markers if marker in line)
             match = look(low, ends[index])
-    for needle, where in own.needles_in(text, low):
-        ends = ends or _ends(lines)
+    for needle, where in own.find_needles(text, low):
+        ends = ends or _compute_ends(lines)
         at = where.find(needle)
         while at >= 0:
             index = bisect_right(ends, at)
-            near = range(max(0, index - 1), min(index + 2, len(lines))) if own.may_be_wrapped(needle) else (index,)
+            near = range(max(0, index - 1), min(index + 2, len(lines))) if own.can_be_wrapped(needle) else (index,)
             for line_at in near:
                 found.setdefault(line_at, []).append(needle)
             at = where.find(needle, ends[index])
@@ -58,7 +58,7 @@ def marked(lines: Sequence[bytes], own: OwnSecrets) -> Marked:
 
 
 @cache
-def _looks() -> list[tuple[Callable[..., re.Match[bytes] | None], list[bytes]]]:
+def _build_searches() -> list[tuple[Callable[..., re.Match[bytes] | None], list[bytes]]]:
     """Searches for the markers that begin with the same character, each with these markers: an expression that begins
     with one character is four times as fast as one for all, and twice as fast as a search for each."""
     groups = [list(group) for _, group in groupby(sorted(_MARKERS), key=lambda marker: marker[0])]
@@ -73,82 +73,86 @@ def _looks() -> list[tuple[Callable[..., re.Match[bytes] | None], list[bytes]]]:
     ]
 
 
-def _ends(lines: Sequence[bytes]) -> list[int]:
+def _compute_ends(lines: Sequence[bytes]) -> list[int]:
     """Where the line after each begins in their joined text."""
     return list(accumulate(len(line) + 1 for line in lines))
 
 
-def each(lines: Sequence[bytes], found: Marked, own: OwnSecrets, new: dict[int, bytes]) -> list[Hit]:
+def redact_marked_lines(
+    lines: Sequence[bytes], found: MarkedLines, own: KnownValues, new: dict[int, bytes]
+) -> list[LineSecret]:
     """Puts the changed ones of the marked lines into `new`, but for those that are there; returns what was found."""
-    hits: list[Hit] = []
+    hits: list[LineSecret] = []
     for at, markers in found.items():
-        if at not in new and (spans := _spans(lines[at], markers, own)):
-            new[at] = _replaced(lines[at], spans)
-            if bared := redacted(new[at], own):
+        if at not in new and (spans := _find_spans(lines[at], markers, own)):
+            new[at] = _replace_spans(lines[at], spans)
+            if bared := redact_line(new[at], own):
                 new[at] = bared
-            hits += dict.fromkeys(Hit(at, span.kind, span.certain) for span in spans)
+            hits += dict.fromkeys(LineSecret(at, span.kind, span.certain) for span in spans)
     return hits
 
 
-def body(lines: Sequence[bytes], block: Iterable[int], new: dict[int, bytes], *, certain: bool = True) -> list[Hit]:
+def redact_key_body(
+    lines: Sequence[bytes], block: Iterable[int], new: dict[int, bytes], *, certain: bool = True
+) -> list[LineSecret]:
     """Puts the lines of a private key's body into `new`, but for those that are there; returns one hit or none."""
-    hits: list[Hit] = []
+    hits: list[LineSecret] = []
     for at in block:
-        span = private_keys.core(lines[at])
+        span = private_keys.find_base64(lines[at])
         if span and at not in new:
-            new[at] = _replaced(lines[at], [Span(*span, PRIVATE_KEY, certain)])
-            hits.append(Hit(at, PRIVATE_KEY, certain))
+            new[at] = _replace_spans(lines[at], [Span(*span, PRIVATE_KEY, certain)])
+            hits.append(LineSecret(at, PRIVATE_KEY, certain))
     return hits[:1]
 
 
-def redacted(line: bytes, own: OwnSecrets) -> bytes:
+def redact_line(line: bytes, own: KnownValues) -> bytes:
     """One line with placeholders. A placeholder may bare a secret beside it: looked at until there is none."""
-    for _ in range(_PASSES):
-        spans = _spans(line, [*marked([line], own).get(0, ())], own)
+    for _ in range(_MAX_PASSES):
+        spans = _find_spans(line, [*mark_lines([line], own).get(0, ())], own)
         if not spans:
             break
-        line = _replaced(line, spans)
+        line = _replace_spans(line, spans)
     return line
 
 
-def heading(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> bytes:
+def redact_heading_line(line: bytes, markers: Sequence[bytes], own: KnownValues) -> bytes:
     """A hunk's heading, which holds these markers, with placeholders: an earlier line, perhaps cut."""
-    if private_keys.is_body(line):
-        return placeholder(PRIVATE_KEY)
+    if private_keys.is_key_line(line):
+        return format_placeholder(PRIVATE_KEY)
     if markers:
-        line = redacted(line, own)
-    if len(line) < _CUT:
+        line = redact_line(line, own)
+    if len(line) < _MIN_CUT_BYTES:
         return line
     spans: list[Span] = []
     if markers:
         is_port = line.rpartition(b":")[2].isdigit()
         endings = [_FILLING] if is_port else [_FILLING, b"@host"]
         for whole in (line + rest for rest in endings):
-            spans += token_formats.spans(whole, whole.lower(), markers)
+            spans += token_formats.find_token_spans(whole, whole.lower(), markers)
         for whole in (line + quote for quote in (b'"', b"'", b"`")):
-            spans += assignments.spans(whole, whole.lower())
-    if tail := own.begins_at_end_of(line):
+            spans += assignments.find_assigned_spans(whole, whole.lower())
+    if tail := own.find_cut_value(line):
         spans.append(tail)
-    return _replaced(line, _united([span._replace(end=min(span.end, len(line))) for span in spans]))
+    return _replace_spans(line, _merge_spans([span._replace(end=min(span.end, len(line))) for span in spans]))
 
 
-def _spans(line: bytes, markers: Sequence[bytes], own: OwnSecrets) -> list[Span]:
+def _find_spans(line: bytes, markers: Sequence[bytes], own: KnownValues) -> list[Span]:
     """The secrets in a line that holds these markers."""
     low = line.lower()
-    spans = list(token_formats.spans(line, low, markers))
+    spans = list(token_formats.find_token_spans(line, low, markers))
     if not _NAMED.isdisjoint(markers):
-        spans += assignments.spans(line, low)
+        spans += assignments.find_assigned_spans(line, low)
     if own:
-        spans += own.spans(line, low, markers)
-    return _united(spans)
+        spans += own.find_spans(line, low, markers)
+    return _merge_spans(spans)
 
 
-def placeholder(kind: str) -> bytes:
+def format_placeholder(kind: str) -> bytes:
     """What stands in place of a secret of this kind."""
     return f"[REDACTED:{kind}]".encode()
 
 
-def _united(spans: list[Span]) -> list[Span]:
+def _merge_spans(spans: list[Span]) -> list[Span]:
     """Spans in order that do not overlap; of those that do, the first certain one gives the kind."""
     united: list[Span] = []
     for span in sorted(spans):
@@ -161,10 +165,10 @@ def _united(spans: list[Span]) -> list[Span]:
     return united
 
 
-def _replaced(line: bytes, spans: list[Span]) -> bytes:
+def _replace_spans(line: bytes, spans: list[Span]) -> bytes:
     parts: list[bytes] = []
     done = 0
     for start, end, kind, _ in spans:
-        parts += line[done:start], placeholder(kind)
+        parts += line[done:start], format_placeholder(kind)
         done = end
     return b"".join((*parts, line[done:]))

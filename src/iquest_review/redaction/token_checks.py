@@ -11,32 +11,32 @@ _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE36 = b"0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def prefixed(secret: bytes) -> bool | None:
+def check_prefix(secret: bytes) -> bool | None:
     """Certain: the prefix stands in nothing else."""
     return None if is_example(secret) else True
 
 
-def base62_checked(secret: bytes) -> bool | None:
+def check_base62(secret: bytes) -> bool | None:
     """ghp_ and npm_: 30 characters and their CRC-32 in six of base 62. Without a right checksum it is a likely one."""
     body = secret.partition(b"_")[2]
     if is_example(secret):
         return None
-    return len(body) == 36 and body[-6:] == _digits(zlib.crc32(body[:-6]), _BASE62, 6)
+    return len(body) == 36 and body[-6:] == _encode_digits(zlib.crc32(body[:-6]), _BASE62, 6)
 
 
-def gitlab(secret: bytes) -> bool | None:
+def check_gitlab(secret: bytes) -> bool | None:
     """A routable token ends in the payload's length and a CRC-32 of all before it, both in base 36."""
     if is_example(secret):
         return None
     if secret[:16].count(b"%"):
         secret = re.sub(rb"%2[Dd]", b"-", secret, count=1)
     body, _, tail = secret.rpartition(b".")
-    if len(tail) == 9 and tail[2:] != _digits(zlib.crc32(secret[:-7]), _BASE36, 7):
+    if len(tail) == 9 and tail[2:] != _encode_digits(zlib.crc32(secret[:-7]), _BASE36, 7):
         return False
     return not (body and len(tail) != 9 and b"eyJ" not in body)
 
 
-def _digits(number: int, alphabet: bytes, width: int) -> bytes:
+def _encode_digits(number: int, alphabet: bytes, width: int) -> bytes:
     digits = bytearray()
     while number:
         number, digit = divmod(number, len(alphabet))
@@ -44,7 +44,7 @@ def _digits(number: int, alphabet: bytes, width: int) -> bytes:
     return bytes(reversed(digits)).rjust(width, alphabet[:1])
 
 
-def openai(secret: bytes) -> bool | None:
+def check_openai(secret: bytes) -> bool | None:
     """All keys of today hold base64 of "OpenAI"; others that start with sk- have the form only."""
     if is_example(secret):
         return None
@@ -55,50 +55,50 @@ def openai(secret: bytes) -> bool | None:
     return False if named or (len(plain) >= 32 and plain.isalnum() and is_random(plain)) else None
 
 
-def jwt(secret: bytes) -> bool | None:
+def check_jwt(secret: bytes) -> bool | None:
     """Its first part is JSON that names an algorithm; the one of jwt.io, of John Doe, is everybody's example."""
-    head, payload = (_decoded(part) for part in secret.split(b".")[:2])
+    head, payload = (_decode_base64(part) for part in secret.split(b".")[:2])
     if b"John Doe" in payload:
         return None
     return True if b'"alg"' in head else False if head.startswith(b"{") else None
 
 
-def private_key(secret: bytes) -> bool | None:
+def check_private_key(secret: bytes) -> bool | None:
     """The body of a key on one line."""
     return True if re.search(rb"[A-Za-z0-9+/=]{30}", secret) else None
 
 
-def encoded_private_key(secret: bytes) -> bool | None:
+def check_encoded_key(secret: bytes) -> bool | None:
     """A whole key in base64."""
-    return True if b"PRIVATE KEY" in _decoded(secret[:120]) else None
+    return True if b"PRIVATE KEY" in _decode_base64(secret[:120]) else None
 
 
-def basic(secret: bytes) -> bool | None:
+def check_basic(secret: bytes) -> bool | None:
     """`user:password` in base64."""
-    user, colon, password = _decoded(secret).partition(b":")
+    user, colon, password = _decode_base64(secret).partition(b":")
     if not colon or not (user + password).isascii() or len(password) < 3:
         return None
     return None if is_placeholder(password) or password == user else False
 
 
-def authorization(secret: bytes) -> bool | None:
+def check_authorization(secret: bytes) -> bool | None:
     """The value of a header."""
-    return basic(secret) if re.fullmatch(rb"[!-~]+:[!-~]+", _decoded(secret)) else at_random(secret)
+    return check_basic(secret) if re.fullmatch(rb"[!-~]+:[!-~]+", _decode_base64(secret)) else check_random(secret)
 
 
-def url_password(secret: bytes) -> bool | None:
+def check_url_password(secret: bytes) -> bool | None:
     """`user:password` of a URL, where no name of a variable stands for the password."""
     user, _, password = secret.partition(b":")
     named = is_placeholder(password) or password == user
-    return False if not named or at_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
+    return False if not named or check_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
 
 
-def at_random(secret: bytes) -> bool | None:
+def check_random(secret: bytes) -> bool | None:
     """What only its place and its entropy tell."""
     return False if not is_placeholder(secret) and is_random(secret) else None
 
 
-def _decoded(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     """What base64 text of either alphabet stands for; nothing when it is none."""
     plain = text.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
     try:

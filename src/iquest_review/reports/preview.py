@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import ranking
 from iquest_review.excerpt.excerpt import Excerpt
-from iquest_review.excerpt.numbered_rows import Marked, overlong, shown_path
+from iquest_review.excerpt.numbered_rows import MarkedHunk, count_hidden_lines, render_path
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.text import counted
 
@@ -37,7 +37,7 @@ def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     ]
     value = {
         "requests": requests,
-        "coverage": excerpt.coverage(),
+        "coverage": excerpt.compute_coverage(),
         "omissions": excerpt.omissions,
         "hunks": list(islice(ranked(excerpt), MOST_HUNKS)),
     }
@@ -53,14 +53,16 @@ def ranked(excerpt: Excerpt) -> Iterator[Ranked]:
     """The hunks of what is shown and of what had no room, in the order of the paths."""
     shown = {part.file.path: part for part in excerpt.parts}
     parts = [*excerpt.parts, *(part for part in excerpt.left if part.file.path not in shown)]
-    around = ranking.around(part.file for part in parts)
+    around = ranking.build_ranking_context(part.file for part in parts)
     for part in sorted(parts, key=lambda part: part.file.path):
         pieces = part.hunks if part.file.path in shown else ()
         for at, hunk in enumerate(part.file.hunks):
             own = [piece for piece in pieces if _within(piece, part.file, at)]
-            seen = sum(piece.changed_lines - overlong(piece) for piece in own)
-            marked = next((piece for piece in own if isinstance(piece, Marked)), hunk)  # what moved there ranks lower
-            reasons = ranking.score(part.file, marked, around).reasons
+            seen = sum(piece.changed_lines - count_hidden_lines(piece) for piece in own)
+            marked = next(
+                (piece for piece in own if isinstance(piece, MarkedHunk)), hunk
+            )  # what moved there ranks lower
+            reasons = ranking.score_hunk(part.file, marked, around).reasons
             yield Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons)
 
 
@@ -78,19 +80,19 @@ def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
             yield from (f"──── {message['role']}{request} ────", message["content"], "")
     tokens = f", about {sum(prompt.tokens for prompt in prompts):,} tokens" if prompts else ""
     yield f"──── shown: {counted(len(excerpt.parts), 'file')}, {counted(excerpt.lines, 'line')}{tokens} ────"
-    for entry in excerpt.coverage():
-        yield f"{shown_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
+    for entry in excerpt.compute_coverage():
+        yield f"{render_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
     if excerpt.omissions:
         paths = {omission.path for omission in excerpt.omissions}
         yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
-        yield f"{shown_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
+        yield f"{render_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
     hunks = sum(len(part.file.hunks) for part in (*excerpt.parts, *excerpt.left))
     if hunks:
         yield f"──── why: {counted(hunks, 'hunk')} ────"
     for hunk in islice(ranked(excerpt), MOST_HUNKS):
         share = f"{hunk.shown_changed_lines} of {hunk.changed_lines} shown"
-        yield f"{shown_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"
+        yield f"{render_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"
     if hunks > MOST_HUNKS:
         yield f"{hunks - MOST_HUNKS:,} more"
 

@@ -19,7 +19,7 @@ from iquest_review.net.retry import NoTimeLeft
 from iquest_review.outcome import Usage
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
-from iquest_review.prompt.fitting import FULL, Count, Material, Prompt
+from iquest_review.prompt.fitting import FULL_SHARE, Material, Prompt, TokenCounter
 from iquest_review.prompt.templates import Message
 from iquest_review.text import counted
 
@@ -115,12 +115,12 @@ def inquire(material: Material, model: Model, terms: Terms, say: Progress) -> In
     return replace(inquiry, asked=tuple(_Asking(material, model, terms, say, served.model).all(prompts, room)))
 
 
-def planned(material: Material, room: Limits, terms: Terms, count: Count, say: Progress) -> tuple[Prompt, ...]:
+def planned(material: Material, room: Limits, terms: Terms, count: TokenCounter, say: Progress) -> tuple[Prompt, ...]:
     """The requests that show a change; says what of the team's rules they do not show.
 
     Raises ContextExceeded when not even the instructions fit.
     """
-    prompts = batches.prompts(material, room, terms.max_requests, count)
+    prompts = batches.build_prompts(material, room, terms.max_requests, count)
     for problem in material.context.problems if material.context else ():
         say.say(f"the team's rules: {problem}")
     return prompts
@@ -177,17 +177,17 @@ class _Asking:
     def _smaller(self, again: Sequence[Asked], room: Limits) -> list[Prompt]:
         """What these showed in prompts half as large, as far as there are requests for them."""
         self.say.say(f"showing less at a time: {_why(again[0])}")
-        files = [file for one in again for file in batches.shown_files(one.prompt.excerpt)]
+        files = [file for one in again for file in batches.list_shown_files(one.prompt.excerpt)]
         # A window takes all of a prompt, time and words go into what it shows.
         overflows = any(isinstance(one.failure, ContextExceeded) for one in again)
         sizes = [one.prompt.tokens for one in again]
         largest = min(room.tokens, min(sizes) if overflows else max(sizes))
-        fixed = 0 if overflows else room.tokens - fitting.room(self.material, room).tokens
+        fixed = 0 if overflows else room.tokens - fitting.measure_room(self.material, room).tokens
         tokens = fixed + int((largest - fixed) * (SHRINK if overflows else HALF))
         left = self.terms.max_requests - self.spent
         most = left if overflows else min(left, 2 * len(again))
         try:
-            prompts = batches.prompts(
+            prompts = batches.build_prompts(
                 replace(self.material, files=files), replace(room, tokens=tokens), most, self.model.count
             )
         except ContextExceeded:  # not even the instructions fit
@@ -261,7 +261,7 @@ class _Asking:
 
 def _refused_too(prompt: Prompt, refused: Asked) -> Asked | None:
     """What a request came to that is refused for what another one was; None when it may be asked."""
-    if refused.less_may_pass and prompt.tokens < refused.prompt.tokens * FULL:
+    if refused.less_may_pass and prompt.tokens < refused.prompt.tokens * FULL_SHARE:
         return None
     return Asked(prompt, failure=refused.failure, spared=True)
 

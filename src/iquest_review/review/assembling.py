@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from iquest_review.diff.diff import Diff
-from iquest_review.excerpt.already_reviewed import shown_ids
+from iquest_review.excerpt.already_reviewed import list_shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Finding
@@ -77,7 +77,7 @@ def _reviewed(
         suggestions=whole.review.suggestions,
         findings=tuple(findings),
         merged=len(found) - len(findings),
-        reviewed=task.reviewed(() if lost else shown_ids(task.fresh, excerpt)),
+        reviewed=task.reviewed(() if lost else list_shown_ids(task.fresh, excerpt)),
         usage=usage([*inquiry.replies, *whole.replies]),
     )
 
@@ -118,7 +118,7 @@ def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
 def _shown(task: Task, answered: Sequence[Asked], asked: Sequence[Asked]) -> Excerpt:
     """What the answers are about; the rest is left out."""
     unanswered = [(one.prompt.excerpt, _reason(one)) for one in asked if one not in answered]
-    return batches.together(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
+    return batches.merge_excerpts(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
 
 
 def _reason(unanswered: Asked) -> Reason:
@@ -128,7 +128,7 @@ def _reason(unanswered: Asked) -> Reason:
 def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
     """With the ledger of what is shown; lines that were reviewed before count as the file's as well."""
     changed = {file.path: file.changed_lines for file in task.files}
-    coverage = tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.coverage())
+    coverage = tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.compute_coverage())
     return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=usage(inquiry.replies))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
-from iquest_review.excerpt.already_reviewed import known_after
-from iquest_review.excerpt.numbered_rows import overlong
+from iquest_review.excerpt.already_reviewed import compute_known_ids
+from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.findings.duplicates import alike, same
 from iquest_review.findings.evidence import Here
 from iquest_review.findings.placement import limited
@@ -80,8 +80,8 @@ def _read(task: Task, outcome: Outcome) -> Callable[[str], bool]:
     @cache
     def unread() -> frozenset[str]:
         hunks = outcome.reviewed.hunks if outcome.reviewed else ()
-        _, whole = known_after(task.files, hunks, ())
-        seen = {file.path for file in task.files if file.path in whole and not any(map(overlong, file.hunks))}
+        _, whole = compute_known_ids(task.files, hunks, ())
+        seen = {file.path for file in task.files if file.path in whole and not any(map(count_hidden_lines, file.hunks))}
         left = (file for file in task.change.diff.files if file.path not in seen)
         return frozenset(name for file in left for name in (file.new_path, file.old_path))
 

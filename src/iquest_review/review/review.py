@@ -126,7 +126,7 @@ def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prom
         return (), Excerpt((), task.omissions)
     terms = options.terms
     prompts = planned(task.material(), limits(terms, None, 0), terms, lambda _: None, say)
-    return prompts, batches.together(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
+    return prompts, batches.merge_excerpts(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 
 def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from iquest_review.context.sources import ALL, Kind, Lookup
+from iquest_review.context.sources import ALL_KINDS, ContextKind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
-from iquest_review.excerpt.already_reviewed import known_after, unseen
+from iquest_review.excerpt.already_reviewed import compute_known_ids, select_unseen
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
@@ -17,7 +17,7 @@ from iquest_review.note.summary import Surroundings
 from iquest_review.outcome import Reviewed
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates
-from iquest_review.redaction.redactor import Secret
+from iquest_review.redaction.redactor import SecretFound
 from iquest_review.review.asking import Terms
 
 
@@ -34,7 +34,7 @@ class Change:
     known: Ledger | None = None  # what the note remembers
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
     lookup: Lookup | None = None  # the repository around it
-    secrets: tuple[Secret, ...] = ()  # that were taken out of the diff
+    secrets: tuple[SecretFound, ...] = ()  # that were taken out of the diff
     redact: Callable[[str], str] = str  # takes them out of any other text
 
 
@@ -50,7 +50,7 @@ class Options:
     settings: str = ""  # digest of those that another answer could come from
     full: bool = False  # whether what was reviewed before is reviewed again
     fail_on: Severity | None = None
-    context: frozenset[Kind] = ALL  # what is shown beside the diff
+    context: frozenset[ContextKind] = ALL_KINDS  # what is shown beside the diff
     steering: tuple[str, ...] = ()  # the changed files that steer reviews
 
 
@@ -76,12 +76,12 @@ class Task:
         files, screened = screen(change.diff)
         known = change.known if change.known and change.known.settings == options.settings else None
         known = None if options.full else known
-        fresh, seen = unseen(files, known.hunks if known else ())
+        fresh, seen = select_unseen(files, known.hunks if known else ())
         return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
 
     def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
         """What counts as reviewed once the hunks with these identities are."""
-        hunks, files = known_after(self.files, self.known.hunks if self.known else (), shown)
+        hunks, files = compute_known_ids(self.files, self.known.hunks if self.known else (), shown)
         whole = all(file.path in files for file in self.files)
         return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
 

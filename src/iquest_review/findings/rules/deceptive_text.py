@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Hunk, Kind
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
@@ -125,7 +125,7 @@ def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
             for deceit, word in _deceits(
                 line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], acts=acts, in_test=in_test
             ):
-                found.setdefault(deceit, []).append((line.new_line, shown_text(line), word))
+                found.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
     return found
 
 

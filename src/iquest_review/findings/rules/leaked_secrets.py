@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff, Kind
-from iquest_review.excerpt.numbered_rows import shown_text
+from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_test
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
-from iquest_review.redaction.redactor import Secret
+from iquest_review.redaction.redactor import SecretFound
 
 _NAMES = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}
 _EN = (
@@ -30,12 +30,12 @@ _ZH_MAYBE = (
 
 
 def findings(
-    secrets: Iterable[Secret], files: Sequence[FileDiff], language: str, *, sure: bool = False
+    secrets: Iterable[SecretFound], files: Sequence[FileDiff], language: str, *, sure: bool = False
 ) -> Iterator[Finding]:
     """One for each file and kind of secret in its added lines, on the first of them; MOST in all. What only looks like
     one is no finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
     lines = ((file.path, line) for file in files for line in file.lines() if line.kind is Kind.ADDED)
-    rows = {(path, line.new_line): shown_text(line) for path, line in lines}
+    rows = {(path, line.new_line): render_line_text(line) for path, line in lines}
     places = dict[tuple[str, str, bool], list[int]]()
     for secret in secrets:
         told = secret.certain or not (sure or is_test(secret.path))
