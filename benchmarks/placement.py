@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, Side
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.position import Position, line_code, locate
-from iquest_review.findings.suggestion import replacement
+from iquest_review.findings.position import Position, compute_line_code, locate
+from iquest_review.findings.suggestion import build_replacement
 from iquest_review.findings.verify import verify
 from iquest_review.llm import reply
 from iquest_review.merge_request import DiffRefs
@@ -155,14 +155,14 @@ def _placed(row: Row, golden: Golden, first: int, line: Line) -> tuple[Position,
     position = locate(verified)
     if not isinstance(position, Position) or verified.file is None:
         return None
-    code = line_code(verified.file, line)
+    code = compute_line_code(verified.file, line)
     if (position.old_line, position.new_line) != (line.old_line, line.new_line):
         return None
     return None if position.line_range and position.line_range[1].line_code != code else (position, code)
 
 
 def _taken(gitlab: GitLabDouble, iid: int, position: Position, code: str) -> bool:
-    anchor = judge(gitlab.instance, gitlab.merge_request(1, iid), position.payload(REFS), 0)
+    anchor = judge(gitlab.instance, gitlab.merge_request(1, iid), position.build_payload(REFS), 0)
     return not anchor.errors and anchor.line_code == code
 
 
@@ -235,12 +235,12 @@ def _suggest(row: Row, golden: Golden, text: str, form: str, came: Applied) -> N
     quote, fix = _formed(change.old, change.new, form)
     issue = {"quote": quote, "suggestion": fix}
     verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), row.diff)
-    new, place = replacement(verified), locate(verified)
+    new, place = build_replacement(verified), locate(verified)
     if new is None:
         came.shown[_kind(change)] += 1
         return
     expected = "\n".join([*head[: change.first - 1], *change.new, *head[change.first - 1 + len(change.old) :]])
-    body = "It can be better.\n\n" + markdown.suggestion(new, len(verified.lines) - 1)
+    body = "It can be better.\n\n" + markdown.format_suggestion(new, len(verified.lines) - 1)
     placed = isinstance(place, Position) and place.new_line is not None
     if placed and applied(_bytes(text), body, _new_line(place)) == _bytes(expected):
         came.right += 1

@@ -19,20 +19,29 @@ SEEDS = (
 def check(data: bytes) -> None:
     """Raises Broken where anything in a body does more than to be read."""
     text, language = parts(data, 2)
-    for body in (markdown.prose(text), markdown.line(text), markdown.code(text), markdown.block(text, language)):
+    for body in (
+        markdown.escape_prose(text),
+        markdown.escape_line(text),
+        markdown.format_code_span(text),
+        markdown.format_code_block(text, language),
+    ):
         inert(body)
-    inert("- item\n\n" + markdown.indented(f"{markdown.prose(text)}\n\n{markdown.block(text)}") + "\n\nafter")
-    link = markdown.link("job", f"https://x.org/{text}")
+    inert(
+        "- item\n\n"
+        + markdown.indent_item(f"{markdown.escape_prose(text)}\n\n{markdown.format_code_block(text)}")
+        + "\n\nafter"
+    )
+    link = markdown.format_link("job", f"https://x.org/{text}")
     holds(len(quick_actions.links(link)) == 1, "a link is one link")
     holds(quick_actions.commands(link) == quick_actions.mentions(link) == [], "a link does nothing else")
-    if offered := markdown.suggestion(text, 0):
+    if offered := markdown.format_suggestion(text, 0):
         holds(quick_actions.commands(offered) == [], "a suggestion runs nothing")
         holds(block(f"It fails.\n\n{offered}\n\nMore.").content == text + "\n", "a suggestion is read as written")
 
 
 def inert(body: str) -> None:
     """Raises Broken when anything in the body does more than to be read, or the last look at it has a doubt."""
-    checked = guard.checked(body, guard.Pages())
+    checked = guard.guard_body(body, guard.LinkTargets())
     holds((checked.body, checked.fault) == (body, ""), f"what came through the door is sent as it is: {checked.fault}")
     holds(quick_actions.commands(body) == [] and OLD_ACTION.search(body) is None, "no quick action runs")
     holds(quick_actions.strip(body) == body.rstrip(), "nothing is taken out of the body")

@@ -4,7 +4,7 @@ from fuzz import running
 from fuzz.promise import holds, parts
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.suggestion import replacement
+from iquest_review.findings.suggestion import build_replacement
 from iquest_review.findings.verify import Verified, verify
 from iquest_review.note import markdown
 from iquest_review.text import visible
@@ -34,7 +34,7 @@ def check(data: bytes) -> None:
     numbers = {(shown.side, shown.number) for shown in file.lines()}
     holds((placed.side, placed.line) in numbers, "a finding stands on a line of the diff")
     holds(placed.end_line is None or (placed.side, placed.end_line) in numbers, "a range ends on one")
-    offered = replacement(verified)
+    offered = build_replacement(verified)
     if offered is not None:
         _check_offer(verified, offered, file)
 
@@ -49,7 +49,7 @@ def _file(code: str) -> FileDiff:
 def _check_offer(verified: Verified, offered: str, file: FileDiff) -> None:
     before = [line.raw.decode() for line in file.lines() if line.kind is not Kind.REMOVED]
     numbers = [line.new_line or 0 for line in verified.lines]
-    body = markdown.suggestion(offered, len(numbers) - 1)
+    body = markdown.format_suggestion(offered, len(numbers) - 1)
     holds(block(body).content == offered + "\n", "GitLab reads the block as it was written")
     after = applied("".join(f"{row}\n" for row in before).encode(), body, numbers[-1]).decode()
     rows = [*before[: numbers[0] - 1], *offered.split("\n"), *before[numbers[-1] :]]

@@ -82,13 +82,13 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     from iquest_review.app import wiring  # noqa: PLC0415
     from iquest_review.app.ci import deadline  # noqa: PLC0415
     from iquest_review.app.run import Arguments, job  # noqa: PLC0415
-    from iquest_review.note.summary import readable  # noqa: PLC0415
+    from iquest_review.note.summary import strip_hidden_lines  # noqa: PLC0415
     from iquest_review.progress import progress  # noqa: PLC0415
     from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
     from iquest_review.reports import review_file  # noqa: PLC0415
 
     if arguments.command == "review":
-        review_file.clear(Path(arguments.output or Arguments().output))
+        review_file.remove_earlier_review(Path(arguments.output or Arguments().output))
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
@@ -98,13 +98,18 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     signals.end_in(until.end - until.clock(), str(until))
     if arguments.command == "review":
         _, body, code = wiring.run_review(asked, until)
-        return _printed(readable(body), code)
+        return _printed(strip_hidden_lines(body), code)
     if arguments.command == "publish":
-        return _printed(readable(wiring.run_publish(asked, until)), 0)
+        return _printed(strip_hidden_lines(wiring.run_publish(asked, until)), 0)
     from iquest_review.reports import preview  # noqa: PLC0415
 
     prompts, excerpt = wiring.run_preview(asked, until)
-    return _printed(preview.as_json(prompts, excerpt) if arguments.json else preview.as_text(prompts, excerpt), 0)
+    return _printed(
+        preview.render_preview_json(prompts, excerpt)
+        if arguments.json
+        else preview.render_preview_text(prompts, excerpt),
+        0,
+    )
 
 
 def _stand_in(port: int) -> int:

@@ -10,7 +10,7 @@ from iquest_review.findings.placed import PlacedFinding
 from iquest_review.merge_request import DiffRefs, MergeRequest
 
 
-class Status(StrEnum):
+class ReviewStatus(StrEnum):
     """How far the review got."""
 
     REVIEWED = "reviewed"
@@ -19,7 +19,7 @@ class Status(StrEnum):
     NOT_REVIEWED = "not_reviewed"
 
 
-class Why(StrEnum):
+class SettledReason(StrEnum):
     """Why an earlier finding no longer stands."""
 
     GONE = "gone"  # its lines are no longer there
@@ -29,15 +29,15 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True)
-class Settled:
+class SettledFinding:
     """An earlier finding that no longer stands; `thread` is its discussion, empty for one of the note."""
 
     thread: str
-    why: Why
+    why: SettledReason
 
 
 @dataclass(frozen=True)
-class Stands:
+class OpenThread:
     """An earlier finding that has an open thread, and where its lines are now."""
 
     thread: str
@@ -47,7 +47,7 @@ class Stands:
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class ReviewedScope:
     """What a later run may take as reviewed. `settings` is the digest of those it was done with."""
 
     settings: str
@@ -86,7 +86,7 @@ class Usage:
 class Outcome:
     """One review. `reason` says why it is not `reviewed`, in words that may be shown."""
 
-    status: Status
+    status: ReviewStatus
     reason: str | None = None
     merge_request: MergeRequest | None = None
     diff_refs: DiffRefs | None = None
@@ -97,12 +97,12 @@ class Outcome:
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
     kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews
-    standing: tuple[Stands, ...] = ()  # threads from earlier reviews that stay open
-    settled: tuple[Settled, ...] = ()
+    standing: tuple[OpenThread, ...] = ()  # threads from earlier reviews that stay open
+    settled: tuple[SettledFinding, ...] = ()
     waived: int = 0  # findings not raised, since somebody waived them
     steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
     merged: int = 0  # findings that another one says as well
-    reviewed: Reviewed | None = None
+    reviewed: ReviewedScope | None = None
     raw: str | None = None
     coverage: tuple[Coverage, ...] = ()
     omissions: tuple[Omission, ...] = ()
@@ -111,7 +111,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether there is no review that could be used."""
-        return self.status in (Status.NOT_REVIEWED, Status.RAW)
+        return self.status in (ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW)
 
     @property
     def head(self) -> str:

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab.client import GitLab
 from iquest_review.merge_request import MergeRequest
-from iquest_review.outcome import Outcome, Settled, Why
-from iquest_review.publish.publish import publish_outcome
+from iquest_review.outcome import Outcome, SettledFinding, SettledReason
+from iquest_review.publish.publish import publish_review
 from tests.support.board import AROUND, DIVIDES, LOCKS, Board, Change
 from tests.support.connections import IID, PROJECT, TOKEN
 from tests.support.gitlab.double import GitLabDouble
@@ -52,7 +52,7 @@ def later(board: Board) -> Outcome:
     change = board.change
     board.publish(change.review([change.divides(), change.locks()]))
     board.push(1)
-    gone = (Settled(board.thread(DIVIDES), Why.GONE),)
+    gone = (SettledFinding(board.thread(DIVIDES), SettledReason.GONE),)
     found = [change.locks(1), change.secret(1), change.rows(1), change.nowhere(1)]
     return change.review(found, push=1, settled=gone)
 
@@ -62,7 +62,7 @@ def back(board: Board) -> Outcome:
     change = board.change
     board.publish(later(board))
     board.push(2)
-    gone = (Settled(board.thread(LOCKS), Why.FIXED),)
+    gone = (SettledFinding(board.thread(LOCKS), SettledReason.FIXED),)
     return change.review([change.divides(2), change.secret(2)], push=2, settled=gone)
 
 
@@ -247,7 +247,7 @@ class _Runner:
 
         def work() -> None:
             try:
-                publish_outcome(gitlab, outcome, AROUND, None, board.said.append)
+                publish_review(gitlab, outcome, AROUND, None, board.said.append)
             except GitLabError as error:
                 self.failure = error
             finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.note.summary import readable
+from iquest_review.note.summary import strip_hidden_lines
 from tests.support.gitlab.story import text
 from tests.support.life import EVAL, PUSHED, ZERO, Life
 from tests.support.model.double import Fault, Reply
@@ -73,7 +73,7 @@ def test_the_same_again_writes_nothing(pushed: Life) -> None:
 
     assert pushed.written == []
     assert bodies(pushed.gitlab) == before
-    assert finished.out.strip() == readable(pushed.note).strip()
+    assert finished.out.strip() == strip_hidden_lines(pushed.note).strip()
     assert len(pushed.reader.prompts) == 1
 
 
@@ -336,7 +336,7 @@ def test_publish_posts_what_review_would_have_with_its_positions_and_asks_nobody
         ("b.txt", 30, "new"),
     ]
     assert {thread.position["head_sha"] for thread in pushed.threads} == {pushed.refs.head}
-    assert finished.out.strip() == readable(pushed.note).strip()
+    assert finished.out.strip() == strip_hidden_lines(pushed.note).strip()
 
 
 def test_what_publish_posted_counts_as_reviewed(pushed: Life) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.note.summary import readable
+from iquest_review.note.summary import strip_hidden_lines
 from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.model.double import Fault, ModelDouble
 from tests.support.pipeline import (
@@ -39,7 +39,7 @@ def test_a_merge_request_gets_one_summary_note(run: Run, job: dict[str, str], gi
     assert "`app/total.py`" in body
     assert "package-lock.json" in body
     assert "IQuest-Coder" in body
-    assert finished.out.strip() == readable(body).strip()
+    assert finished.out.strip() == strip_hidden_lines(body).strip()
 
 
 def test_a_finding_has_a_thread_of_its_own_on_its_line(

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Side
-from iquest_review.findings.duplicates import alike, merged, overlap
+from iquest_review.findings.duplicates import has_overlap, is_similar_text, merge_duplicates
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.markdown import prose
+from iquest_review.note.markdown import escape_prose
 from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."
@@ -48,8 +48,8 @@ def on(line: int | None = 3, **changed: Any) -> PlacedFinding:
     ],
 )
 def test_the_same_in_other_words_is_alike(one: str, other: str) -> None:
-    assert alike(one, other)
-    assert alike(other, one)
+    assert is_similar_text(one, other)
+    assert is_similar_text(other, one)
 
 
 @pytest.mark.parametrize(
@@ -71,24 +71,24 @@ def test_the_same_in_other_words_is_alike(one: str, other: str) -> None:
     ],
 )
 def test_another_remark_about_the_same_line_is_not_alike(one: str, other: str) -> None:
-    assert not alike(one, other)
-    assert not alike(other, one)
+    assert not is_similar_text(one, other)
+    assert not is_similar_text(other, one)
 
 
 @pytest.mark.parametrize(("other", "same"), [("one two three six seven", True), ("one two five six seven", False)])
 def test_three_of_five_words_are_enough(other: str, same: bool) -> None:
-    assert alike("one two three nine ten", other) is same
+    assert is_similar_text("one two three nine ten", other) is same
 
 
 @pytest.mark.parametrize(("text", "enough"), [("one two three four", True), ("one two three", False)])
 def test_shorter_texts_say_too_little(text: str, enough: bool) -> None:
-    assert alike(text, text) is enough
+    assert is_similar_text(text, text) is enough
 
 
 def test_a_text_is_alike_to_itself_as_markdown() -> None:
     text = "See #12: `a_b` is 0 where `*args` is <empty>, and 3*x is nothing then."
 
-    assert alike(text, prose(text))
+    assert is_similar_text(text, escape_prose(text))
 
 
 # --- which findings have a line in common ---
@@ -111,7 +111,7 @@ def test_a_text_is_alike_to_itself_as_markdown() -> None:
     ],
 )
 def test_findings_share_a_line_or_do_not(one: PlacedFinding, other: PlacedFinding, shared: bool) -> None:
-    assert overlap(one, other) is shared
+    assert has_overlap(one, other) is shared
 
 
 # --- merging ---
@@ -120,11 +120,11 @@ def test_findings_share_a_line_or_do_not(one: PlacedFinding, other: PlacedFindin
 def test_the_same_remark_on_the_same_line_is_said_once() -> None:
     findings = [on(description=ZERO), on(description=ZERO_LONGER, category=Category.CONVENTION)]
 
-    assert len(merged(findings)) == 1
+    assert len(merge_duplicates(findings)) == 1
 
 
 def test_the_worse_of_two_stays_with_the_fuller_words() -> None:
-    [both] = merged(
+    [both] = merge_duplicates(
         [
             on(description=ZERO_LONGER, title="long", severity=Severity.LOW, category=Category.OTHER),
             on(description=ZERO, title="short", severity=Severity.HIGH, category=Category.BUG),
@@ -140,7 +140,7 @@ def test_the_worse_of_two_stays_with_the_fuller_words() -> None:
 
 
 def test_of_two_wordings_as_full_as_each_other_the_worse_finding_keeps_its_own() -> None:
-    [both] = merged([on(description=ZERO.upper(), severity=Severity.LOW), on(description=ZERO)])
+    [both] = merge_duplicates([on(description=ZERO.upper(), severity=Severity.LOW), on(description=ZERO)])
 
     assert both.description == ZERO
 
@@ -148,7 +148,7 @@ def test_of_two_wordings_as_full_as_each_other_the_worse_finding_keeps_its_own()
 def test_another_remark_on_the_same_line_stays() -> None:
     findings = [on(description=ZERO), on(description=OTHER)]
 
-    assert merged(findings) == findings
+    assert merge_duplicates(findings) == findings
 
 
 def test_twins_on_neighbouring_lines_stay_two() -> None:
@@ -157,23 +157,23 @@ def test_twins_on_neighbouring_lines_stay_two() -> None:
         on(4, description="A password in the code."),
     ]
 
-    assert merged(findings) == findings
+    assert merge_duplicates(findings) == findings
 
 
 def test_twins_with_one_identity_on_two_lines_stay_two() -> None:
     findings = [on(line, fingerprint="0" * 16, description=ZERO) for line in (3, 9)]
 
-    assert merged(findings) == findings
+    assert merge_duplicates(findings) == findings
 
 
 def test_two_remarks_with_one_identity_on_one_line_are_one_that_says_both() -> None:
-    [both] = merged([on(fingerprint="0" * 16, description=text) for text in (ZERO, OTHER)])
+    [both] = merge_duplicates([on(fingerprint="0" * 16, description=text) for text in (ZERO, OTHER)])
 
     assert both.description == f"{ZERO}\n\n{OTHER}"
 
 
 def test_the_very_same_short_remark_is_not_said_twice() -> None:
-    [both] = merged([on(fingerprint="0" * 16, description="Wrong.") for _ in range(3)])
+    [both] = merge_duplicates([on(fingerprint="0" * 16, description="Wrong.") for _ in range(3)])
 
     assert both.description == "Wrong."
 
@@ -181,7 +181,7 @@ def test_the_very_same_short_remark_is_not_said_twice() -> None:
 def test_a_fix_is_not_lost_with_the_finding_that_brought_it() -> None:
     fixed = on(description=ZERO, severity=Severity.LOW, quote="q", fix="f", replacement="r")
 
-    [both] = merged([on(description=ZERO, severity=Severity.HIGH, quote="p"), fixed])
+    [both] = merge_duplicates([on(description=ZERO, severity=Severity.HIGH, quote="p"), fixed])
 
     assert (both.severity, both.quote, both.fix, both.replacement) == (Severity.HIGH, "q", "f", "r")
 
@@ -189,7 +189,7 @@ def test_a_fix_is_not_lost_with_the_finding_that_brought_it() -> None:
 def test_a_fix_for_other_lines_is_not_taken_over() -> None:
     wider = on(3, end_line=6, description=ZERO, severity=Severity.LOW, quote="q", fix="f", replacement="r")
 
-    [both] = merged([on(3, description=ZERO, severity=Severity.HIGH, quote="p"), wider])
+    [both] = merge_duplicates([on(3, description=ZERO, severity=Severity.HIGH, quote="p"), wider])
 
     assert (both.quote, both.fix, both.replacement) == ("p", None, None)
 
@@ -197,10 +197,10 @@ def test_a_fix_for_other_lines_is_not_taken_over() -> None:
 def test_findings_come_worst_first_and_else_in_their_order() -> None:
     findings = [on(line, severity=rank) for line, rank in ((1, Severity.LOW), (9, Severity.HIGH), (5, Severity.LOW))]
 
-    assert [finding.line for finding in merged(findings)] == [9, 1, 5]
+    assert [finding.line for finding in merge_duplicates(findings)] == [9, 1, 5]
 
 
 def test_remarks_about_a_whole_file_are_merged_by_their_words_alone() -> None:
     findings = [on(None, description=text) for text in (ZERO, OTHER, ZERO_LONGER)]
 
-    assert [finding.description for finding in merged(findings)] == [ZERO_LONGER, OTHER]
+    assert [finding.description for finding in merge_duplicates(findings)] == [ZERO_LONGER, OTHER]

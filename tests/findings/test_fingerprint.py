@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.fingerprint import Mark, digest, fingerprint, marker, normal, read
+from iquest_review.findings.fingerprint import (
+    Mark,
+    compute_fingerprint,
+    digest,
+    format_marker,
+    join_words,
+    parse_marker,
+)
 from iquest_review.note import markdown
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import finding
@@ -18,11 +25,11 @@ ANCHOR = "    return sum(prices) / len(prices)"
 
 
 def test_it_is_the_same_for_ever() -> None:
-    assert fingerprint(finding(), ANCHOR) == "ae08be7938f11ebc"
+    assert compute_fingerprint(finding(), ANCHOR) == "ae08be7938f11ebc"
 
 
 def test_it_is_sixteen_hexadecimal_digits() -> None:
-    assert re.fullmatch("[0-9a-f]{16}", fingerprint(finding(), ""))
+    assert re.fullmatch("[0-9a-f]{16}", compute_fingerprint(finding(), ""))
 
 
 @pytest.mark.parametrize(
@@ -30,30 +37,30 @@ def test_it_is_sixteen_hexadecimal_digits() -> None:
     [{"line": 30}, {"end_line": 5}, {"severity": Severity.LOW}, {"description": "Another wording."}, {"fix": None}],
 )
 def test_it_survives_lines_that_move_and_words_that_change(changed: dict[str, Any]) -> None:
-    assert fingerprint(finding(**changed), ANCHOR) == fingerprint(finding(), ANCHOR)
+    assert compute_fingerprint(finding(**changed), ANCHOR) == compute_fingerprint(finding(), ANCHOR)
 
 
 @pytest.mark.parametrize("anchor", [ANCHOR.strip(), "\t" + ANCHOR, ANCHOR + "  ", ANCHOR.replace(" / ", "  /  ")])
 def test_it_survives_another_indentation(anchor: str) -> None:
-    assert fingerprint(finding(), anchor) == fingerprint(finding(), ANCHOR)
+    assert compute_fingerprint(finding(), anchor) == compute_fingerprint(finding(), ANCHOR)
 
 
 @pytest.mark.parametrize("changed", [{"path": "app/other.py"}, {"category": Category.SECURITY}])
 def test_it_differs_by_file_and_category(changed: dict[str, Any]) -> None:
-    assert fingerprint(finding(**changed), ANCHOR) != fingerprint(finding(), ANCHOR)
+    assert compute_fingerprint(finding(**changed), ANCHOR) != compute_fingerprint(finding(), ANCHOR)
 
 
 def test_it_differs_by_the_text_it_stands_on() -> None:
-    assert fingerprint(finding(), ANCHOR) != fingerprint(finding(), ANCHOR + " + 1")
+    assert compute_fingerprint(finding(), ANCHOR) != compute_fingerprint(finding(), ANCHOR + " + 1")
 
 
 def test_without_a_line_the_title_stands_for_it() -> None:
-    assert fingerprint(finding(), "") == fingerprint(finding(description="x"), "")
-    assert fingerprint(finding(), "") != fingerprint(finding(title="Another one."), "")
+    assert compute_fingerprint(finding(), "") == compute_fingerprint(finding(description="x"), "")
+    assert compute_fingerprint(finding(), "") != compute_fingerprint(finding(title="Another one."), "")
 
 
 def test_a_path_that_is_no_text_has_one_too() -> None:
-    assert fingerprint(finding(path="a\udc80"), ANCHOR) != fingerprint(finding(path="a\udc81"), ANCHOR)
+    assert compute_fingerprint(finding(path="a\udc80"), ANCHOR) != compute_fingerprint(finding(path="a\udc81"), ANCHOR)
 
 
 # --- the marker ---
@@ -73,22 +80,24 @@ MARKS = st.builds(
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(mark=MARKS)
 def test_every_mark_comes_back_as_it_was(mark: Mark) -> None:
-    body = f"{marker(mark)}\n\n🔴 **high** · bug\n"
+    body = f"{format_marker(mark)}\n\n🔴 **high** · bug\n"
 
-    assert read(body) == mark
+    assert parse_marker(body) == mark
     assert quick_actions.strip(body) == body.rstrip()
     assert "iquest" not in quick_actions.HTML_COMMENT.sub("", quick_actions.rendered(body))
 
 
 def test_a_marker_reads_the_same_for_ever() -> None:
-    assert marker(MARK) == ("<!-- iquest-review:finding 0123456789abcdef anchor=fedcba9876543210:3:new high bug -->")
+    assert format_marker(MARK) == (
+        "<!-- iquest-review:finding 0123456789abcdef anchor=fedcba9876543210:3:new high bug -->"
+    )
 
 
 def test_carriage_returns_do_not_matter() -> None:
-    assert read(f"{marker(MARK)}\r\n\r\ntext") == MARK
+    assert parse_marker(f"{format_marker(MARK)}\r\n\r\ntext") == MARK
 
 
-WHOLE = marker(MARK) + "\n"
+WHOLE = format_marker(MARK) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -116,21 +125,26 @@ WHOLE = marker(MARK) + "\n"
     ],
 )
 def test_what_is_not_quite_a_marker_is_none(body: str) -> None:
-    assert read(body) is None
+    assert parse_marker(body) is None
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(at=st.integers(0, len(WHOLE) - 1), new=st.characters())
 def test_no_other_character_makes_it_break_a_run(at: int, new: str) -> None:
-    mark = read(WHOLE[:at] + new + WHOLE[at + 1 :])
+    mark = parse_marker(WHOLE[:at] + new + WHOLE[at + 1 :])
 
     assert mark is None or mark.lines >= 0
 
 
 def test_a_marker_in_a_text_of_others_is_none_of_ours() -> None:
-    for text in (markdown.prose(WHOLE), markdown.block(WHOLE), markdown.line(WHOLE), markdown.suggestion(WHOLE, 0)):
-        assert read(text) is None
-        assert marker(MARK) not in text
+    for text in (
+        markdown.escape_prose(WHOLE),
+        markdown.format_code_block(WHOLE),
+        markdown.escape_line(WHOLE),
+        markdown.format_suggestion(WHOLE, 0),
+    ):
+        assert parse_marker(text) is None
+        assert format_marker(MARK) not in text
 
 
 # --- text ---
@@ -138,7 +152,7 @@ def test_a_marker_in_a_text_of_others_is_none_of_ours() -> None:
 
 @pytest.mark.parametrize("lines", [["a  b", "", "\tc "], ["a b c"], ["", "a", "b", "c", ""]])
 def test_white_space_and_blank_lines_say_nothing(lines: list[str]) -> None:
-    assert normal(lines) == "a b c"
+    assert join_words(lines) == "a b c"
 
 
 def test_a_digest_is_the_same_for_ever() -> None:

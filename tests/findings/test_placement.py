@@ -8,9 +8,9 @@ import pytest
 from iquest_review.diff.diff import Diff, FileDiff, Side, Status
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Finding, Severity
-from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
-from iquest_review.findings.placement import limited, placed
+from iquest_review.findings.placement import assign_place, limit_inline
 from iquest_review.findings.position import Position
 from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
@@ -36,7 +36,7 @@ def put(quote: str = "", path: str = "a.py", file: FileDiff = FILE, **changed: A
         "quote": quote,
         "fix": None,
     }
-    return placed(verify.verify(Finding(**{**fields, **changed}), Diff((file,))))
+    return assign_place(verify.verify(Finding(**{**fields, **changed}), Diff((file,))))
 
 
 # --- on a line ---
@@ -54,14 +54,14 @@ def test_it_knows_the_text_it_stands_on() -> None:
     made = put("    return sum(xs) / n")
 
     assert (made.anchor, made.anchored) == (digest("return sum(xs) / n"), 1)
-    assert made.fingerprint == fingerprint(made, "return sum(xs) / n")
+    assert made.fingerprint == compute_fingerprint(made, "return sum(xs) / n")
 
 
 def test_several_lines_are_one_text() -> None:
     made = put("    n = len(xs)\n    return sum(xs) / n")
 
     assert (made.line, made.end_line, made.anchored) == (2, 3, 2)
-    assert made.anchor == digest(normal(["n = len(xs)", "return sum(xs) / n"]))
+    assert made.anchor == digest(join_words(["n = len(xs)", "return sum(xs) / n"]))
     assert made.position is not None
     assert made.position.line_range is not None
 
@@ -84,7 +84,7 @@ def test_a_finding_without_a_line_goes_on_its_file() -> None:
 
     assert made.position == Position("a.py", "a.py", None, None)
     assert (made.placement, made.line, made.anchored) == (Placement.INLINE, None, 0)
-    assert made.fingerprint == fingerprint(made, "")
+    assert made.fingerprint == compute_fingerprint(made, "")
 
 
 # --- into the note ---
@@ -108,7 +108,7 @@ def test_what_has_no_place_goes_into_the_note_with_the_reason(made: PlacedFindin
 def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
     verified = verify.verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
 
-    assert placed(verified).placement_reason == verify.NO_PATH
+    assert assign_place(verified).placement_reason == verify.NO_PATH
 
 
 def test_a_rename_without_changed_lines_takes_a_finding_as_a_whole() -> None:
@@ -158,7 +158,7 @@ MIXED = [inline(1, Severity.LOW), inline(2, Severity.HIGH), inline(3, Severity.M
 
 @pytest.mark.parametrize(("most", "lines"), [(0, []), (1, [2]), (2, [2, 4]), (3, [2, 3, 4]), (4, [1, 2, 3, 4])])
 def test_only_the_worst_go_on_lines(most: int, lines: list[int]) -> None:
-    findings = limited(MIXED, most)
+    findings = limit_inline(MIXED, most)
 
     assert [finding.line for finding in findings if finding.placement is Placement.INLINE] == lines
     assert {f.placement_reason for f in findings if f.placement is Placement.SUMMARY} <= {OVER_LIMIT}
@@ -166,7 +166,7 @@ def test_only_the_worst_go_on_lines(most: int, lines: list[int]) -> None:
 
 
 def test_of_equally_bad_ones_the_first_go_on_lines() -> None:
-    findings = limited([inline(line, Severity.LOW) for line in range(5)], 2)
+    findings = limit_inline([inline(line, Severity.LOW) for line in range(5)], 2)
 
     assert [finding.placement for finding in findings] == [Placement.INLINE] * 2 + [Placement.SUMMARY] * 3
 
@@ -174,11 +174,11 @@ def test_of_equally_bad_ones_the_first_go_on_lines() -> None:
 def test_what_is_in_the_note_anyhow_takes_no_room_and_keeps_its_reason() -> None:
     told = finding(line=None, placement_reason=verify.NO_FILE)
 
-    assert limited([told, *MIXED[:1]], 1) == [told, *MIXED[:1]]
+    assert limit_inline([told, *MIXED[:1]], 1) == [told, *MIXED[:1]]
 
 
 def test_a_finding_over_the_limit_keeps_its_position() -> None:
-    [over] = limited([replace(put("y = 2"), severity=Severity.LOW)], 0)
+    [over] = limit_inline([replace(put("y = 2"), severity=Severity.LOW)], 0)
 
     assert over.position == Position("a.py", "a.py", None, 44)
     assert over.placement_reason == OVER_LIMIT

@@ -64,7 +64,7 @@ class Change:
 
     def judged(self, place: Position) -> str | None:
         """The line code GitLab computes for a position; it must take it."""
-        payload = place.payload(self.refs)
+        payload = place.build_payload(self.refs)
         known = {name: payload.get(name) for name in ("old_line", "new_line")}
         anchor = judge(self.gitlab.instance, self.gitlab.merge_request(7, 1), {**payload, **known}, 0)
         assert anchor.errors == {}, (place, anchor.errors)
@@ -117,14 +117,14 @@ def test_every_line_is_taken_and_its_line_code_is_gitlabs(change: Change) -> Non
         lines = list(file.lines())
         assert lines
         for line in lines:
-            assert change.judged(at(file, line)) == position.line_code(file, line), line
+            assert change.judged(at(file, line)) == position.compute_line_code(file, line), line
 
 
 @each
 def test_a_range_hangs_on_its_last_line_and_names_both_ends(change: Change) -> None:
     for side in Side:
         lines = [line for line in change.file.lines() if line.side is side][:2]
-        if len(lines) == 2 and position.contiguous(tuple(lines)):
+        if len(lines) == 2 and position.is_contiguous(tuple(lines)):
             place = at(change.file, *lines)
 
             assert place.line_range is not None
@@ -155,7 +155,7 @@ def test_a_finding_in_a_file_without_lines_goes_to_the_whole_file(
         place = locate(Verified(FINDING, problem, change.file))
 
         assert isinstance(place, Position)
-        assert place.payload(change.refs)["position_type"] == "file"
+        assert place.build_payload(change.refs)["position_type"] == "file"
         change.judged(place)
 
 
@@ -211,7 +211,7 @@ def test_lines_of_both_sides_or_with_a_gap_are_no_range(names: str) -> None:
 
 
 def test_a_range_without_its_range_is_a_line() -> None:
-    assert at(FILE, *lines("BC")).single() == at(FILE, *lines("C"))
+    assert at(FILE, *lines("BC")).drop_range() == at(FILE, *lines("C"))
 
 
 def test_without_context_a_side_that_has_lines_elsewhere_counts_on() -> None:
@@ -220,7 +220,7 @@ def test_without_context_a_side_that_has_lines_elsewhere_counts_on() -> None:
     removed = Hunk(20, 22, "", (b"-a", b"-b"), 0, 2)
     file = FileDiff("a.txt", "a.txt", Status.MODIFIED, (added, removed))
 
-    codes = [position.line_code(file, line).partition("_")[2] for line in file.lines()]
+    codes = [position.compute_line_code(file, line).partition("_")[2] for line in file.lines()]
     assert codes == ["6_6", "6_7", "20_22", "21_22"]
 
 
@@ -228,7 +228,7 @@ def test_a_line_of_another_file_has_no_line_code() -> None:
     stranger = replace(LINES["B"], raw=b"other")
 
     with pytest.raises(ValueError, match="not in the file diff"):
-        position.line_code(FILE, stranger)
+        position.compute_line_code(FILE, stranger)
 
 
 # -- what is sent
@@ -238,7 +238,7 @@ def test_a_range_sends_line_codes_and_types_alone() -> None:
     digest = "b5a87d2f5a0ae9dd3fee55ce3e4a6e3b3f4bcd4e"
     place = Position("o", "n", 3, 4, (RangeEnd(f"{digest}_1_2", "new"), RangeEnd(f"{digest}_3_4", "old")))
 
-    assert place.payload(REFS) == {
+    assert place.build_payload(REFS) == {
         "base_sha": REFS.base_sha,
         "start_sha": REFS.start_sha,
         "head_sha": REFS.head_sha,
@@ -255,9 +255,9 @@ def test_a_range_sends_line_codes_and_types_alone() -> None:
 
 
 def test_a_number_that_is_not_there_is_not_sent() -> None:
-    assert "old_line" not in Position("a", "a", None, 1).payload(REFS)
-    assert "new_line" not in Position("a", "a", 1, None).payload(REFS)
-    assert {"old_line", "new_line", "line_range"}.isdisjoint(Position("a", "a", None, None).payload(REFS))
+    assert "old_line" not in Position("a", "a", None, 1).build_payload(REFS)
+    assert "new_line" not in Position("a", "a", 1, None).build_payload(REFS)
+    assert {"old_line", "new_line", "line_range"}.isdisjoint(Position("a", "a", None, None).build_payload(REFS))
 
 
 def test_a_position_is_kept_in_json_and_read_back() -> None:
@@ -321,7 +321,7 @@ def test_any_change_of_a_file_has_gitlabs_places(
         for file in change.diff.files:
             whole = unfolded(file, texts[1].encode())
             for line in whole.lines():
-                assert change.judged(at(whole, line)) == position.line_code(whole, line)
+                assert change.judged(at(whole, line)) == position.compute_line_code(whole, line)
 
 
 def test_findings_of_a_real_diff_go_where_verify_says(gitlab: GitLabDouble, checkout: Checkout) -> None:

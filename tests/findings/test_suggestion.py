@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, Status
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.suggestion import MOST_LINES, replacement
+from iquest_review.findings.suggestion import MAX_REPLACED_LINES, build_replacement
 from iquest_review.findings.verify import NO_ANCHOR, Verified, verify
 from iquest_review.note import markdown
 from tests.support.apply_plan import applied, block
@@ -44,17 +44,17 @@ def finding(quote: str, fix: str | None, **more: Any) -> Finding:
 
 def offered(quote: str, fix: str | None, text: str | bytes = CODE, **more: Any) -> str | None:
     change = file(text)
-    return replacement(verify(finding(quote, fix, **more), Diff((change,))))
+    return build_replacement(verify(finding(quote, fix, **more), Diff((change,))))
 
 
 def after(quote: str, fix: str, text: str = CODE, **more: Any) -> str:
     """The file's text once the suggestion is applied."""
     verified = verify(finding(quote, fix, **more), Diff((file(text),)))
-    place, new = locate(verified), replacement(verified)
+    place, new = locate(verified), build_replacement(verified)
     assert isinstance(place, Position)
     assert place.new_line is not None
     assert new is not None
-    body = f"It fails.\n\n{markdown.suggestion(new, len(verified.lines) - 1)}\n\nMore."
+    body = f"It fails.\n\n{markdown.format_suggestion(new, len(verified.lines) - 1)}\n\nMore."
     return applied(text.encode(), body, place.new_line).decode()
 
 
@@ -100,7 +100,7 @@ def test_lines_that_stand_outside_the_hunks_may_be_replaced() -> None:
     change = FileDiff("pay.py", "pay.py", Status.MODIFIED, (Hunk(1, 1, "", (b"-y = 0", b"+x0 = 0", b" x1 = 1"), 1, 1),))
     verified = verify(finding("x20 = 20\nx21 = 21", "x20 = 1"), Diff((change,)), lambda _: text.encode())
 
-    assert replacement(verified) == "x20 = 1"
+    assert build_replacement(verified) == "x20 = 1"
 
 
 def test_a_code_fence_in_the_fix_and_in_the_file_stays_one() -> None:
@@ -247,7 +247,7 @@ def test_a_removed_line_cannot_be_replaced() -> None:
     verified = verify(finding("a = 11", "a = 1"), Diff((change,)))
 
     assert verified.finding.side is Side.OLD
-    assert replacement(verified) is None
+    assert build_replacement(verified) is None
 
 
 def test_lines_with_a_gap_between_them_cannot_be_replaced() -> None:
@@ -256,15 +256,15 @@ def test_lines_with_a_gap_between_them_cannot_be_replaced() -> None:
     verified = verify(finding("a = 11\nb = 22", "c = 3"), Diff((change,)))
 
     assert len(verified.lines) == 2
-    assert replacement(verified) is None
+    assert build_replacement(verified) is None
 
 
-@pytest.mark.parametrize("count", [MOST_LINES, MOST_LINES + 1])
+@pytest.mark.parametrize("count", [MAX_REPLACED_LINES, MAX_REPLACED_LINES + 1])
 def test_gitlab_reaches_a_hundred_lines(count: int) -> None:
     rows = [f"x{number} = 1" for number in range(count)]
     text = "start\n" + "".join(f"{row}\n" for row in rows)
 
-    assert (offered("\n".join(rows), "x = 1", text) is not None) == (count <= MOST_LINES)
+    assert (offered("\n".join(rows), "x = 1", text) is not None) == (count <= MAX_REPLACED_LINES)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +284,11 @@ def test_a_line_that_the_model_did_not_see_as_it_is_cannot_be_replaced(line: byt
     shown = next(row for row in change.lines() if row.raw == line)
     verified = Verified(finding(shown.text, "value = 2", line=2), None, change, (shown,))
 
-    assert replacement(verified) is None
+    assert build_replacement(verified) is None
     plain = replace(shown, raw=b"value = 1")
-    assert replacement(replace(verified, finding=finding("value = 1", "value = 2"), lines=(plain,))) == "value = 2"
+    assert (
+        build_replacement(replace(verified, finding=finding("value = 1", "value = 2"), lines=(plain,))) == "value = 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,12 +297,12 @@ def test_a_line_that_the_model_did_not_see_as_it_is_cannot_be_replaced(line: byt
 def test_some_files_take_no_suggestions(path: str, mode: str | None) -> None:
     change = file(path=path, new_mode=mode)
 
-    assert replacement(verify(finding("    return total", "    return 1", path=path), Diff((change,)))) is None
+    assert build_replacement(verify(finding("    return total", "    return 1", path=path), Diff((change,)))) is None
 
 
 def test_a_finding_without_a_line_offers_nothing() -> None:
-    assert replacement(Verified(finding("    return total", "x = 1"), NO_ANCHOR, file())) is None
-    assert replacement(Verified(finding("    return total", "x = 1"))) is None
+    assert build_replacement(Verified(finding("    return total", "x = 1"), NO_ANCHOR, file())) is None
+    assert build_replacement(Verified(finding("    return total", "x = 1"))) is None
 
 
 # -- what is no code
@@ -390,12 +392,12 @@ ROWS = st.lists(
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_what_is_offered_replaces_the_lines_and_nothing_else(rows: list[str], quote: str) -> None:
     verified = verify(finding(quote, "\n".join(rows)), Diff((file(),)))
-    new = replacement(verified)
+    new = build_replacement(verified)
     if new is None:
         return
     numbers = [line.new_line or 0 for line in verified.lines]
     before = CODE.split("\n")
-    body = markdown.suggestion(new, len(numbers) - 1)
+    body = markdown.format_suggestion(new, len(numbers) - 1)
 
     assert block(body).content == new + "\n"
     assert applied(CODE.encode(), body, numbers[-1]).decode() == "\n".join(

@@ -8,14 +8,14 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import client as adapter
-from iquest_review.gitlab.client import ATTEMPTS, DIFF_REFS_POLLS, GitLab
+from iquest_review.gitlab.client import MAX_ATTEMPTS, MAX_DIFF_REFS_POLLS, GitLab
 from iquest_review.gitlab.existing import Thread
-from iquest_review.gitlab.transport import LARGEST_TEXT
+from iquest_review.gitlab.transport import MAX_FILE_BYTES
 from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note import summary
-from iquest_review.note.summary import MARKER, NOTHING
+from iquest_review.note.summary import NOTHING_TO_REVIEW, SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
-from iquest_review.note.words import words
+from iquest_review.note.words import select_words
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -53,7 +53,7 @@ def test_the_facts_are_what_gitlab_says(waits: Waits) -> None:
             source_branch="feature/x",
             target_branch="release",
         )
-        facts = connect(server, waits).facts()
+        facts = connect(server, waits).fetch_facts()
 
     assert facts.merge_request == MergeRequest("7", IID)
     assert facts.refs == DiffRefs("1" * 40, "2" * 40, "3" * 40)
@@ -67,12 +67,12 @@ def test_the_facts_are_what_gitlab_says(waits: Waits) -> None:
 @pytest.mark.parametrize("state", ["opened", "closed", "merged", "locked"])
 def test_a_merge_request_in_any_state_has_facts(server: GitLabDouble, waits: Waits, state: str) -> None:
     server.add_merge_request(PROJECT, 9, state=state, diff_refs=REFS)
-    assert connect(server, waits, iid=9).facts().state == state
+    assert connect(server, waits, iid=9).fetch_facts().state == state
 
 
 def test_a_source_branch_in_another_project_is_a_forks(server: GitLabDouble, waits: Waits) -> None:
     server.add_merge_request(PROJECT, 9, source_project=8, diff_refs=REFS)
-    assert connect(server, waits, iid=9).facts().source_is_fork
+    assert connect(server, waits, iid=9).fetch_facts().source_is_fork
 
 
 def test_what_gitlab_leaves_null_is_empty(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -80,16 +80,16 @@ def test_what_gitlab_leaves_null_is_empty(server: GitLabDouble, gitlab: GitLab) 
     answer = {"title": "x", "description": None, "web_url": None, "diff_refs": refs}
     server.fail("GET", "merge_requests/4$", status=200, body=answer)
 
-    facts = gitlab.facts()
+    facts = gitlab.fetch_facts()
 
     assert (facts.intent, facts.project_url) == (Intent(title="x"), "")
 
 
-@pytest.mark.parametrize("polls", [1, 3, DIFF_REFS_POLLS - 1])
+@pytest.mark.parametrize("polls", [1, 3, MAX_DIFF_REFS_POLLS - 1])
 def test_a_diff_that_is_not_there_yet_is_waited_for(server: GitLabDouble, waits: Waits, polls: int) -> None:
     server.add_merge_request(PROJECT, 9, diff_refs=REFS, diff_refs_after=polls)
 
-    assert connect(server, waits, iid=9).facts().refs.head_sha == "3" * 40
+    assert connect(server, waits, iid=9).fetch_facts().refs.head_sha == "3" * 40
     assert len(waits) == polls
     assert waits[0] == 1
 
@@ -98,9 +98,9 @@ def test_a_diff_that_does_not_come_is_not_waited_for_for_ever(server: GitLabDoub
     server.add_merge_request(PROJECT, 9, diff_refs=REFS, diff_refs_after=1000)
 
     with pytest.raises(GitLabError, match="has not made the diff of 7!9 yet; run the job again in a minute"):
-        connect(server, waits, iid=9).facts()
+        connect(server, waits, iid=9).fetch_facts()
 
-    assert len(server.requests) == DIFF_REFS_POLLS
+    assert len(server.requests) == MAX_DIFF_REFS_POLLS
     assert 20 < sum(waits) < 60
 
 
@@ -108,7 +108,7 @@ def test_half_the_commits_are_none(server: GitLabDouble, gitlab: GitLab) -> None
     half = {"diff_refs": {"base_sha": None, "start_sha": "b", "head_sha": "c"}}
     server.fail("GET", "merge_requests/4$", status=200, body=half, times=2)
 
-    assert gitlab.facts().refs.base_sha == "1" * 40
+    assert gitlab.fetch_facts().refs.base_sha == "1" * 40
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_project_may_be_named_by_any_path(server: GitLabDouble, waits: Waits, 
     server.add_project(70, project)
     server.add_merge_request(70, 1, diff_refs=REFS)
 
-    facts = connect(server, waits, project=project, iid=1).facts()
+    facts = connect(server, waits, project=project, iid=1).fetch_facts()
 
     assert facts.merge_request == MergeRequest(project, 1)
     assert server.requests[0].path == f"/api/v4/projects/{sent}/merge_requests/1"
@@ -131,13 +131,13 @@ def test_a_project_may_be_named_by_any_path(server: GitLabDouble, waits: Waits, 
 
 @pytest.mark.parametrize("url", ["{}/api/v4", "{}/api/v4/", "{}"])
 def test_the_api_is_found_by_any_spelling_of_its_url(server: GitLabDouble, waits: Waits, url: str) -> None:
-    GitLab(url.format(server.url), TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+    GitLab(url.format(server.url), TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
     assert asked(server) == ["GET /projects/7/merge_requests/4"]
 
 
 def test_a_gitlab_below_a_path_keeps_it(server: GitLabDouble, waits: Waits) -> None:
     with pytest.raises(GitLabError):
-        GitLab(f"{server.url}/gitlab/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+        GitLab(f"{server.url}/gitlab/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
     assert server.requests[0].path == "/gitlab/api/v4/projects/7/merge_requests/4"
 
 
@@ -146,20 +146,20 @@ def test_a_gitlab_below_a_path_keeps_it(server: GitLabDouble, waits: Waits) -> N
 
 def test_the_raw_diff_is_bytes_as_they_are(server: GitLabDouble, waits: Waits) -> None:
     server.add_merge_request(PROJECT, 9, diff_refs=REFS, raw_diff=b"diff --git a/x b/x\n+\xff\r\n")
-    assert connect(server, waits, iid=9).raw_diff() == b"diff --git a/x b/x\n+\xff\r\n"
+    assert connect(server, waits, iid=9).fetch_raw_diff() == b"diff --git a/x b/x\n+\xff\r\n"
 
 
 def test_an_older_gitlab_gives_no_raw_diff_and_the_cure_is_a_clone(server: GitLabDouble, gitlab: GitLab) -> None:
     server.instance.raw_diffs = False
     with pytest.raises(GitLabError, match=r"came with 17\.9\); run inside a clone of the project") as caught:
-        gitlab.raw_diff()
+        gitlab.fetch_raw_diff()
     assert caught.value.status == 404
 
 
 def test_a_raw_diff_that_fails_is_no_missing_one(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/raw_diffs", status=403, body={"message": "403 Forbidden"})
     with pytest.raises(GitLabError, match="may not do this"):
-        gitlab.raw_diff()
+        gitlab.fetch_raw_diff()
 
 
 def test_a_file_is_read_at_its_commit(server: GitLabDouble, waits: Waits, tmp_path: Path) -> None:
@@ -169,31 +169,31 @@ def test_a_file_is_read_at_its_commit(server: GitLabDouble, waits: Waits, tmp_pa
     server.add_project(70, "group/other", checkout.path)
     gitlab = connect(server, waits, project="70")
 
-    assert gitlab.file(".iquest-review.yml", first) == b"max_lines: 1\n"
-    assert gitlab.file("a b/ü.txt", first) == b"\xff"
-    assert gitlab.file(".iquest-review.yml", second) is None
-    assert gitlab.file(".iquest-review.yml", "0" * 40) is None
+    assert gitlab.fetch_file(".iquest-review.yml", first) == b"max_lines: 1\n"
+    assert gitlab.fetch_file("a b/ü.txt", first) == b"\xff"
+    assert gitlab.fetch_file(".iquest-review.yml", second) is None
+    assert gitlab.fetch_file(".iquest-review.yml", "0" * 40) is None
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_of_a_huge_file_only_the_beginning_is_read(server: GitLabDouble, gitlab: GitLab, packed: bool) -> None:
-    content, headers = b"x" * 20 * LARGEST_TEXT, {"Content-Type": "text/plain"}
+    content, headers = b"x" * 20 * MAX_FILE_BYTES, {"Content-Type": "text/plain"}
     if packed:
         content, headers = gzip.compress(content), {**headers, "Content-Encoding": "gzip"}
     server.fail("GET", "/files/", status=200, body=content, headers=headers)
 
-    assert LARGEST_TEXT < len(gitlab.file("x", "main") or b"") < LARGEST_TEXT + 2**20
+    assert MAX_FILE_BYTES < len(gitlab.fetch_file("x", "main") or b"") < MAX_FILE_BYTES + 2**20
 
 
 def test_a_file_the_token_may_not_read_is_none(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/files/", status=403, body={"message": "403 Forbidden"})
-    assert gitlab.file("x", "main") is None
+    assert gitlab.fetch_file("x", "main") is None
 
 
 def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/files/", status=500, times=99)
     with pytest.raises(GitLabError, match="500"):
-        gitlab.file("x", "main")
+        gitlab.fetch_file("x", "main")
 
 
 # --- who resolved, who waived ---
@@ -201,13 +201,15 @@ def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, git
 
 def thread(server: GitLabDouble, gitlab: GitLab) -> Thread:
     """A thread of a finding, on no line."""
-    server.add_note(PROJECT, IID, compose_thread(finding(anchor="a" * 16), words("en")), author="reviewer", thread=True)
-    return gitlab.standing().threads[0]
+    server.add_note(
+        PROJECT, IID, compose_thread(finding(anchor="a" * 16), select_words("en")), author="reviewer", thread=True
+    )
+    return gitlab.fetch_existing_threads().threads[0]
 
 
 def test_a_member_waives_a_finding_by_a_reply(server: GitLabDouble, gitlab: GitLab) -> None:
     server.reply(PROJECT, IID, thread(server, gitlab).id, "ignore: it is never empty", author="author")
-    assert gitlab.waived(gitlab.standing().threads[0])
+    assert gitlab.waived(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -215,7 +217,7 @@ def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: Gi
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: it is never empty", author="visitor")
     server.award(PROJECT, IID, found.note, "thumbsdown", author="visitor")
-    assert not gitlab.waived(gitlab.standing().threads[0])
+    assert not gitlab.waived(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_a_members_thumbs_down_waives_a_finding(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -258,7 +260,7 @@ def test_who_cannot_be_seen_to_be_a_member_is_none(server: GitLabDouble, gitlab:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=status, body={"message": "no"})
-    assert not gitlab.waived(gitlab.standing().threads[0])
+    assert not gitlab.waived(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -266,13 +268,13 @@ def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble,
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=500, times=99)
     with pytest.raises(GitLabError, match="500"):
-        gitlab.waived(gitlab.standing().threads[0])
+        gitlab.waived(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
-    standing = gitlab.standing().threads[0]
+    standing = gitlab.fetch_existing_threads().threads[0]
     assert [gitlab.waived(standing) for _ in range(3)] == [True] * 3
     assert sum("/members/all/" in request.path for request in server.requests) == 1
 
@@ -291,7 +293,7 @@ def test_whose_resolve_it_is_depends_on_whose_token_it_is(
     gitlab = connect(server, waits)
     gitlab.resolve(thread(server, gitlab))
 
-    [found] = gitlab.standing().threads
+    [found] = gitlab.fetch_existing_threads().threads
     assert (found.resolved, found.resolved_by_us) == (True, ours)
 
 
@@ -321,7 +323,7 @@ def test_a_commit_that_is_no_version_is_newer_than_none(server: GitLabDouble, gi
 
 
 def test_a_first_review_looks_before_it_writes_and_after(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.facts()
+    gitlab.fetch_facts()
 
     published = publish(gitlab, review())
 
@@ -356,21 +358,21 @@ def test_the_same_review_again_writes_nothing(server: GitLabDouble, gitlab: GitL
 
 
 def test_notes_of_others_stay_as_they_are(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.add_note(PROJECT, IID, f"{MARKER}\n\n## Review")
-    server.add_note(PROJECT, IID, f"> {MARKER}", author="reviewer")
+    server.add_note(PROJECT, IID, f"{SUMMARY_MARKER}\n\n## Review")
+    server.add_note(PROJECT, IID, f"> {SUMMARY_MARKER}", author="reviewer")
 
     published = publish(gitlab, review())
 
-    assert stored(server) == [f"{MARKER}\n\n## Review", f"> {MARKER}", *posted(published)]
+    assert stored(server) == [f"{SUMMARY_MARKER}\n\n## Review", f"> {SUMMARY_MARKER}", *posted(published)]
 
 
 def test_a_whole_note_is_stored_as_it_was_sent(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.may_link(*AROUND)
-    for body in (summary.compose(full(), AROUND), summary.compose(full("zh"), AROUND)):
+    gitlab.allow_links(*AROUND)
+    for body in (summary.compose_note(full(), AROUND), summary.compose_note(full("zh"), AROUND)):
         gitlab.write_note(body)
         assert stored(server)[-1] == body.rstrip()
-    gitlab.write_note(summary.with_previous(failed(), body), server.notes(PROJECT, IID)[-1]["id"])
-    assert stored(server)[-1] == summary.with_previous(failed(), body).rstrip()
+    gitlab.write_note(summary.append_previous_review(failed(), body), server.notes(PROJECT, IID)[-1]["id"])
+    assert stored(server)[-1] == summary.append_previous_review(failed(), body).rstrip()
     assert server.executed == []
 
 
@@ -385,7 +387,7 @@ def test_the_note_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab, unr
 
     assert publish(gitlab, review("The second.")).wrote
 
-    assert sum(body.startswith(MARKER) for body in stored(server)) == 1
+    assert sum(body.startswith(SUMMARY_MARKER) for body in stored(server)) == 1
     assert [one.query["page"] for one in server.requests_since(before) if one.path.endswith("/discussions")] == list(
         "123"
     )
@@ -430,11 +432,11 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
     with pytest.raises(GitLabError, match="the note does not stay"):
         publish(gitlab, review("The second."))
 
-    assert sum(request.method == "PUT" for request in server.requests) == ATTEMPTS
+    assert sum(request.method == "PUT" for request in server.requests) == MAX_ATTEMPTS
 
 
 def test_what_was_written_is_told(gitlab: GitLab) -> None:
-    nothing = review("", reason=NOTHING)
+    nothing = review("", reason=NOTHING_TO_REVIEW)
     assert [publish(gitlab, made).wrote for made in (nothing, review(), review(), nothing)] == [
         False,
         True,

@@ -8,10 +8,10 @@ import pytest
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import client as adapter
 from iquest_review.gitlab import transport
-from iquest_review.gitlab.client import ATTEMPTS, DEADLINE, GitLab
+from iquest_review.gitlab.client import MAX_ATTEMPTS, MAX_RETRY_SECONDS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note import summary
-from iquest_review.note.summary import MARKER
+from iquest_review.note.summary import SUMMARY_MARKER
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -80,13 +80,13 @@ def test_a_failure_that_is_stored_in_spite_of_its_answer_keeps_one_review(server
 
     assert (
         stored(server)
-        == [summary.with_previous(summary.compose(failure(), AROUND), good).rstrip()]
+        == [summary.append_previous_review(summary.compose_note(failure(), AROUND), good).rstrip()]
         == posted(published)
     )
 
 
 def test_a_note_that_is_stored_at_the_last_attempt_counts(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("POST", NOTES, status=502, times=ATTEMPTS - 1)
+    server.fail("POST", NOTES, status=502, times=MAX_ATTEMPTS - 1)
     server.fail("POST", NOTES, status=502, after_store=True)
 
     published = publish(gitlab, review())
@@ -101,28 +101,28 @@ def test_a_gitlab_that_stays_down_is_given_up(server: GitLabDouble, gitlab: GitL
 
     assert caught.value.status == 502
     assert waits == [2, 4, 8, 16, 32][: len(waits)]
-    assert sum(request.method == "POST" for request in server.requests) == ATTEMPTS
+    assert sum(request.method == "POST" for request in server.requests) == MAX_ATTEMPTS
 
 
 @pytest.mark.parametrize(
     "fault", [{"status": 500}, {"status": 502}, {"status": 503}, {"status": 504}, {"status": 429}, {"drop": True}]
 )
 def test_a_read_is_asked_again(server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]) -> None:
-    server.fail("GET", "", times=ATTEMPTS - 1, **fault)
+    server.fail("GET", "", times=MAX_ATTEMPTS - 1, **fault)
 
-    assert gitlab.facts().state == "opened"
-    assert len(waits) == ATTEMPTS - 1
+    assert gitlab.fetch_facts().state == "opened"
+    assert len(waits) == MAX_ATTEMPTS - 1
 
 
 def test_a_read_is_not_asked_for_ever(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
     server.fail("GET", "", status=503, times=99)
 
     with pytest.raises(GitLabError, match="answered 503"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
-    assert len(server.requests) == ATTEMPTS
+    assert len(server.requests) == MAX_ATTEMPTS
     assert waits == sorted(waits)
-    assert sum(waits) < DEADLINE
+    assert sum(waits) < MAX_RETRY_SECONDS
 
 
 def test_a_read_is_not_waited_for_beyond_its_deadline(
@@ -132,7 +132,7 @@ def test_a_read_is_not_waited_for_beyond_its_deadline(
     server.fail("GET", "", status=429, headers={"Retry-After": "50"}, times=99)
 
     with pytest.raises(GitLabError, match="answered 429"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
     assert (len(server.requests), waits) == (1, [])
 
@@ -142,7 +142,7 @@ def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, 
     server.fail("GET", "", status=status, body={"message": "no"}, times=99)
 
     with pytest.raises(GitLabError, match=str(status)) as caught:
-        gitlab.facts()
+        gitlab.fetch_facts()
 
     assert caught.value.status == status
     assert (len(server.requests), waits) == (1, [])
@@ -150,8 +150,8 @@ def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, 
 
 def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
     with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:9 cannot be reached \(Connection refused\)"):
-        GitLab("http://127.0.0.1:9/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
-    assert len(waits) == ATTEMPTS - 1
+        GitLab("http://127.0.0.1:9/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
+    assert len(waits) == MAX_ATTEMPTS - 1
 
 
 def test_a_server_that_does_not_answer_is_told_apart(
@@ -162,7 +162,7 @@ def test_a_server_that_does_not_answer_is_told_apart(
     server.fail("GET", "", delay=0.1, times=99)
 
     with pytest.raises(GitLabError, match=r"cannot be reached \(timed out\)"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
 
 # --- limits ---
@@ -171,13 +171,13 @@ def test_a_server_that_does_not_answer_is_told_apart(
 def test_the_limit_on_notes_is_waited_for_as_long_as_it_asks(
     server: GitLabDouble, gitlab: GitLab, waits: Waits
 ) -> None:
-    gitlab.facts()
+    gitlab.fetch_facts()
     server.limits.notes_per_minute = 0
 
     with pytest.raises(GitLabError, match="429"):
         publish(gitlab, review())
 
-    assert waits == [60.0] * ATTEMPTS
+    assert waits == [60.0] * MAX_ATTEMPTS
 
 
 def test_an_older_limit_on_notes_that_names_no_time_is_given_a_minute(
@@ -188,7 +188,7 @@ def test_an_older_limit_on_notes_that_names_no_time_is_given_a_minute(
     with pytest.raises(GitLabError, match="429"):
         publish(gitlab, review())
 
-    assert sum(waits[: ATTEMPTS - 1]) >= 60
+    assert sum(waits[: MAX_ATTEMPTS - 1]) >= 60
 
 
 def test_a_limit_that_passes_lets_the_note_through(server: GitLabDouble) -> None:
@@ -208,7 +208,7 @@ def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitL
     server.limits.requests_per_period = 0
 
     with pytest.raises(GitLabError, match="answered 429 and asks to come back in 3600 s"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
     assert (len(server.requests), waits) == (1, [])
 
@@ -231,7 +231,7 @@ def test_any_retry_after_is_understood(
 ) -> None:
     server.fail("GET", "", status=429, body="Retry later\n", headers={"Retry-After": header})
 
-    gitlab.facts()
+    gitlab.fetch_facts()
 
     assert waits == [wait]
 
@@ -263,7 +263,7 @@ def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: 
     server.add_user("reader", token="glpat-reader", scopes=["read_api"])
     gitlab = connect(server, waits, "glpat-reader")
 
-    assert gitlab.facts().state == "opened"
+    assert gitlab.fetch_facts().state == "opened"
     with pytest.raises(GitLabError, match=r"scope of GITLAB_API_TOKEN is too small .403.: it needs `api`") as caught:
         publish(gitlab, review())
     assert caught.value.status == 403
@@ -272,7 +272,7 @@ def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: 
 def test_a_guest_of_a_private_project_is_told_that_it_may_not_see_it(server: GitLabDouble, waits: Waits) -> None:
     server.add_user("guest", token="glpat-guest", role="guest")
     with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*may not see answers the same"):
-        connect(server, waits, "glpat-guest").facts()
+        connect(server, waits, "glpat-guest").fetch_facts()
 
 
 def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: Waits) -> None:
@@ -288,13 +288,13 @@ def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: 
 @pytest.mark.parametrize(("project", "iid"), [("7", 99), ("group/none", IID), ("8", IID)])
 def test_what_is_not_there_is_named(server: GitLabDouble, waits: Waits, project: str, iid: int) -> None:
     with pytest.raises(GitLabError, match=f"GitLab has no {project}!{iid} .404.*check project and number"):
-        connect(server, waits, project=project, iid=iid).facts()
+        connect(server, waits, project=project, iid=iid).fetch_facts()
 
 
 def test_a_project_that_moved_is_not_followed(server: GitLabDouble, waits: Waits) -> None:
     server.move_project(PROJECT, "group/new")
     with pytest.raises(GitLabError, match="redirects group/app!4: the project or the server moved") as caught:
-        connect(server, waits, project=PATH).facts()
+        connect(server, waits, project=PATH).fetch_facts()
     assert (caught.value.status, len(server.requests)) == (301, 1)
 
 
@@ -335,7 +335,7 @@ def test_what_gitlab_refuses_of_a_note_is_said_in_its_words(server: GitLabDouble
     for ruby in ("3.3", "3.4"):
         server.ruby = ruby
         with pytest.raises(GitLabError, match=r"GitLab answered 400 for 7!4: 400 Bad request - Note .*is too long"):
-            gitlab.write_note(MARKER + "x" * 100)
+            gitlab.write_note(SUMMARY_MARKER + "x" * 100)
 
 
 def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -354,21 +354,21 @@ COMMANDS_ONLY: dict[str, Any] = {"status": 202, "body": {"commands_changes": {},
 def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("POST", NOTES, **COMMANDS_ONLY)
     with pytest.raises(GitLabError, match=RAN) as failed:
-        gitlab.write_note(MARKER)
+        gitlab.write_note(SUMMARY_MARKER)
     assert failed.value.exit_code == 4
 
 
 def test_an_accepted_note_is_none_whatever_stands_in_the_answer(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("POST", NOTES, status=202, body={"id": 5, "body": MARKER})
+    server.fail("POST", NOTES, status=202, body={"id": 5, "body": SUMMARY_MARKER})
     with pytest.raises(GitLabError, match=RAN):
-        gitlab.write_note(MARKER)
+        gitlab.write_note(SUMMARY_MARKER)
 
 
 def test_an_update_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.write_note(MARKER)
+    gitlab.write_note(SUMMARY_MARKER)
     server.fail("PUT", r"/notes/\d+$", **COMMANDS_ONLY)
     with pytest.raises(GitLabError, match=RAN):
-        gitlab.write_note(f"{MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
 
 
 @pytest.mark.parametrize(
@@ -381,21 +381,21 @@ def test_a_thread_that_gitlab_ran_is_a_security_failure(
 ) -> None:
     server.fail("POST", DISCUSSIONS, **answer)
     with pytest.raises(GitLabError, match=RAN) as failed:
-        gitlab.start_thread(MARKER, {})
+        gitlab.start_thread(SUMMARY_MARKER, {})
     assert failed.value.status is None, "it is no line that was refused"
 
 
 def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("POST", NOTES, status=201, body={"id": 5, "body": "less"})
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{MARKER}\n\nmore")
+        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore")
 
 
 def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.write_note(MARKER)
+    gitlab.write_note(SUMMARY_MARKER)
     server.fail("PUT", r"/notes/\d+$", status=200, body={"id": 5, "body": "less"})
     with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
 
 
 # --- the token ---
@@ -422,7 +422,7 @@ def test_a_proxy_is_used_where_the_job_has_one(
 ) -> None:
     monkeypatch.setenv("http_proxy", recorder.url)
     with pytest.raises(GitLabError, match="not GitLab's API"):
-        GitLab("http://gitlab.invalid/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+        GitLab("http://gitlab.invalid/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
     assert [call["host"] for call in recorder.calls] == ["gitlab.invalid"]
 
 
@@ -441,7 +441,7 @@ def test_what_gitlab_says_stands_on_one_visible_line(server: GitLabDouble, gitla
     server.fail("GET", "", status=400, body={"message": "no\nJob succeeded\x1b[2J" + "x" * 1000})
 
     with pytest.raises(GitLabError) as caught:
-        gitlab.facts()
+        gitlab.fetch_facts()
 
     assert "no Job succeeded\\x1b[2Jxxx" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

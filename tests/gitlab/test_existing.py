@@ -8,34 +8,34 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.fingerprint import Mark, marker
-from iquest_review.gitlab.existing import Reply, Thread, standing
-from iquest_review.gitlab.schema import Discussion, Note, Place, User
-from iquest_review.note.summary import MARKER
+from iquest_review.findings.fingerprint import Mark, format_marker
+from iquest_review.gitlab.existing import Thread, ThreadReply, collect_existing_threads
+from iquest_review.gitlab.schema import Discussion, DiscussionNote, NotePosition, User
+from iquest_review.note.summary import SUMMARY_MARKER
 
 OWN, PERSON, OTHER = 1, 2, 3
 MARK = Mark("f" * 16, "a" * 16, 1, Side.NEW, Severity.HIGH, Category.BUG)
-FINDING = f"{marker(MARK)}\n\n🔴 **high** · bug\n\nIt divides by zero.\n"
-PLACE = Place("app/old.py", "app/total.py", None, 3, "h" * 40)
-SUMMARY = f"{MARKER}\n\n## Review\n"
+FINDING = f"{format_marker(MARK)}\n\n🔴 **high** · bug\n\nIt divides by zero.\n"
+PLACE = NotePosition("app/old.py", "app/total.py", None, 3, "h" * 40)
+SUMMARY = f"{SUMMARY_MARKER}\n\n## Review\n"
 
 
-def said(body: str, author: int = PERSON, number: int = 61, **changed: Any) -> Note:
+def said(body: str, author: int = PERSON, number: int = 61, **changed: Any) -> DiscussionNote:
     fields: dict[str, Any] = {"system": False, "resolved": False, "resolved_by": None, "position": None}
-    return Note(number, User(author), body, **{**fields, **changed})
+    return DiscussionNote(number, User(author), body, **{**fields, **changed})
 
 
-def finding(body: str = FINDING, author: int = OWN, number: int = 60, **changed: Any) -> Note:
+def finding(body: str = FINDING, author: int = OWN, number: int = 60, **changed: Any) -> DiscussionNote:
     return said(body, author, number, **{"position": PLACE, **changed})
 
 
-def discussion(*notes: Note, number: str = "d" * 40) -> Discussion:
+def discussion(*notes: DiscussionNote, number: str = "d" * 40) -> Discussion:
     return Discussion(number, list(notes))
 
 
-def thread(*notes: Note, bot: bool = True) -> Thread:
+def thread(*notes: DiscussionNote, bot: bool = True) -> Thread:
     """The one thread of a discussion."""
-    [found] = standing([discussion(*notes)], OWN, bot=bot).threads
+    [found] = collect_existing_threads([discussion(*notes)], OWN, bot=bot).threads
     return found
 
 
@@ -51,18 +51,18 @@ def test_a_thread_tells_its_mark_its_place_and_its_state() -> None:
 
 
 def test_a_removed_line_counts_in_the_old_file() -> None:
-    assert thread(finding(position=Place("a.py", "a.py", 9, None, "h"))).line == 9
+    assert thread(finding(position=NotePosition("a.py", "a.py", 9, None, "h"))).line == 9
 
 
 def test_a_file_as_a_whole_and_no_place_at_all_have_no_line() -> None:
-    assert thread(finding(position=Place("a.py", "a.py", None, None, "h"))).line is None
+    assert thread(finding(position=NotePosition("a.py", "a.py", None, None, "h"))).line is None
     assert (thread(finding(position=None)).path, thread(finding(position=None)).line) == ("", None)
 
 
 @pytest.mark.parametrize("body", [FINDING, SUMMARY])
 @pytest.mark.parametrize("author", [PERSON, OTHER])
 def test_a_marker_in_anybody_elses_note_counts_nothing(body: str, author: int) -> None:
-    found = standing([discussion(said(body, author, position=PLACE))], OWN)
+    found = collect_existing_threads([discussion(said(body, author, position=PLACE))], OWN)
     assert (found.threads, found.notes) == ((), ())
 
 
@@ -85,32 +85,34 @@ def test_a_marker_in_anybody_elses_note_counts_nothing(body: str, author: int) -
     ],
 )
 def test_only_a_note_that_begins_with_a_whole_marker_counts(body: str) -> None:
-    found = standing([discussion(finding(body))], OWN)
+    found = collect_existing_threads([discussion(finding(body))], OWN)
     assert (found.threads, found.notes) == ((), ())
 
 
 def test_carriage_returns_in_a_body_make_no_difference() -> None:
     assert thread(finding(FINDING.replace("\n", "\r\n"))).mark == MARK
-    assert len(standing([discussion(finding(SUMMARY.replace("\n", "\r\n")))], OWN).notes) == 1
+    assert len(collect_existing_threads([discussion(finding(SUMMARY.replace("\n", "\r\n")))], OWN).notes) == 1
 
 
 def test_notes_that_gitlab_writes_itself_are_not_there() -> None:
     moved = said("changed this line in version 2 of the diff", system=True)
     assert thread(finding(), moved).replies == ()
-    assert standing([discussion(said(FINDING, OWN, system=True))], OWN).threads == ()
+    assert collect_existing_threads([discussion(said(FINDING, OWN, system=True))], OWN).threads == ()
     assert thread(said("added 1 commit", system=True, number=1), finding()).note == 60
 
 
 def test_a_thread_whose_first_note_was_deleted_is_no_longer_ours() -> None:
-    assert standing([discussion(said("Fixed."), said(FINDING, PERSON))], OWN).threads == ()
+    assert collect_existing_threads([discussion(said("Fixed."), said(FINDING, PERSON))], OWN).threads == ()
 
 
 def test_a_discussion_that_nobody_wrote_in_is_none() -> None:
-    assert standing([discussion()], OWN).threads == ()
+    assert collect_existing_threads([discussion()], OWN).threads == ()
 
 
 def test_the_summary_is_known_with_how_many_replied_to_it() -> None:
-    [found] = standing([discussion(finding(SUMMARY, position=None), said("Thanks"), said("x", system=True))], OWN).notes
+    [found] = collect_existing_threads(
+        [discussion(finding(SUMMARY, position=None), said("Thanks"), said("x", system=True))], OWN
+    ).notes
     assert (found.id, found.discussion, found.body, found.replies) == (60, "d" * 40, SUMMARY, 1)
 
 
@@ -118,7 +120,7 @@ def test_notes_and_threads_come_oldest_first() -> None:
     numbers = [70, 60, 80]
     findings = [discussion(finding(number=number), number=f"{number}") for number in numbers]
     summaries = [discussion(finding(SUMMARY, number=number), number=f"{number}") for number in numbers]
-    found = standing([*findings, *summaries], OWN)
+    found = collect_existing_threads([*findings, *summaries], OWN)
     assert [one.note for one in found.threads] == [one.id for one in found.notes] == [60, 70, 80]
 
 
@@ -154,7 +156,7 @@ def test_a_thread_that_is_open_again_was_resolved_by_nobody() -> None:
 
 def test_replies_tell_who_wrote_them() -> None:
     replies = thread(finding(), said("Why?"), said("  \n", OTHER), said("Because.", OTHER)).replies
-    assert replies == (Reply(PERSON, "Why?"), Reply(OTHER, "Because."))
+    assert replies == (ThreadReply(PERSON, "Why?"), ThreadReply(OTHER, "Because."))
 
 
 AGREEING = [
@@ -239,8 +241,8 @@ def test_a_resolve_by_somebody_else_is_a_persons_whatever_is_remembered() -> Non
     by_a_person = thread(finding(resolved=True, resolved_by=User(PERSON)))
     by_us = thread(finding(resolved=True, resolved_by=User(OWN)))
 
-    assert by_a_person.settled_by_person(["d" * 40])
-    assert not by_us.settled_by_person([])
+    assert by_a_person.is_settled_by_person(["d" * 40])
+    assert not by_us.is_settled_by_person([])
 
 
 @pytest.mark.parametrize(

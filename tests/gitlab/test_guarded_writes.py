@@ -6,13 +6,13 @@ from iquest_review.findings import fingerprint
 from iquest_review.gitlab.client import HELD_BACK, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note import markdown, thread
-from iquest_review.note.summary import MARKER
+from iquest_review.note.summary import SUMMARY_MARKER
 from tests.note.test_guard import inert
 from tests.support.connections import IID, PROJECT, REFS, TOKEN, Waits, publish, review, stored
 from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import finding
 
-MARK = fingerprint.marker(thread.make_mark(finding(anchor="fedcba9876543210", anchored=1)))
+MARK = fingerprint.format_marker(thread.build_mark(finding(anchor="fedcba9876543210", anchored=1)))
 LET_THROUGH = "Looks good.\n\n/close\n\n@all ![a](http://evil.example/x)"
 
 
@@ -36,9 +36,9 @@ def judged(server: GitLabDouble, said: list[str]) -> None:
 
 
 def test_a_note_the_door_let_through_is_caught(server: GitLabDouble, telling: GitLab, said: list[str]) -> None:
-    telling.write_note(f"{MARKER}\n\n{LET_THROUGH}")
+    telling.write_note(f"{SUMMARY_MARKER}\n\n{LET_THROUGH}")
     judged(server, said)
-    telling.write_note(f"{MARKER}\n\nAgain. {LET_THROUGH}", server.notes(PROJECT, IID)[0]["id"])
+    telling.write_note(f"{SUMMARY_MARKER}\n\nAgain. {LET_THROUGH}", server.notes(PROJECT, IID)[0]["id"])
     judged(server, said)
     assert len(said) == 2
 
@@ -49,7 +49,7 @@ def test_a_thread_the_door_let_through_is_caught(server: GitLabDouble, telling: 
 
 
 def test_a_draft_the_door_let_through_is_caught(server: GitLabDouble, telling: GitLab, said: list[str]) -> None:
-    telling.draft(f"{MARK}\n\n{LET_THROUGH}", _position())
+    telling.create_draft(f"{MARK}\n\n{LET_THROUGH}", _position())
     telling.publish_drafts()
     judged(server, said)
 

@@ -12,9 +12,9 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import transport
-from iquest_review.gitlab.client import ATTEMPTS, GitLab
+from iquest_review.gitlab.client import MAX_ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
-from iquest_review.note.words import words
+from iquest_review.note.words import select_words
 from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review
 from tests.support.gitlab.double import GitLabDouble
 
@@ -57,7 +57,7 @@ def speak() -> Iterator[Speak]:
 
 def refusal(host: str, waits: Waits, scheme: str = "http") -> str:
     with pytest.raises(GitLabError) as caught:
-        GitLab(f"{scheme}://{host}/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).facts()
+        GitLab(f"{scheme}://{host}/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
     assert TOKEN not in str(caught.value)
     return str(caught.value)
 
@@ -114,7 +114,7 @@ def test_a_proxy_that_is_down_is_named_and_asked_again(waits: Waits, monkeypatch
 
     way = "gitlab.invalid through the proxy 127.0.0.1:9"
     assert said == f"GitLab at {way} cannot be reached (Connection refused)"
-    assert len(waits) == ATTEMPTS - 1
+    assert len(waits) == MAX_ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "418 Teapot"])
@@ -179,7 +179,7 @@ def test_an_answer_that_breaks_off_is_told_as_such_and_asked_for_again(speak: Sp
     host = speak(b"HTTP/1.1 200 OK\r\n" + half)
 
     assert refusal(host, waits) == f"GitLab at {host} broke off in the middle of its answer"
-    assert len(waits) == ATTEMPTS - 1
+    assert len(waits) == MAX_ATTEMPTS - 1
 
 
 def test_an_answer_that_cannot_be_unpacked_is_told_as_such(speak: Speak, waits: Waits) -> None:
@@ -199,7 +199,7 @@ def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Wai
     told: list[str] = []
     server.add_merge_request(7, 9, diff_refs_after=3)
 
-    GitLab(server.api_url, TOKEN, MergeRequest("7", 9), sleep=waits, tell=told.append).facts()
+    GitLab(server.api_url, TOKEN, MergeRequest("7", 9), sleep=waits, tell=told.append).fetch_facts()
 
     assert told == ["waiting for GitLab to make the diff of 7!9"]
     assert len(waits) == 3
@@ -229,14 +229,14 @@ def test_a_refusal_says_its_status_once(server: GitLabDouble, gitlab: GitLab) ->
     server.fail("GET", "", status=403, body={"message": "403 Forbidden"})
 
     with pytest.raises(GitLabError, match=r"\(403: Forbidden\)"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
 
 def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "", status=418, body="")
 
     with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
-        gitlab.facts()
+        gitlab.fetch_facts()
 
 
 # --- in the note's language: only what is told of a model server reaches a note
@@ -266,8 +266,8 @@ def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) 
     ],
 )
 def test_what_a_failed_connection_says_in_a_note_is_said_in_chinese(reason: str, told: str) -> None:
-    assert words("zh").reason(reason) == told
-    assert words("en").reason(reason) == reason
+    assert select_words("zh").reason(reason) == told
+    assert select_words("en").reason(reason) == reason
 
 
 class Dripping(BaseHTTPRequestHandler):
@@ -294,7 +294,7 @@ def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.M
             f"http://127.0.0.1:{server.server_port}/api/v4", "t", MergeRequest("7", 1), sleep=lambda _: None
         )
         with pytest.raises(GitLabError, match=r"gave no whole answer within 0\.2 s"):
-            gitlab.facts()
+            gitlab.fetch_facts()
         server.shutdown()
 
 
@@ -304,7 +304,7 @@ def test_of_an_error_no_more_is_read_than_people_may_read(server: GitLabDouble) 
     tracemalloc.start()
     try:
         with pytest.raises(GitLabError, match="400"):
-            connect(server, Waits()).facts()
+            connect(server, Waits()).fetch_facts()
         assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
     finally:
         tracemalloc.stop()

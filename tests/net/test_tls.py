@@ -62,7 +62,7 @@ def model_says(port: int, tls: Tls) -> str:
 
 def gitlab_says(port: int, tls: Tls) -> str:
     gitlab = GitLab(f"https://localhost:{port}/api/v4", "t", MergeRequest("7", 1), tls=tls, sleep=lambda _: None)
-    return (gitlab.file("x", "main") or b"").decode()
+    return (gitlab.fetch_file("x", "main") or b"").decode()
 
 
 BOTH = pytest.mark.parametrize(("ask", "words"), [(model_says, "Fine."), (gitlab_says, "Fine.")])

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from iquest_review.findings import fingerprint
 from iquest_review.note import guard, markdown, memory, summary, thread
-from iquest_review.note.guard import LARGEST, Checked, Pages
-from iquest_review.note.summary import MARKER, PREVIOUS
-from iquest_review.note.words import Words, words
-from iquest_review.outcome import Status
+from iquest_review.note.guard import MAX_NOTE_CHARS, GuardedBody, LinkTargets
+from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER
+from iquest_review.note.words import Words, select_words
+from iquest_review.outcome import ReviewStatus
 from tests.note.test_markdown import (
     BLOCKS,
     DANGERS,
@@ -38,24 +38,24 @@ from tests.support.gitlab.test_quick_actions import DOES_NOT, EXECUTES
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
 
 PROJECT_URL = AROUND.project_url
-PAGES = Pages(PROJECT_URL, AROUND.job_url, 4)
+PAGES = LinkTargets(PROJECT_URL, AROUND.job_url, 4)
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.md"))
 FINDING = finding(anchor="fedcba9876543210", anchored=1)
-MARK = fingerprint.marker(thread.make_mark(FINDING))
+MARK = fingerprint.format_marker(thread.build_mark(FINDING))
 MEMORY = "<!-- iquest-review:reviewed 33 head=33 settings=5e data=eJyrVkrLz1eyUkpKLFKqBQAm8gVd -->"
 
 
-def checked(body: str, pages: Pages = PAGES) -> Checked:
-    return guard.checked(body, pages)
+def checked(body: str, pages: LinkTargets = PAGES) -> GuardedBody:
+    return guard.guard_body(body, pages)
 
 
-def inert(body: str, pages: Pages = PAGES) -> None:
+def inert(body: str, pages: LinkTargets = PAGES) -> None:
     """Fails when anything in the body does more than to be read, by the rules of GitLab and of older ones."""
     assert quick_actions.commands(body) == []
     assert OLD_ACTION.search(body) is None
     assert quick_actions.strip(body) == body.rstrip(quick_actions.RUBY_SPACE + "\0")
     assert quick_actions.mentions(body) == quick_actions.references(body) == quick_actions.images(body) == []
-    assert [url for url in quick_actions.links(body) if not pages.hold(url)] == []
+    assert [url for url in quick_actions.links(body) if not pages.can_link_to(url)] == []
     assert set(quick_actions.live_html(body)) <= {"<details>", "</details>", "<summary>", "</summary>"}
     for pattern in (quick_actions.MENTION, quick_actions.REFERENCE):
         labels = re.sub(r"<a .*?</a>", "", quick_actions.rendered(body), flags=re.DOTALL)
@@ -68,13 +68,13 @@ def inert(body: str, pages: Pages = PAGES) -> None:
     body.encode()
 
 
-def held_back(body: str, pages: Pages = PAGES) -> Checked:
+def held_back(body: str, pages: LinkTargets = PAGES) -> GuardedBody:
     """What the guard makes of a body that it must not let pass."""
-    made = guard.checked(body, pages)
+    made = guard.guard_body(body, pages)
     assert made.fault
     assert made.body != body
     inert(made.body, pages)
-    assert guard.checked(made.body, pages) == Checked(made.body), "what it makes itself passes"
+    assert guard.guard_body(made.body, pages) == GuardedBody(made.body), "what it makes itself passes"
     return made
 
 
@@ -85,25 +85,29 @@ def held_back(body: str, pages: Pages = PAGES) -> Checked:
 def test_our_own_notes_pass_unchanged(path: Path) -> None:
     body = path.read_text("utf-8")
 
-    assert checked(body) == Checked(body)
+    assert checked(body) == GuardedBody(body)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_notes_with_their_hidden_lines_pass_unchanged(language: str) -> None:
     made, posted = later(language)
-    for body in (summary.compose(full(language), AROUND), summary.compose(made, AROUND, posted), failed(language)):
-        for told in (body, summary.with_previous(failed(language), body)):
-            assert checked(told) == Checked(told)
+    for body in (
+        summary.compose_note(full(language), AROUND),
+        summary.compose_note(made, AROUND, posted),
+        failed(language),
+    ):
+        for told in (body, summary.append_previous_review(failed(language), body)):
+            assert checked(told) == GuardedBody(told)
 
 
 @pytest.mark.parametrize("text", ["_a", "`a`", "$`", "a\n: b\n\n", "@all #1 "])
 def test_the_largest_note_there_is_passes_unchanged(text: str) -> None:
     many = text * 100_000
     findings = tuple(finding(path=f"{n}{many[:3000]}", description=many, quote=many, fix=many) for n in range(20))
-    for status in (Status.RAW, Status.PARTIAL):
+    for status in (ReviewStatus.RAW, ReviewStatus.PARTIAL):
         made = outcome(status=status, raw=many, reason=many, summary=many, suggestions=(many,) * 50, findings=findings)
-        body = summary.compose(made, AROUND)
-        assert checked(body) == Checked(body)
+        body = summary.compose_note(made, AROUND)
+        assert checked(body) == GuardedBody(body)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -115,19 +119,19 @@ def test_every_text_of_our_own_words_passes_unchanged(language: str) -> None:
             for entry in value.values():
                 yield from told(entry)
 
-    texts = [text for field in fields(Words) for text in told(getattr(words(language), field.name))]
+    texts = [text for field in fields(Words) for text in told(getattr(select_words(language), field.name))]
     assert len(texts) > 40
     for text in texts:
-        body = f"{MARKER}\n\n{text}"
-        assert checked(body) == Checked(body)
+        body = f"{SUMMARY_MARKER}\n\n{text}"
+        assert checked(body) == GuardedBody(body)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=FRAGMENTS)
 def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
     for door in DOORS.values():
-        body = f"{MARKER}\n\n{door(text)}"
-        assert checked(body) == Checked(body)
+        body = f"{SUMMARY_MARKER}\n\n{door(text)}"
+        assert checked(body) == GuardedBody(body)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -135,9 +139,9 @@ def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
 def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str) -> None:
     for replacement in (None, fix):
         body = thread.compose_thread(
-            finding(description=text, path=path, fix=fix, replacement=replacement), words("en")
+            finding(description=text, path=path, fix=fix, replacement=replacement), select_words("en")
         )
-        assert checked(body) == Checked(body)
+        assert checked(body) == GuardedBody(body)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str
     ],
 )
 def test_what_is_only_read_passes_unchanged(body: str) -> None:
-    assert checked(body) == Checked(body)
+    assert checked(body) == GuardedBody(body)
     inert(body)
 
 
@@ -209,16 +213,22 @@ ROWS: dict[str, Sequence[str]] = {
     ),
     "H20 controls": tuple(f"a{character}b" for character in "\0\r\v\f\x1b\x85\u2028\u200b\ud800\ufeff\u202e\U000e0041"),
     "references": sorted({*REFERENCES} - HARMLESS),
-    "copies of our hidden lines": (f"{MARKER}\n\n{MARKER}", f"{MARK}\n\n```\n{MARK}\n```", f"{MEMORY}\n\n{MEMORY}"),
+    "copies of our hidden lines": (
+        f"{SUMMARY_MARKER}\n\n{SUMMARY_MARKER}",
+        f"{MARK}\n\n```\n{MARK}\n```",
+        f"{MEMORY}\n\n{MEMORY}",
+    ),
 }
 
 
 @pytest.mark.parametrize(
     "body", [pytest.param(body, id=f"{row}: {body[:30]!r}") for row, bodies in ROWS.items() for body in bodies]
 )
-@pytest.mark.parametrize("before", ["", f"{MARKER}\n{MEMORY}\n\n", "Text.\n\n"], ids=["alone", "in a note", "below"])
+@pytest.mark.parametrize(
+    "before", ["", f"{SUMMARY_MARKER}\n{MEMORY}\n\n", "Text.\n\n"], ids=["alone", "in a note", "below"]
+)
 def test_no_hostile_text_passes(before: str, body: str) -> None:
-    if before == "" or guard.checked(body, PAGES).fault != "front matter":  # that stands at the very top, or is none
+    if before == "" or guard.guard_body(body, PAGES).fault != "front matter":  # that stands at the very top, or is none
         held_back(before + body)
 
 
@@ -230,7 +240,7 @@ def test_no_command_of_any_name_passes(name: str) -> None:
 
 PIECES = st.sampled_from(
     (
-        *(*DANGERS, *GLUE, *GLUE, *ODD, *BLOCKS, *DOES_NOT.values(), MARKER, MARK, MEMORY, PREVIOUS),
+        *(*DANGERS, *GLUE, *GLUE, *ODD, *BLOCKS, *DOES_NOT.values(), SUMMARY_MARKER, MARK, MEMORY, PREVIOUS_MARKER),
         *(
             "&#47;close",
             "&#x2f;merge",
@@ -304,7 +314,7 @@ def test_what_passes_is_inert_and_what_does_not_is_made_so(text: str) -> None:
 
     inert(made.body)
     assert made.fault or made.body == text
-    assert guard.checked(made.body, PAGES) == Checked(made.body)
+    assert guard.guard_body(made.body, PAGES) == GuardedBody(made.body)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -325,10 +335,10 @@ def test_any_text_at_all_comes_out_inert(text: str) -> None:
     ],
 )
 def test_a_link_to_the_project_passes(url: str) -> None:
-    body = markdown.link("here", url)
+    body = markdown.format_link("here", url)
 
-    assert checked(body) == Checked(body)
-    assert "a link" in held_back(body, Pages()).fault
+    assert checked(body) == GuardedBody(body)
+    assert "a link" in held_back(body, LinkTargets()).fault
 
 
 @pytest.mark.parametrize(
@@ -363,29 +373,30 @@ def test_a_link_to_the_project_passes(url: str) -> None:
     ],
 )
 def test_a_link_to_any_other_page_does_not(url: str) -> None:
-    assert "a link" in held_back(markdown.link("here", url)).fault
+    assert "a link" in held_back(markdown.format_link("here", url)).fault
 
 
 def test_a_job_of_a_fork_may_be_linked_and_its_files_may_not() -> None:
-    pages = Pages(PROJECT_URL, "https://gitlab.example.com/anna/app/-/jobs/5", 4)
+    pages = LinkTargets(PROJECT_URL, "https://gitlab.example.com/anna/app/-/jobs/5", 4)
 
-    assert pages.hold("https://gitlab.example.com/anna/app/-/jobs/5")
-    assert not pages.hold("https://gitlab.example.com/anna/app/-/blob/x")
+    assert pages.can_link_to("https://gitlab.example.com/anna/app/-/jobs/5")
+    assert not pages.can_link_to("https://gitlab.example.com/anna/app/-/blob/x")
 
 
 @pytest.mark.parametrize(
-    "nowhere", [Pages(), Pages("", "", 4), Pages("x", "y", 4), Pages("https://", "javascript:", 4)]
+    "nowhere",
+    [LinkTargets(), LinkTargets("", "", 4), LinkTargets("x", "y", 4), LinkTargets("https://", "javascript:", 4)],
 )
-def test_without_a_project_no_link_passes(nowhere: Pages) -> None:
+def test_without_a_project_no_link_passes(nowhere: LinkTargets) -> None:
     for url in (f"{PROJECT_URL}/-/blob/x", "/-/jobs/1", "x/-/blob/1", "https:///-/blob/x", "javascript:/-/jobs/1"):
-        assert not nowhere.hold(url)
+        assert not nowhere.can_link_to(url)
 
 
 # --- what becomes of a fault ---
 
 
 def test_a_body_that_is_held_back_is_read_as_code() -> None:
-    made = held_back(f"{MARKER}\n\n## Review\n\nSee ![a](http://x) and ```` `.\n/close\n")
+    made = held_back(f"{SUMMARY_MARKER}\n\n## Review\n\nSee ![a](http://x) and ```` `.\n/close\n")
 
     assert made.fault == 'an image (src="http://x" alt="a" /)' or "quick action" in made.fault
     shown = quick_actions.rendered(made.body)
@@ -393,14 +404,14 @@ def test_a_body_that_is_held_back_is_read_as_code() -> None:
     assert "held this text back" in shown
 
 
-@pytest.mark.parametrize("last", ["@all", f"\n{PREVIOUS}\n\n{MEMORY}\n\n@all"])
+@pytest.mark.parametrize("last", ["@all", f"\n{PREVIOUS_MARKER}\n\n{MEMORY}\n\n@all"])
 def test_the_hidden_lines_stay_where_later_runs_look_for_them(last: str) -> None:
-    body = held_back(f"{MARKER}\n{last}").body
+    body = held_back(f"{SUMMARY_MARKER}\n{last}").body
 
-    assert body.startswith(MARKER)
-    assert (PREVIOUS in body) == (PREVIOUS in last)
+    assert body.startswith(SUMMARY_MARKER)
+    assert (PREVIOUS_MARKER in body) == (PREVIOUS_MARKER in last)
     assert (memory._MARKER.search(body) is not None) == (MEMORY in last)
-    assert fingerprint.read(held_back(f"{MARK}\n\n@all").body) == thread.make_mark(FINDING)
+    assert fingerprint.parse_marker(held_back(f"{MARK}\n\n@all").body) == thread.build_mark(FINDING)
 
 
 def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
@@ -410,10 +421,10 @@ def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
 
 
 def test_a_body_that_is_too_long_is_cut_to_one_that_gitlab_takes() -> None:
-    for text in ("x" * 5_000_000, "\u202e" * 1_500_000, "/close\n" * 200_000, "`" * 2_000_000, "a\n" * LARGEST):
-        made = checked(f"{MARKER}\n\n{text}")
+    for text in ("x" * 5_000_000, "\u202e" * 1_500_000, "/close\n" * 200_000, "`" * 2_000_000, "a\n" * MAX_NOTE_CHARS):
+        made = checked(f"{SUMMARY_MARKER}\n\n{text}")
         assert made.fault == "it is longer than a note may be"
-        assert len(made.body) < LARGEST
+        assert len(made.body) < MAX_NOTE_CHARS
         assert "there is more of it" in made.body
 
 
@@ -449,7 +460,7 @@ def test_the_reason_names_what_was_found_on_one_visible_line() -> None:
             "~.",
             "<a\n",
             "<details>\n",
-            f"{MARKER}\n",
+            f"{SUMMARY_MARKER}\n",
             "`a",
             "``` ",
             "- a\n",
@@ -460,12 +471,12 @@ def test_the_reason_names_what_was_found_on_one_visible_line() -> None:
     ],
 )
 def test_a_quarter_of_a_megabyte_of_anything_is_judged_in_linear_time(unit: str) -> None:
-    assert _seconds(unit, LARGEST // 4) < 1  # 0.3 s on a quiet machine
+    assert _seconds(unit, MAX_NOTE_CHARS // 4) < 1  # 0.3 s on a quiet machine
 
 
 @pytest.mark.parametrize("unit", ["> ", "- a\n", "a\n: b\n\n", "*a **b", "$`a "])
 def test_a_whole_megabyte_is_judged_in_a_second_or_so(unit: str) -> None:
-    assert _seconds(unit, LARGEST) < 5  # 1.1 s on a quiet machine; what is quadratic takes minutes
+    assert _seconds(unit, MAX_NOTE_CHARS) < 5  # 1.1 s on a quiet machine; what is quadratic takes minutes
 
 
 def _seconds(unit: str, length: int) -> float:

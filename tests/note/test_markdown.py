@@ -15,7 +15,12 @@ from tests.support.apply_plan import Block, block
 from tests.support.gitlab import quick_actions
 from tests.support.gitlab.test_quick_actions import EXECUTES
 
-DOORS = {"prose": markdown.prose, "line": markdown.line, "code": markdown.code, "block": markdown.block}
+DOORS = {
+    "prose": markdown.escape_prose,
+    "line": markdown.escape_line,
+    "code": markdown.format_code_span,
+    "block": markdown.format_code_block,
+}
 DOOR = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS.keys())
 OLD_ACTION = re.compile(r"^/\w", re.MULTILINE)  # stricter than the one pattern of GitLab before 17, wherever it looks
 
@@ -278,13 +283,17 @@ def test_any_text_at_all_comes_through_inert(door: Callable[[str], str], text: s
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=FRAGMENTS, language=FRAGMENTS)
 def test_the_language_of_a_block_is_a_known_one_or_none(text: str, language: str) -> None:
-    inert(markdown.block(text, language))
+    inert(markdown.format_code_block(text, language))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=FRAGMENTS)
 def test_a_text_within_a_list_item_stays_in_it(text: str) -> None:
-    body = "- item\n\n" + markdown.indented(f"{markdown.prose(text)}\n\n{markdown.block(text)}") + "\n\nafter"
+    body = (
+        "- item\n\n"
+        + markdown.indent_item(f"{markdown.escape_prose(text)}\n\n{markdown.format_code_block(text)}")
+        + "\n\nafter"
+    )
 
     inert(body)
     assert quick_actions.rendered(body).endswith("</li>\n</ul>\n<p>after</p>\n")
@@ -302,8 +311,12 @@ def test_more_backticks_than_a_fence_may_have_open_nothing(door: Callable[[str],
 
 
 def test_no_fence_is_longer_than_any_markdown_reads() -> None:
-    for written in (markdown.block("`" * 1000), markdown.code("`" * 1000), markdown.prose("```\n" + "`" * 1000)):
-        assert max(map(len, re.findall("`+", written))) <= markdown.LONGEST_FENCE
+    for written in (
+        markdown.format_code_block("`" * 1000),
+        markdown.format_code_span("`" * 1000),
+        markdown.escape_prose("```\n" + "`" * 1000),
+    ):
+        assert max(map(len, re.findall("`+", written))) <= markdown.MAX_FENCE_BACKTICKS
 
 
 @DOOR
@@ -429,18 +442,18 @@ def test_a_quarter_of_a_megabyte_of_anything_takes_linear_time(door: Callable[[s
 )
 def test_text_reads_as_it_was_written(text: str) -> None:
     expected = re.sub(r"(?<!`)(`+)(?!`) ?(.+?) ?(?<!`)\1(?!`)", r"\2", text)  # code spans lose their fences
-    assert read(markdown.line(text)) == expected
-    assert read(markdown.prose(text)).replace("\n", " ") in (expected, expected.removeprefix("- "))
+    assert read(markdown.escape_line(text)) == expected
+    assert read(markdown.escape_prose(text)).replace("\n", " ") in (expected, expected.removeprefix("- "))
 
 
 def test_code_spans_stay_code() -> None:
-    assert quick_actions.rendered(markdown.line("Use `a_b` or ``c`d``, not `@all`.")) == (
+    assert quick_actions.rendered(markdown.escape_line("Use `a_b` or ``c`d``, not `@all`.")) == (
         "<p>Use <code>a_b</code> or <code>c`d</code>, not <code>@all</code>.</p>\n"
     )
 
 
 def test_a_code_span_of_several_lines_is_text() -> None:
-    assert read(markdown.prose("`a\nb`")) == "`a\nb`"
+    assert read(markdown.escape_prose("`a\nb`")) == "`a\nb`"
 
 
 @pytest.mark.parametrize(
@@ -457,11 +470,11 @@ def test_a_code_span_of_several_lines_is_text() -> None:
     ],
 )
 def test_code_blocks_stay_blocks(text: str, html: str) -> None:
-    assert html in quick_actions.rendered(markdown.prose(text))
+    assert html in quick_actions.rendered(markdown.escape_prose(text))
 
 
 def test_text_after_a_code_block_is_text_again() -> None:
-    assert read(markdown.prose("```js {1,3}\na\n```\n_b_")) == "a\n\n_b_"
+    assert read(markdown.escape_prose("```js {1,3}\na\n```\n_b_")) == "a\n\n_b_"
 
 
 @pytest.mark.parametrize(
@@ -474,7 +487,7 @@ def test_text_after_a_code_block_is_text_again() -> None:
     ],
 )
 def test_lists_stay_lists(text: str, html: str) -> None:
-    assert html in quick_actions.rendered(markdown.prose(text))
+    assert html in quick_actions.rendered(markdown.escape_prose(text))
 
 
 @pytest.mark.parametrize(
@@ -491,26 +504,26 @@ def test_lists_stay_lists(text: str, html: str) -> None:
     ],
 )
 def test_a_path_is_shown_exactly(text: str, written: str) -> None:
-    assert markdown.code(text) == written
+    assert markdown.format_code_span(text) == written
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=st.text(alphabet=st.sampled_from("ab`~ \\/<&@#\n\t"), min_size=1))
 def test_a_block_shows_every_character(text: str) -> None:
-    shown = unescape(re.sub(r"<[^>]*>", "", quick_actions.rendered(markdown.block(text, "py"))))
+    shown = unescape(re.sub(r"<[^>]*>", "", quick_actions.rendered(markdown.format_code_block(text, "py"))))
     assert shown.replace(JOINER, "").strip("\n") == text.strip("\n")
 
 
 def test_line_ends_of_windows_are_line_ends() -> None:
-    assert markdown.prose("a\r\nb\rc") == "a\nb\nc"
-    assert markdown.block("a\r\nb") == "```\na\nb\n```"
+    assert markdown.escape_prose("a\r\nb\rc") == "a\nb\nc"
+    assert markdown.format_code_block("a\r\nb") == "```\na\nb\n```"
 
 
 # --- links ---
 
 
 def test_a_link_leads_where_it_says() -> None:
-    assert quick_actions.links(markdown.link("line 3", "https://x.org/a%20b/-/blob/1/c#L3-4")) == [
+    assert quick_actions.links(markdown.format_link("line 3", "https://x.org/a%20b/-/blob/1/c#L3-4")) == [
         "https://x.org/a%20b/-/blob/1/c#L3-4"
     ]
 
@@ -519,14 +532,14 @@ def test_a_link_leads_where_it_says() -> None:
     "url", ["", "javascript:alert(1)", "data:text/html,x", "//x.org", "ftp://x", "x", "\nhttps://x"]
 )
 def test_what_is_no_web_address_makes_no_link(url: str) -> None:
-    assert quick_actions.links(markdown.link("job", url)) == []
-    assert read(markdown.link("job", url)) == "job"
+    assert quick_actions.links(markdown.format_link("job", url)) == []
+    assert read(markdown.format_link("job", url)) == "job"
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(rest=FRAGMENTS)
 def test_a_link_stays_one_link(rest: str) -> None:
-    body = markdown.link("job", f"https://x.org/{rest}")
+    body = markdown.format_link("job", f"https://x.org/{rest}")
 
     assert quick_actions.rendered(body).count("<a ") == 1
     assert [url.startswith("https://x.org/") for url in quick_actions.links(body)] == [True]
@@ -548,7 +561,7 @@ SUGGESTED = (
 
 def suggested(text: str, above: int = 0, below: int = 0) -> Block:
     """The block that GitLab finds in a note with a suggestion."""
-    whole = markdown.suggestion(text, above, below)
+    whole = markdown.format_suggestion(text, above, below)
     body = f"It fails.\n\n{whole}\n\nMore."
     assert quick_actions.commands(body) == []
     assert not OLD_ACTION.search(body)
@@ -575,7 +588,7 @@ def test_no_quick_action_runs_in_a_suggestion(name: str) -> None:
     [("a\r", 0), ("\u202e", 0), ("\x00", 0), ("\u200b", 0), ("<!-- iquest-review:x -->", 0), ("`" * 50, 0), ("a", 101)],
 )
 def test_what_gitlab_would_read_otherwise_is_no_suggestion(text: str, above: int) -> None:
-    assert markdown.suggestion(text, above) == ""
+    assert markdown.format_suggestion(text, above) == ""
 
 
 @given(st.text(alphabet=st.sampled_from("ab/`~ \t\n-<>&\\@#!$[]*_é"), max_size=60), st.integers(0, 100))
@@ -587,5 +600,5 @@ def test_any_text_of_a_suggestion_comes_back(text: str, above: int) -> None:
 @given(st.text(max_size=40))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_a_suggestion_comes_back_or_is_none(text: str) -> None:
-    if markdown.suggestion(text, 0):
+    if markdown.format_suggestion(text, 0):
         assert suggested(text).content == text + "\n"

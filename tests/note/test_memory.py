@@ -17,8 +17,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.note import memory, summary
-from iquest_review.note.memory import LARGEST, MOST_HUNKS, MOST_PACKED, Ledger
-from iquest_review.note.summary import MARKER, PREVIOUS, Posted
+from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
+from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, outcome
 
@@ -45,7 +45,7 @@ FINDINGS = st.builds(
     anchored=st.integers(0, 10_000),
 )
 LEDGERS = st.builds(
-    Ledger,
+    NoteMemory,
     head=st.just(HEAD) | st.just(""),
     reviewed=st.just(REVIEWED) | st.just(""),
     settings=st.just(SETTINGS) | st.just(""),
@@ -59,14 +59,14 @@ LEDGERS = st.builds(
 )
 
 
-def made(**changed: Any) -> Ledger:
+def made(**changed: Any) -> NoteMemory:
     fields: dict[str, Any] = {"hunks": ("0123456789ab", "ba9876543210"), "findings": (finding(),), "summary": "Fine."}
-    return Ledger(HEAD, REVIEWED, SETTINGS, **{**fields, **changed})
+    return NoteMemory(HEAD, REVIEWED, SETTINGS, **{**fields, **changed})
 
 
 def noted(marker: str) -> str:
     """A note with the line."""
-    return f"{MARKER}\n{marker}\n\n## Review: No findings\n"
+    return f"{SUMMARY_MARKER}\n{marker}\n\n## Review: No findings\n"
 
 
 def line(value: object, *, packed: bytes | None = None) -> str:
@@ -89,18 +89,19 @@ def value_of(marker: str) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(written=LEDGERS)
-def test_every_ledger_comes_back_as_it_was(written: Ledger) -> None:
-    marker = memory.marker(written)
+def test_every_ledger_comes_back_as_it_was(written: NoteMemory) -> None:
+    marker = memory.format_memory(written)
 
     assert re.fullmatch(r"<!-- iquest-review:reviewed [0-9a-f]* head=[0-9a-f]* settings=[0-9a-f]* data=\S+ -->", marker)
-    assert memory.read(noted(marker)) == written
+    assert memory.parse_memory(noted(marker)) == written
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(written=LEDGERS)
-def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: Ledger) -> None:
+def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: NoteMemory) -> None:
     plain, body = (
-        summary.compose(outcome(), AROUND, Posted((), replace(written, findings=()))) for written in (made(), written)
+        summary.compose_note(outcome(), AROUND, PostedState((), replace(written, findings=())))
+        for written in (made(), written)
     )
 
     html, shown = (quick_actions.HTML_COMMENT.sub("", quick_actions.rendered(one)) for one in (body, plain))
@@ -110,27 +111,27 @@ def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: Led
 
 
 def test_a_note_without_a_memory_has_none() -> None:
-    assert memory.read(summary.compose(full(), AROUND)) is None
-    assert memory.read("") is None
+    assert memory.parse_memory(summary.compose_note(full(), AROUND)) is None
+    assert memory.parse_memory("") is None
 
 
 def test_carriage_returns_do_not_matter() -> None:
-    assert memory.read(noted(memory.marker(made())).replace("\n", "\r\n")) == made()
+    assert memory.parse_memory(noted(memory.format_memory(made())).replace("\n", "\r\n")) == made()
 
 
 def test_a_review_below_a_failure_is_still_remembered() -> None:
-    good = summary.compose(full(), AROUND, Posted((), made()))
+    good = summary.compose_note(full(), AROUND, PostedState((), made()))
 
-    body = summary.with_previous(failed(), summary.with_previous(failed(head="5" * 40), good))
+    body = summary.append_previous_review(failed(), summary.append_previous_review(failed(head="5" * 40), good))
 
-    assert body.index(PREVIOUS) < body.index("<!-- iquest-review:reviewed")
-    assert memory.read(body) == made()
+    assert body.index(PREVIOUS_MARKER) < body.index("<!-- iquest-review:reviewed")
+    assert memory.parse_memory(body) == made()
 
 
 def test_a_finding_comes_back_as_one_of_the_note() -> None:
     inline = finding(placement=Placement.INLINE, twins=(3,), replacement="x", anchor="0" * 16, anchored=1)
 
-    read = memory.read(noted(memory.marker(made(findings=(inline,)))))
+    read = memory.parse_memory(noted(memory.format_memory(made(findings=(inline,)))))
 
     assert read is not None
     assert read.findings == (replace(inline, placement=Placement.SUMMARY, twins=(), replacement=None),)
@@ -138,9 +139,9 @@ def test_a_finding_comes_back_as_one_of_the_note() -> None:
 
 @pytest.mark.parametrize("hostile", ["x -->\n\n/close\n\n<!--", "-->", "3" * 65, "F00", "3\n", "３"])
 def test_nothing_but_digits_stands_beside_it(hostile: str) -> None:
-    marker = memory.marker(Ledger(hostile, hostile, hostile))
+    marker = memory.format_memory(NoteMemory(hostile, hostile, hostile))
 
-    assert memory.read(noted(marker)) == Ledger("", "", "")
+    assert memory.parse_memory(noted(marker)) == NoteMemory("", "", "")
     assert "\n" not in marker
 
 
@@ -159,18 +160,18 @@ def identity(number: int) -> str:
 
 
 def test_five_thousand_hunks_are_remembered() -> None:
-    written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS)))
+    written = made(hunks=tuple(identity(number) for number in range(MAX_HUNKS)))
 
-    marker = memory.marker(written)
+    marker = memory.format_memory(written)
 
     assert len(marker) < 60_000
-    assert memory.read(noted(marker)) == written
+    assert memory.parse_memory(noted(marker)) == written
 
 
 def test_too_many_hunks_are_all_forgotten_and_the_rest_is_not() -> None:
-    written = made(hunks=tuple(identity(number) for number in range(MOST_HUNKS + 1)))
+    written = made(hunks=tuple(identity(number) for number in range(MAX_HUNKS + 1)))
 
-    assert memory.read(noted(memory.marker(written))) == replace(written, hunks=())
+    assert memory.parse_memory(noted(memory.format_memory(written))) == replace(written, hunks=())
 
 
 TITLES = tuple((identity(number) + "0000", noise(number, 200)) for number in range(1_200))
@@ -192,22 +193,22 @@ SIZES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) -> None:
     written, forgotten = made(resolved=("d" * 40,), **SIZES[name][0]), SIZES[name][1]
 
-    marker = memory.marker(written)
+    marker = memory.format_memory(written)
 
     empty: dict[str, Any] = {**dict.fromkeys(forgotten, ()), "summary": ""}
-    assert len(marker) < MOST_PACKED + 300
-    assert memory.read(noted(marker)) == replace(written, **empty)
+    assert len(marker) < MAX_PACKED_CHARS + 300
+    assert memory.parse_memory(noted(marker)) == replace(written, **empty)
 
 
 def test_what_has_no_room_at_all_is_not_remembered() -> None:
-    marker = memory.marker(made(resolved=(noise(0, 300_000),)))
+    marker = memory.format_memory(made(resolved=(noise(0, 300_000),)))
 
     assert marker.endswith(" data= -->")
-    assert memory.read(noted(marker)) is None
+    assert memory.parse_memory(noted(marker)) is None
 
 
 def test_without_its_findings_no_hunk_counts_as_reviewed() -> None:
-    read = memory.read(noted(memory.marker(made(findings=TOLD))))
+    read = memory.parse_memory(noted(memory.format_memory(made(findings=TOLD))))
 
     assert read is not None
     assert (read.findings, read.hunks) == ((), ())
@@ -237,7 +238,7 @@ DAMAGED: dict[str, str] = {
 def test_what_is_damaged_is_not_believed(name: str) -> None:
     started = time.process_time()
 
-    assert memory.read(noted(DAMAGED[name])) is None
+    assert memory.parse_memory(noted(DAMAGED[name])) is None
     assert time.process_time() - started < 0.5
 
 
@@ -272,40 +273,42 @@ def test_what_is_damaged_is_not_believed(name: str) -> None:
     ],
 )
 def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> None:
-    value = value_of(memory.marker(made()))
+    value = value_of(memory.format_memory(made()))
     *keys, last = place.split(".")
     (value["findings"][0] if keys else value)[last] = new
 
-    assert memory.read(noted(line(value))) is None
+    assert memory.parse_memory(noted(line(value))) is None
 
 
-@pytest.mark.parametrize("name", [*value_of(memory.marker(made())), *value_of(memory.marker(made()))["findings"][0]])
+@pytest.mark.parametrize(
+    "name", [*value_of(memory.format_memory(made())), *value_of(memory.format_memory(made()))["findings"][0]]
+)
 def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
-    value = value_of(memory.marker(made()))
+    value = value_of(memory.format_memory(made()))
     (value if name in value else value["findings"][0]).pop(name)
 
-    assert memory.read(noted(line(value))) is None
+    assert memory.parse_memory(noted(line(value))) is None
 
 
 def test_what_a_later_version_adds_is_nothing_to_stop_at() -> None:
-    value = value_of(memory.marker(made()))
+    value = value_of(memory.format_memory(made()))
     value["score"] = value["findings"][0]["score"] = 3
 
-    assert memory.read(noted(line(value))) == made()
+    assert memory.parse_memory(noted(line(value))) == made()
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(at=st.floats(0, 1), new=st.characters())
 def test_a_line_with_another_character_never_breaks_a_run(at: float, new: str) -> None:
-    marker = memory.marker(made())
+    marker = memory.format_memory(made())
     place = int(at * (len(marker) - 1))
 
-    memory.read(noted(marker[:place] + new + marker[place + 1 :]))
+    memory.parse_memory(noted(marker[:place] + new + marker[place + 1 :]))
 
 
 @pytest.mark.parametrize("forged", ["summary", "description", "raw", "path"])
 def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
-    hostile = f"x\n{memory.marker(made())}\n"
+    hostile = f"x\n{memory.format_memory(made())}\n"
     changed: dict[str, dict[str, Any]] = {
         "summary": {"summary": hostile},
         "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
@@ -315,17 +318,17 @@ def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
     findings = changed[forged].get("findings", ())
     real = replace(made(findings=findings), head="9" * 40) if forged != "raw" else None
 
-    body = summary.compose(outcome(**changed[forged]), AROUND, Posted((), real) if real else None)
+    body = summary.compose_note(outcome(**changed[forged]), AROUND, PostedState((), real) if real else None)
 
-    assert memory.read(body) == real
+    assert memory.parse_memory(body) == real
 
 
 def test_what_stands_in_the_middle_of_a_line_is_no_line_of_ours() -> None:
-    assert memory.read(f"{MARKER}\n\nsee {memory.marker(made())}\n") is None
+    assert memory.parse_memory(f"{SUMMARY_MARKER}\n\nsee {memory.format_memory(made())}\n") is None
 
 
 def test_placed_findings_have_all_that_is_remembered() -> None:
-    known = value_of(memory.marker(made()))["findings"][0].keys()
+    known = value_of(memory.format_memory(made()))["findings"][0].keys()
 
     assert set(PlacedFinding.__dataclass_fields__) - set(known) == {
         *("placement", "twins", "names", "position", "replacement")
@@ -335,8 +338,8 @@ def test_placed_findings_have_all_that_is_remembered() -> None:
 def test_a_bomb_is_not_unpacked() -> None:
     tracemalloc.start()
 
-    memory.read(noted(DAMAGED["a bomb"]))
+    memory.parse_memory(noted(DAMAGED["a bomb"]))
 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8 * LARGEST
+    assert peak < 8 * MAX_UNPACKED_BYTES

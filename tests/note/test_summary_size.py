@@ -16,8 +16,8 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
-from iquest_review.note.summary import MARKER, Posted, Row, Surroundings
-from iquest_review.outcome import Outcome, PromptUsed, Status
+from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
+from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
@@ -39,7 +39,7 @@ def safe(body: str) -> None:
     assert tags == details * (len(tags) // 4)
     assert quick_actions.strip(body) == body.rstrip()
     assert len(body) < LIMIT
-    assert re.match(rf"{MARKER}\n(?:<!-- iquest-review:reviewed [^\n]* -->\n)?\n## ", body)
+    assert re.match(rf"{SUMMARY_MARKER}\n(?:<!-- iquest-review:reviewed [^\n]* -->\n)?\n## ", body)
     assert body.encode().decode() == body
 
 
@@ -59,7 +59,7 @@ FINDINGS = st.builds(
 )
 OUTCOMES = st.builds(
     outcome,
-    status=st.sampled_from(Status),
+    status=st.sampled_from(ReviewStatus),
     reason=st.none() | FRAGMENTS,
     diff_refs=st.builds(DiffRefs, FRAGMENTS, FRAGMENTS, FRAGMENTS),
     model=st.none() | FRAGMENTS,
@@ -78,14 +78,14 @@ OUTCOMES = st.builds(
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(made=OUTCOMES)
 def test_no_review_makes_a_note_that_does_anything(made: Outcome) -> None:
-    body = summary.compose(made, AROUND)
+    body = summary.compose_note(made, AROUND)
 
     safe(body)
-    safe(summary.with_previous(failed(), body))
+    safe(summary.append_previous_review(failed(), body))
 
 
 ROWS = st.builds(
-    Row,
+    ThreadRow,
     severity=RANKS,
     category=st.sampled_from(Category),
     path=FRAGMENTS,
@@ -99,20 +99,20 @@ ROWS = st.builds(
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(rows=st.lists(ROWS, max_size=3), findings=st.lists(FINDINGS, max_size=2).map(tuple))
-def test_no_thread_makes_a_note_that_does_anything(rows: list[Row], findings: tuple[PlacedFinding, ...]) -> None:
+def test_no_thread_makes_a_note_that_does_anything(rows: list[ThreadRow], findings: tuple[PlacedFinding, ...]) -> None:
     remembers = replace(later()[1].ledger, findings=findings)
 
-    body = summary.compose(later()[0], AROUND, Posted(rows, remembers))
+    body = summary.compose_note(later()[0], AROUND, PostedState(rows, remembers))
 
     safe(body)
-    safe(summary.with_previous(failed(), body))
+    safe(summary.append_previous_review(failed(), body))
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(project=FRAGMENTS, job=FRAGMENTS)
 def test_no_url_makes_a_note_that_does_anything(project: str, job: str) -> None:
-    for around in (Surroundings(project, job), Surroundings(OURS[0] + project, OURS[0] + job)):
-        body = summary.compose(full(), around)
+    for around in (NoteLinks(project, job), NoteLinks(OURS[0] + project, OURS[0] + job)):
+        body = summary.compose_note(full(), around)
         links = quick_actions.links(body)
         assert all(link.startswith(("http://", "https://")) for link in links)
         assert len(links) <= 4
@@ -129,8 +129,13 @@ HUGE: dict[str, dict[str, Any]] = {
     },
     "paths": {"findings": tuple(finding(line=n, path="&" * 4000 + str(n)) for n in range(1, 500))},
     "summary": {"summary": "<@" * 2_500_000},
-    "raw": {"status": Status.RAW, "reason": "&" * 5_000_000, "raw": "```\n/close\n" * 500_000},
-    "escapes": {"status": Status.RAW, "reason": "x", "raw": "\U000e0001" * 200_000, "summary": "\U000e0001" * 200_000},
+    "raw": {"status": ReviewStatus.RAW, "reason": "&" * 5_000_000, "raw": "```\n/close\n" * 500_000},
+    "escapes": {
+        "status": ReviewStatus.RAW,
+        "reason": "x",
+        "raw": "\U000e0001" * 200_000,
+        "summary": "\U000e0001" * 200_000,
+    },
     "omissions": {"omissions": tuple(Omission(f"{n}/" + "\0" * 4000, Reason.LOCK, 1) for n in range(20_000))},
     "suggestions": {"suggestions": ("\u202e" * 20_000,) * 20},
     "names": {"model": "`" * 1_000_000, "prompt": PromptUsed("@" * 1_000_000, "x" * 1_000_000)},
@@ -141,10 +146,10 @@ HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items
 @pytest.mark.parametrize("name", HUGE)
 def test_no_size_breaks_a_note(name: str) -> None:
     started = time.process_time()
-    body = summary.compose(outcome(**HUGE[name]), AROUND)
+    body = summary.compose_note(outcome(**HUGE[name]), AROUND)
 
     assert time.process_time() - started < 5
-    safe(summary.with_previous(failed(), body))
+    safe(summary.append_previous_review(failed(), body))
     html = quick_actions.rendered(body)
     assert html.count("<details>") == html.count("</details>") == body.count("\n</details>\n")
     assert "Reviewed by" in html.rsplit("<hr />", 1)[1]
@@ -158,7 +163,7 @@ def noise(number: int) -> str:
 def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -> None:
     findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
     rows = [
-        Row(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, None, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}")
+        ThreadRow(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, None, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}")
         for n in range(5_000)
     ]
     remembers = replace(
@@ -167,24 +172,27 @@ def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -
         findings=findings,
         titles=tuple((f"{n:016x}", noise(n)[:200]) for n in range(500)),
     )
-    huge = {**HUGE["all"], "status": Status.PARTIAL}
-    last = summary.compose(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
+    huge = {**HUGE["all"], "status": ReviewStatus.PARTIAL}
+    last = summary.compose_note(outcome(**HUGE["raw"] | {"raw": "/close\n" * 100_000}), AROUND)
 
     started = time.process_time()
-    body = summary.with_previous(last, summary.compose(outcome(**huge), AROUND, Posted(rows, remembers)))
+    body = summary.append_previous_review(
+        last, summary.compose_note(outcome(**huge), AROUND, PostedState(rows, remembers))
+    )
 
     assert time.process_time() - started < 5
     assert 500_000 < len(body) < LIMIT
     assert quick_actions.commands(body) == []
-    assert memory.read(body) is not None
+    assert memory.parse_memory(body) is not None
 
 
 def test_threads_that_do_not_fit_are_counted() -> None:
     rows = [
-        Row(Severity.LOW, Category.BUG, "a.py", n + 1, None, Side.NEW, "x" * 500, f"{OURS[0]}{n}") for n in range(1_000)
+        ThreadRow(Severity.LOW, Category.BUG, "a.py", n + 1, None, Side.NEW, "x" * 500, f"{OURS[0]}{n}")
+        for n in range(1_000)
     ]
 
-    body = summary.compose(outcome(), AROUND, Posted(rows, later()[1].ledger))
+    body = summary.compose_note(outcome(), AROUND, PostedState(rows, later()[1].ledger))
 
     shown = len(re.findall(r"\[`a\.py` line", body))
     assert f"- and {1_000 - shown:,} more, in review.json\n" in body
@@ -192,7 +200,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
 
 
 def test_findings_that_do_not_fit_are_counted() -> None:
-    body = summary.compose(outcome(**HUGE["findings"]), AROUND)
+    body = summary.compose_note(outcome(**HUGE["findings"]), AROUND)
 
     shown = body.count("**high**")
     assert "🔴 10,000 high" in body
@@ -202,7 +210,7 @@ def test_findings_that_do_not_fit_are_counted() -> None:
 
 def test_omissions_that_do_not_fit_are_counted() -> None:
     omissions = tuple(Omission(f"vendor/{n}.py", Reason.VENDORED, 1) for n in range(20_000))
-    body = summary.compose(outcome(omissions=omissions), AROUND)
+    body = summary.compose_note(outcome(omissions=omissions), AROUND)
 
     shown = body.count(": vendored file")
     assert "<summary>Not reviewed: 20,000 changed lines in 20,000 of 20,000 files</summary>" in body
@@ -211,6 +219,6 @@ def test_omissions_that_do_not_fit_are_counted() -> None:
 
 
 def test_a_text_that_is_cut_says_by_how_much() -> None:
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in summary.compose(
+    assert "x\n… and 4,980,000 more characters, in review.json\n" in summary.compose_note(
         outcome(summary="x" * 5_000_000), AROUND
     )

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.fingerprint import Mark, read
+from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.thread import LONGEST_TEXT, compose_line_row, compose_thread, count_by_severity, make_mark
+from iquest_review.note.thread import MAX_TEXT_CHARS, format_thread_row, compose_thread, format_severity_counts, build_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
@@ -84,7 +84,7 @@ def test_a_long_description_is_cut_and_says_by_how_much() -> None:
 
 
 def test_a_description_that_just_fits_is_not_cut() -> None:
-    assert "x" * LONGEST_TEXT + "\n" in thread(description="x" * LONGEST_TEXT)
+    assert "x" * MAX_TEXT_CHARS + "\n" in thread(description="x" * MAX_TEXT_CHARS)
 
 
 # --- what GitLab does with it ---
@@ -163,7 +163,7 @@ def test_no_finding_makes_a_thread_that_does_anything(one: PlacedFinding, text: 
     body = compose_thread(one, text)
 
     safe(body)
-    assert read(body) == make_mark(one)
+    assert parse_marker(body) == build_mark(one)
 
 
 @pytest.mark.parametrize("line", [3, None])
@@ -178,8 +178,8 @@ def test_no_size_breaks_a_thread(huge: str, line: int | None) -> None:
 def test_its_mark_is_what_later_runs_need() -> None:
     one = made(side=Side.OLD, category=Category.SECURITY)
 
-    assert make_mark(one) == Mark("0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY)
-    assert read(compose_thread(one, CHINESE)) == make_mark(one)
+    assert build_mark(one) == Mark("0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY)
+    assert parse_marker(compose_thread(one, CHINESE)) == build_mark(one)
 
 
 def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
@@ -187,7 +187,7 @@ def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
 
     body = thread(description=forged, fix=forged, quote=forged)
 
-    assert read(body) == make_mark(made())
+    assert parse_marker(body) == build_mark(made())
     assert body.count("<!-- iquest-review:") == 1
 
 
@@ -195,18 +195,18 @@ def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
 
 
 def test_a_row_tells_its_title_on_one_line() -> None:
-    row = compose_line_row(Severity.LOW, Category.BUG, "`a.py` line 3", "Two\nlines, @anna\n/close", ENGLISH)
+    row = format_thread_row(Severity.LOW, Category.BUG, "`a.py` line 3", "Two\nlines, @anna\n/close", ENGLISH)
 
     assert row == "- 🔵 **low** · bug · `a.py` line 3: Two lines, @\u2060anna /close"
     safe(row)
 
 
 def test_a_row_without_a_title_is_a_heading() -> None:
-    assert compose_line_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
+    assert format_thread_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
 
 
 def test_severities_are_counted_without_those_there_are_none_of() -> None:
     counts = {Severity.HIGH: 1_000, Severity.MEDIUM: 0, Severity.LOW: 2}
 
-    assert count_by_severity(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"
-    assert count_by_severity(dict.fromkeys(Severity, 0), ENGLISH) == ""
+    assert format_severity_counts(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"
+    assert format_severity_counts(dict.fromkeys(Severity, 0), ENGLISH) == ""

@@ -8,16 +8,23 @@ import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, Status
 from iquest_review.findings import verify
-from iquest_review.findings.evidence import Here
+from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
-from iquest_review.findings.placement import placed
-from iquest_review.gitlab.existing import Reply, Standing, Thread
-from iquest_review.note.memory import Ledger
-from iquest_review.note.thread import compose_thread, make_mark
+from iquest_review.findings.placement import assign_place
+from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.thread import compose_thread, build_mark
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.outcome import Settled, Why
-from iquest_review.publish.earlier import Open, Raised, askable, look, raised, with_names
+from iquest_review.outcome import SettledFinding, SettledReason
+from iquest_review.publish.earlier import (
+    FindingsToRaise,
+    OpenFinding,
+    add_former_names,
+    classify,
+    select_askable,
+    select_findings_to_raise,
+)
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
 
@@ -38,7 +45,7 @@ def nobody(_: Thread) -> bool:
 
 def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
     """A finding about these rows of a.py."""
-    return placed(verify.verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
+    return assign_place(verify.verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
 
 
 def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
@@ -50,11 +57,11 @@ def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
         "line": one.end_line or one.line,
         "resolved": False,
     }
-    return Thread(**{**fields, "mark": make_mark(one), "body": compose_thread(one, text), "head": "", **changed})
+    return Thread(**{**fields, "mark": build_mark(one), "body": compose_thread(one, text), "head": "", **changed})
 
 
-def standing(*threads: Thread) -> Standing:
-    return Standing(1, threads)
+def standing(*threads: Thread) -> ExistingThreads:
+    return ExistingThreads(1, threads)
 
 
 def told(one: PlacedFinding, reason: str = OVER_LIMIT) -> PlacedFinding:
@@ -67,41 +74,41 @@ def told(one: PlacedFinding, reason: str = OVER_LIMIT) -> PlacedFinding:
 def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
     made = thread(on())
 
-    earlier = look(standing(made), (), LATER, nothing)
+    earlier = classify(standing(made), (), LATER, nothing)
 
-    assert earlier.open == (Open(Here("a.py", 4), made),)
+    assert earlier.open == (OpenFinding(Location("a.py", 4), made),)
     assert earlier.gone == ()
 
 
 def test_a_thread_whose_line_is_gone_is_settled() -> None:
-    assert look(standing(thread(on())), (), FIXED, nothing).gone == (Settled(ID, Why.GONE),)
+    assert classify(standing(thread(on())), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
-    disputed = thread(on(), replies=(Reply(2, "Why should it ever be empty?"),))
+    disputed = thread(on(), replies=(ThreadReply(2, "Why should it ever be empty?"),))
 
-    earlier = look(standing(disputed), (), FIXED, nothing)
+    earlier = classify(standing(disputed), (), FIXED, nothing)
 
     assert (earlier.gone, [one.thread for one in earlier.open]) == ((), [disputed])
-    assert earlier.open[0].here == Here("a.py", 3)
+    assert earlier.open[0].here == Location("a.py", 3)
 
 
 def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
-    agreed = thread(on(), replies=(Reply(2, "Done, thanks!"),))
+    agreed = thread(on(), replies=(ThreadReply(2, "Done, thanks!"),))
 
-    assert look(standing(agreed), (), FIXED, nothing).gone == (Settled(ID, Why.GONE),)
+    assert classify(standing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_resolved_thread_is_past() -> None:
     for diff in (FIRST, FIXED):
-        earlier = look(standing(thread(on(), resolved=True)), (), diff, nothing)
+        earlier = classify(standing(thread(on(), resolved=True)), (), diff, nothing)
         assert (earlier.open, earlier.gone) == ((), ())
 
 
 def test_a_finding_of_the_note_moves_with_its_lines() -> None:
     one = told(on(f"def total(prices):\n    # of all\n{BUG}"))
 
-    [still] = look(standing(), [one], LATER, nothing).open
+    [still] = classify(standing(), [one], LATER, nothing).open
 
     assert (one.line, one.end_line) == (1, 3)
     assert still.finding == replace(one, line=2, end_line=4)
@@ -111,7 +118,7 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
     moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=Status.RENAMED),))
     whole = told(finding(path="a.py", line=None, fix=None), verify.NO_LINE)
 
-    on_line, on_file = look(standing(), [told(on()), whole], moved, nothing).open
+    on_line, on_file = classify(standing(), [told(on()), whole], moved, nothing).open
 
     assert on_line.finding is not None
     assert on_file.finding is not None
@@ -119,16 +126,16 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
 
 
 def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
-    earlier = look(standing(), [told(on())], FIXED, nothing)
+    earlier = classify(standing(), [told(on())], FIXED, nothing)
 
-    assert (earlier.open, earlier.gone) == ((), (Settled("", Why.GONE),))
+    assert (earlier.open, earlier.gone) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
 @pytest.mark.parametrize("reason", [verify.NO_FILE, verify.NO_PATH])
 def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
-    [still] = look(standing(), [one], FIXED, nothing).open
+    [still] = classify(standing(), [one], FIXED, nothing).open
 
     assert still.finding == one
 
@@ -136,16 +143,16 @@ def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> Non
 def test_what_names_a_file_that_a_later_push_changes_can_be_asked_about() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_FILE)
 
-    [still] = look(standing(), [one], FIXED, nothing).open
+    [still] = classify(standing(), [one], FIXED, nothing).open
 
-    assert (still.here, list(askable([still], {"a.py"}))) == (Here("a.py", None), [still])
+    assert (still.here, list(select_askable([still], {"a.py"}))) == (Location("a.py", None), [still])
 
 
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_QUOTE)
 
-    assert [still.finding for still in look(standing(), [one], FIXED, nothing).open] == [one]
-    assert look(standing(), [one], Diff(()), nothing).gone == (Settled("", Why.GONE),)
+    assert [still.finding for still in classify(standing(), [one], FIXED, nothing).open] == [one]
+    assert classify(standing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)
 
 
 # --- what is raised again ---
@@ -153,38 +160,44 @@ def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
 
 def again(
     made: Thread, one: PlacedFinding, ours: tuple[str, ...] = (), waived: Callable[[Thread], bool] = nobody
-) -> Raised:
-    return raised([one], standing(made), Ledger("", "", "", resolved=ours), waived)
+) -> FindingsToRaise:
+    return select_findings_to_raise([one], standing(made), NoteMemory("", "", "", resolved=ours), waived)
 
 
 def test_a_new_finding_is_raised_and_has_no_thread() -> None:
-    assert raised([on()], standing(), None, nobody) == Raised((on(),), frozenset(), frozenset())
+    assert select_findings_to_raise([on()], standing(), None, nobody) == FindingsToRaise(
+        (on(),), frozenset(), frozenset()
+    )
 
 
 def test_a_finding_with_an_open_thread_is_raised_and_has_it() -> None:
-    assert again(thread(on()), on()) == Raised((on(),), frozenset({ID}), frozenset())
+    assert again(thread(on()), on()) == FindingsToRaise((on(),), frozenset({ID}), frozenset())
 
 
 def test_a_finding_that_was_waived_is_not_raised_again() -> None:
-    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == Raised((), frozenset(), frozenset({ID}))
+    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == FindingsToRaise(
+        (), frozenset(), frozenset({ID})
+    )
 
 
 def test_a_finding_whose_thread_a_person_resolved_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on()) == Raised((), frozenset(), frozenset({ID}))
-    assert raised([on()], standing(thread(on(), resolved=True)), None, nobody) == Raised(
+    assert again(thread(on(), resolved=True), on()) == FindingsToRaise((), frozenset(), frozenset({ID}))
+    assert select_findings_to_raise([on()], standing(thread(on(), resolved=True)), None, nobody) == FindingsToRaise(
         (), frozenset(), frozenset({ID})
     )
 
 
 def test_a_finding_whose_thread_the_bot_resolved_is_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == Raised((on(),), frozenset({ID}), frozenset())
-    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == Raised(
+    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == FindingsToRaise(
+        (on(),), frozenset({ID}), frozenset()
+    )
+    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == FindingsToRaise(
         (on(),), frozenset({ID}), frozenset()
     )
 
 
 def test_a_finding_the_bot_resolved_and_somebody_waived_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == Raised(
+    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == FindingsToRaise(
         (), frozenset(), frozenset({ID})
     )
 
@@ -194,23 +207,25 @@ def test_each_thread_answers_for_one_finding() -> None:
     first, second = (on(diff=twice, category=Category.BUG) for _ in range(2))
     first, second = replace(first, line=1, twins=(3,)), replace(second, line=3, twins=(1,))
 
-    found = raised([first, second], standing(thread(first)), None, lambda _: True)
+    found = select_findings_to_raise([first, second], standing(thread(first)), None, lambda _: True)
 
-    assert found == Raised((second,), frozenset(), frozenset({ID}))
+    assert found == FindingsToRaise((second,), frozenset(), frozenset({ID}))
 
 
 def test_another_remark_on_the_line_of_a_resolved_thread_is_raised() -> None:
     other = on(category=Category.SECURITY, description="Prices of different currencies are summed up as they are.")
 
-    assert again(thread(on(), resolved=True), other) == Raised((other,), frozenset(), frozenset())
+    assert again(thread(on(), resolved=True), other) == FindingsToRaise((other,), frozenset(), frozenset())
 
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:
     renamed = FileDiff("old.py", "a.py", Status.RENAMED, FIRST.files[0].hunks)
-    left_behind = Open(Here("a.py", 3), thread(on(), path="between.py"))
+    left_behind = OpenFinding(Location("a.py", 3), thread(on(), path="between.py"))
 
-    [named] = with_names([on()], [left_behind, Open(Here("a.py", 3), None, told(on()))], Diff((renamed,)))
-    [plain] = with_names([on()], [], FIRST)
+    [named] = add_former_names(
+        [on()], [left_behind, OpenFinding(Location("a.py", 3), None, told(on()))], Diff((renamed,))
+    )
+    [plain] = add_former_names([on()], [], FIRST)
 
     assert named.names == ("between.py", "old.py")
     assert plain.names == ()
@@ -220,21 +235,21 @@ def test_a_finding_knows_the_other_names_of_its_file() -> None:
 
 
 def test_only_what_has_something_new_in_its_file_is_asked_about() -> None:
-    here, there = Open(Here("a.py", 3), thread(on())), Open(Here("b.py", 3), thread(on()))
+    here, there = OpenFinding(Location("a.py", 3), thread(on())), OpenFinding(Location("b.py", 3), thread(on()))
 
-    assert list(askable([here, there], {"a.py"})) == [here]
+    assert list(select_askable([here, there], {"a.py"})) == [here]
 
 
 def test_what_somebody_disagrees_with_is_not_asked_about() -> None:
-    disputed = Open(Here("a.py", 3), thread(on(), replies=(Reply(2, "No."),)))
+    disputed = OpenFinding(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
 
-    assert list(askable([disputed], {"a.py"})) == []
+    assert list(select_askable([disputed], {"a.py"})) == []
 
 
 def test_a_finding_of_the_note_is_asked_about() -> None:
-    one = Open(Here("a.py", 3), None, told(on()))
+    one = OpenFinding(Location("a.py", 3), None, told(on()))
 
-    assert list(askable([one], {"a.py"})) == [one]
+    assert list(select_askable([one], {"a.py"})) == [one]
     assert one.remark.text == on().description
 
 
@@ -254,14 +269,18 @@ def test_the_model_is_shown_what_was_said_and_no_code(text: Words, said: str, sh
     offered = replace(plain, fix="return 0", replacement="return 0\n\n/x")
 
     for one in (plain, fixed, offered):
-        remark = Open(Here("a.py", 4), thread(one, text)).remark
+        remark = OpenFinding(Location("a.py", 4), thread(one, text)).remark
         assert (remark.path, remark.line) == ("a.py", 4)
         assert remark.text == shown
 
 
 def test_what_is_settled_is_named_by_its_thread() -> None:
-    assert Open(Here("a.py", 3), thread(on())).settled(Why.FIXED) == Settled(ID, Why.FIXED)
-    assert Open(Here("a.py", 3), None, on()).settled(Why.FIXED) == Settled("", Why.FIXED)
+    assert OpenFinding(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
+        ID, SettledReason.FIXED
+    )
+    assert OpenFinding(Location("a.py", 3), None, on()).settle(SettledReason.FIXED) == SettledFinding(
+        "", SettledReason.FIXED
+    )
 
 
 def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None:
@@ -270,6 +289,6 @@ def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None
     lines = [b"row %d\n" % number for number in range(1, 30)]
     head = b"".join([*lines[:9], f"{BUG}\n".encode(), *lines[10:], b"z = 3\n", b"last\n"])
 
-    earlier = look(standing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
+    earlier = classify(standing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
 
-    assert [one.here for one in earlier.open] == [Here("a.py", 10)]
+    assert [one.here for one in earlier.open] == [Location("a.py", 10)]

@@ -9,18 +9,28 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.position import Position
-from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
+from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note import summary
-from iquest_review.note.summary import MARKER
-from iquest_review.note.thread import make_mark, shortened
-from iquest_review.outcome import Settled, Why
+from iquest_review.note.summary import SUMMARY_MARKER
+from iquest_review.note.thread import has_lost_lines, build_mark
+from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish import plan
-from iquest_review.publish.plan import Create, Delete, Leave, Reopen, Resolve, Write, actions, duplicates, match
+from iquest_review.publish.plan import (
+    Create,
+    Delete,
+    Leave,
+    Reopen,
+    Resolve,
+    Write,
+    find_duplicate_threads,
+    match_thread,
+    plan_actions,
+)
 from tests.support import outcomes
 from tests.support.outcomes import AROUND, failed, full
 
-BODY = f"{MARKER}\n\n## Review\n"
-STANDING = Note(50, "a" * 40, f"{MARKER}\n\n## An older review")
+BODY = f"{SUMMARY_MARKER}\n\n## Review\n"
+STANDING = SummaryNote(50, "a" * 40, f"{SUMMARY_MARKER}\n\n## An older review")
 OTHER = "The connection to the shop is opened a second time and stays open."
 
 
@@ -38,7 +48,7 @@ def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
     fields: dict[str, Any] = {
         "id": "d" * 40,
         "note": 60,
-        "mark": make_mark(said),
+        "mark": build_mark(said),
         "body": said.description,
         "path": said.path,
         "line": said.end_line or said.line,
@@ -50,11 +60,11 @@ def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
 
 def planned(findings: list[PlacedFinding], *threads: Thread, **rest: Any) -> list[plan.Action]:
     settled = rest.pop("settled", ())
-    return list(actions(findings, settled, Standing(1, threads), **rest))
+    return list(plan_actions(findings, settled, ExistingThreads(1, threads), **rest))
 
 
-def gone(one: Thread) -> Settled:
-    return Settled(one.id, Why.GONE)
+def gone(one: Thread) -> SettledFinding:
+    return SettledFinding(one.id, SettledReason.GONE)
 
 
 # --- threads ---
@@ -110,8 +120,8 @@ def test_a_thread_that_somebody_resolved_meanwhile_is_not_resolved_again() -> No
 
 
 def test_a_disputed_thread_is_left_to_people() -> None:
-    disputed = thread(replies=(Reply(9, "No, this is wrong."),))
-    agreed = thread(replies=(Reply(9, "Fixed in the next commit."),))
+    disputed = thread(replies=(ThreadReply(9, "No, this is wrong."),))
+    agreed = thread(replies=(ThreadReply(9, "Fixed in the next commit."),))
     assert planned([], disputed, settled=[gone(disputed)]) == []
     assert planned([], agreed, settled=[gone(agreed)]) == [Resolve(agreed)]
 
@@ -120,8 +130,8 @@ def test_a_disputed_thread_is_left_to_people() -> None:
 
 
 def test_a_thread_of_the_same_identity_is_the_findings_wherever_its_line_went() -> None:
-    assert match(finding(), [thread(line=77)])
-    assert match(finding(), [thread(line=None)])
+    assert match_thread(finding(), [thread(line=77)])
+    assert match_thread(finding(), [thread(line=None)])
 
 
 @pytest.mark.parametrize(
@@ -135,28 +145,28 @@ def test_a_thread_of_the_same_identity_is_the_findings_wherever_its_line_went() 
     ids=["text", "category", "file", "lines"],
 )
 def test_a_thread_about_something_else_is_not(changed: dict[str, Any]) -> None:
-    assert match(finding(**changed), [thread()]) is None
+    assert match_thread(finding(**changed), [thread()]) is None
 
 
 def test_a_thread_that_gitlab_carried_to_the_files_new_name_is_known_by_its_text() -> None:
     renamed = finding(path="lib/total.py", fingerprint="f" * 16, description=OTHER)
-    assert match(renamed, [thread(path="lib/total.py", body="Something.")])
-    assert match(renamed, [thread(path="app/total.py", body="Something.")]) is None
+    assert match_thread(renamed, [thread(path="lib/total.py", body="Something.")])
+    assert match_thread(renamed, [thread(path="app/total.py", body="Something.")]) is None
 
 
 def test_a_remark_on_the_whole_file_is_not_known_by_its_text_of_no_lines() -> None:
     whole = finding(anchored=0, line=None)
     other = finding(anchored=0, line=None, fingerprint="f" * 16, description=OTHER)
-    assert match(other, [thread(whole)]) is None
+    assert match_thread(other, [thread(whole)]) is None
 
 
 def test_the_same_words_on_the_same_line_are_the_same_remark_of_another_kind() -> None:
     other = finding(fingerprint="f" * 16, anchor="b" * 16, category=Category.OTHER)
-    assert match(other, [thread()])
-    assert match(other, [thread(line=4)]) is None
-    assert match(replace(other, end_line=5), [thread(line=5)])
-    assert match(other, [thread(resolved=True)]) is None
-    assert match(replace(other, side=Side.OLD), [thread()]) is None
+    assert match_thread(other, [thread()])
+    assert match_thread(other, [thread(line=4)]) is None
+    assert match_thread(replace(other, end_line=5), [thread(line=5)])
+    assert match_thread(other, [thread(resolved=True)]) is None
+    assert match_thread(replace(other, side=Side.OLD), [thread()]) is None
 
 
 def test_of_two_lines_with_one_text_each_finding_keeps_its_own_thread() -> None:
@@ -179,8 +189,8 @@ def test_a_thread_counted_at_another_commit_is_known_though_its_line_was_another
 def test_the_nearest_open_thread_is_the_findings() -> None:
     far, near = thread(line=90, note=1), thread(line=5, note=2, id="e" * 40)
     done = thread(line=3, note=3, id="f" * 40, resolved=True)
-    assert match(finding(), [far, near, done]) == near
-    assert match(finding(), [done, far]) == far
+    assert match_thread(finding(), [far, near, done]) == near
+    assert match_thread(finding(), [done, far]) == far
 
 
 def test_one_thread_serves_one_finding() -> None:
@@ -197,14 +207,14 @@ def test_the_younger_of_two_threads_that_say_the_same_is_deleted() -> None:
 
 
 def test_a_duplicate_that_somebody_replied_to_is_the_one_that_stays() -> None:
-    older, younger = thread(note=60), thread(note=70, id="e" * 40, replies=(Reply(9, "Hm?"),))
-    assert list(duplicates(Standing(1, (older, younger)))) == [older]
+    older, younger = thread(note=60), thread(note=70, id="e" * 40, replies=(ThreadReply(9, "Hm?"),))
+    assert list(find_duplicate_threads(ExistingThreads(1, (older, younger)))) == [older]
 
 
 def test_duplicates_that_were_both_replied_to_stay() -> None:
-    replies = (Reply(9, "Hm?"),)
+    replies = (ThreadReply(9, "Hm?"),)
     both = (thread(note=60, replies=replies), thread(note=70, id="e" * 40, replies=replies))
-    assert list(duplicates(Standing(1, both))) == []
+    assert list(find_duplicate_threads(ExistingThreads(1, both))) == []
 
 
 @pytest.mark.parametrize(
@@ -213,44 +223,47 @@ def test_duplicates_that_were_both_replied_to_stay() -> None:
         {"line": 4},
         {"path": "app/other.py"},
         {"head": "older"},
-        {"mark": make_mark(finding(fingerprint="f" * 16))},
-        {"mark": make_mark(finding(anchor="b" * 16))},
+        {"mark": build_mark(finding(fingerprint="f" * 16))},
+        {"mark": build_mark(finding(anchor="b" * 16))},
         {"resolved": True},
     ],
     ids=["line", "file", "commit", "identity", "text", "resolved"],
 )
 def test_threads_that_differ_are_no_duplicates(changed: dict[str, Any]) -> None:
-    assert list(duplicates(Standing(1, (thread(note=60), thread(note=70, id="e" * 40, **changed))))) == []
+    assert (
+        list(find_duplicate_threads(ExistingThreads(1, (thread(note=60), thread(note=70, id="e" * 40, **changed)))))
+        == []
+    )
 
 
 def test_a_duplicate_of_other_severity_is_one_all_the_same() -> None:
     other = thread(finding(severity=Severity.LOW), note=70, id="e" * 40)
-    assert list(duplicates(Standing(1, (thread(note=60), other)))) == [other]
+    assert list(find_duplicate_threads(ExistingThreads(1, (thread(note=60), other)))) == [other]
 
 
 def test_of_three_one_stays() -> None:
     three = [thread(note=number, id=str(number) * 20) for number in (60, 70, 80)]
-    assert list(duplicates(Standing(1, tuple(three)))) == three[1:]
+    assert list(find_duplicate_threads(ExistingThreads(1, tuple(three)))) == three[1:]
 
 
 # --- the note ---
 
 
 def test_a_merge_request_without_a_note_gets_one() -> None:
-    assert plan.write([], BODY) == Write(BODY)
+    assert plan.plan_note([], BODY) == Write(BODY)
 
 
 def test_the_note_that_is_there_is_updated() -> None:
-    assert plan.write([STANDING], BODY) == Write(BODY, 50)
+    assert plan.plan_note([STANDING], BODY) == Write(BODY, 50)
 
 
 @pytest.mark.parametrize("stored", [BODY, BODY.rstrip(), BODY + " \n"])
 def test_a_note_that_says_the_same_already_is_left_alone(stored: str) -> None:
-    assert plan.write([STANDING._replace(body=stored)], BODY) is None
+    assert plan.plan_note([STANDING._replace(body=stored)], BODY) is None
 
 
 def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
-    assert plan.write([STANDING._replace(body=BODY)], BODY.replace("\n", "\r\n")) is None
+    assert plan.plan_note([STANDING._replace(body=BODY)], BODY.replace("\n", "\r\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -265,37 +278,37 @@ def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
     ],
 )
 def test_a_body_is_shortened_when_lines_of_it_are_missing(stored: str, missing: bool) -> None:
-    assert shortened("a\r\n/b\n\nc\n", stored) is missing
+    assert has_lost_lines("a\r\n/b\n\nc\n", stored) is missing
 
 
 def test_of_several_notes_after_a_race_the_first_is_updated() -> None:
-    assert plan.write([STANDING, Note(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
+    assert plan.plan_note([STANDING, SummaryNote(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
 
 
 def test_nothing_to_review_is_not_worth_a_note() -> None:
-    assert plan.write([], BODY, idle=True) is None
+    assert plan.plan_note([], BODY, idle=True) is None
 
 
 def test_nothing_left_to_review_updates_the_note_that_stands() -> None:
-    assert plan.write([STANDING], BODY, idle=True) == Write(BODY, 50)
+    assert plan.plan_note([STANDING], BODY, idle=True) == Write(BODY, 50)
 
 
 def test_the_first_note_may_be_about_a_failure() -> None:
-    assert plan.write([], failed(), failure=True) == Write(failed())
+    assert plan.plan_note([], failed(), failure=True) == Write(failed())
 
 
 def test_a_failure_keeps_the_review_that_stands() -> None:
-    good = summary.compose(full(), AROUND)
-    kept = plan.write([STANDING._replace(body=good.rstrip())], failed(), failure=True)
+    good = summary.compose_note(full(), AROUND)
+    kept = plan.plan_note([STANDING._replace(body=good.rstrip())], failed(), failure=True)
 
-    assert kept == Write(summary.with_previous(failed(), good), 50)
+    assert kept == Write(summary.append_previous_review(failed(), good), 50)
 
 
 def test_the_same_failure_again_leaves_the_note_alone() -> None:
-    body = summary.with_previous(failed(), summary.compose(full(), AROUND))
-    assert plan.write([STANDING._replace(body=body.rstrip())], failed(), failure=True) is None
+    body = summary.append_previous_review(failed(), summary.compose_note(full(), AROUND))
+    assert plan.plan_note([STANDING._replace(body=body.rstrip())], failed(), failure=True) is None
 
 
 def test_a_review_replaces_a_failure_and_what_it_kept() -> None:
-    body = summary.with_previous(failed(), summary.compose(full(), AROUND))
-    assert plan.write([STANDING._replace(body=body)], BODY) == Write(BODY, 50)
+    body = summary.append_previous_review(failed(), summary.compose_note(full(), AROUND))
+    assert plan.plan_note([STANDING._replace(body=body)], BODY) == Write(BODY, 50)

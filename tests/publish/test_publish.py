@@ -12,10 +12,10 @@ from iquest_review.findings.placed import REFUSED, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.note import memory
 from iquest_review.note.thread import compose_thread
-from iquest_review.note.words import words
-from iquest_review.outcome import Outcome, Settled, Status, Why
-from iquest_review.publish.publish import remembered
-from iquest_review.publish.threads import ROUNDS, TRIES
+from iquest_review.note.words import select_words
+from iquest_review.outcome import Outcome, ReviewStatus, SettledFinding, SettledReason
+from iquest_review.publish.publish import recall_memory
+from iquest_review.publish.threads import MAX_ROUNDS, MAX_TRIES
 from iquest_review.reports import review_file, stored_review
 from tests.support.board import BOT, DIVIDES, LOCKS, SECRET, TWICE, Board, Change, failed
 from tests.support.connections import IID, PROJECT
@@ -56,7 +56,7 @@ def misplaced(finding: PlacedFinding, line: int = 9000) -> PlacedFinding:
 
 def told(board: Board) -> dict[str, str | None]:
     """The findings that stand in the note in full, and why they are not on a line."""
-    known = memory.read(board.note)
+    known = memory.parse_memory(board.note)
     assert known is not None
     return {finding.description: finding.placement_reason for finding in known.findings}
 
@@ -330,7 +330,7 @@ def test_a_line_that_gitlab_stumbles_over_goes_to_the_note_after_two_tries(
     assert board.threads == [AT_TOTAL, AT_STORE, "note"]
     assert told(board) == {SECRET: REFUSED}
     tried = [request for request in board.double.requests if marker in request.body]
-    assert sum(request.path.endswith("/discussions") for request in tried) == TRIES
+    assert sum(request.path.endswith("/discussions") for request in tried) == MAX_TRIES
 
 
 def test_all_lines_may_be_stumbled_over(board: Board, change: Change) -> None:
@@ -375,8 +375,8 @@ def test_an_inline_finding_of_a_stored_review_that_has_no_position_stands_in_the
 # --- resolving and opening again ---
 
 
-def settled(board: Board, said: str = DIVIDES) -> tuple[Settled, ...]:
-    return (Settled(board.thread(said), Why.GONE),)
+def settled(board: Board, said: str = DIVIDES) -> tuple[SettledFinding, ...]:
+    return (SettledFinding(board.thread(said), SettledReason.GONE),)
 
 
 def test_a_reporter_resolves_a_thread_of_its_own(board: Board, change: Change) -> None:
@@ -407,7 +407,7 @@ def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change
     assert board.said == [
         "the thread on app/total.py stays as it is: it has replies, and resolving it takes the role Developer"
     ]
-    assert [entry.why for entry in published.outcome.settled] == [Why.LEFT]
+    assert [entry.why for entry in published.outcome.settled] == [SettledReason.LEFT]
     assert "1 settled finding whose thread has replies: please resolve it" in board.note
     assert DIVIDES not in board.note, "it does not stand any more"
 
@@ -474,7 +474,7 @@ def test_what_a_job_resolved_that_died_before_its_note_is_remembered(board: Boar
     board.publish(change.review([change.divides()]))
     board.gitlab().resolve(board.standing().threads[0])
 
-    known = remembered(board.standing())
+    known = recall_memory(board.standing())
     assert known is not None
     assert known.resolved == (resolved(board),)
 
@@ -496,7 +496,9 @@ def resolved(board: Board) -> str:
 def again(board: Board, finding: PlacedFinding) -> None:
     """Another run posts the same."""
     assert finding.position
-    board.gitlab().start_thread(compose_thread(finding, words("en")), finding.position.payload(board.change.refs()))
+    board.gitlab().start_thread(
+        compose_thread(finding, select_words("en")), finding.position.build_payload(board.change.refs())
+    )
 
 
 def test_of_two_threads_that_say_the_same_the_younger_is_deleted(board: Board, change: Change) -> None:
@@ -583,12 +585,12 @@ def test_a_line_that_comes_to_stand_where_its_twin_was_is_posted_once(board: Boa
     assert board.threads == [f"app/store.py:4 {LOCKS}", "note"]
 
 
-@pytest.mark.parametrize("status", [Status.REVIEWED, Status.NOT_REVIEWED])
-def test_a_newer_runs_note_is_not_overwritten(board: Board, change: Change, status: Status) -> None:
+@pytest.mark.parametrize("status", [ReviewStatus.REVIEWED, ReviewStatus.NOT_REVIEWED])
+def test_a_newer_runs_note_is_not_overwritten(board: Board, change: Change, status: ReviewStatus) -> None:
     board.push(1)
     board.publish(change.review(push=1, summary="Newer."))
     body = board.note
-    review = three(change) if status is Status.REVIEWED else failed(change)
+    review = three(change) if status is ReviewStatus.REVIEWED else failed(change)
     published = board.publish(review)
 
     assert (published.body, published.wrote, board.notes) == (None, False, [body])
@@ -632,7 +634,7 @@ def test_an_older_runs_note_is_replaced(board: Board, change: Change) -> None:
 
 def test_a_run_on_what_the_note_named_when_it_began_asks_for_no_versions(board: Board, change: Change) -> None:
     board.publish(change.review(summary="Older."))
-    known = remembered(board.standing())
+    known = recall_memory(board.standing())
     board.push(1)
     board.publish(change.review(push=1), known=known)
     assert not [one for one in board.asked if "versions" in one]
@@ -640,11 +642,11 @@ def test_a_run_on_what_the_note_named_when_it_began_asks_for_no_versions(board: 
 
 def test_a_failure_keeps_what_the_note_remembers(board: Board, change: Change) -> None:
     board.publish(three(change))
-    before = memory.read(board.note)
+    before = memory.parse_memory(board.note)
     board.push(1)
     board.publish(failed(change, 1))
 
-    assert memory.read(board.note) == before
+    assert memory.parse_memory(board.note) == before
     assert "nobody answered" in board.note
     assert (
         board.threads == [AT_STORE.replace(":2", ":4"), AT_SECRET.replace("43", "45"), "note"]
@@ -659,8 +661,8 @@ def test_a_stored_review_is_published_as_the_run_itself_would_have(
     board: Board, change: Change, tmp_path: Path
 ) -> None:
     outcome = change.review([change.divides(), change.locks(), change.rows(), change.nowhere()])
-    review_file.write(tmp_path / "kept", outcome, "the note")
-    board.publish(stored_review.load(tmp_path / "kept" / review_file.REVIEW))
+    review_file.write_review(tmp_path / "kept", outcome, "the note")
+    board.publish(stored_review.load_review(tmp_path / "kept" / review_file.REVIEW_FILENAME))
 
     with Board(change) as straight:
         straight.publish(outcome)
@@ -668,8 +670,8 @@ def test_a_stored_review_is_published_as_the_run_itself_would_have(
 
 
 def test_publishing_it_again_changes_nothing(board: Board, change: Change, tmp_path: Path) -> None:
-    review_file.write(tmp_path / "kept", three(change), "the note")
-    outcome = stored_review.load(tmp_path / "kept" / review_file.REVIEW)
+    review_file.write_review(tmp_path / "kept", three(change), "the note")
+    outcome = stored_review.load_review(tmp_path / "kept" / review_file.REVIEW_FILENAME)
     board.publish(outcome)
     state = board.state
 
@@ -685,7 +687,7 @@ def test_threads_that_never_stay_are_given_up(board: Board, change: Change) -> N
     board.double.fail("POST", DISCUSSIONS, status=201, body={"id": "d" * 40, "notes": []}, times=99)
     with pytest.raises(GitLabError, match="change while they are written"):
         board.publish(change.review([change.divides()]))
-    assert board.asked.count("POST discussions") == ROUNDS - 1
+    assert board.asked.count("POST discussions") == MAX_ROUNDS - 1
 
 
 def test_a_gitlab_that_stays_down_is_told_and_nothing_is_remembered(board: Board, change: Change) -> None:
@@ -697,7 +699,7 @@ def test_a_gitlab_that_stays_down_is_told_and_nothing_is_remembered(board: Board
 
 
 def test_the_last_try_counts(board: Board, change: Change) -> None:
-    board.double.fail("POST", DISCUSSIONS, status=502, times=ROUNDS - 2)
+    board.double.fail("POST", DISCUSSIONS, status=502, times=MAX_ROUNDS - 2)
     board.double.fail("POST", DISCUSSIONS, status=502, after_store=True)
     board.publish(change.review([change.divides()]))
     assert board.threads == [AT_TOTAL, "note"]

@@ -25,7 +25,9 @@ def several(made: Prompt | None) -> list[Prompt]:
 
 
 def read(made: Prompt | None, excerpt: Excerpt | None = None) -> dict[str, Any]:
-    value = json.loads(preview.as_json(several(made), excerpt or (made.excerpt if made else Excerpt((), ()))))
+    value = json.loads(
+        preview.render_preview_json(several(made), excerpt or (made.excerpt if made else Excerpt((), ())))
+    )
     assert isinstance(value, dict)
     return value
 
@@ -66,7 +68,7 @@ def test_where_nothing_is_shown_there_is_no_request() -> None:
 
 def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
     made = prompt(modified("a.py", hunk("+b")), deleted("b.py", *lines(20)), screened=(LOCK,), max_lines=5)
-    text = preview.as_text([made], made.excerpt)
+    text = preview.render_preview_text([made], made.excerpt)
     system, user = (message["content"] for message in made.messages)
 
     assert text == (
@@ -86,7 +88,10 @@ def test_several_requests_are_shown_one_after_the_other() -> None:
     first, second = prompt(modified("a.py", hunk("+b"))), prompt(added("b.py", *lines(20)))
     both = Excerpt((*first.excerpt.parts, *second.excerpt.parts), ())
 
-    text, value = preview.as_text((first, second), both), json.loads(preview.as_json((first, second), both))
+    text, value = (
+        preview.render_preview_text((first, second), both),
+        json.loads(preview.render_preview_json((first, second), both)),
+    )
 
     assert text.index("──── user of request 1 ────") < text.index("──── user of request 2 ────")
     assert f"──── shown: 2 files, 21 lines, about {first.tokens + second.tokens:,} tokens ────" in text
@@ -104,14 +109,14 @@ def test_of_a_hunk_that_is_cut_it_is_told_how_much_is_shown() -> None:
 
 
 def test_of_endless_hunks_the_first_are_told_of_and_the_others_counted() -> None:
-    made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MOST_HUNKS + 7))))
+    made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MAX_LISTED_HUNKS + 7))))
 
-    assert preview.as_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\n7 more\n")
-    assert len(read(made)["hunks"]) == preview.MOST_HUNKS
+    assert preview.render_preview_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\n7 more\n")
+    assert len(read(made)["hunks"]) == preview.MAX_LISTED_HUNKS
 
 
 def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:
-    assert preview.as_text([], Excerpt((), (LOCK,))) == (
+    assert preview.render_preview_text([], Excerpt((), (LOCK,))) == (
         "──── shown: 0 files, 0 lines ────\n"
         "──── left out, whole or in part: 1 file ────\n"
         "go.sum: lock file, 1 changed line\n"
@@ -121,9 +126,11 @@ def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:
 def test_no_name_and_no_line_can_steer_a_terminal() -> None:
     made = prompt(added(NASTY, "x = '\x1b[2J\u202e'"), screened=(Omission(NASTY, Reason.BINARY, 0),))
 
-    for text in (preview.as_text([made], made.excerpt), preview.as_json([made], made.excerpt)):
+    for text in (preview.render_preview_text([made], made.excerpt), preview.render_preview_json([made], made.excerpt)):
         assert all(character.isprintable() or character == "\n" for character in text)
-    assert r"a\x1b]0;owned\x07\n\u202e\x9b2J\U000e0041.py: binary file" in preview.as_text([made], made.excerpt)
+    assert r"a\x1b]0;owned\x07\n\u202e\x9b2J\U000e0041.py: binary file" in preview.render_preview_text(
+        [made], made.excerpt
+    )
 
 
 def test_the_json_form_keeps_the_true_names() -> None:
@@ -136,7 +143,7 @@ def test_the_json_form_keeps_the_true_names() -> None:
 def test_text_in_any_script_stays_readable_in_json() -> None:
     made = prompt(added("a.py", "说明 = 变更"))
 
-    assert "+1| 说明 = 变更" in preview.as_json([made], made.excerpt)
+    assert "+1| 说明 = 变更" in preview.render_preview_json([made], made.excerpt)
 
 
 def test_what_moved_says_so() -> None:

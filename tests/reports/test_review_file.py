@@ -19,9 +19,18 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import Placement
 from iquest_review.findings.position import Position, RangeEnd
 from iquest_review.merge_request import DiffRefs, MergeRequest
-from iquest_review.outcome import Outcome, PromptUsed, Reviewed, Settled, Stands, Status, Usage, Why
+from iquest_review.outcome import (
+    OpenThread,
+    Outcome,
+    PromptUsed,
+    ReviewedScope,
+    ReviewStatus,
+    SettledFinding,
+    SettledReason,
+    Usage,
+)
 from iquest_review.reports import review_file, stored_review
-from iquest_review.reports.review_file import Unkept
+from iquest_review.reports.review_file import OutputFolderError
 from tests.support.outcomes import finding, full, later, outcome
 
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -63,7 +72,7 @@ FINDINGS = st.lists(
 ).map(tuple)
 OUTCOMES = st.builds(
     Outcome,
-    status=st.sampled_from(Status),
+    status=st.sampled_from(ReviewStatus),
     reason=st.none() | TEXT,
     merge_request=st.none() | st.builds(MergeRequest, TEXT, NUMBER),
     diff_refs=st.none() | st.builds(DiffRefs, TEXT, TEXT, TEXT),
@@ -74,13 +83,14 @@ OUTCOMES = st.builds(
     suggestions=st.lists(TEXT, max_size=2).map(tuple),
     findings=FINDINGS,
     kept=FINDINGS,
-    standing=st.lists(st.builds(Stands, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2).map(
+    standing=st.lists(st.builds(OpenThread, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2).map(
         tuple
     ),
-    settled=st.lists(st.builds(Settled, TEXT, st.sampled_from(Why)), max_size=2).map(tuple),
+    settled=st.lists(st.builds(SettledFinding, TEXT, st.sampled_from(SettledReason)), max_size=2).map(tuple),
     waived=NUMBER,
     merged=NUMBER,
-    reviewed=st.none() | st.builds(Reviewed, TEXT, st.lists(TEXT, max_size=2).map(tuple), st.booleans(), st.booleans()),
+    reviewed=st.none()
+    | st.builds(ReviewedScope, TEXT, st.lists(TEXT, max_size=2).map(tuple), st.booleans(), st.booleans()),
     raw=st.none() | TEXT,
     coverage=st.lists(
         st.builds(Coverage, TEXT, st.lists(st.tuples(NUMBER, NUMBER), max_size=2).map(tuple), NUMBER, NUMBER),
@@ -102,7 +112,7 @@ def saved(folder: Path, content: bytes | str | dict[str, Any]) -> Path:
 
 
 def test_the_file_has_these_keys_in_this_order() -> None:
-    value = json.loads(review_file.dump(later()[0]))
+    value = json.loads(review_file.dump_review(later()[0]))
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
@@ -128,7 +138,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
 
 def test_values_are_written_as_people_say_them() -> None:
-    value = json.loads(review_file.dump(full()))
+    value = json.loads(review_file.dump_review(full()))
 
     assert value["status"] == "reviewed"
     assert (value["findings"][2]["side"], value["findings"][2]["line"], value["findings"][2]["fix"]) == ("old", 9, None)
@@ -139,14 +149,14 @@ def test_values_are_written_as_people_say_them() -> None:
 
 
 def test_what_is_not_there_is_null_and_not_left_out() -> None:
-    value = json.loads(review_file.dump(Outcome(status=Status.NOT_REVIEWED, prompt=PromptUsed("en", "x"))))
+    value = json.loads(review_file.dump_review(Outcome(status=ReviewStatus.NOT_REVIEWED, prompt=PromptUsed("en", "x"))))
 
     assert all(value[name] is None for name in ("reason", "merge_request", "diff_refs", "model", "raw"))
     assert value["findings"] == value["suggestions"] == value["coverage"] == value["omissions"] == []
 
 
 def test_chinese_stays_readable() -> None:
-    assert "空列表" in review_file.dump(outcome(summary="空列表")).decode()
+    assert "空列表" in review_file.dump_review(outcome(summary="空列表")).decode()
 
 
 # --- there and back ---
@@ -155,33 +165,33 @@ def test_chinese_stays_readable() -> None:
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(made=OUTCOMES)
 def test_every_outcome_comes_back_as_it_was(made: Outcome, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert stored_review.load(saved(tmp_path_factory.mktemp("there"), review_file.dump(made))) == made
+    assert stored_review.load_review(saved(tmp_path_factory.mktemp("there"), review_file.dump_review(made))) == made
 
 
 @pytest.mark.parametrize("path", ["a\nb", "a\0b", "\u202e", "../x", "a\\b", '"', "\x1b[31m", "é" * 2000, ""])
 def test_odd_paths_come_back_as_they_were(path: str, tmp_path: Path) -> None:
     made = outcome(findings=(finding(path=path),), omissions=(Omission(path, Reason.LOCK, 1),))
 
-    review_file.write(tmp_path, made, "note")
+    review_file.write_review(tmp_path, made, "note")
 
-    assert stored_review.load(tmp_path / "review.json") == made
+    assert stored_review.load_review(tmp_path / "review.json") == made
 
 
 def test_what_is_no_utf_8_is_written_as_its_escape(tmp_path: Path) -> None:
     made = outcome(findings=(finding(path="a\udc80.py", quote='"\ud800\\'),), summary="\udfff")
 
-    review_file.write(tmp_path, made, "note \udc80")
+    review_file.write_review(tmp_path, made, "note \udc80")
 
-    loaded = stored_review.load(tmp_path / "review.json")
+    loaded = stored_review.load_review(tmp_path / "review.json")
     assert loaded == replace(made, summary="\\udfff", findings=(finding(path="a\\udc80.py", quote='"\\ud800\\'),))
     assert (tmp_path / "note.md").read_bytes() == b"note ?"
 
 
 def test_another_versions_tool_and_unknown_keys_are_nothing_to_stop_at(tmp_path: Path) -> None:
-    value = json.loads(review_file.dump(full()))
+    value = json.loads(review_file.dump_review(full()))
     value |= {"tool": {"name": "iquest-review", "version": "9.9"}, "score": 1}
 
-    assert stored_review.load(saved(tmp_path, value)) == full()
+    assert stored_review.load_review(saved(tmp_path, value)) == full()
 
 
 # --- what is refused ---
@@ -224,46 +234,46 @@ def change(value: dict[str, Any], place: str, new: Any) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_path: Path) -> None:
-    path = saved(tmp_path, change(json.loads(review_file.dump(full())), place, new))
+    path = saved(tmp_path, change(json.loads(review_file.dump_review(full())), place, new))
 
     with pytest.raises(UsageError, match=re.escape(f"{path} is not a review.json: {place}")):
-        stored_review.load(path)
+        stored_review.load_review(path)
 
 
 @pytest.mark.parametrize("digest", ["0" * 15, "0" * 17, "G" * 16, "0" * 16 + "\n", "x -->\n\n/close\n\n<!--"])
 @pytest.mark.parametrize("place", ["findings.0.fingerprint", "kept.0.fingerprint", "kept.1.anchor"])
 def test_what_is_hidden_in_a_note_is_a_digest_of_ours(place: str, digest: str, tmp_path: Path) -> None:
     made = outcome(kept=(finding(), finding()), findings=(finding(),))
-    value = change(json.loads(review_file.dump(made)), place, digest)
+    value = change(json.loads(review_file.dump_review(made)), place, digest)
 
     with pytest.raises(UsageError, match=f"{place.rpartition('.')[0]}: it has a digest that is none"):
-        stored_review.load(saved(tmp_path, value))
+        stored_review.load_review(saved(tmp_path, value))
 
 
 @pytest.mark.parametrize(("lost", "left"), [("position", None), ("anchor", "")])
 def test_a_finding_on_a_line_that_nobody_knows_goes_into_the_note(lost: str, left: object, tmp_path: Path) -> None:
     whole = finding(placement=Placement.INLINE, anchor="0" * 16, position=Position("a", "a", None, 3))
-    value = json.loads(review_file.dump(outcome(findings=(whole,))))
-    [kept] = stored_review.load(saved(tmp_path, value)).findings
+    value = json.loads(review_file.dump_review(outcome(findings=(whole,))))
+    [kept] = stored_review.load_review(saved(tmp_path, value)).findings
 
-    [told] = stored_review.load(saved(tmp_path, change(value, f"findings.0.{lost}", left))).findings
+    [told] = stored_review.load_review(saved(tmp_path, change(value, f"findings.0.{lost}", left))).findings
 
     assert kept == whole
     assert (told.placement, told.fingerprint) == (Placement.SUMMARY, whole.fingerprint)
 
 
 def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:
-    value = json.loads(review_file.dump(full()))
+    value = json.loads(review_file.dump_review(full()))
     del value["findings"][2]["quote"]
 
     with pytest.raises(UsageError, match=r"findings\.2\.quote: Field required"):
-        stored_review.load(saved(tmp_path, value))
+        stored_review.load_review(saved(tmp_path, value))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a": 1}}', b"\xff\xfe", b"[" * 100_000, b'"\\ud800"'])
 def test_what_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"review\.json is not JSON"):
-        stored_review.load(saved(tmp_path, content))
+        stored_review.load_review(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize(
@@ -272,84 +282,84 @@ def test_what_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
 )
 def test_another_version_is_refused_by_its_number(content: str, version: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"is of version {version}, and this program reads 1"):
-        stored_review.load(saved(tmp_path, content))
+        stored_review.load_review(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "1"])
 def test_json_of_another_kind_is_refused(content: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"review\.json is no review\.json"):
-        stored_review.load(saved(tmp_path, content))
+        stored_review.load_review(saved(tmp_path, content))
 
 
 def test_a_missing_file_is_refused_with_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"none\.json cannot be read \(No such file or directory\); `iquest-review review`"
     ):
-        stored_review.load(tmp_path / "none.json")
+        stored_review.load_review(tmp_path / "none.json")
     with pytest.raises(UsageError, match="Is a directory"):
-        stored_review.load(tmp_path)
+        stored_review.load_review(tmp_path)
 
 
 # --- writing ---
 
 
 def test_the_folder_is_made_and_holds_review_and_note_alone(tmp_path: Path) -> None:
-    review_file.write(tmp_path / "a" / "b", full(), "# The note\n")
+    review_file.write_review(tmp_path / "a" / "b", full(), "# The note\n")
 
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["note.md", "review.json"]
     assert (tmp_path / "a" / "b" / "note.md").read_text() == "# The note\n"
-    assert (tmp_path / "a" / "b" / "review.json").read_bytes() == review_file.dump(full())
+    assert (tmp_path / "a" / "b" / "review.json").read_bytes() == review_file.dump_review(full())
 
 
 def test_a_second_review_replaces_the_first(tmp_path: Path) -> None:
-    review_file.write(tmp_path, full(), "a longer note")
-    review_file.write(tmp_path, outcome(), "short")
+    review_file.write_review(tmp_path, full(), "a longer note")
+    review_file.write_review(tmp_path, outcome(), "short")
 
-    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert stored_review.load_review(tmp_path / "review.json") == outcome()
     assert (tmp_path / "note.md").read_text() == "short"
 
 
 def test_a_write_that_fails_midway_leaves_whole_files(tmp_path: Path) -> None:
-    review_file.write(tmp_path, full(), "first")
+    review_file.write_review(tmp_path, full(), "first")
     (tmp_path / "note.md").unlink()
     (tmp_path / "note.md").mkdir()  # no file can take its place
 
-    with pytest.raises(Unkept, match=r"cannot be written: Is a directory; choose another with --output"):
-        review_file.write(tmp_path, outcome(), "second")
+    with pytest.raises(OutputFolderError, match=r"cannot be written: Is a directory; choose another with --output"):
+        review_file.write_review(tmp_path, outcome(), "second")
 
-    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert stored_review.load_review(tmp_path / "review.json") == outcome()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["note.md", "review.json"]
 
 
 def test_a_review_outlives_a_note_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "note.md").mkdir()
 
-    with pytest.raises(Unkept, match="cannot be written"):
-        review_file.write(tmp_path, full(), "note")
+    with pytest.raises(OutputFolderError, match="cannot be written"):
+        review_file.write_review(tmp_path, full(), "note")
 
-    assert stored_review.load(tmp_path / "review.json") == full()
+    assert stored_review.load_review(tmp_path / "review.json") == full()
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
 
-    with pytest.raises(Unkept, match=r"out cannot be written: File exists"):
-        review_file.write(tmp_path / "out", full(), "note")
+    with pytest.raises(OutputFolderError, match=r"out cannot be written: File exists"):
+        review_file.write_review(tmp_path / "out", full(), "note")
 
 
 def test_an_interrupted_write_leaves_nothing_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: Path, target: Path) -> None:
         raise KeyboardInterrupt
 
-    review_file.write(tmp_path, outcome(), "first")
+    review_file.write_review(tmp_path, outcome(), "first")
     monkeypatch.setattr(Path, "replace", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        review_file.write(tmp_path, full(), "second")
+        review_file.write_review(tmp_path, full(), "second")
 
-    assert stored_review.load(tmp_path / "review.json") == outcome()
+    assert stored_review.load_review(tmp_path / "review.json") == outcome()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["note.md", "review.json"]
 
 
 def test_what_cannot_be_kept_is_no_wrong_setting() -> None:
-    assert Unkept("out cannot be written").exit_code == 4
+    assert OutputFolderError("out cannot be written").exit_code == 4

@@ -12,7 +12,7 @@ from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
 from iquest_review.llm.client import Reply, Served
 from iquest_review.llm.errors import Passes
 from iquest_review.net.retry import Deadline, NoTimeLeft
-from iquest_review.outcome import Outcome, Status
+from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message
 from iquest_review.review.review import exit_code, review
@@ -84,7 +84,7 @@ def test_what_one_request_cannot_show_goes_to_several(large: bytes) -> None:
     outcome = reviewed(model, large)
 
     assert 1 < len(model.asked) <= 4
-    assert (outcome.status, shown(outcome), outcome.omissions) == (Status.REVIEWED, FILES * LINES, ())
+    assert (outcome.status, shown(outcome), outcome.omissions) == (ReviewStatus.REVIEWED, FILES * LINES, ())
     assert outcome.reviewed is not None
     assert outcome.reviewed.whole
 
@@ -104,7 +104,7 @@ def test_requests_end_where_the_setting_says_and_the_rest_is_named(large: bytes)
     outcome = reviewed(model, large, max_requests=2)
 
     assert len(model.asked) == 2
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert 0 < shown(outcome) == FILES * LINES - sum(omission.changed_lines for omission in outcome.omissions)
 
 
@@ -198,7 +198,7 @@ def test_a_request_that_is_too_long_is_asked_again_in_halves(large: bytes) -> No
     outcome = reviewed(model, large)
 
     assert len(refused) == 1
-    assert (outcome.status, shown(outcome)) == (Status.REVIEWED, FILES * LINES)
+    assert (outcome.status, shown(outcome)) == (ReviewStatus.REVIEWED, FILES * LINES)
 
 
 def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() -> None:
@@ -214,7 +214,7 @@ def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() 
     outcome = reviewed(model, big(600))
 
     assert len(model.asked) == 3
-    assert (outcome.status, shown(outcome)) == (Status.REVIEWED, 600)
+    assert (outcome.status, shown(outcome)) == (ReviewStatus.REVIEWED, 600)
 
 
 def test_parts_that_time_out_together_are_sized_by_the_larger_one() -> None:
@@ -261,7 +261,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
     outcome = reviewed(model, big(600))
 
     assert len(model.asked) == 3
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert outcome.reason == "1 of 2 parts not reviewed: model:8000 gave no answer within 120 s"
     assert [str(omission.reason) for omission in outcome.omissions] == ["no usable answer came"]
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
@@ -280,7 +280,7 @@ def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_th
     outcome = reviewed(model, large)
 
     assert len(model.asked) == 4
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert shown(outcome) == 3 * LINES
 
 
@@ -300,7 +300,7 @@ def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> 
 
     outcome = reviewed(Parts(said), large, concurrency=2)
 
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert outcome.reviewed is not None
     assert not outcome.reviewed.whole
     unseen = {omission.path for omission in outcome.omissions}
@@ -318,7 +318,7 @@ def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, f
     outcome = reviewed(model, large)
 
     assert len(model.asked) <= 4
-    assert (outcome.status, outcome.reason) == (Status.NOT_REVIEWED, str(failure))
+    assert (outcome.status, outcome.reason) == (ReviewStatus.NOT_REVIEWED, str(failure))
 
 
 def test_a_refused_key_is_not_tried_with_the_other_parts(large: bytes) -> None:
@@ -344,7 +344,7 @@ def test_an_answer_cut_off_before_it_says_anything_is_asked_for_in_halves(large:
     outcome = reviewed(model, big(600))
 
     assert len(model.asked) == 4
-    assert outcome.status is Status.REVIEWED
+    assert outcome.status is ReviewStatus.REVIEWED
 
 
 def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes) -> None:
@@ -355,7 +355,7 @@ def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes)
 
     outcome = reviewed(Parts(said), large)
 
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert outcome.findings
     assert outcome.reason is not None
     assert "parts not reviewed: the answer could not be used" in outcome.reason
@@ -384,7 +384,7 @@ def test_parts_that_there_is_no_time_for_are_named_as_not_reviewed(large: bytes,
 
     outcome = reviewed(model, large, concurrency=concurrency)
 
-    assert (outcome.status, outcome.reason) == (Status.PARTIAL, f"2 of 3 parts not reviewed: {words}")
+    assert (outcome.status, outcome.reason) == (ReviewStatus.PARTIAL, f"2 of 3 parts not reviewed: {words}")
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == FILES * LINES
     assert 0 < shown(outcome) < FILES * LINES
     assert outcome.reviewed is not None
@@ -396,7 +396,7 @@ def test_a_job_without_any_time_to_ask_is_not_reviewed(large: bytes) -> None:
 
     outcome = reviewed(model, large)
 
-    assert (outcome.status, outcome.reason) == (Status.NOT_REVIEWED, words)
+    assert (outcome.status, outcome.reason) == (ReviewStatus.NOT_REVIEWED, words)
     assert exit_code(outcome, None) == 3
 
 
@@ -420,7 +420,7 @@ def test_a_part_too_large_for_the_server_is_not_halved_when_the_time_is_over(lar
 
     outcome = reviewed(model, large)
 
-    assert (len(model.asked), outcome.status, outcome.reason) == (2, Status.NOT_REVIEWED, "no time left")
+    assert (len(model.asked), outcome.status, outcome.reason) == (2, ReviewStatus.NOT_REVIEWED, "no time left")
 
 
 def test_nobody_who_interrupts_waits_for_the_answers_that_are_under_way(large: bytes) -> None:

@@ -9,14 +9,14 @@ from iquest_review.diff import patch
 from iquest_review.errors import ModelUnreachable
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.fingerprint import read
+from iquest_review.findings.fingerprint import parse_marker
 from iquest_review.findings.placed import PlacedFinding, Placement
-from iquest_review.gitlab.existing import Note, Reply, Standing, Thread
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import MARKER
+from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
-from iquest_review.outcome import Settled, Status, Why
+from iquest_review.outcome import ReviewStatus, SettledFinding, SettledReason
 from iquest_review.review.review import Change, exit_code
 from tests.support.prompts import ids
 from tests.support.reviews import (
@@ -35,17 +35,17 @@ from tests.support.reviews import (
 )
 
 
-def known(text: bytes, **changed: Any) -> Ledger:
+def known(text: bytes, **changed: Any) -> NoteMemory:
     """What the note remembers, when all of this patch was reviewed."""
     hunks = tuple(identity for file in patch.parse(text).files for identity in ids(file))
     fields: dict[str, Any] = {"settings": SETTINGS, "hunks": hunks, "model": "qwen", "summary": "As it was."}
-    return Ledger(REFS.head_sha, REFS.head_sha, **{**fields, **changed})
+    return NoteMemory(REFS.head_sha, REFS.head_sha, **{**fields, **changed})
 
 
 def thread(finding: PlacedFinding, **changed: Any) -> Thread:
     """The thread of a finding, as GitLab tells it."""
     body = compose_thread(finding, ENGLISH)
-    mark = read(body)
+    mark = parse_marker(body)
     assert mark is not None
     fields: dict[str, Any] = {"id": "d" * 40, "note": 1, "path": finding.path, "line": finding.line, "resolved": False}
     return Thread(**{**fields, "mark": mark, "body": body, "head": REFS.head_sha, **changed})
@@ -61,10 +61,10 @@ def first() -> PlacedFinding:
 CHANGED = PATCH.replace(b"+two", b"+2")
 
 
-def later(text: bytes, *threads: Thread, known: Ledger | None) -> Change:
+def later(text: bytes, *threads: Thread, known: NoteMemory | None) -> Change:
     """A push after the first, by which a.py is what CHANGED makes of it or, else, what PATCH does."""
     head = b"one\n2\nthree\n" if text == CHANGED else b"one\ntwo\nthree\n"
-    standing = Standing(1, threads, (Note(9, "n", MARKER),))
+    standing = ExistingThreads(1, threads, (SummaryNote(9, "n", SUMMARY_MARKER),))
     return change(text, refs=REFS, standing=standing, known=known, text=lambda _: head)
 
 
@@ -76,7 +76,7 @@ def test_a_later_push_shows_only_what_is_new() -> None:
     assert "five" in model.asked[0]
     assert "two" not in model.asked[0].replace("Add two", "")
     assert [(o.path, o.reason) for o in outcome.omissions] == [("a.py", Reason.SEEN)]
-    assert outcome.status is Status.REVIEWED
+    assert outcome.status is ReviewStatus.REVIEWED
     assert outcome.reviewed is not None
     assert (outcome.reviewed.whole, outcome.reviewed.afresh) == (True, False)
 
@@ -98,14 +98,14 @@ def test_a_run_over_what_stands_already_asks_and_writes_nothing() -> None:
     outcome = reviewed(model, later(PATCH, known=known(PATCH)), desk)
 
     assert model.asked == []
-    assert desk.events == [("kept", MARKER)]
+    assert desk.events == [("kept", SUMMARY_MARKER)]
     assert (outcome.summary, outcome.model) == ("As it was.", "qwen")
 
 
 def test_what_a_lost_answer_was_about_is_not_taken_as_reviewed() -> None:
     outcome = reviewed(FakeModel([answer(issue(), {"line": "?"})]), max_requests=1)
 
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert outcome.reviewed is not None
     assert (outcome.reviewed.hunks, outcome.reviewed.whole) == ((), False)
 
@@ -122,7 +122,7 @@ def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> N
 def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=known(PATCH)))
 
-    assert (outcome.standing, outcome.settled) == ((), (Settled("d" * 40, Why.GONE),))
+    assert (outcome.standing, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.GONE),))
     assert exit_code(outcome, Severity.LOW) == 0
 
 
@@ -135,7 +135,7 @@ def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFin
 
     assert [finding.fingerprint for finding in stays.kept] == [first.fingerprint]
     assert exit_code(stays, Severity.MEDIUM) == 1
-    assert (goes.kept, goes.settled) == ((), (Settled("", Why.GONE),))
+    assert (goes.kept, goes.settled) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
 def test_a_finding_that_was_waived_is_not_raised_again(first: PlacedFinding) -> None:
@@ -179,7 +179,7 @@ def test_the_model_is_asked_about_a_finding_beside_which_something_is_new(first:
 
     assert len(model.asked) == outcome.usage.requests == 2
     assert first.description in model.asked[1]
-    assert (outcome.standing, outcome.settled) == ((), (Settled("d" * 40, Why.FIXED),))
+    assert (outcome.standing, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.FIXED),))
 
 
 def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> None:
@@ -187,7 +187,7 @@ def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> Non
 
     outcome = reviewed(FakeModel([CLEAN, YES]), beside(findings=(told,)))
 
-    assert (outcome.kept, outcome.settled) == ((), (Settled("", Why.FIXED),))
+    assert (outcome.kept, outcome.settled) == ((), (SettledFinding("", SettledReason.FIXED),))
 
 
 @pytest.mark.parametrize("unsure", [YES.replace("true", "false"), YES.replace("again", "elsewhere"), "yes", ""])
@@ -202,7 +202,7 @@ def test_what_the_model_is_not_sure_of_still_stands(first: PlacedFinding, unsure
 def test_a_disputed_finding_is_left_to_people(first: PlacedFinding) -> None:
     model = FakeModel([CLEAN, YES])
 
-    outcome = reviewed(model, beside(thread(first, replies=(Reply(2, "No, it must be two."),))))
+    outcome = reviewed(model, beside(thread(first, replies=(ThreadReply(2, "No, it must be two."),))))
 
     assert len(model.asked) == 1
     assert outcome.settled == ()
@@ -229,7 +229,7 @@ def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
 
     outcome = reviewed(FakeModel([ModelUnreachable("down")]), made)
 
-    assert (outcome.status, outcome.settled) == (Status.NOT_REVIEWED, ())
+    assert (outcome.status, outcome.settled) == (ReviewStatus.NOT_REVIEWED, ())
 
 
 # --- what is not believed ---
@@ -249,14 +249,14 @@ def test_nothing_is_gone_from_a_file_of_which_a_part_was_not_shown(first: Placed
     padded = CHANGED.replace(b"@@ -1,2 +1,3 @@", b"@@ -1,2 +1,33 @@").rstrip(b"\n") + b"\n" + more
     outcome = reviewed(FakeModel([CLEAN]), later(padded + SECOND, thread(first), known=known(PATCH)), max_lines=10)
 
-    assert Why.GONE not in [entry.why for entry in outcome.settled]
+    assert SettledReason.GONE not in [entry.why for entry in outcome.settled]
 
 
 def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFinding) -> None:
     model = FakeModel([ModelUnreachable("it is down")])
     outcome = reviewed(model, later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
-    assert outcome.status is Status.NOT_REVIEWED
+    assert outcome.status is ReviewStatus.NOT_REVIEWED
     assert exit_code(outcome, Severity.MEDIUM) == 1
     assert exit_code(outcome, Severity.HIGH) == exit_code(outcome, None) == 3
 
@@ -265,7 +265,7 @@ def test_a_thread_gitlab_did_not_let_us_resolve_is_not_tried_again_nor_counted(f
     left = known(CHANGED, left=("d" * 40,))
     outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=left))
 
-    assert outcome.settled == (Settled("d" * 40, Why.LEFT),)
+    assert outcome.settled == (SettledFinding("d" * 40, SettledReason.LEFT),)
     assert outcome.severities == ()
 
 

@@ -7,9 +7,9 @@ import pytest
 from iquest_review.errors import ContextExceeded, GitLabError, ModelUnreachable
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import Placement
-from iquest_review.outcome import Status
+from iquest_review.outcome import ReviewStatus
 from iquest_review.progress import Lines
-from iquest_review.reports.review_file import Unkept
+from iquest_review.reports.review_file import OutputFolderError
 from iquest_review.review.review import GateKept, exit_code, preview, review
 from tests.support.reviews import (
     CLEAN,
@@ -49,15 +49,15 @@ def test_a_review_that_cannot_be_published_was_kept() -> None:
 
 
 def test_a_review_that_cannot_be_kept_is_published() -> None:
-    desk = Desk(full=Unkept("the folder cannot be written"))
+    desk = Desk(full=OutputFolderError("the folder cannot be written"))
 
-    with pytest.raises(Unkept):
+    with pytest.raises(OutputFolderError):
         reviewed(FakeModel([CLEAN]), desk=desk)
 
     assert desk.did == ["kept", "published"]
 
 
-@pytest.mark.parametrize("desk", [Desk(full=Unkept("disk full")), Desk(refusal=GitLabError("down"))])
+@pytest.mark.parametrize("desk", [Desk(full=OutputFolderError("disk full")), Desk(refusal=GitLabError("down"))])
 def test_a_finding_that_fails_the_job_fails_it_whatever_else_goes_wrong(desk: Desk) -> None:
     with pytest.raises(GateKept, match=r"^(disk full|down)$") as raised:
         reviewed(FakeModel([answer(issue(severity="high"))]), desk=desk, fail_on=Severity.HIGH)
@@ -65,9 +65,9 @@ def test_a_finding_that_fails_the_job_fails_it_whatever_else_goes_wrong(desk: De
     assert raised.value.exit_code == 1
 
 
-@pytest.mark.parametrize("desk", [Desk(full=Unkept("disk full")), Desk(refusal=GitLabError("down"))])
+@pytest.mark.parametrize("desk", [Desk(full=OutputFolderError("disk full")), Desk(refusal=GitLabError("down"))])
 def test_what_goes_wrong_keeps_its_own_code_where_no_finding_fails_the_job(desk: Desk) -> None:
-    with pytest.raises((Unkept, GitLabError)) as raised:
+    with pytest.raises((OutputFolderError, GitLabError)) as raised:
         reviewed(FakeModel([answer(issue(severity="low"))]), desk=desk, fail_on=Severity.HIGH)
 
     assert raised.value.exit_code == 4
@@ -88,7 +88,7 @@ def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -
 def test_a_clean_answer_is_a_review_without_findings() -> None:
     outcome = reviewed(FakeModel([CLEAN]))
 
-    assert (outcome.status, outcome.findings, outcome.reason) == (Status.REVIEWED, (), None)
+    assert (outcome.status, outcome.findings, outcome.reason) == (ReviewStatus.REVIEWED, (), None)
     assert exit_code(outcome, Severity.LOW) == 0
 
 
@@ -98,7 +98,7 @@ def test_a_prompt_too_long_for_the_server_is_halved() -> None:
     outcome = reviewed(model, big(900), max_requests=1)
 
     assert len(model.asked[1]) < 0.7 * len(model.asked[0])
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert sum(entry.shown_changed_lines for entry in outcome.coverage) < 900
 
 
@@ -108,14 +108,14 @@ def test_a_prompt_is_halved_twice_at_the_most() -> None:
     outcome = reviewed(model, big(900), max_requests=1)
 
     assert len(model.asked) == 3
-    assert outcome.status is Status.NOT_REVIEWED
+    assert outcome.status is ReviewStatus.NOT_REVIEWED
     assert exit_code(outcome, None) == 3
 
 
 def test_a_model_that_is_down_is_an_outcome_that_says_so() -> None:
     outcome = reviewed(FakeModel([ModelUnreachable("model:8000 cannot be reached")]))
 
-    assert outcome.status is Status.NOT_REVIEWED
+    assert outcome.status is ReviewStatus.NOT_REVIEWED
     assert outcome.reason == "model:8000 cannot be reached"
 
 
@@ -123,7 +123,7 @@ def test_a_model_that_is_down_is_an_outcome_that_says_so() -> None:
 def test_an_unusable_answer_never_becomes_a_clean_review(text: str) -> None:
     outcome = reviewed(FakeModel([text]))
 
-    assert outcome.status in (Status.NOT_REVIEWED, Status.RAW)
+    assert outcome.status in (ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW)
     assert exit_code(outcome, None) == 3
 
 
@@ -131,7 +131,7 @@ def test_what_did_not_fit_makes_the_review_partial() -> None:
     outcome = reviewed(FakeModel([CLEAN]), big(900), max_lines=500, max_requests=1)
 
     shown = sum(entry.shown_changed_lines for entry in outcome.coverage)
-    assert outcome.status is Status.PARTIAL
+    assert outcome.status is ReviewStatus.PARTIAL
     assert shown + sum(omission.changed_lines for omission in outcome.omissions) == 900
 
 
@@ -191,7 +191,7 @@ def test_what_is_said_twice_is_raised_once() -> None:
 def test_one_request_allows_no_second_try() -> None:
     model = FakeModel(["no json", CLEAN])
 
-    assert reviewed(model, max_requests=1).status is Status.RAW
+    assert reviewed(model, max_requests=1).status is ReviewStatus.RAW
     assert len(model.asked) == 1
 
 
@@ -240,7 +240,7 @@ def test_a_model_is_not_asked_about_nothing() -> None:
     outcome = reviewed(model, wide, max_lines=1, max_tokens=2_100)
 
     assert model.asked == []
-    assert outcome.status is Status.NOT_REVIEWED
+    assert outcome.status is ReviewStatus.NOT_REVIEWED
     assert exit_code(outcome, None) == 3
 
 

@@ -11,16 +11,16 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.placement import placed
+from iquest_review.findings.placement import assign_place
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
 from iquest_review.gitlab.client import GitLab
-from iquest_review.gitlab.existing import Standing
+from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import memory
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import MARKER, Surroundings
-from iquest_review.outcome import Outcome, Reviewed, Status
-from iquest_review.publish.publish import Published, publish_outcome
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks
+from iquest_review.outcome import Outcome, ReviewedScope, ReviewStatus
+from iquest_review.publish.publish import Published, publish_review
 from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
 from tests.support.gitlab.checkout import Checkout
 from tests.support.gitlab.double import DiffRefs as Commits
@@ -28,7 +28,7 @@ from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import outcome
 
 BOT = "reviewer"
-AROUND = Surroundings("https://gitlab.example.com/group/app")
+AROUND = NoteLinks("https://gitlab.example.com/group/app")
 DIVIDES, LOCKS, SECRET, TWICE = (
     "An empty cart divides by zero.",
     "The lock is never given back when saving fails.",
@@ -90,7 +90,7 @@ class Change:
         )
         file = self.diffs[push].find(path)
         problem = None if lines else NO_ANCHOR if file else NO_FILE
-        return placed(Verified(found, problem, file, lines))
+        return assign_place(Verified(found, problem, file, lines))
 
     def _lines(self, path: str, quote: str, push: int) -> tuple[Line, ...]:
         """The added lines of the quote, where it stands first."""
@@ -118,7 +118,7 @@ class Change:
         return self.finding("other.py", "x", "Nothing tests this.", push=push, severity=Severity.LOW)
 
     def review(self, findings: Iterable[PlacedFinding] = (), *, push: int = 0, **changed: Any) -> Outcome:
-        reviewed = Reviewed("abcdef", (f"{push:012x}",), whole=True, afresh=False)
+        reviewed = ReviewedScope("abcdef", (f"{push:012x}",), whole=True, afresh=False)
         given = {"findings": tuple(findings), "diff_refs": self.refs(push), "reviewed": reviewed, **changed}
         return outcome(merge_request=MergeRequest(str(PROJECT), IID), **given)
 
@@ -151,15 +151,15 @@ class Board:
         return GitLab(self.double.api_url, self.token, merge_request, sleep=sleep or self.waits, tell=self.said.append)
 
     def publish(
-        self, outcome: Outcome, *, known: Ledger | None = None, sleep: Callable[[float], None] | None = None
+        self, outcome: Outcome, *, known: NoteMemory | None = None, sleep: Callable[[float], None] | None = None
     ) -> Published:
-        return publish_outcome(self.gitlab(sleep), outcome, AROUND, known, self.said.append)
+        return publish_review(self.gitlab(sleep), outcome, AROUND, known, self.said.append)
 
     def push(self, push: int) -> None:
         self.double.push(PROJECT, IID, self.change.commits(push))
 
-    def standing(self) -> Standing:
-        return self.gitlab().standing()
+    def standing(self) -> ExistingThreads:
+        return self.gitlab().fetch_existing_threads()
 
     def thread(self, said: str) -> str:
         """The discussion that says so."""
@@ -187,7 +187,7 @@ class Board:
     def _told(self, discussion: dict[str, Any]) -> str:
         first = discussion["notes"][0]
         if not first.get("position"):
-            return "note" if first["body"].startswith(MARKER) else first["body"].partition("\n")[0]
+            return "note" if first["body"].startswith(SUMMARY_MARKER) else first["body"].partition("\n")[0]
         place = first["position"]
         said = first["body"].split("\n\n")[2] if "\n\n" in first["body"] else first["body"]
         return f"{place['new_path']}:{place['new_line'] or place['old_line'] or 'file'} {said.strip()}"
@@ -200,7 +200,7 @@ class Board:
 
     @property
     def notes(self) -> list[str]:
-        return [one["body"] for one in self.double.notes(PROJECT, IID) if one["body"].startswith(MARKER)]
+        return [one["body"] for one in self.double.notes(PROJECT, IID) if one["body"].startswith(SUMMARY_MARKER)]
 
     @property
     def drafts(self) -> list[str]:
@@ -222,7 +222,7 @@ class Board:
         """All that people see and later runs read, numbers that GitLab gives out aside."""
         discussions = self._discussions
         names = {one["id"]: self._told(one) for one in discussions}
-        memories = [memory.read(body) for body in self.notes]
+        memories = [memory.parse_memory(body) for body in self.notes]
         return {
             "threads": sorted(
                 (names[one["id"]], _resolved(one), [note["body"] for note in one["notes"] if not note["system"]])
@@ -251,4 +251,4 @@ def _without_numbers(body: str) -> str:
 
 def failed(change: Change, push: int = 0) -> Outcome:
     """A review that came to nothing."""
-    return change.review(push=push, status=Status.NOT_REVIEWED, reason="nobody answered", reviewed=None)
+    return change.review(push=push, status=ReviewStatus.NOT_REVIEWED, reason="nobody answered", reviewed=None)

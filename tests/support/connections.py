@@ -11,8 +11,8 @@ from typing import Any
 from iquest_review.gitlab.client import GitLab
 from iquest_review.merge_request import DiffRefs as ProductRefs
 from iquest_review.merge_request import MergeRequest
-from iquest_review.outcome import Outcome, Status
-from iquest_review.publish.publish import Published, publish_outcome
+from iquest_review.outcome import Outcome, ReviewStatus
+from iquest_review.publish.publish import Published, publish_review
 from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.outcomes import AROUND, outcome
 
@@ -96,11 +96,11 @@ def review(summary: str = "The first review.", **changed: Any) -> Outcome:
 
 
 def failure(reason: str = "nobody answered") -> Outcome:
-    return review("", status=Status.NOT_REVIEWED, reason=reason, model=None)
+    return review("", status=ReviewStatus.NOT_REVIEWED, reason=reason, model=None)
 
 
 def publish(gitlab: GitLab, made: Outcome, tell: Callable[[str], object] = lambda _: None) -> Published:
-    return publish_outcome(gitlab, made, AROUND, None, tell)
+    return publish_review(gitlab, made, AROUND, None, tell)
 
 
 def posted(published: Published) -> list[str]:

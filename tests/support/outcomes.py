@@ -11,12 +11,12 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OVER_LIMIT, REFUSED, PlacedFinding, Placement
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import Posted, Row, Surroundings
-from iquest_review.outcome import Outcome, PromptUsed, Settled, Stands, Status, Usage, Why
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import NoteLinks, PostedState, ThreadRow
+from iquest_review.outcome import OpenThread, Outcome, PromptUsed, ReviewStatus, SettledFinding, SettledReason, Usage
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
-AROUND = Surroundings("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
+AROUND = NoteLinks("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
 MODEL = "IQuestLab/IQuest-Coder-V1-40B-Instruct"
 
 
@@ -43,7 +43,7 @@ def finding(**changed: Any) -> PlacedFinding:
 def outcome(**changed: Any) -> Outcome:
     """A review by a model, without findings."""
     fields: dict[str, Any] = {
-        "status": Status.REVIEWED,
+        "status": ReviewStatus.REVIEWED,
         "merge_request": MergeRequest("7", 4),
         "diff_refs": REFS,
         "model": MODEL,
@@ -101,7 +101,7 @@ def full(language: str = "en") -> Outcome:
     )
 
 
-def later(language: str = "en") -> tuple[Outcome, Posted]:
+def later(language: str = "en") -> tuple[Outcome, PostedState]:
     """A later push: findings in threads and in the note, old and new, and some that are settled."""
     refused, over = (
         finding(placement_reason=REFUSED, line=7, fix=None),
@@ -117,15 +117,22 @@ def later(language: str = "en") -> tuple[Outcome, Posted]:
         suggestions=(),
         findings=(new, refused),
         kept=(over, nowhere),
-        standing=(Stands("a" * 40, Severity.HIGH, "app/total.py", 9), Stands("b" * 40, Severity.MEDIUM, "b.py", None)),
-        settled=(Settled("d" * 40, Why.GONE), Settled("", Why.GONE), Settled("e" * 40, Why.FIXED)),
+        standing=(
+            OpenThread("a" * 40, Severity.HIGH, "app/total.py", 9),
+            OpenThread("b" * 40, Severity.MEDIUM, "b.py", None),
+        ),
+        settled=(
+            SettledFinding("d" * 40, SettledReason.GONE),
+            SettledFinding("", SettledReason.GONE),
+            SettledFinding("e" * 40, SettledReason.FIXED),
+        ),
         waived=1,
         merged=2,
         omissions=(Omission("app/price list.py", Reason.SEEN, 1204), Omission("go.sum", Reason.LOCK, 12)),
     )
     thread = f"{AROUND.project_url}/-/merge_requests/4#note_"
     rows = (
-        Row(
+        ThreadRow(
             Severity.MEDIUM,
             Category.CONVENTION,
             "app/price list.py",
@@ -135,11 +142,13 @@ def later(language: str = "en") -> tuple[Outcome, Posted]:
             "No row says its `unit`.",
             f"{thread}12",
         ),
-        Row(Severity.HIGH, Category.BUG, "app/total.py", 30, None, Side.NEW, new.title, f"{thread}31"),
-        Row(Severity.HIGH, Category.SECURITY, "app/total.py", 9, None, Side.OLD, "", f"{thread}11"),
+        ThreadRow(Severity.HIGH, Category.BUG, "app/total.py", 30, None, Side.NEW, new.title, f"{thread}31"),
+        ThreadRow(Severity.HIGH, Category.SECURITY, "app/total.py", 9, None, Side.OLD, "", f"{thread}11"),
     )
-    remembers = Ledger(REFS.head_sha, REFS.head_sha, "5e771465", ("0123456789ab",), findings=(refused, over, nowhere))
-    return made, Posted(rows, remembers)
+    remembers = NoteMemory(
+        REFS.head_sha, REFS.head_sha, "5e771465", ("0123456789ab",), findings=(refused, over, nowhere)
+    )
+    return made, PostedState(rows, remembers)
 
 
 def failed(
@@ -150,5 +159,5 @@ def failed(
     """The note of a review that failed."""
     refs = DiffRefs(REFS.base_sha, REFS.start_sha, head)
     prompt = PromptUsed(language, "41cabdce86dd")
-    made = outcome(status=Status.NOT_REVIEWED, reason=reason, diff_refs=refs, prompt=prompt, usage=Usage())
-    return summary.compose(made, AROUND)
+    made = outcome(status=ReviewStatus.NOT_REVIEWED, reason=reason, diff_refs=refs, prompt=prompt, usage=Usage())
+    return summary.compose_note(made, AROUND)

@@ -10,7 +10,7 @@ from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import Reply, Served
 from iquest_review.merge_request import DiffRefs, Intent
-from iquest_review.note.summary import Surroundings
+from iquest_review.note.summary import NoteLinks
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message, Templates
@@ -109,7 +109,7 @@ def options(**changes: Any) -> Options:
         "terms": replace(Terms(2000, None, 4, StructuredOutput.AUTO), **terms),
         "max_findings": 10,
         "nonce": "5ca1ab1e",
-        "surroundings": Surroundings(),
+        "surroundings": NoteLinks(),
         "settings": SETTINGS,
     }
     return Options(**{**values, **changes})

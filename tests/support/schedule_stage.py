@@ -40,8 +40,8 @@ def hasten() -> None:
     from iquest_review.gitlab import transport  # noqa: PLC0415
 
     command.briefly()
-    assert (transport.TIMEOUT, wiring.DEADLINES) == (30, 2)
-    transport.TIMEOUT, wiring.DEADLINES = 1.0, 100
+    assert (transport.READ_TIMEOUT_SECONDS, wiring.DEADLINES) == (30, 2)
+    transport.READ_TIMEOUT_SECONDS, wiring.DEADLINES = 1.0, 100
 
 
 class Process:
@@ -236,7 +236,9 @@ class Stage:
 
     def _check_merge_request(self) -> None:
         assert len(summaries(self.gitlab)) <= 1
-        marks = Counter(mark.fingerprint for one in threads(self.gitlab) if (mark := fingerprint.read(one.body)))
+        marks = Counter(
+            mark.fingerprint for one in threads(self.gitlab) if (mark := fingerprint.parse_marker(one.body))
+        )
         assert all(count == 1 for count in marks.values()), marks
         assert sum(marks.values()) == len(threads(self.gitlab))
         for body in bodies(self.gitlab):

@@ -17,9 +17,9 @@ from iquest_review.git.command import Remote
 from iquest_review.git.repository import Opened, Repository
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.facts import Facts
-from iquest_review.gitlab.transport import LARGEST_TEXT
+from iquest_review.gitlab.transport import MAX_FILE_BYTES
 from iquest_review.merge_request import DiffRefs, Intent
-from iquest_review.note.summary import Surroundings
+from iquest_review.note.summary import NoteLinks
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import secrets
 from iquest_review.redaction.redactor import Redactor
@@ -28,12 +28,12 @@ from iquest_review.review.review import Change
 LARGEST_PATCH = 128 * 1024**2  # bytes
 
 
-def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, Surroundings, Job]:
+def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, NoteLinks, Job]:
     """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
 
     No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
     """
-    around, redactor = Surroundings(job_url=job.pipeline.job_url), Redactor(secrets(job.variables))
+    around, redactor = NoteLinks(job_url=job.pipeline.job_url), Redactor(secrets(job.variables))
     if job.arguments.diff is not None:
         return _clean(_saved_diff(job.arguments.diff), redactor), around, job
     if job.arguments.base is not None:
@@ -41,10 +41,10 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
         return found, around, job.with_file(file)
     if gitlab is None:
         return _pipeline(job, redactor, stack), around, job
-    facts, stands = gitlab.facts(), gitlab.standing()
+    facts, stands = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
-    job = job.with_file(gitlab.file(settings.FILE, facts.refs.start_sha))
+    job = job.with_file(gitlab.fetch_file(settings.FILE, facts.refs.start_sha))
     diff, opened = _merge_request(job, gitlab, facts, stack)
     found = Change(
         diff,
@@ -53,10 +53,10 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, S
         facts.merge_request,
         facts.refs,
         stands,
-        publish.remembered(stands),
+        publish.recall_memory(stands),
         cache(partial(_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return _clean(found, redactor, opened), Surroundings(facts.project_url, job.pipeline.job_url), job
+    return _clean(found, redactor, opened), NoteLinks(facts.project_url, job.pipeline.job_url), job
 
 
 def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> Change:
@@ -144,7 +144,7 @@ def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> 
 def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
     """The diff as GitLab gives it. Raises GitLabError for one that is none: that is no wrong setting."""
     try:
-        diff = patch.parse(gitlab.raw_diff())
+        diff = patch.parse(gitlab.fetch_raw_diff())
     except PatchError as error:
         raise GitLabError(f"GitLab's raw diff cannot be read: {error}") from None
     if not diff.files and facts.changed_files:
@@ -154,8 +154,8 @@ def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
 
 def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
     """A file as it stands at the head, unless it is too large to be looked through."""
-    content = gitlab.file(path, head)
-    return redactor.redact_bytes(content) if content is not None and len(content) <= LARGEST_TEXT else None
+    content = gitlab.fetch_file(path, head)
+    return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
 
 
 def _remote(job: Job) -> Remote | None:

@@ -20,11 +20,11 @@ from iquest_review.llm.client import Address, Endpoint, Sampling
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.note import summary
-from iquest_review.note.memory import Ledger
-from iquest_review.outcome import Outcome, PromptUsed, Status, Why
+from iquest_review.note.memory import NoteMemory
+from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReason
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
-from iquest_review.publish.publish import publish_outcome
+from iquest_review.publish.publish import publish_review
 from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
 from iquest_review.review import review
@@ -48,7 +48,9 @@ def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
         return _unconfigured_fork(job)
     model_url = _model_url(job)
     if job.is_local:
-        review_file.prepare(Path(job.arguments.output))  # before a question is asked whose answer could not be kept
+        review_file.prepare_folder(
+            Path(job.arguments.output)
+        )  # before a question is asked whose answer could not be kept
     with ExitStack() as stack:
         change, around, job = source.change(job, gitlab, stack)
         options, publisher = _options(job, around, change), _publisher(job, gitlab, around, change.known)
@@ -71,7 +73,7 @@ def run_publish(job: Job, until: Deadline = NEVER) -> str:
     """Posts a stored review; returns its note."""
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
-    outcome = stored_review.load(Path(job.arguments.review_file))
+    outcome = stored_review.load_review(Path(job.arguments.review_file))
     merge_request = _addressee(job, outcome)
     token = job.settings.gitlab_token
     if token is None and not job.arguments.dry_run:
@@ -79,12 +81,12 @@ def run_publish(job: Job, until: Deadline = NEVER) -> str:
     gitlab = _connect(job, merge_request, token, until) if token else None
     project_url = ""
     if gitlab is not None:
-        facts = gitlab.facts()
+        facts = gitlab.fetch_facts()
         project_url = facts.project_url
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
-    around = summary.Surroundings(project_url, job.pipeline.job_url)
+    around = summary.NoteLinks(project_url, job.pipeline.job_url)
     _, body = review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab, around, None))
     return body
 
@@ -198,7 +200,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Dea
     )
 
 
-def _options(job: Job, around: summary.Surroundings, change: Change | None = None) -> Options:
+def _options(job: Job, around: summary.NoteLinks, change: Change | None = None) -> Options:
     wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
     checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
@@ -232,12 +234,12 @@ def _shipped_prompts() -> Path:
 
 
 def _keep(job: Job, outcome: Outcome, body: str) -> None:
-    review_file.write(Path(job.arguments.output), outcome, body)
-    job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW}")
+    review_file.write_review(Path(job.arguments.output), outcome, body)
+    job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW_FILENAME}")
 
 
 def _publisher(
-    job: Job, gitlab: GitLab | None, around: summary.Surroundings, known: Ledger | None
+    job: Job, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
@@ -248,19 +250,19 @@ def _publisher(
 
 
 def _publish(
-    job: Job, gitlab: GitLab, around: summary.Surroundings, known: Ledger | None, outcome: Outcome
+    job: Job, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
-        published = publish_outcome(gitlab, outcome, around, known, job.progress.say)
+        published = publish_review(gitlab, outcome, around, known, job.progress.say)
     except (GitLabError, KeyboardInterrupt) as error:
-        kept = Path(job.arguments.output, review_file.REVIEW)
+        kept = Path(job.arguments.output, review_file.REVIEW_FILENAME)
         if kept.is_file():
             error.add_note(f"the review is kept, and `iquest-review publish {kept}` posts what is missing")
         raise
     outcome = published.outcome
     if published.body is not None:
         done = "the note is written" if published.wrote else "the note is left as it is"
-        gone = sum(entry.thread != "" and entry.why is not Why.LEFT for entry in outcome.settled)
+        gone = sum(entry.thread != "" and entry.why is not SettledReason.LEFT for entry in outcome.settled)
         stand = len(outcome.severities)
         stands = "1 finding stands" if stand == 1 else f"{stand} findings stand"
         told = [stands, *([f"{gone} resolved"] if gone else []), done]
@@ -270,9 +272,9 @@ def _publish(
 
 def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
     """A fork's pipeline has none of the parent project's variables: nothing can be asked, and nobody is to blame."""
-    options = _options(job, summary.Surroundings(job_url=job.pipeline.job_url))
+    options = _options(job, summary.NoteLinks(job_url=job.pipeline.job_url))
     outcome = Outcome(
-        status=Status.NOT_REVIEWED,
+        status=ReviewStatus.NOT_REVIEWED,
         reason=_FORK,
         merge_request=job.merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),

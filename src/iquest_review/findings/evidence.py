@@ -9,20 +9,20 @@ from iquest_review.diff.diff import Diff, FileDiff, Kind, Line, Side, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.numbered_rows import render_line_text
-from iquest_review.findings.fingerprint import Mark, digest, normal
+from iquest_review.findings.fingerprint import Mark, digest, join_words
 
-Text = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
+FileReader = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Location:
     """Where they are; `line` is the first of them."""
 
     path: str
     line: int | None
 
 
-def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Here | None:
+def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, text: FileReader) -> Location | None:
     """The marked lines: in their file, nearest to where they were last seen; where that is gone, in one that came new
     or under a new name. None: they are gone.
 
@@ -30,27 +30,27 @@ def find(mark: Mark, path: str, line: int | None, diff: Diff, text: Text) -> Her
     """
     file = diff.find(path)
     if not mark.lines:
-        return Here(file.path, None) if file else None
+        return Location(file.path, None) if file else None
     if file is None or (file.status is Status.DELETED and mark.side is Side.NEW):
         others = (other for other in diff.files if other.status in (Status.ADDED, Status.RENAMED))
-        return next((Here(other.path, number) for other in others for number in _found(mark, other)), None)
-    if numbers := list(_found(mark, file)):
-        return Here(file.path, _nearest(numbers, line))
+        return next((Location(other.path, number) for other in others for number in _find_mark(mark, other)), None)
+    if numbers := list(_find_mark(mark, file)):
+        return Location(file.path, _pick_nearest(numbers, line))
     if mark.side is Side.OLD:
         return None
     if file.status is Status.ADDED or not file.hunks:
         return None  # all of it has been looked at, or nothing of it changes any more
     whole = text(file.path)
     if whole is None or (opened := unfolded(file, whole)) is file:
-        return Here(file.path, line)
-    numbers = list(_found(mark, opened))
-    return Here(file.path, _nearest(numbers, line)) if numbers else None
+        return Location(file.path, line)
+    numbers = list(_find_mark(mark, opened))
+    return Location(file.path, _pick_nearest(numbers, line)) if numbers else None
 
 
-def places(anchor: str, count: int, side: Side, file: FileDiff, first: str | None = None) -> Iterator[int]:
+def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str | None = None) -> Iterator[int]:
     """The first line of each place in the file where so many lines have the text of this digest. Who knows the text of
     the first of them says so, and has it sooner."""
-    numbers, words = _words(Same(file), side)
+    numbers, words = _index_lines(Same(file), side)
     for index in range(len(words) - count + 1):
         if first is not None and words[index] != first:
             continue
@@ -60,19 +60,19 @@ def places(anchor: str, count: int, side: Side, file: FileDiff, first: str | Non
 
 
 @lru_cache(maxsize=16)  # a finding, or a thread, after the other asks about the same few files
-def _words(file: Same[FileDiff], side: Side) -> tuple[list[int], list[str]]:
+def _index_lines(file: Same[FileDiff], side: Side) -> tuple[list[int], list[str]]:
     """The numbers of the lines of a side, and their words."""
-    lines = [line for line in file.value.lines() if _on_side(line, side)]
-    return [line.number for line in lines], [normal([render_line_text(line)]) for line in lines]
+    lines = [line for line in file.value.lines() if _is_on_side(line, side)]
+    return [line.number for line in lines], [join_words([render_line_text(line)]) for line in lines]
 
 
-def _found(mark: Mark, file: FileDiff) -> Iterator[int]:
-    return places(mark.anchor, mark.lines, mark.side, file)
+def _find_mark(mark: Mark, file: FileDiff) -> Iterator[int]:
+    return find_anchors(mark.anchor, mark.lines, mark.side, file)
 
 
-def _on_side(line: Line, side: Side) -> bool:
+def _is_on_side(line: Line, side: Side) -> bool:
     return line.kind is Kind.REMOVED if side is Side.OLD else line.kind is not Kind.REMOVED
 
 
-def _nearest(numbers: list[int], line: int | None) -> int:
+def _pick_nearest(numbers: list[int], line: int | None) -> int:
     return min(numbers, key=lambda number: abs(number - line)) if line else numbers[0]

@@ -26,7 +26,7 @@ class Mark(NamedTuple):
     category: Category
 
 
-def normal(lines: Sequence[str]) -> str:
+def join_words(lines: Sequence[str]) -> str:
     """The lines' words; white space, blank lines among it, says nothing about identity."""
     return " ".join(" ".join(lines).split())
 
@@ -36,12 +36,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
-def fingerprint(finding: Finding, anchor: str) -> str:
+def compute_fingerprint(finding: Finding, anchor: str) -> str:
     """16 hexadecimal digits; `anchor` is the text of the lines the finding stands on, its white space aside."""
-    return digest("\0".join((finding.path, normal([anchor or finding.title]), finding.category)))
+    return digest("\0".join((finding.path, join_words([anchor or finding.title]), finding.category)))
 
 
-def marker(mark: Mark) -> str:
+def format_marker(mark: Mark) -> str:
     """The hidden first line of a thread's first note."""
     anchor = f"{mark.anchor}:{mark.lines}:{mark.side}"
     return f"<!-- iquest-review:finding {mark.fingerprint} anchor={anchor} {mark.severity} {mark.category} -->"
@@ -53,7 +53,7 @@ _MARKER = re.compile(
 )
 
 
-def read(body: str) -> Mark | None:
+def parse_marker(body: str) -> Mark | None:
     """The mark of a note's body; None when it does not begin with one."""
     found = _MARKER.match(body.replace("\r", ""))
     if not found:

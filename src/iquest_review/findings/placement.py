@@ -6,37 +6,37 @@ from dataclasses import replace
 from iquest_review.diff.diff import Line
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings import suggestion
-from iquest_review.findings.evidence import places
+from iquest_review.findings.evidence import find_anchors
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.fingerprint import digest, fingerprint, normal
+from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.verify import Verified
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
-def placed(verified: Verified) -> PlacedFinding:
+def assign_place(verified: Verified) -> PlacedFinding:
     """The finding with its identity, its position and, where its fix fits, the replacement of its lines."""
     finding, lines = verified.finding, verified.lines
-    position, text = locate(verified), normal([render_line_text(line) for line in lines])
+    position, text = locate(verified), join_words([render_line_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
     # What is redacted hangs on the job's variables: that such a line reads otherwise does not prove that it is gone.
     anchored = 0 if inline and PLACEHOLDER_START in text else len(lines)
     return PlacedFinding(
         **fields,
-        fingerprint=fingerprint(finding, text),
+        fingerprint=compute_fingerprint(finding, text),
         placement=Placement.INLINE if inline else Placement.SUMMARY,
         placement_reason=None if isinstance(position, Position) else position.reason,
         anchor=digest(text),
         anchored=anchored,
-        twins=_twins(verified, lines, digest(text)),
+        twins=_find_twins(verified, lines, digest(text)),
         position=position if isinstance(position, Position) else None,
-        replacement=suggestion.replacement(verified),
+        replacement=suggestion.build_replacement(verified),
     )
 
 
-def limited(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
+def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
     """The findings, of which only the worst so many go on lines."""
     inline = [finding for finding in findings if finding.placement is Placement.INLINE]
     over = sorted(inline, key=lambda finding: finding.severity.rank)[most:]
@@ -46,10 +46,10 @@ def limited(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]
     ]
 
 
-def _twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
+def _find_twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
     """The last lines of the other places in the file that have the same text."""
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1
-    starts = places(anchor, len(lines), first.side, verified.file, normal([render_line_text(first)]))
+    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_line_text(first)]))
     return tuple(number + more for number in starts if number != first.number)

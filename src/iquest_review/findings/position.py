@@ -13,7 +13,7 @@ LONG_PATH = "its file's name is too long for GitLab"
 UNREADABLE_PATH = "its file's name is not UTF-8"
 NO_PLACE = "it has no place in the change"
 
-LONGEST_PATH = 1_000  # characters: app/validators/json_schemas/position.json
+MAX_PATH_CHARS = 1_000  # characters: app/validators/json_schemas/position.json
 
 # Bytes that are not UTF-8 are held as \xNN (diff/header_paths.py), and those are 0x80 and above. A name that really
 # contains such a text is taken for one of them.
@@ -46,7 +46,7 @@ class Position:
         """Whether it is a line, not the whole file."""
         return self.old_line is not None or self.new_line is not None
 
-    def payload(self, refs: DiffRefs) -> dict[str, Any]:
+    def build_payload(self, refs: DiffRefs) -> dict[str, Any]:
         """The `position` that POST discussions and POST draft_notes take. Files as a whole need GitLab 16.4."""
         lines = {"old_line": self.old_line, "new_line": self.new_line}
         payload: dict[str, Any] = {
@@ -65,7 +65,7 @@ class Position:
             payload["line_range"] = {name: {"line_code": end.line_code, "type": end.type} for name, end in ends}
         return payload
 
-    def single(self) -> "Position":
+    def drop_range(self) -> "Position":
         """The position without its range."""
         return replace(self, line_range=None)
 
@@ -82,7 +82,7 @@ def locate(verified: Verified) -> Position | Unplaced:
     if file is None:
         return Unplaced(problem or NO_PLACE)
     for path in (file.old_path, file.new_path):
-        if len(path) > LONGEST_PATH:
+        if len(path) > MAX_PATH_CHARS:
             return Unplaced(LONG_PATH)
         if _UNREADABLE.search(path):
             return Unplaced(UNREADABLE_PATH)
@@ -91,34 +91,40 @@ def locate(verified: Verified) -> Position | Unplaced:
     if problem is not None or not verified.lines:
         return Unplaced(problem or NO_PLACE)
     first, last = verified.lines[0], verified.lines[-1]
-    if first == last or not contiguous(verified.lines):
+    if first == last or not is_contiguous(verified.lines):
         return Position(file.old_path, file.new_path, first.old_line, first.new_line)
     # A range hangs on its last line (app/models/concerns/diff_positionable_note.rb).
-    return Position(file.old_path, file.new_path, last.old_line, last.new_line, (_end(file, first), _end(file, last)))
+    return Position(
+        file.old_path,
+        file.new_path,
+        last.old_line,
+        last.new_line,
+        (_build_range_end(file, first), _build_range_end(file, last)),
+    )
 
 
-def contiguous(lines: tuple[Line, ...]) -> bool:
+def is_contiguous(lines: tuple[Line, ...]) -> bool:
     """Whether the lines follow each other on one side."""
     return all(
         line.side is lines[0].side and line.number == lines[0].number + index for index, line in enumerate(lines)
     )
 
 
-def line_code(file: FileDiff, line: Line) -> str:
+def compute_line_code(file: FileDiff, line: Line) -> str:
     """GitLab's name of a line: the file's hash and how far both sides are there (lib/gitlab/git.rb, diff_line_code).
 
     Raises ValueError when the file diff does not have the line.
     """
     digest = hashlib.sha1(file.new_path.encode(), usedforsecurity=False).hexdigest()
-    old, new = _counters(file, line)
+    old, new = _compute_counters(file, line)
     return f"{digest}_{old}_{new}"
 
 
-def _end(file: FileDiff, line: Line) -> RangeEnd:
-    return RangeEnd(line_code(file, line), "new" if line.kind is Kind.ADDED else "old")
+def _build_range_end(file: FileDiff, line: Line) -> RangeEnd:
+    return RangeEnd(compute_line_code(file, line), "new" if line.kind is Kind.ADDED else "old")
 
 
-def _counters(file: FileDiff, line: Line) -> tuple[int, int]:
+def _compute_counters(file: FileDiff, line: Line) -> tuple[int, int]:
     """The numbers that the next old and the next new line would have; 0 on a side that has no lines at all."""
     for hunk in file.hunks:
         before, after = (line.old_line or 0) - hunk.old_start, (line.new_line or 0) - hunk.new_start

@@ -12,26 +12,26 @@ from collections.abc import Sequence
 
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
-from iquest_review.findings.position import contiguous
+from iquest_review.findings.position import is_contiguous
 from iquest_review.findings.verify import Verified
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import visible
 
-MOST_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
-NOT_APPLICABLE = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
+MAX_REPLACED_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
+NOTEBOOK_SUFFIX = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
 
 
-def replacement(verified: Verified) -> str | None:
+def build_replacement(verified: Verified) -> str | None:
     """The text for exactly the finding's lines, rows parted by LF; None when its fix may only be shown as code."""
     finding, file = verified.finding, verified.file
-    if file is None or finding.fix is None or not _replaceable(verified, file):
+    if file is None or finding.fix is None or not _is_replaceable(verified, file):
         return None
     old = [render_line_text(line) for line in verified.lines]
     if any(PLACEHOLDER_START in text for text in (finding.fix, *old)):
         return None  # the file has a secret there, which the model was not shown: its words would take the place of it
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
     replaced = [row for row in old if row.strip()]
-    if not quoted or [_bare(row) for row in quoted] != [_bare(row) for row in replaced]:
+    if not quoted or [_remove_whitespace(row) for row in quoted] != [_remove_whitespace(row) for row in replaced]:
         return None
     if finding.quote.startswith("\n") or finding.quote.endswith("\n\n"):
         return None  # it covers empty lines that the finding does not stand on
@@ -40,18 +40,18 @@ def replacement(verified: Verified) -> str | None:
     rows = finding.fix.removesuffix("\n").split("\n")
     if not _is_code(rows, old):
         return None
-    indented = _indented(rows, quoted, replaced)
-    if indented is None or indented == old or not _alike_indented(indented, old, file):
+    indented = _restore_indentation(rows, quoted, replaced)
+    if indented is None or indented == old or not _has_same_indentation(indented, old, file):
         return None
     return "\n".join(indented)
 
 
-def _replaceable(verified: Verified, file: FileDiff) -> bool:
+def _is_replaceable(verified: Verified, file: FileDiff) -> bool:
     """Whether the lines stand in the new file and are, byte for byte, what the model was shown."""
     lines = verified.lines
-    if file.is_symlink or file.is_submodule or file.path.endswith(NOT_APPLICABLE):
+    if file.is_symlink or file.is_submodule or file.path.endswith(NOTEBOOK_SUFFIX):
         return False
-    if not 0 < len(lines) <= MOST_LINES or lines[0].side is not Side.NEW or not contiguous(lines):
+    if not 0 < len(lines) <= MAX_REPLACED_LINES or lines[0].side is not Side.NEW or not is_contiguous(lines):
         return False
     shown = [render_line_text(line) for line in lines]
     return bool(shown[0].strip() and shown[-1].strip()) and all(
@@ -83,7 +83,7 @@ _BLANK = frozenset(  # seen as nothing, or as a blank, whatever their category s
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-LONGEST_ROW = 2_500  # characters: more than the model is ever shown of one
+MAX_ROW_CHARS = 2_500  # characters: more than the model is ever shown of one
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`")
 
@@ -95,11 +95,11 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
     before = "\n".join(old)
     if any(_is_strange(character) for character in set("".join(rows)) - set(before)):
         return False
-    known = {_bare(row) for row in old}
-    new = [row for row in rows if _bare(row) not in known]
+    known = {_remove_whitespace(row) for row in old}
+    new = [row for row in rows if _remove_whitespace(row) not in known]
     odd = (_LABEL.match, _HEADER.match, _PLACEHOLDER.match, _NOT_CODE.search)
     return (
-        not any(test(row[:LONGEST_ROW]) for row in new for test in odd)
+        not any(test(row[:MAX_ROW_CHARS]) for row in new for test in odd)
         and ("(...)" in before or "(...)" not in "".join(new).replace("catch (...)", ""))
         and not (_FENCE.search("\n".join(new)) and not _FENCE.search(before))
         and not _is_patch(rows, old)
@@ -166,19 +166,21 @@ def _is_prose(row: str, before: str) -> bool:
 # -- indentation
 
 
-def _indented(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -> list[str] | None:
+def _restore_indentation(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -> list[str] | None:
     """The fix with the indentation that the quote lost, if it lost one: as a block, or of its first row. None when it
     cannot be told which of the two, or how much, and when the fix alone lost it."""
-    lost = [_lost(quote, line) for quote, line in zip(quoted, replaced, strict=True)]
+    lost = [_find_lost_indentation(quote, line) for quote, line in zip(quoted, replaced, strict=True)]
     first, full = lost[0], [row for row in rows if row.strip()]
     if first is None or any(indent is None for indent in lost):
         return None
-    kept = min(map(_depth, full)) >= min(map(_depth, replaced)) or _depth(full[0]) == _depth(replaced[0])
-    if not any(lost) or _depth(full[0]) == _depth(replaced[0]) != _depth(quoted[0]):
+    kept = min(map(_measure_depth, full)) >= min(map(_measure_depth, replaced)) or _measure_depth(
+        full[0]
+    ) == _measure_depth(replaced[0])
+    if not any(lost) or _measure_depth(full[0]) == _measure_depth(replaced[0]) != _measure_depth(quoted[0]):
         return rows if kept else None
-    if _depth(full[0]) != _depth(quoted[0]):
+    if _measure_depth(full[0]) != _measure_depth(quoted[0]):
         return None
-    match _lost_as_block(full, first, lost[1:]):
+    match _is_lost_as_block(full, first, lost[1:]):
         case True:
             return [first + row if row else row for row in rows]
         case False:
@@ -187,13 +189,13 @@ def _indented(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -
     return None
 
 
-def _lost(quote: str, line: str) -> str | None:
+def _find_lost_indentation(quote: str, line: str) -> str | None:
     """The indentation that the line has before that of its quote; None when that is no part of it."""
-    ours, theirs = _indentation(line), _indentation(quote)
+    ours, theirs = _extract_indentation(line), _extract_indentation(quote)
     return ours[: len(ours) - len(theirs)] if ours.endswith(theirs) else None
 
 
-def _lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]) -> bool | None:
+def _is_lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]) -> bool | None:
     """Whether all of the fix lost the indentation of the quote's first row (True) or its own first row alone (False).
     A quote of one row does not say; the fix's second row may."""
     if not first:
@@ -203,28 +205,28 @@ def _lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]
     row = full[0].rstrip()
     opens = row[-1] in ":{([=\\" or sum(map(row.count, "([{")) > sum(map(row.count, ")]}"))
     if len(full) == 1 or not all(row.startswith(first) for row in full[1:]):
-        return True if len(full) == 1 or opens or not _depth(full[1]) else None
-    return None if _depth(full[1]) > len(first) else opens
+        return True if len(full) == 1 or opens or not _measure_depth(full[1]) else None
+    return None if _measure_depth(full[1]) > len(first) else opens
 
 
-def _alike_indented(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
+def _has_same_indentation(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
     """Whether the rows are indented by what the lines are indented by, or else their file: tabs, or blanks."""
-    kinds = {kind for row in old for kind in _indentation(row)}
-    kinds = kinds or {kind for line in file.lines() for kind in _indentation(render_line_text(line)[:1])}
+    kinds = {kind for row in old for kind in _extract_indentation(row)}
+    kinds = kinds or {kind for line in file.lines() for kind in _extract_indentation(render_line_text(line)[:1])}
     if len(kinds) != 1:
         return True
     strange = "\t" if " " in kinds else "  "  # one blank alone stands before the stars of a comment
-    return not any(strange in _indentation(row) for row in rows)
+    return not any(strange in _extract_indentation(row) for row in rows)
 
 
-def _indentation(row: str) -> str:
+def _extract_indentation(row: str) -> str:
     return row[: len(row) - len(row.lstrip(" \t"))]
 
 
-def _depth(row: str) -> int:
-    return len(_indentation(row))
+def _measure_depth(row: str) -> int:
+    return len(_extract_indentation(row))
 
 
-def _bare(row: str) -> str:
+def _remove_whitespace(row: str) -> str:
     """Without white space, which models do not copy."""
     return "".join(row.split())

@@ -15,28 +15,28 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import schema
-from iquest_review.gitlab.errors import refused
-from iquest_review.gitlab.existing import Standing, Thread, standing
-from iquest_review.gitlab.facts import Facts, diff_refs, read
-from iquest_review.gitlab.transport import LONGEST_WAIT, LONGEST_WORDS, Client, PassingGitLabError
+from iquest_review.gitlab.errors import build_refusal_error
+from iquest_review.gitlab.existing import ExistingThreads, Thread, collect_existing_threads
+from iquest_review.gitlab.facts import Facts, parse_diff_refs, parse_facts
+from iquest_review.gitlab.transport import MAX_REASON_CHARS, MAX_WAIT_SECONDS, Client, TransientGitLabError
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.retry import telling, waiting
 from iquest_review.net.tls import USUAL, Tls
-from iquest_review.note.thread import same
+from iquest_review.note.thread import is_same_body
 from iquest_review.text import one_line
 
-ATTEMPTS = 5
-DEADLINE = 120.0  # seconds for all attempts at one thing
-DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
-PAGE = 100  # the most GitLab gives
-MOST_ASKED_ABOUT = 50  # people: whether they are members
-LEAST_LEVEL = 10  # of access: Guest; below it are those who were only invited (lib/gitlab/access.rb)
-MOST_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
+MAX_ATTEMPTS = 5
+MAX_RETRY_SECONDS = 120.0  # seconds for all attempts at one thing
+MAX_DIFF_REFS_POLLS = 12  # GitLab computes them after the merge request is made: issue 386562 saw 1 to 5 seconds
+ENTRIES_PER_PAGE = 100  # the most GitLab gives
+MAX_MEMBER_LOOKUPS = 50  # people: whether they are members
+MIN_ACCESS_LEVEL = 10  # of access: Guest; below it are those who were only invited (lib/gitlab/access.rb)
+MAX_PAGES = 500  # a merge request holds 5,000 notes, not counting those that GitLab itself writes
 
 _REPORT = "please report this text as a security problem"
-CHANGED = f"GitLab stored another text than was sent; {_REPORT}"
+BODY_CHANGED = f"GitLab stored another text than was sent; {_REPORT}"
 HELD_BACK = "a fault of iquest-review: a text that was to be posted would do more than to be read"
-_RAN = f"GitLab ran the note as commands instead of storing it; {_REPORT}"
+_RAN_AS_COMMANDS = f"GitLab ran the note as commands instead of storing it; {_REPORT}"
 
 _Answer = TypeVar("_Answer")
 
@@ -64,30 +64,30 @@ class GitLab:
         project = quote(merge_request.project, safe="")
         self._project = f"/projects/{project}"
         self._path = f"{self._project}/merge_requests/{merge_request.iid}"
-        self._own: schema.Own | None = None
+        self._own: schema.TokenUser | None = None
         self._members: dict[int, bool] = {}
         self._waived: dict[str, bool] = {}
         self._links = ("", "")
 
-    def facts(self) -> Facts:
+    def fetch_facts(self) -> Facts:
         """The merge request as it stands, once its diff is there.
 
         Raises GitLabError when it cannot be read, or its diff does not come.
         """
-        for poll in range(DIFF_REFS_POLLS):
+        for poll in range(MAX_DIFF_REFS_POLLS):
             if poll:
                 self._sleep(min((1 + poll) / 2, 5))
             response = self._read(self._path)
-            answer = self._answer(schema.MERGE_REQUEST, response)
-            if refs := diff_refs(answer.diff_refs):
-                return read(self._merge_request, refs, answer)
-            if answer.diff_refs is None and self._answer(schema.STORED, response).id is None:  # each one has an id
+            answer = self._parse_answer(schema.MERGE_REQUEST, response)
+            if refs := parse_diff_refs(answer.diff_refs):
+                return parse_facts(self._merge_request, refs, answer)
+            if answer.diff_refs is None and self._parse_answer(schema.STORED_NOTE, response).id is None:  # each one has an id
                 raise GitLabError(f"{self.host} answered something that is not GitLab's API; is CI_API_V4_URL right?")
             if not poll:
                 self._tell(f"waiting for GitLab to make the diff of {self._name}")
         raise GitLabError(f"GitLab has not made the diff of {self._name} yet; run the job again in a minute")
 
-    def raw_diff(self) -> bytes:
+    def fetch_raw_diff(self) -> bytes:
         """The whole diff as GitLab shows it (since 17.9)."""
         try:
             return self._read(f"{self._path}/raw_diffs").content
@@ -99,7 +99,7 @@ class GitLab:
                 404,
             ) from None
 
-    def file(self, path: str, ref: str) -> bytes | None:
+    def fetch_file(self, path: str, ref: str) -> bytes | None:
         """A file of the repository at a commit or branch; None where there is none, or the token may not read it.
 
         Of one larger than LARGEST_TEXT the beginning, which is larger as well.
@@ -111,12 +111,12 @@ class GitLab:
                 return None
             raise
 
-    def standing(self) -> Standing:
+    def fetch_existing_threads(self) -> ExistingThreads:
         """What of the bot's own is on the merge request."""
         if self._own is None:
-            self._own = self._answer(schema.OWN, self._read("/user"))
-        discussions = self._pages(schema.DISCUSSIONS, f"{self._path}/discussions")
-        return standing(discussions, self._own.id, bot=self._own.bot)
+            self._own = self._parse_answer(schema.TOKEN_USER, self._read("/user"))
+        discussions = self._fetch_pages(schema.DISCUSSIONS, f"{self._path}/discussions")
+        return collect_existing_threads(discussions, self._own.id, bot=self._own.bot)
 
     def waived(self, thread: Thread) -> bool:
         """Whether a member of the project does not want this finding raised: by a reply, or a thumbs-down."""
@@ -128,7 +128,7 @@ class GitLab:
         if any(self._is_member(user) for user in thread.waivers):
             return True
         try:
-            awards = list(self._pages(schema.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji"))
+            awards = list(self._fetch_pages(schema.AWARDS, f"{self._path}/notes/{thread.note}/award_emoji"))
         except GitLabError as error:
             if error.status != 404:
                 raise
@@ -137,47 +137,49 @@ class GitLab:
 
     def is_newer(self, head: str, than: str) -> bool:
         """Whether a version of the diff with this head came after the last one with the other head."""
-        versions = self._pages(schema.VERSIONS, f"{self._path}/versions")
+        versions = self._fetch_pages(schema.VERSIONS, f"{self._path}/versions")
         order = [version.head_commit_sha for version in versions]  # the newest first
         return head in order and (than not in order or order.index(head) < order.index(than))
 
-    def may_link(self, project_url: str, job_url: str) -> None:
+    def allow_links(self, project_url: str, job_url: str) -> None:
         """Says where the links of what is going to be sent may lead; until then to no page."""
         self._links = (project_url, job_url)
 
-    def guarded(self, body: str) -> str:
+    def guard(self, body: str) -> str:
         """The body as it is sent: another one, and loudly, where this one would do more than to be read."""
-        from iquest_review.note.guard import Pages, checked  # noqa: PLC0415 - reading needs no parser
+        from iquest_review.note.guard import LinkTargets, guard_body  # noqa: PLC0415 - reading needs no parser
 
-        sent, fault = checked(body, Pages(*self._links, self._merge_request.iid))
+        sent, fault = guard_body(body, LinkTargets(*self._links, self._merge_request.iid))
         if fault:
             self._warn(f"{HELD_BACK}: {fault}; it is sent as a block of code; {_REPORT}")
         return sent
 
     def start_thread(self, body: str, position: dict[str, Any]) -> None:
         """Starts a thread on a line or a file. Raises GitLabError with status 400 for a line GitLab does not know."""
-        body = self.guarded(body)
+        body = self.guard(body)
         sent = {"body": body, "position": position}
         try:
             response = self._request("post", f"{self._path}/discussions", post_data=sent)
         except GitLabError as error:
             # Older GitLabs answer so when they have run a discussion as commands: issue 505100.
-            raise GitLabError(_RAN) if error.status == 400 and str(error).endswith("Note {}") else error from None
-        for note in self._stored(schema.DISCUSSION, response).notes[:1]:
+            raise (
+                GitLabError(_RAN_AS_COMMANDS) if error.status == 400 and str(error).endswith("Note {}") else error
+            ) from None
+        for note in self._parse_write_answer(schema.DISCUSSION, response).notes[:1]:
             self._check(body, note.id, note.body)
 
-    def drafts(self) -> list[schema.Draft]:
+    def list_drafts(self) -> list[schema.Draft]:
         """The draft notes of the token's own user. Raises GitLabError with status 404 where GitLab has none."""
-        return list(self._pages(schema.DRAFTS, f"{self._path}/draft_notes"))
+        return list(self._fetch_pages(schema.DRAFTS, f"{self._path}/draft_notes"))
 
-    def draft(self, body: str, position: dict[str, Any]) -> schema.Draft:
+    def create_draft(self, body: str, position: dict[str, Any]) -> schema.Draft:
         """Makes a draft of a thread. GitLab takes it whatever its line is, and loses it later: see its line code."""
-        sent = {"note": self.guarded(body), "position": position}
-        return self._answer(schema.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
+        sent = {"note": self.guard(body), "position": position}
+        return self._parse_answer(schema.DRAFT, self._request("post", f"{self._path}/draft_notes", post_data=sent))
 
     def discard(self, draft: int) -> None:
         """Deletes a draft note, if it is still there."""
-        self._if_there("delete", f"{self._path}/draft_notes/{draft}")
+        self._request_if_present("delete", f"{self._path}/draft_notes/{draft}")
 
     def publish_drafts(self) -> None:
         """Publishes all draft notes of the token's user, with one notification."""
@@ -189,11 +191,11 @@ class GitLab:
         As the thread's author where nobody else wrote in it: that takes no role. Else as a developer.
         """
         path = f"{self._path}/discussions/{thread.id}" + ("" if thread.replies else f"/notes/{thread.note}")
-        self._if_there("put", path, post_data={"resolved": resolved})
+        self._request_if_present("put", path, post_data={"resolved": resolved})
 
     def delete(self, note: int) -> None:
         """Deletes a note, if it is still there."""
-        self._if_there("delete", f"{self._path}/notes/{note}")
+        self._request_if_present("delete", f"{self._path}/notes/{note}")
 
     def write_note(self, body: str, note: int | None = None) -> None:
         """Posts the summary note, or puts another body into it.
@@ -201,14 +203,14 @@ class GitLab:
         Raises GitLabError when GitLab takes the note for commands, or stores another text than was sent.
         """
         verb, path = ("post", "") if note is None else ("put", f"/{note}")
-        body = self.guarded(body)
+        body = self.guard(body)
         response = self._request(verb, f"{self._path}/notes{path}", post_data={"body": body})
-        stored = self._stored(schema.STORED, response)
+        stored = self._parse_write_answer(schema.STORED_NOTE, response)
         self._check(body, stored.id, stored.body)
 
-    def pause(self, failure: PassingGitLabError, attempt: int) -> None:
+    def pause(self, failure: TransientGitLabError, attempt: int) -> None:
         """Waits before what failed is looked at again."""
-        wait = failure.wait if failure.wait is not None else min(2.0 ** (attempt + 1), LONGEST_WAIT)
+        wait = failure.wait if failure.wait is not None else min(2.0 ** (attempt + 1), MAX_WAIT_SECONDS)
         self._tell(f"{failure}; looking again in {wait:.0f} s")
         self._sleep(wait)
 
@@ -216,57 +218,57 @@ class GitLab:
     def _name(self) -> str:
         return f"{self._merge_request.project}!{self._merge_request.iid}"
 
-    def _stored(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
+    def _parse_write_answer(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
         """What GitLab stored. Raises GitLabError for 202: it ran the text, and stored nothing of it."""
         if response.status_code == 202:
-            raise GitLabError(_RAN)
-        return self._answer(parser, response)
+            raise GitLabError(_RAN_AS_COMMANDS)
+        return self._parse_answer(parser, response)
 
     def _check(self, sent: str, stored: int | None, body: str | None) -> None:
         if stored is None:
-            raise GitLabError(_RAN)
-        if body is not None and not same(sent, body):
-            raise GitLabError(CHANGED)
+            raise GitLabError(_RAN_AS_COMMANDS)
+        if body is not None and not is_same_body(sent, body):
+            raise GitLabError(BODY_CHANGED)
 
     def _is_member(self, user: int) -> bool:
         if user not in self._members:
-            if len(self._members) >= MOST_ASKED_ABOUT:
+            if len(self._members) >= MAX_MEMBER_LOOKUPS:
                 return False
             try:
-                member = self._answer(schema.MEMBER, self._read(f"{self._project}/members/all/{user}"))
-                self._members[user] = member.access_level >= LEAST_LEVEL and member.state == "active"
+                member = self._parse_answer(schema.MEMBER, self._read(f"{self._project}/members/all/{user}"))
+                self._members[user] = member.access_level >= MIN_ACCESS_LEVEL and member.state == "active"
             except GitLabError as error:
                 if error.status not in (403, 404):
                     raise
                 self._members[user] = False
         return self._members[user]
 
-    def _if_there(self, verb: str, path: str, **rest: Any) -> None:
+    def _request_if_present(self, verb: str, path: str, **rest: Any) -> None:
         try:
             self._request(verb, path, **rest)
         except GitLabError as error:
             if error.status != 404:
                 raise
 
-    def _pages(self, parser: schema.Parser[list[_Answer]], path: str) -> Iterator[_Answer]:
+    def _fetch_pages(self, parser: schema.Parser[list[_Answer]], path: str) -> Iterator[_Answer]:
         """All entries, page by page. The Link header is not followed: it names the configured host, not this one."""
         page, pages = "1", 0
         while page:
             pages += 1
-            if pages > MOST_PAGES:
+            if pages > MAX_PAGES:
                 raise GitLabError(f"GitLab does not come to an end of the notes of {self._name}")
-            response = self._read(path, page=page, per_page=PAGE)
-            yield from self._answer(parser, response)
+            response = self._read(path, page=page, per_page=ENTRIES_PER_PAGE)
+            yield from self._parse_answer(parser, response)
             page = response.headers.get("x-next-page", "")
 
-    def _answer(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
-        return parser.read(response.content, self.host)
+    def _parse_answer(self, parser: schema.Parser[_Answer], response: requests.Response) -> _Answer:
+        return parser.parse(response.content, self.host)
 
     def _read(self, path: str, streamed: bool = False, **query: Any) -> requests.Response:
         retrying = Retrying(
-            retry=retry_if_exception_type(PassingGitLabError),
-            stop=stop_before_delay(DEADLINE) | stop_after_attempt(ATTEMPTS),
-            wait=waiting(1, LONGEST_WAIT),
+            retry=retry_if_exception_type(TransientGitLabError),
+            stop=stop_before_delay(MAX_RETRY_SECONDS) | stop_after_attempt(MAX_ATTEMPTS),
+            wait=waiting(1, MAX_WAIT_SECONDS),
             sleep=self._sleep,
             before_sleep=telling(self._tell),
             reraise=True,
@@ -277,9 +279,9 @@ class GitLab:
         try:
             response = self._client.http_request(verb, path, **rest)
         except GitlabError as error:
-            said = one_line(_text(error.error_message), LONGEST_WORDS)
+            said = one_line(_decode_message(error.error_message), MAX_REASON_CHARS)
             scope = "insufficient_scope" in f"{error.error_message}{error.response_body!r}"
-            raise refused(error.response_code or 0, self._name, said, scope=scope) from None
+            raise build_refusal_error(error.response_code or 0, self._name, said, scope=scope) from None
         except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made
             raise GitLabError(f"GitLab answered for {self._name} what cannot be read") from None
         if "text/html" in response.headers.get("content-type", ""):
@@ -287,6 +289,6 @@ class GitLab:
         return response
 
 
-def _text(said: object) -> str:
+def _decode_message(said: object) -> str:
     """An error's own words: text, the bytes of a body, or a structure of both."""
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

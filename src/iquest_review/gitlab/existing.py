@@ -7,12 +7,12 @@ from typing import NamedTuple
 from iquest_review.findings import fingerprint
 from iquest_review.findings.fingerprint import Mark
 from iquest_review.gitlab import schema
-from iquest_review.note.summary import MARKER
+from iquest_review.note.summary import SUMMARY_MARKER
 
-LONGEST_AGREEMENT = 80  # characters: who writes more has something else to say
+MAX_AGREEMENT_CHARS = 80  # characters: who writes more has something else to say
 
 
-class Note(NamedTuple):
+class SummaryNote(NamedTuple):
     """A summary note of the bot's own user."""
 
     id: int
@@ -21,7 +21,7 @@ class Note(NamedTuple):
     replies: int = 0
 
 
-class Reply(NamedTuple):
+class ThreadReply(NamedTuple):
     """What a person wrote below a finding. The bot itself never replies."""
 
     author: int
@@ -40,11 +40,11 @@ class Thread(NamedTuple):
     line: int | None
     head: str
     resolved: bool
-    replies: tuple[Reply, ...] = ()
+    replies: tuple[ThreadReply, ...] = ()
     resolved_by_us: bool = False  # for sure: a person's own token resolves in that person's name
     resolved_by_other: bool = False
 
-    def settled_by_person(self, ours: Collection[str]) -> bool:
+    def is_settled_by_person(self, ours: Collection[str]) -> bool:
         """Whether a person resolved it; `ours` are the discussions that the bot is known to have resolved."""
         by_us = self.resolved_by_us or self.id in ours
         return self.resolved and (self.resolved_by_other or not by_us)
@@ -53,7 +53,7 @@ class Thread(NamedTuple):
     def disputed(self) -> bool:
         """Whether a person said anything that is no plain agreement."""
         return any(
-            len(reply.body) > LONGEST_AGREEMENT
+            len(reply.body) > MAX_AGREEMENT_CHARS
             or not re.match(_AGREES, reply.body, re.IGNORECASE)
             or re.search(_BUT, reply.body, re.IGNORECASE)
             for reply in self.replies
@@ -65,12 +65,12 @@ class Thread(NamedTuple):
         return (reply.author for reply in self.replies if re.search(_IGNORE, reply.body, re.IGNORECASE | re.MULTILINE))
 
 
-class Standing(NamedTuple):
+class ExistingThreads(NamedTuple):
     """All of it, oldest first. `own` is the number of the bot's user."""
 
     own: int = 0
     threads: tuple[Thread, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SummaryNote, ...] = ()
 
 
 # Made into regular expressions when somebody has replied: most runs have no use for them.
@@ -86,26 +86,33 @@ _BUT = (
 )
 
 
-def standing(discussions: Iterable[schema.Discussion], own: int, *, bot: bool = False) -> Standing:
+def collect_existing_threads(
+    discussions: Iterable[schema.Discussion], own: int, *, bot: bool = False
+) -> ExistingThreads:
     """What of these discussions is the bot's own: a marker counts only in a note of its user. `bot`: no person acts
     in that user's name."""
-    threads, notes = list[Thread](), list[Note]()
+    threads, notes = list[Thread](), list[SummaryNote]()
     for discussion in discussions:
         said = [note for note in discussion.notes if not note.system]
         if not said or said[0].author.id != own:
             continue
         first, *rest = said
-        if first.body.startswith(MARKER):
-            notes.append(Note(first.id, discussion.id, first.body, len(rest)))
-        elif mark := fingerprint.read(first.body):
-            threads.append(_thread(discussion.id, first, mark, rest, own, own if bot else None))
-    return Standing(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
+        if first.body.startswith(SUMMARY_MARKER):
+            notes.append(SummaryNote(first.id, discussion.id, first.body, len(rest)))
+        elif mark := fingerprint.parse_marker(first.body):
+            threads.append(_build_thread(discussion.id, first, mark, rest, own, own if bot else None))
+    return ExistingThreads(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
 
 
-def _thread(
-    number: str, first: schema.Note, mark: Mark, rest: Sequence[schema.Note], own: int, bot: int | None
+def _build_thread(
+    number: str,
+    first: schema.DiscussionNote,
+    mark: Mark,
+    rest: Sequence[schema.DiscussionNote],
+    own: int,
+    bot: int | None,
 ) -> Thread:
-    place = first.position or schema.Place(None, None, None, None, None)
+    place = first.position or schema.NotePosition(None, None, None, None, None)
     resolved = all(note.resolved for note in (first, *rest))
     return Thread(
         id=number,
@@ -116,7 +123,7 @@ def _thread(
         line=place.new_line if place.new_line is not None else place.old_line,
         head=place.head_sha or "",
         resolved=resolved,
-        replies=tuple(Reply(note.author.id, note.body) for note in rest if note.body.strip()),
+        replies=tuple(ThreadReply(note.author.id, note.body) for note in rest if note.body.strip()),
         resolved_by_us=resolved and first.resolved_by is not None and first.resolved_by.id == bot,
         resolved_by_other=resolved and first.resolved_by is not None and first.resolved_by.id != own,
     )

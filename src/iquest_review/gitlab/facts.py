@@ -19,7 +19,7 @@ class Facts:
     changed_files: str  # how many, in GitLab's words; empty for none, and before it has counted
 
 
-def read(merge_request: MergeRequest, refs: DiffRefs, answer: schema.MergeRequest) -> Facts:
+def parse_facts(merge_request: MergeRequest, refs: DiffRefs, answer: schema.MergeRequestAnswer) -> Facts:
     """The facts in GitLab's answer; what it leaves null is empty."""
     return Facts(
         merge_request=merge_request,
@@ -39,7 +39,7 @@ def read(merge_request: MergeRequest, refs: DiffRefs, answer: schema.MergeReques
     )
 
 
-def diff_refs(refs: schema.Refs | None) -> DiffRefs | None:
+def parse_diff_refs(refs: schema.DiffRefsAnswer | None) -> DiffRefs | None:
     """All three commits; None until GitLab has computed them."""
     if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
         return None

@@ -19,7 +19,7 @@ class User(NamedTuple):
     id: int
 
 
-class Own(NamedTuple):
+class TokenUser(NamedTuple):
     """GET /user: whose the token is. `bot`: a project's, a group's or a service account's, and no person's
     (app/models/concerns/has_user_type.rb)."""
 
@@ -27,7 +27,7 @@ class Own(NamedTuple):
     bot: bool
 
 
-class Place(NamedTuple):
+class NotePosition(NamedTuple):
     """Where a note stands; GitLab carries it along with the lines from push to push."""
 
     old_path: str | None
@@ -37,7 +37,7 @@ class Place(NamedTuple):
     head_sha: str | None
 
 
-class Note(NamedTuple):
+class DiscussionNote(NamedTuple):
     """A note of a discussion. `resolved` is there where a note can be."""
 
     id: int
@@ -46,14 +46,14 @@ class Note(NamedTuple):
     system: bool
     resolved: bool
     resolved_by: User | None
-    position: Place | None
+    position: NotePosition | None
 
 
 class Discussion(NamedTuple):
     """A thread, or a single note."""
 
     id: str
-    notes: list[Note]
+    notes: list[DiscussionNote]
 
 
 class Draft(NamedTuple):
@@ -84,14 +84,14 @@ class Version(NamedTuple):
     head_commit_sha: str | None
 
 
-class Stored(NamedTuple):
+class StoredNote(NamedTuple):
     """What a written note comes back as. One that was nothing but commands has no id: GitLab ran it."""
 
     id: int | None = None
     body: str | None = None
 
 
-class Refs(NamedTuple):
+class DiffRefsAnswer(NamedTuple):
     """The diff's commits; GitLab computes them after it has made the merge request."""
 
     base_sha: str | None
@@ -99,10 +99,10 @@ class Refs(NamedTuple):
     head_sha: str | None
 
 
-class MergeRequest(NamedTuple):
+class MergeRequestAnswer(NamedTuple):
     """A merge request."""
 
-    diff_refs: Refs | None
+    diff_refs: DiffRefsAnswer | None
     title: str | None
     description: str | None
     labels: list[str]
@@ -123,7 +123,7 @@ class Parser(Generic[Answer]):
         self._schema = schema
         self._validator: SchemaValidator | None = None  # made when there is something to read: a run reads half of it
 
-    def read(self, content: bytes, host: str) -> Answer:
+    def parse(self, content: bytes, host: str) -> Answer:
         """The answer. Raises GitLabError for one that is not GitLab's."""
         if self._validator is None:
             self._validator = SchemaValidator(self._schema)
@@ -134,68 +134,68 @@ class Parser(Generic[Answer]):
         return answer
 
 
-def _record(kind: Callable[..., Any], **fields: CoreSchema) -> CoreSchema:
+def _build_record(kind: Callable[..., Any], **fields: CoreSchema) -> CoreSchema:
     entries = {name: core_schema.typed_dict_field(schema) for name, schema in fields.items()}
     return core_schema.no_info_after_validator_function(
         lambda value: kind(**value), core_schema.typed_dict_schema(entries)
     )
 
 
-def _or(default: Any, schema: CoreSchema) -> CoreSchema:
+def _add_default(default: Any, schema: CoreSchema) -> CoreSchema:
     return core_schema.with_default_schema(schema, default=default)
 
 
-def _list(schema: CoreSchema) -> CoreSchema:
+def _build_list(schema: CoreSchema) -> CoreSchema:
     return core_schema.list_schema(schema)
 
 
 _INT, _STR = core_schema.int_schema(), core_schema.str_schema()
-_MAYBE_INT = _or(None, core_schema.nullable_schema(_INT))
-_MAYBE_STR = _or(None, core_schema.nullable_schema(_STR))
-_USER = _record(User, id=_INT)
-_FALSE = _or(False, core_schema.nullable_schema(core_schema.bool_schema()))
-_PLACE = _record(
-    Place,
+_MAYBE_INT = _add_default(None, core_schema.nullable_schema(_INT))
+_MAYBE_STR = _add_default(None, core_schema.nullable_schema(_STR))
+_USER = _build_record(User, id=_INT)
+_FALSE = _add_default(False, core_schema.nullable_schema(core_schema.bool_schema()))
+_NOTE_POSITION = _build_record(
+    NotePosition,
     old_path=_MAYBE_STR,
     new_path=_MAYBE_STR,
     old_line=_MAYBE_INT,
     new_line=_MAYBE_INT,
     head_sha=_MAYBE_STR,
 )
-_NOTE = _record(
-    Note,
+_NOTE = _build_record(
+    DiscussionNote,
     id=_INT,
     author=_USER,
     body=_STR,
     system=_FALSE,
     resolved=_FALSE,
-    resolved_by=_or(None, core_schema.nullable_schema(_USER)),
-    position=_or(None, core_schema.nullable_schema(_PLACE)),
+    resolved_by=_add_default(None, core_schema.nullable_schema(_USER)),
+    position=_add_default(None, core_schema.nullable_schema(_NOTE_POSITION)),
 )
-_DISCUSSION = _record(Discussion, id=_STR, notes=_list(_NOTE))
-_DRAFT = _record(Draft, id=_INT, note=_MAYBE_STR, line_code=_MAYBE_STR)
-_REFS = _record(Refs, base_sha=_MAYBE_STR, start_sha=_MAYBE_STR, head_sha=_MAYBE_STR)
+_DISCUSSION = _build_record(Discussion, id=_STR, notes=_build_list(_NOTE))
+_DRAFT = _build_record(Draft, id=_INT, note=_MAYBE_STR, line_code=_MAYBE_STR)
+_REFS = _build_record(DiffRefsAnswer, base_sha=_MAYBE_STR, start_sha=_MAYBE_STR, head_sha=_MAYBE_STR)
 
-OWN = Parser[Own](_record(Own, id=_INT, bot=_FALSE))
+TOKEN_USER = Parser[TokenUser](_build_record(TokenUser, id=_INT, bot=_FALSE))
 DISCUSSION = Parser[Discussion](_DISCUSSION)
-DISCUSSIONS = Parser[list[Discussion]](_list(_DISCUSSION))
+DISCUSSIONS = Parser[list[Discussion]](_build_list(_DISCUSSION))
 DRAFT = Parser[Draft](_DRAFT)
-DRAFTS = Parser[list[Draft]](_list(_DRAFT))
-AWARDS = Parser[list[Award]](_list(_record(Award, name=_STR, user=_USER)))
-MEMBER = Parser[Member](_record(Member, access_level=_INT, state=_or("active", _STR)))
-VERSIONS = Parser[list[Version]](_list(_record(Version, head_commit_sha=_MAYBE_STR)))
-STORED = Parser[Stored](_record(Stored, id=_MAYBE_INT, body=_MAYBE_STR))
-MERGE_REQUEST = Parser[MergeRequest](
-    _record(
-        MergeRequest,
-        diff_refs=_or(None, core_schema.nullable_schema(_REFS)),
+DRAFTS = Parser[list[Draft]](_build_list(_DRAFT))
+AWARDS = Parser[list[Award]](_build_list(_build_record(Award, name=_STR, user=_USER)))
+MEMBER = Parser[Member](_build_record(Member, access_level=_INT, state=_add_default("active", _STR)))
+VERSIONS = Parser[list[Version]](_build_list(_build_record(Version, head_commit_sha=_MAYBE_STR)))
+STORED_NOTE = Parser[StoredNote](_build_record(StoredNote, id=_MAYBE_INT, body=_MAYBE_STR))
+MERGE_REQUEST = Parser[MergeRequestAnswer](
+    _build_record(
+        MergeRequestAnswer,
+        diff_refs=_add_default(None, core_schema.nullable_schema(_REFS)),
         title=_MAYBE_STR,
         description=_MAYBE_STR,
-        labels=_or([], _list(_STR)),
+        labels=_add_default([], _build_list(_STR)),
         source_branch=_MAYBE_STR,
         target_branch=_MAYBE_STR,
-        draft=_or(False, core_schema.bool_schema()),
-        state=_or("", _STR),
+        draft=_add_default(False, core_schema.bool_schema()),
+        state=_add_default("", _STR),
         web_url=_MAYBE_STR,
         source_project_id=_MAYBE_INT,
         target_project_id=_MAYBE_INT,

@@ -9,7 +9,7 @@ from gitlab._backends import DefaultBackend
 from urllib3.exceptions import HTTPError
 
 from iquest_review.errors import GitLabError
-from iquest_review.gitlab.errors import told
+from iquest_review.gitlab.errors import describe_status
 from iquest_review.net.error_body import LARGEST_ERROR, cause, cleaned, loaded, masked, said
 from iquest_review.net.proxy import MAY_BE_THE_PROXY
 from iquest_review.net.retry import Passing, retry_after
@@ -18,19 +18,23 @@ from iquest_review.net.time_limit import Limit, body_within
 from iquest_review.net.tls import Tls
 from iquest_review.text import one_line
 
-LONGEST_WAIT = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
-UNSAID_WAIT = 20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
-LONGEST_WORDS = 200  # characters of what is said with a refusal
-TIMEOUT = 30.0  # seconds for one request to begin its answer, and between two pieces of it
-LONGEST = 120.0  # seconds for the whole of it: who drips is never done
-LARGEST_TEXT = 2 * 2**20  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
-LARGEST_JSON = 16 * 2**20  # bytes of JSON, which takes fifty times as much when it is read
-LARGEST_ANSWER = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
+MAX_WAIT_SECONDS = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
+RATE_LIMIT_WAIT_SECONDS = (
+    20.0  # seconds; older GitLabs say no time with their limit on notes, which counts by the minute
+)
+MAX_REASON_CHARS = 200  # characters of what is said with a refusal
+READ_TIMEOUT_SECONDS = 30.0  # seconds for one request to begin its answer, and between two pieces of it
+MAX_REQUEST_SECONDS = 120.0  # seconds for the whole of it: who drips is never done
+MAX_FILE_BYTES = (
+    2 * 2**20
+)  # bytes of a file, which is asked for as a stream: of a larger one only the beginning is read
+MAX_JSON_BYTES = 16 * 2**20  # bytes of JSON, which takes fifty times as much when it is read
+MAX_ANSWER_BYTES = 128 * 2**20  # bytes, unpacked: a whole diff is the largest there is
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+_TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
-class PassingGitLabError(Passing, GitLabError):
+class TransientGitLabError(Passing, GitLabError):
     """A failure of GitLab that may pass."""
 
     def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
@@ -51,8 +55,8 @@ class _Session(Straight):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = self._host
         try:
-            with Limit(LONGEST) as limit, super().send(request, **{**kwargs, "stream": True}) as response:
-                content = self._content(response, limit, kwargs.get("stream"))
+            with Limit(MAX_REQUEST_SECONDS) as limit, super().send(request, **{**kwargs, "stream": True}) as response:
+                content = self._receive_body(response, limit, kwargs.get("stream"))
                 if response.status_code >= 400:
                     content = masked(content, request.headers.get("PRIVATE-TOKEN"))
             response._content = content  # where requests itself keeps it
@@ -60,46 +64,50 @@ class _Session(Straight):
                 raise requests.exceptions.Timeout
         except (requests.exceptions.RequestException, HTTPError) as error:
             if limit.over:
-                raise PassingGitLabError(f"GitLab at {host} gave no whole answer within {LONGEST:g} s") from None
+                raise TransientGitLabError(
+                    f"GitLab at {host} gave no whole answer within {MAX_REQUEST_SECONDS:g} s"
+                ) from None
             if why := hopeless(error, str(request.url), "CI_API_V4_URL", self._tls):
                 raise GitLabError(why) from None
             why = unfinished(error) or f"cannot be reached ({cause(error)})"
-            raise PassingGitLabError(f"GitLab at {host} {why}") from None
+            raise TransientGitLabError(f"GitLab at {host} {why}") from None
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
         status = response.status_code
-        if status >= 400 and (why := _refusal(status, content, str(request.url))):
+        if status >= 400 and (why := _explain_refusal(status, content, str(request.url))):
             raise GitLabError(f"GitLab at {host}{why}", status)
-        if status in _PASSING or (status == 409 and "Resource lock" in response.text[:500]):
+        if status in _TRANSIENT_STATUSES or (status == 409 and "Resource lock" in response.text[:500]):
             wait = retry_after(response.headers.get("Retry-After"))
-            if wait is not None and wait > LONGEST_WAIT:
+            if wait is not None and wait > MAX_WAIT_SECONDS:
                 raise GitLabError(f"GitLab at {host} answered {status} and asks to come back in {wait:.0f} s", status)
-            raise PassingGitLabError(
-                f"GitLab at {host} answered {status}", status, UNSAID_WAIT if status == 429 and wait is None else wait
+            raise TransientGitLabError(
+                f"GitLab at {host} answered {status}",
+                status,
+                RATE_LIMIT_WAIT_SECONDS if status == 429 and wait is None else wait,
             )
         return response
 
-    def _content(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
+    def _receive_body(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
         """The body; of an error what people may read."""
         if response.status_code < 400:
-            most = LARGEST_JSON if "json" in response.headers.get("Content-Type", "") else LARGEST_ANSWER
-            content = body_within(limit, response.raw, LARGEST_TEXT if beginning else most)
+            most = MAX_JSON_BYTES if "json" in response.headers.get("Content-Type", "") else MAX_ANSWER_BYTES
+            content = body_within(limit, response.raw, MAX_FILE_BYTES if beginning else most)
             if len(content) > most:
                 raise GitLabError(f"{self._host} answered more than {most // 2**20} MiB")
             return content
         return cleaned(body_within(limit, response.raw, LARGEST_ERROR), self._clean)
 
 
-def _refusal(status: int, content: bytes, url: str) -> str:
+def _explain_refusal(status: int, content: bytes, url: str) -> str:
     """What an error that is no word of GitLab's API means, and what GitLab says of itself; else empty."""
-    between, words = proxy(url), said(content, LONGEST_WORDS)
+    between, words = proxy(url), said(content, MAX_REASON_CHARS)
     if status in (403, 503) and "read-only" in words:
         # Maintenance mode, and a secondary site: lib/gitlab/middleware/read_only/controller.rb
-        return f" is read-only now ({told(status, words)}): post the review when that is over"
+        return f" is read-only now ({describe_status(status, words)}): post the review when that is over"
     if between and status == 407:
         return f": {between.refusal(status, words)}"
-    if between and status not in _PASSING and loaded(content) is None:
-        return f" refuses the request ({told(status, words)}){MAY_BE_THE_PROXY}"
+    if between and status not in _TRANSIENT_STATUSES and loaded(content) is None:
+        return f" refuses the request ({describe_status(status, words)}){MAY_BE_THE_PROXY}"
     return ""
 
 
@@ -111,7 +119,7 @@ class Client(gitlab.Gitlab):
         self.host = reached(url)
         self._base_url = url
         self._url = f"{url}/api/v4"
-        self.timeout = TIMEOUT
+        self.timeout = READ_TIMEOUT_SECONDS
         self.retry_transient_errors = False
         self.keep_base_url = True
         self.headers = {"User-Agent": "iquest-review"}

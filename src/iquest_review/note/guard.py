@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 from iquest_review.note import markdown
 from iquest_review.text import JOINER, one_line, visible
 
-LARGEST = 1_000_000  # characters of a note (lib/gitlab/database.rb)
-LONGEST_SHOWN = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them
+MAX_NOTE_CHARS = 1_000_000  # characters of a note (lib/gitlab/database.rb)
+MAX_SHOWN_CHARS = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them
 # comrak takes quadratic time for some texts: for each of these 0.4 s at most, and far less for any note of ours.
-MOST_RUNS = 60_000  # of emphasis between two blank lines
-MOST_SEARCHED = 1_500_000_000  # characters: for the end of each formula
-MOST_DEFINITIONS = 4_000
+MAX_EMPHASIS_RUNS = 60_000  # of emphasis between two blank lines
+MAX_SEARCHED_CHARS = 1_500_000_000  # characters: for the end of each formula
+MAX_DEFINITIONS = 4_000
 NOTICE = "⚠️ iquest-review held this text back, and shows it as code: {fault}. Please report this as a security problem."
 
 
-class Checked(NamedTuple):
+class GuardedBody(NamedTuple):
     """A body that can be sent, and what was wrong with the one that was to be; empty: they are the same."""
 
     body: str
@@ -32,7 +32,7 @@ class Checked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class LinkTargets:
     """Where links may lead: the project's files and jobs, and the notes of its merge request. By default nowhere.
 
     No other page of GitLab: a link to an issue leaves a note on the issue, wherever the link stands.
@@ -42,7 +42,7 @@ class Pages:
     job_url: str = ""
     iid: int = 0
 
-    def hold(self, url: str) -> bool:
+    def can_link_to(self, url: str) -> bool:
         """Whether a link may lead there."""
         roots = {root for root in (self.project_url, self.job_url.partition("/-/jobs/")[0]) if _WEB.match(root)}
         pages = [f"{root}/-/jobs/" for root in roots]
@@ -51,10 +51,10 @@ class Pages:
         return url.startswith(tuple(pages)) and not _UPWARDS.search(url)
 
 
-def checked(body: str, pages: Pages) -> Checked:
+def guard_body(body: str, pages: LinkTargets) -> GuardedBody:
     """The body as it is when nothing in it is alive; else one that is safe for certain, and why. Takes linear time."""
-    fault = _fault(body, pages)
-    return Checked(_harmless(body, fault), fault) if fault else Checked(body)
+    fault = _find_fault(body, pages)
+    return GuardedBody(_wrap_as_code(body, fault), fault) if fault else GuardedBody(body)
 
 
 _WEB = re.compile(r"https?://[^/]")
@@ -89,36 +89,36 @@ _LIVE = (
 )
 
 
-def _fault(body: str, pages: Pages) -> str:
+def _find_fault(body: str, pages: LinkTargets) -> str:
     """What is wrong with the body, in a few words; nothing for nothing."""
-    if len(body) > LARGEST:
+    if len(body) > MAX_NOTE_CHARS:
         return "it is longer than a note may be"
     without = body.replace(JOINER, "")
     if visible(without) != without:
         return _UNSEEN
     # Any line, also of a code block: GitLab before 17 looks for commands in the raw text.
     if command := _COMMAND.search(body):
-        return _told("a line that may be a quick action", command[0])
+        return _describe_fault("a line that may be a quick action", command[0])
     if _FRONT_MATTER.match(body):
         return "front matter"
     kinds = _KIND.findall(body)
     if len(kinds) > len(set(kinds)):
         return "a hidden line of ours that is there twice"
-    if _slow(body) and _slow("\n".join(_outside_code(body.split("\n")))):
+    if _is_slow(body) and _is_slow("\n".join(_drop_code_blocks(body.split("\n")))):
         return "it cannot be checked in time"
-    return next(_alive(body, pages), "")
+    return next(_find_live_parts(body, pages), "")
 
 
-def _slow(text: str) -> bool:
+def _is_slow(text: str) -> bool:
     """Whether comrak may take long for it. The ends of its code blocks are not known: it may be less than it seems."""
-    return len(_DEFINITION.findall(text)) > MOST_DEFINITIONS or any(
-        len(chunk) > MOST_RUNS
-        and (len(_RUN.findall(chunk)) > MOST_RUNS or chunk.count("$`") * len(chunk) > MOST_SEARCHED)
+    return len(_DEFINITION.findall(text)) > MAX_DEFINITIONS or any(
+        len(chunk) > MAX_EMPHASIS_RUNS
+        and (len(_RUN.findall(chunk)) > MAX_EMPHASIS_RUNS or chunk.count("$`") * len(chunk) > MAX_SEARCHED_CHARS)
         for chunk in _BLANK.split(text)
     )
 
 
-def _outside_code(rows: Iterable[str]) -> Iterator[str]:
+def _drop_code_blocks(rows: Iterable[str]) -> Iterator[str]:
     """The rows that stand in no code block."""
     fence = ""
     for row in rows:
@@ -131,47 +131,47 @@ def _outside_code(rows: Iterable[str]) -> Iterator[str]:
             yield row
 
 
-def _alive(body: str, pages: Pages) -> Iterator[str]:
+def _find_live_parts(body: str, pages: LinkTargets) -> Iterator[str]:
     """What in the rendered body does more than to be read."""
-    html = _rendered(body, raw_html=False)
+    html = _render_page(body, raw_html=False)
     for tag in _TAG.finditer(html):
-        if problem := _tag_fault(tag[1], tag[2], pages):
+        if problem := _find_tag_fault(tag[1], tag[2], pages):
             yield problem
     pieces = html.split(_OMITTED)
-    raw = list(_raw_html(pieces, _rendered(body, raw_html=True))) if len(pieces) > 1 else []
+    raw = list(_extract_raw_html(pieces, _render_page(body, raw_html=True))) if len(pieces) > 1 else []
     for piece in raw:
         if not _OWN_HTML.fullmatch(piece):
-            yield _told("HTML", piece)
+            yield _describe_fault("HTML", piece)
     without_code = _CODE.sub("\n", "\n".join(pieces))
     # Older GitLabs keep no trace of an escape: the text before and after it is one.
-    text = unescape(re.sub(r"<[^>]*>", "\n", "\n".join([_ESCAPED.sub(r"\1", without_code), *_own_texts(raw)])))
+    text = unescape(re.sub(r"<[^>]*>", "\n", "\n".join([_ESCAPED.sub(r"\1", without_code), *_strip_comments(raw)])))
     for name, pattern in _LIVE:
         if found := pattern.search(text):
-            yield _told(name, text[max(0, found.start() - 20) : found.end() + 20])
+            yield _describe_fault(name, text[max(0, found.start() - 20) : found.end() + 20])
 
 
-def _own_texts(raw: list[str]) -> Iterator[str]:
+def _strip_comments(raw: list[str]) -> Iterator[str]:
     return (re.sub(r"<!--.*?-->", "", piece, flags=re.DOTALL) for piece in raw)
 
 
-def _tag_fault(name: str, attributes: str, pages: Pages) -> str:
+def _find_tag_fault(name: str, attributes: str, pages: LinkTargets) -> str:
     """Why an element of the page is none of a note's."""
     if name.startswith("/"):
         return ""
     if name == "a":
         href = _HREF.fullmatch(attributes)
-        return "" if href and pages.hold(unescape(href[1])) else _told("a link", unescape(attributes))
+        return "" if href and pages.can_link_to(unescape(href[1])) else _describe_fault("a link", unescape(attributes))
     if name == "img":
-        return _told("an image", unescape(attributes))
+        return _describe_fault("an image", unescape(attributes))
     if name == "pre" and (language := _LANGUAGE.fullmatch(attributes)):
         known = language[1] is None or language[1].lower() in markdown.LANGUAGES
-        return "" if known else _told("a live block", language[1])
+        return "" if known else _describe_fault("a live block", language[1])
     if name in _PLAIN and _ATTRIBUTES.fullmatch(attributes):
         return ""
-    return _told("a live block", name + unescape(attributes))
+    return _describe_fault("a live block", name + unescape(attributes))
 
 
-def _raw_html(pieces: list[str], html: str) -> Iterator[str]:
+def _extract_raw_html(pieces: list[str], html: str) -> Iterator[str]:
     """The raw HTML between pieces of the page, whose rendering agrees but for it. Where the pieces could be found in
     other places as well, it is no matter: it is this very page, however it is put together."""
     at = len(pieces[0])
@@ -188,32 +188,32 @@ def _raw_html(pieces: list[str], html: str) -> Iterator[str]:
     yield html[at : max(at, len(html) - len(pieces[-1]))]
 
 
-def _harmless(body: str, fault: str) -> str:
+def _wrap_as_code(body: str, fault: str) -> str:
     """The body as one block of code, below its own hidden lines."""
     markers, rest = list[str](), list[str]()
-    for row in body[:LARGEST].replace("\r", "").split("\n"):
+    for row in body[:MAX_NOTE_CHARS].replace("\r", "").split("\n"):
         kind = _MARKER.fullmatch(row)
         new = kind is not None and not any(row.startswith(f"<!-- iquest-review:{kind[1]} ") for row in markers)
         (markers if new else rest).append(row)
     text = "\n".join(rest).strip("\n")
-    shown = visible(text[:LONGEST_SHOWN].replace(JOINER, ""))[:LONGEST_SHOWN]
-    more = "\n(there is more of it)" if len(text) > LONGEST_SHOWN or len(shown) == LONGEST_SHOWN else ""
+    shown = visible(text[:MAX_SHOWN_CHARS].replace(JOINER, ""))[:MAX_SHOWN_CHARS]
+    more = "\n(there is more of it)" if len(text) > MAX_SHOWN_CHARS or len(shown) == MAX_SHOWN_CHARS else ""
     notice = NOTICE.format(fault=fault.partition(" (")[0])
-    return "\n\n".join(["\n".join(markers), notice, markdown.block(shown + more)]).lstrip("\n") + "\n"
+    return "\n\n".join(["\n".join(markers), notice, markdown.format_code_block(shown + more)]).lstrip("\n") + "\n"
 
 
 # The hidden lines of note.py, fingerprint.py and ledger.py: nothing in them can end the comment.
 _MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed)(?: [\w .:=+/-]*)? -->")
 
 
-def _told(name: str, text: str) -> str:
+def _describe_fault(name: str, text: str) -> str:
     """A fault with the text it was found in, on one line."""
     return f"{name} ({one_line(text.replace(JOINER, ''), 80)})"
 
 
-def _rendered(body: str, *, raw_html: bool) -> str:
+def _render_page(body: str, *, raw_html: bool) -> str:
     """The page comrak makes of it, before GitLab sanitises it."""
-    comrak, extension, parse = _options()
+    comrak, extension, parse = _load_comrak()
     render = comrak.RenderOptions()
     render.full_info_string = render.github_pre_lang = render.escaped_char_spans = True
     render.unsafe_ = raw_html
@@ -222,7 +222,7 @@ def _rendered(body: str, *, raw_html: bool) -> str:
 
 
 @cache
-def _options() -> tuple[Any, Any, Any]:
+def _load_comrak() -> tuple[Any, Any, Any]:
     """comrak, and how GitLab sets it: lib/banzai/filter/markdown_engines/glfm_markdown.rb, OPTIONS.
 
     But for links out of bare addresses, for which it needs quadratic time: they are looked for in the text.

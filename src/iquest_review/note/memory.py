@@ -19,13 +19,13 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 
-MOST_HUNKS = 5_000  # about 40 KB, packed; a larger merge request is reviewed anew with each push
-LARGEST = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
-MOST_PACKED = 200_000  # characters; GitLab takes a million in a note
+MAX_HUNKS = 5_000  # about 40 KB, packed; a larger merge request is reviewed anew with each push
+MAX_UNPACKED_BYTES = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
+MAX_PACKED_CHARS = 200_000  # characters; GitLab takes a million in a note
 
 
 @dataclass(frozen=True)
-class Ledger:
+class NoteMemory:
     """`head` is the commit the note speaks of; `reviewed` the last one up to which every line was reviewed."""
 
     head: str
@@ -53,66 +53,68 @@ _MARKER = re.compile(
 _LEAST_NEEDED = (("summary", "suggestions"), ("titles",), ("findings", "hunks"))
 
 
-def marker(ledger: Ledger) -> str:
+def format_memory(ledger: NoteMemory) -> str:
     """The hidden line. Without the hunks where they are too many, and never longer than a note has room for."""
     value: dict[str, Any] = {
-        "hunks": "".join(ledger.hunks if len(ledger.hunks) <= MOST_HUNKS else ()),
+        "hunks": "".join(ledger.hunks if len(ledger.hunks) <= MAX_HUNKS else ()),
         "model": ledger.model,
         "summary": ledger.summary,
         "suggestions": ledger.suggestions,
-        "findings": [_kept(finding) for finding in ledger.findings],
+        "findings": [_select_fields(finding) for finding in ledger.findings],
         "titles": ledger.titles,
         "resolved": ledger.resolved,
         "left": ledger.left,
         "waived": ledger.waived,
     }
-    data = _packed(value)
+    data = _pack(value)
     for names in _LEAST_NEEDED:
         if data is not None:
             break
         value |= {name: type(value[name])() for name in names}
-        data = _packed(value)
-    known = f"{_digest(ledger.reviewed)} head={_digest(ledger.head)} settings={_digest(ledger.settings)}"
+        data = _pack(value)
+    known = (
+        f"{_clean_digest(ledger.reviewed)} head={_clean_digest(ledger.head)} settings={_clean_digest(ledger.settings)}"
+    )
     return f"<!-- iquest-review:reviewed {known} data={data or ''} -->"
 
 
-def read(body: str) -> Ledger | None:
+def parse_memory(body: str) -> NoteMemory | None:
     """What a note remembers; None where it remembers nothing that can be believed."""
     found = _MARKER.search(body.replace("\r", ""))
     if not found:
         return None
     try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(found["data"], validate=True), LARGEST)
-        value = _validator().validate_python(json.loads(unpacked))
+        unpacked = zlib.decompressobj().decompress(base64.b64decode(found["data"], validate=True), MAX_UNPACKED_BYTES)
+        value = _build_validator().validate_python(json.loads(unpacked))
     except (ValueError, zlib.error, ValidationError, RecursionError):
         return None
     hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
     value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
-    return Ledger(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+    return NoteMemory(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
 
 
-def _digest(text: str) -> str:
+def _clean_digest(text: str) -> str:
     """The text if it is one of hexadecimal digits: nothing else may stand in the hidden line."""
     return text if re.fullmatch("[0-9a-f]{0,64}", text) else ""
 
 
-def _packed(value: Mapping[str, Any]) -> str | None:
+def _pack(value: Mapping[str, Any]) -> str | None:
     """The value on one line; None when there is too much of it."""
     content = json.dumps(value).encode()  # ASCII: half a surrogate pair is not lost
     data = base64.b64encode(zlib.compress(content, 9)).decode("ascii")
-    return data if len(content) <= LARGEST and len(data) <= MOST_PACKED else None
+    return data if len(content) <= MAX_UNPACKED_BYTES and len(data) <= MAX_PACKED_CHARS else None
 
 
 _FIELDS = ("path", "line", "end_line", "side", "severity", "category", "title", "description", "quote", "fix")
-_OURS = ("fingerprint", "anchor", "anchored", "placement_reason")
+_PLACED_FIELDS = ("fingerprint", "anchor", "anchored", "placement_reason")
 
 
-def _kept(finding: PlacedFinding) -> dict[str, Any]:
-    return {name: getattr(finding, name) for name in (*_FIELDS, *_OURS)}
+def _select_fields(finding: PlacedFinding) -> dict[str, Any]:
+    return {name: getattr(finding, name) for name in (*_FIELDS, *_PLACED_FIELDS)}
 
 
 @cache
-def _validator() -> SchemaValidator:
+def _build_validator() -> SchemaValidator:
     text, number = core_schema.str_schema(), core_schema.int_schema(ge=0)
     maybe = core_schema.nullable_schema
     finding = {
@@ -135,20 +137,20 @@ def _validator() -> SchemaValidator:
         "hunks": text,
         "model": maybe(text),
         "summary": text,
-        "suggestions": _texts(text),
-        "findings": core_schema.list_schema(_object(finding)),
-        "titles": _texts(core_schema.tuple_schema([text, text])),
-        "resolved": _texts(text),
-        "left": _texts(text),
-        "waived": _texts(text),
+        "suggestions": _build_tuple_schema(text),
+        "findings": core_schema.list_schema(_build_object_schema(finding)),
+        "titles": _build_tuple_schema(core_schema.tuple_schema([text, text])),
+        "resolved": _build_tuple_schema(text),
+        "left": _build_tuple_schema(text),
+        "waived": _build_tuple_schema(text),
     }
-    return SchemaValidator(_object(value))
+    return SchemaValidator(_build_object_schema(value))
 
 
-def _texts(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
+def _build_tuple_schema(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
     return core_schema.tuple_schema([schema], variadic_item_index=0)
 
 
-def _object(fields: Mapping[str, core_schema.CoreSchema]) -> core_schema.CoreSchema:
+def _build_object_schema(fields: Mapping[str, core_schema.CoreSchema]) -> core_schema.CoreSchema:
     entries = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
     return core_schema.typed_dict_schema(entries)

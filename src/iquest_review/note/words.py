@@ -72,9 +72,9 @@ class Words:
 
     def reason(self, text: str) -> str:
         """A status's reason in this language, as far as it is ours."""
-        return "; ".join(self._phrase(part) for part in text.split("; "))
+        return "; ".join(self._translate_phrase(part) for part in text.split("; "))
 
-    def _phrase(self, part: str) -> str:
+    def _translate_phrase(self, part: str) -> str:
         for phrase, translated in self.phrases.items():
             if phrase in part:
                 return part.replace(phrase, translated)
@@ -272,22 +272,22 @@ CHINESE = Words(
 )
 
 
-def plural(forms: str, count: int) -> str:
+def choose_plural(forms: str, count: int) -> str:
     """The one of two forms, parted by "|", that fits a number."""
     one, _, many = forms.partition("|")
     return many if many and count != 1 else one
 
 
-def counted(forms: str, count: int) -> str:
+def format_plural(forms: str, count: int) -> str:
     """The form that fits, with its number."""
-    return plural(forms, count).format(count=number(count))
+    return choose_plural(forms, count).format(count=format_number(count))
 
 
-def number(number: int) -> str:
+def format_number(number: int) -> str:
     """A number as people read it."""
     return f"{number:,}"
 
 
-def words(language: str) -> Words:
+def select_words(language: str) -> Words:
     """The words of a language; English where there are none of its own."""
     return CHINESE if language.lower().startswith("zh") else ENGLISH

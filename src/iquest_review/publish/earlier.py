@@ -5,82 +5,90 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
-from iquest_review.findings.evidence import Here, Text, find
+from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.verify import NO_FILE, NO_PATH
-from iquest_review.gitlab.existing import Standing, Thread
-from iquest_review.note.memory import Ledger
-from iquest_review.note.thread import make_mark, said
-from iquest_review.outcome import Settled, Why
+from iquest_review.gitlab.existing import ExistingThreads, Thread
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.thread import extract_thread_text, build_mark
+from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.prompt.remarks import Remark
 from iquest_review.publish import plan
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenFinding:
     """An earlier finding whose lines are there. It has a thread, or stands in the note."""
 
-    here: Here
+    here: Location
     thread: Thread | None = None
     finding: PlacedFinding | None = None
 
     @property
     def remark(self) -> Remark:
         """What the model is shown of it."""
-        text = self.finding.description if self.finding else said(self.thread.body if self.thread else "")
+        text = (
+            self.finding.description if self.finding else extract_thread_text(self.thread.body if self.thread else "")
+        )
         return Remark(self.here.path, self.here.line, text)
 
-    def settled(self, why: Why) -> Settled:
+    def settle(self, why: SettledReason) -> SettledFinding:
         """It no longer stands."""
-        return Settled(self.thread.id if self.thread else "", why)
+        return SettledFinding(self.thread.id if self.thread else "", why)
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierFindings:
     """What there was before this review, but for threads that are resolved."""
 
-    open: tuple[Open, ...] = ()
-    gone: tuple[Settled, ...] = ()
+    open: tuple[OpenFinding, ...] = ()
+    gone: tuple[SettledFinding, ...] = ()
 
 
-def look(
-    standing: Standing,
+def classify(
+    standing: ExistingThreads,
     told: Sequence[PlacedFinding],
     diff: Diff,
-    text: Text,
+    text: FileReader,
     read: Callable[[str], bool] = lambda _: True,
     *,
     asked: bool = False,
-) -> Earlier:
+) -> EarlierFindings:
     """The earlier findings in threads and in the note, by whether their lines are there. Nothing is gone from a file
     that was not `read`. A finding that never had a line stands until the model is `asked` again: nobody could resolve
     or waive it."""
-    still, gone = list[Open](), list[Settled]()
+    still, gone = list[OpenFinding](), list[SettledFinding]()
     for thread in standing.threads:
         if not thread.resolved:
-            here = find(thread.mark, thread.path, thread.line, diff, text)
+            here = find_marked_lines(thread.mark, thread.path, thread.line, diff, text)
             if here is None and not read(thread.path):
-                here = Here(thread.path, thread.line)
+                here = Location(thread.path, thread.line)
             if here is None and not thread.disputed:
-                gone.append(Settled(thread.id, Why.GONE))
+                gone.append(SettledFinding(thread.id, SettledReason.GONE))
             else:
-                still.append(Open(here or Here(thread.path, thread.line), thread))
+                still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
     for finding in told:
         # What never was in the change cannot be gone from it.
         nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
-        here = Here("", None) if nowhere else find(make_mark(finding), finding.path, finding.line, diff, text)
+        here = (
+            Location("", None)
+            if nowhere
+            else find_marked_lines(build_mark(finding), finding.path, finding.line, diff, text)
+        )
         if here is None and not read(finding.path):
-            here = Here(finding.path, finding.line)
+            here = Location(finding.path, finding.line)
         if asked and not finding.anchored:
-            gone.append(Settled("", Why.UNPLACED))
+            gone.append(SettledFinding("", SettledReason.UNPLACED))
         elif here is None:
-            gone.append(Settled("", Why.GONE))
+            gone.append(SettledFinding("", SettledReason.GONE))
         else:
-            still.append(Open(here, None, _moved(finding, here)))
-    return Earlier(tuple(still), tuple(gone))
+            still.append(OpenFinding(here, None, _move_to_location(finding, here)))
+    return EarlierFindings(tuple(still), tuple(gone))
 
 
-def with_names(findings: Sequence[PlacedFinding], still: Sequence[Open], diff: Diff) -> list[PlacedFinding]:
+def add_former_names(
+    findings: Sequence[PlacedFinding], still: Sequence[OpenFinding], diff: Diff
+) -> list[PlacedFinding]:
     """The findings with the names their files had: GitLab leaves a thread at the old one (lib/gitlab/diff/
     position_tracer.rb compares by paths)."""
     names = {file.new_path: {file.old_path} - {file.new_path} for file in diff.files}
@@ -92,7 +100,7 @@ def with_names(findings: Sequence[PlacedFinding], still: Sequence[Open], diff: D
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
+class FindingsToRaise:
     """The findings to be raised, the threads that some of them have, and the threads of findings that are not."""
 
     findings: tuple[PlacedFinding, ...]
@@ -100,30 +108,33 @@ class Raised:
     spared: frozenset[str]
 
 
-def raised(
-    findings: Sequence[PlacedFinding], standing: Standing, known: Ledger | None, waived: Callable[[Thread], bool]
-) -> Raised:
+def select_findings_to_raise(
+    findings: Sequence[PlacedFinding],
+    standing: ExistingThreads,
+    known: NoteMemory | None,
+    waived: Callable[[Thread], bool],
+) -> FindingsToRaise:
     """A finding is not raised again that somebody waived, or whose thread a person resolved."""
     ours = frozenset(known.resolved if known else ())
     kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(standing.threads)
     for finding in findings:
-        thread = plan.match(finding, threads)
+        thread = plan.match_thread(finding, threads)
         if thread is not None:
             threads.remove(thread)
-            if thread.settled_by_person(ours) or waived(thread):
+            if thread.is_settled_by_person(ours) or waived(thread):
                 spared.add(thread.id)
                 continue
             taken.add(thread.id)
         kept.append(finding)
-    return Raised(tuple(kept), frozenset(taken), frozenset(spared))
+    return FindingsToRaise(tuple(kept), frozenset(taken), frozenset(spared))
 
 
-def askable(earlier: Sequence[Open], paths: Collection[str]) -> Iterator[Open]:
+def select_askable(earlier: Sequence[OpenFinding], paths: Collection[str]) -> Iterator[OpenFinding]:
     """Those the model is to be asked about: their file is shown with something new in it, and nobody disagreed."""
     return (one for one in earlier if one.here.path in paths and not (one.thread and one.thread.disputed))
 
 
-def _moved(finding: PlacedFinding, here: Here) -> PlacedFinding:
+def _move_to_location(finding: PlacedFinding, here: Location) -> PlacedFinding:
     """A finding of the note at the lines where it is now."""
     if finding.line is None or here.line is None:
         return replace(finding, path=here.path or finding.path)

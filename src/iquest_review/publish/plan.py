@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.findings.placed import PlacedFinding, Placement
-from iquest_review.gitlab.existing import Note, Standing, Thread
-from iquest_review.note.summary import with_previous
-from iquest_review.note.thread import same
-from iquest_review.outcome import Settled, Why
+from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread
+from iquest_review.note.summary import append_previous_review
+from iquest_review.note.thread import is_same_body
+from iquest_review.outcome import SettledFinding, SettledReason
 
 
 @dataclass(frozen=True)
@@ -58,26 +58,26 @@ class Write:
     note: int | None = None
 
 
-def actions(
+def plan_actions(
     findings: Sequence[PlacedFinding],
-    settled: Iterable[Settled],
-    standing: Standing,
+    settled: Iterable[SettledFinding],
+    standing: ExistingThreads,
     resolved: Iterable[str] = (),
     head: str = "",
 ) -> Iterator[Action]:
     """What is to be done to the threads. `resolved` are those the bot has resolved itself, as far as the threads do
     not say so; nobody else's word is taken back. `head` is the commit whose lines the findings name."""
-    twins, own = list(duplicates(standing)), frozenset(resolved)
+    twins, own = list(find_duplicate_threads(standing)), frozenset(resolved)
     yield from map(Delete, twins)
     threads = [thread for thread in standing.threads if thread not in twins]
-    taken = _taken(findings, threads, head)
+    taken = _assign_threads(findings, threads, head)
     for finding, thread in zip(findings, taken, strict=True):
         if thread is not None:
-            again = thread.resolved and not thread.settled_by_person(own)
+            again = thread.resolved and not thread.is_settled_by_person(own)
             yield Reopen(finding, thread) if again else Leave(finding, thread)
         elif finding.placement is Placement.INLINE:
             yield Create(finding)
-    gone = {entry.thread for entry in settled if entry.why is not Why.LEFT}.difference(
+    gone = {entry.thread for entry in settled if entry.why is not SettledReason.LEFT}.difference(
         thread.id for thread in taken if thread
     )
     yield from (
@@ -85,29 +85,29 @@ def actions(
     )
 
 
-def match(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | None:
+def match_thread(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | None:
     """The thread a finding has already: by its identity, else by its place and words; the nearest of several."""
-    same = [thread for thread in threads if _is(finding, thread) or _says(finding, thread)]
+    same = [thread for thread in threads if _has_same_identity(finding, thread) or _has_same_remark(finding, thread)]
     line = finding.line or 0
     return min(same, key=lambda thread: (thread.resolved, abs((thread.line or line) - line)), default=None)
 
 
-def _taken(findings: Sequence[PlacedFinding], threads: Iterable[Thread], head: str) -> list[Thread | None]:
+def _assign_threads(findings: Sequence[PlacedFinding], threads: Iterable[Thread], head: str) -> list[Thread | None]:
     """The thread of each finding. A thread at another commit counts other lines, which prove nothing against it: what
     was posted while somebody pushed may come to stand where another line with its text had been."""
     left, taken = list(threads), list[Thread | None]()
     for finding in findings:
-        taken.append(match(finding, left))
+        taken.append(match_thread(finding, left))
         left = [thread for thread in left if thread is not taken[-1]]
     elsewhere = [thread for thread in left if head and thread.head != head]
     for index, finding in enumerate(findings):
         if taken[index] is None and finding.twins:
-            taken[index] = match(replace(finding, twins=()), elsewhere)
+            taken[index] = match_thread(replace(finding, twins=()), elsewhere)
             elsewhere = [thread for thread in elsewhere if thread is not taken[index]]
     return taken
 
 
-def stands_in(thread: Thread, finding: PlacedFinding) -> bool:
+def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
     """Whether a finding of the note has got a thread meanwhile: the same one on the same line."""
     if thread.mark.fingerprint != finding.fingerprint:
         return False
@@ -116,7 +116,7 @@ def stands_in(thread: Thread, finding: PlacedFinding) -> bool:
     return finding.line <= thread.line <= (finding.end_line or finding.line)
 
 
-def duplicates(standing: Standing) -> Iterator[Thread]:
+def find_duplicate_threads(standing: ExistingThreads) -> Iterator[Thread]:
     """Open threads that say what an older one says on the very same place, and that nobody replied to."""
     seen = set[tuple[object, ...]]()
     for thread in sorted(standing.threads, key=lambda thread: (not thread.replies, thread.note)):
@@ -128,16 +128,16 @@ def duplicates(standing: Standing) -> Iterator[Thread]:
         seen.add(key)
 
 
-def write(notes: Sequence[Note], body: str, *, failure: bool = False, idle: bool = False) -> Write | None:
+def plan_note(notes: Sequence[SummaryNote], body: str, *, failure: bool = False, idle: bool = False) -> Write | None:
     """What makes `body` the one summary note; None when it is that already. A failure keeps the review that stands; an
     idle review is not worth a first note."""
     if not notes:
         return None if idle else Write(body)
-    body = with_previous(body, notes[0].body) if failure else body
-    return None if same(body, notes[0].body) else Write(body, notes[0].id)
+    body = append_previous_review(body, notes[0].body) if failure else body
+    return None if is_same_body(body, notes[0].body) else Write(body, notes[0].id)
 
 
-def _is(finding: PlacedFinding, thread: Thread) -> bool:
+def _has_same_identity(finding: PlacedFinding, thread: Thread) -> bool:
     """The same identity, or what is left of it under the file's new name; not on a line of the same text elsewhere."""
     mark = thread.mark
     moved = (mark.anchor, mark.category, mark.lines) == (finding.anchor, finding.category, finding.anchored)
@@ -147,7 +147,7 @@ def _is(finding: PlacedFinding, thread: Thread) -> bool:
     return thread.line not in finding.twins
 
 
-def _says(finding: PlacedFinding, thread: Thread) -> bool:
+def _has_same_remark(finding: PlacedFinding, thread: Thread) -> bool:
     """The same remark on the same line, as another kind of mistake."""
     if thread.resolved or thread.path != finding.path or thread.mark.side is not finding.side:
         return False
@@ -156,6 +156,6 @@ def _says(finding: PlacedFinding, thread: Thread) -> bool:
     inside = finding.line <= thread.line <= (finding.end_line or finding.line)
     if not inside:
         return False
-    from iquest_review.findings.duplicates import alike  # noqa: PLC0415 - seldom two remarks stand on one line
+    from iquest_review.findings.duplicates import is_similar_text  # noqa: PLC0415 - seldom two remarks stand on one line
 
-    return alike(thread.body, finding.description)
+    return is_similar_text(thread.body, finding.description)

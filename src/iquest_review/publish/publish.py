@@ -12,15 +12,15 @@ from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import title
 from iquest_review.findings.placed import Placement
 from iquest_review.gitlab.client import GitLab
-from iquest_review.gitlab.existing import Standing, Thread
-from iquest_review.gitlab.transport import PassingGitLabError
+from iquest_review.gitlab.existing import ExistingThreads, Thread
+from iquest_review.gitlab.transport import TransientGitLabError
 from iquest_review.note import memory, summary
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import NOTHING, Posted, Row, Surroundings
-from iquest_review.note.thread import said
-from iquest_review.outcome import Outcome, Stands, Status, Why
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import NOTHING_TO_REVIEW, NoteLinks, PostedState, ThreadRow
+from iquest_review.note.thread import extract_thread_text
+from iquest_review.outcome import OpenThread, Outcome, ReviewStatus, SettledReason
 from iquest_review.publish import plan
-from iquest_review.publish.threads import ROUNDS, Threads
+from iquest_review.publish.threads import MAX_ROUNDS, Threads
 
 
 @dataclass(frozen=True)
@@ -32,38 +32,41 @@ class Published:
     wrote: bool = False  # whether the note had to be written
 
 
-def publish_outcome(
-    gitlab: GitLab, outcome: Outcome, around: Surroundings, known: Ledger | None, tell: Callable[[str], object]
+def publish_review(
+    gitlab: GitLab, outcome: Outcome, around: NoteLinks, known: NoteMemory | None, tell: Callable[[str], object]
 ) -> Published:
     """Makes the merge request say what the outcome does. `known` is what the note remembered when the review began.
 
     Raises GitLabError when it does not in the end.
     """
-    gitlab.may_link(around.project_url, around.job_url)
-    standing = found = gitlab.standing()
-    before, overtaken = remembered(standing), _overtaken(gitlab, outcome, known, tell)
+    gitlab.allow_links(around.project_url, around.job_url)
+    standing = found = gitlab.fetch_existing_threads()
+    before, overtaken = recall_memory(standing), _build_overtaken_check(gitlab, outcome, known, tell)
     if overtaken(standing):
         return Published(outcome, None)
     if outcome.failed:
-        return _noted(gitlab, standing, Published(outcome, summary.compose(outcome, around)), overtaken)
+        return _publish_note(gitlab, standing, Published(outcome, summary.compose_note(outcome, around)), overtaken)
     threads = Threads(gitlab, outcome, before.resolved if before else (), tell)
     standing = threads.settle(standing)
-    outcome = threads.outcome(standing)
+    outcome = threads.build_outcome(standing)
     if overtaken(standing):
         return Published(outcome, None)
-    before, new = remembered(standing), {thread.id for thread in standing.threads} - {t.id for t in found.threads}
-    left = {entry.thread for entry in outcome.settled if entry.why is Why.LEFT}
+    before, new = recall_memory(standing), {thread.id for thread in standing.threads} - {t.id for t in found.threads}
+    left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
     still_open = [thread for thread in standing.threads if not thread.resolved]
-    stands, titles = [thread for thread in still_open if thread.id not in left], _titles(outcome, still_open, before)
+    stands, titles = (
+        [thread for thread in still_open if thread.id not in left],
+        _collect_titles(outcome, still_open, before),
+    )
     waived = [thread for thread in stands if thread.id not in new and gitlab.waived(thread)]
-    rows = _rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
-    posted = Posted(rows, _ledger(outcome, standing, before, titles, threads.resolved, waived))
-    return _noted(gitlab, standing, Published(outcome, summary.compose(outcome, around, posted)), overtaken)
+    rows = _build_rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
+    posted = PostedState(rows, _build_memory(outcome, standing, before, titles, threads.resolved, waived))
+    return _publish_note(gitlab, standing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
 
 
-def remembered(standing: Standing) -> Ledger | None:
+def recall_memory(standing: ExistingThreads) -> NoteMemory | None:
     """What the note remembers, and what a job that died before it wrote its note did not come to say."""
-    found = memory.read(standing.notes[0].body) if standing.notes else None
+    found = memory.parse_memory(standing.notes[0].body) if standing.notes else None
     if found is None:
         return None
     ours = [thread.id for thread in standing.threads if thread.resolved_by_us and thread.id not in found.resolved]
@@ -72,15 +75,15 @@ def remembered(standing: Standing) -> Ledger | None:
     return replace(found, resolved=(*found.resolved, *ours))
 
 
-def _overtaken(
-    gitlab: GitLab, outcome: Outcome, known: Ledger | None, tell: Callable[[str], object]
-) -> Callable[[Standing], bool]:
+def _build_overtaken_check(
+    gitlab: GitLab, outcome: Outcome, known: NoteMemory | None, tell: Callable[[str], object]
+) -> Callable[[ExistingThreads], bool]:
     """Whether the note that stands is about a later commit than this outcome: then it stays as it is."""
     head = outcome.head
     older = ["", head, known.head if known else ""]
 
-    def overtaken(standing: Standing) -> bool:
-        other = memory.read(standing.notes[0].body) if standing.notes else None
+    def overtaken(standing: ExistingThreads) -> bool:
+        other = memory.parse_memory(standing.notes[0].body) if standing.notes else None
         if not head or other is None or other.head in older:
             return False
         if not gitlab.is_newer(other.head, head):
@@ -92,23 +95,25 @@ def _overtaken(
     return overtaken
 
 
-def _titles(outcome: Outcome, threads: Sequence[Thread], before: Ledger | None) -> dict[str, str]:
+def _collect_titles(outcome: Outcome, threads: Sequence[Thread], before: NoteMemory | None) -> dict[str, str]:
     """The threads' titles by fingerprint; of one that no run has said it of, the beginning of its text."""
-    titles = {thread.mark.fingerprint: title(said(thread.body)) for thread in threads}
+    titles = {thread.mark.fingerprint: title(extract_thread_text(thread.body)) for thread in threads}
     told = {finding.fingerprint: finding.title for finding in outcome.findings}
     return {**titles, **dict(before.titles if before else ()), **told}
 
 
-def _rows(outcome: Outcome, threads: Sequence[Thread], titles: Mapping[str, str], around: Surroundings) -> list[Row]:
+def _build_rows(
+    outcome: Outcome, threads: Sequence[Thread], titles: Mapping[str, str], around: NoteLinks
+) -> list[ThreadRow]:
     """The open threads, as the note lists them."""
     merge_request = outcome.merge_request
     now = {one.thread: one for one in outcome.standing}
     page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
     return [
-        Row(
+        ThreadRow(
             thread.mark.severity,
             thread.mark.category,
-            *_lines(thread, now.get(thread.id)),
+            *_find_thread_lines(thread, now.get(thread.id)),
             thread.mark.side,
             titles[thread.mark.fingerprint],
             f"{page}#note_{thread.note}" if page else "",
@@ -117,7 +122,7 @@ def _rows(outcome: Outcome, threads: Sequence[Thread], titles: Mapping[str, str]
     ]
 
 
-def _lines(thread: Thread, now: Stands | None) -> tuple[str, int | None, int | None]:
+def _find_thread_lines(thread: Thread, now: OpenThread | None) -> tuple[str, int | None, int | None]:
     """A thread's file with its first line, and its last where that is another: where they are now, if that is known."""
     more = thread.mark.lines - 1
     if now is not None and now.line is not None:
@@ -127,22 +132,22 @@ def _lines(thread: Thread, now: Stands | None) -> tuple[str, int | None, int | N
     return thread.path, thread.line - more, thread.line
 
 
-def _ledger(
+def _build_memory(
     outcome: Outcome,
-    standing: Standing,
-    before: Ledger | None,
+    standing: ExistingThreads,
+    before: NoteMemory | None,
     titles: Mapping[str, str],
     ours: set[str],
     waived: Sequence[Thread],
-) -> Ledger:
+) -> NoteMemory:
     """What the note is to remember. `ours` are the discussions this run has resolved."""
     open_threads = [thread for thread in standing.threads if not thread.resolved]
     told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
-    told += [one for one in outcome.kept if not any(plan.stands_in(thread, one) for thread in standing.threads)]
+    told += [one for one in outcome.kept if not any(plan.is_thread_of(thread, one) for thread in standing.threads)]
     reviewed, head = outcome.reviewed, outcome.head
     past = before if before and reviewed and not reviewed.afresh else None
     resolved = [thread for thread in standing.threads if thread.resolved]
-    return Ledger(
+    return NoteMemory(
         head=head,
         reviewed=head if reviewed and reviewed.whole else past.reviewed if past else "",
         settings=reviewed.settings if reviewed else "",
@@ -153,26 +158,26 @@ def _ledger(
         findings=tuple(told),
         titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
         resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
-        left=tuple(entry.thread for entry in outcome.settled if entry.why is Why.LEFT),
+        left=tuple(entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT),
         waived=tuple(thread.id for thread in waived),
     )
 
 
-def _noted(
-    gitlab: GitLab, standing: Standing, published: Published, overtaken: Callable[[Standing], bool]
+def _publish_note(
+    gitlab: GitLab, standing: ExistingThreads, published: Published, overtaken: Callable[[ExistingThreads], bool]
 ) -> Published:
     """Makes the body the one summary note. Whoever posts a first one looks again: another first run may do the same."""
-    outcome, body = published.outcome, gitlab.guarded(published.body or "")
+    outcome, body = published.outcome, gitlab.guard(published.body or "")
     published = replace(published, body=body)
-    idle = outcome.status is Status.REVIEWED and outcome.reason == NOTHING and not outcome.omissions
+    idle = outcome.status is ReviewStatus.REVIEWED and outcome.reason == NOTHING_TO_REVIEW and not outcome.omissions
     failure, wrote = GitLabError("the note does not stay: it is deleted while it is written"), False
-    for attempt in range(ROUNDS):
-        action = plan.write(standing.notes, body, failure=outcome.failed, idle=idle and not standing.threads)
+    for attempt in range(MAX_ROUNDS):
+        action = plan.plan_note(standing.notes, body, failure=outcome.failed, idle=idle and not standing.threads)
         twins = [twin for twin in standing.notes[1:] if not twin.replies]
-        if action is None and (not twins or attempt == ROUNDS - 1):
+        if action is None and (not twins or attempt == MAX_ROUNDS - 1):
             stands = standing.notes[0].body if standing.notes and outcome.failed else body
             return replace(published, body=stands, wrote=wrote)
-        if attempt == ROUNDS - 1:
+        if attempt == MAX_ROUNDS - 1:
             break
         try:
             if action is not None:
@@ -180,7 +185,7 @@ def _noted(
                 gitlab.write_note(action.body, action.note)
             for twin in twins:
                 gitlab.delete(twin.id)
-        except PassingGitLabError as error:
+        except TransientGitLabError as error:
             failure = error
             gitlab.pause(error, attempt)
         except GitLabError as error:
@@ -189,7 +194,7 @@ def _noted(
         else:
             if action is not None and action.note is not None:
                 return replace(published, body=action.body, wrote=True)
-        standing = gitlab.standing()
+        standing = gitlab.fetch_existing_threads()
         if overtaken(standing):
             return Published(outcome, None)
     raise failure

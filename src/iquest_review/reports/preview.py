@@ -15,11 +15,11 @@ from iquest_review.prompt.fitting import Prompt
 from iquest_review.text import counted
 
 _UNUSUAL = re.compile(r"[^\n -~]")
-MOST_HUNKS = 300  # that are told about one by one
+MAX_LISTED_HUNKS = 300  # that are told about one by one
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedHunk:
     """A hunk, how much of it is shown, and why it ranks as it does."""
 
     path: str
@@ -29,7 +29,7 @@ class Ranked:
     reasons: tuple[str, ...]
 
 
-def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
+def render_preview_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     """One JSON object: requests, coverage and omissions, as in review.json, and the hunks with the reasons of their
     rank."""
     requests = [
@@ -39,17 +39,17 @@ def as_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
         "requests": requests,
         "coverage": excerpt.compute_coverage(),
         "omissions": excerpt.omissions,
-        "hunks": list(islice(ranked(excerpt), MOST_HUNKS)),
+        "hunks": list(islice(list_ranked_hunks(excerpt), MAX_LISTED_HUNKS)),
     }
-    return _UNUSUAL.sub(lambda found: _printable(found[0]), to_json(value, indent=2).decode()) + "\n"
+    return _UNUSUAL.sub(lambda found: _escape_unprintable(found[0]), to_json(value, indent=2).decode()) + "\n"
 
 
-def as_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
+def render_preview_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     """The messages, and below them what is shown and what is left out."""
-    return "\n".join(_rows(prompts, excerpt)) + "\n"
+    return "\n".join(_render_rows(prompts, excerpt)) + "\n"
 
 
-def ranked(excerpt: Excerpt) -> Iterator[Ranked]:
+def list_ranked_hunks(excerpt: Excerpt) -> Iterator[RankedHunk]:
     """The hunks of what is shown and of what had no room, in the order of the paths."""
     shown = {part.file.path: part for part in excerpt.parts}
     parts = [*excerpt.parts, *(part for part in excerpt.left if part.file.path not in shown)]
@@ -57,23 +57,23 @@ def ranked(excerpt: Excerpt) -> Iterator[Ranked]:
     for part in sorted(parts, key=lambda part: part.file.path):
         pieces = part.hunks if part.file.path in shown else ()
         for at, hunk in enumerate(part.file.hunks):
-            own = [piece for piece in pieces if _within(piece, part.file, at)]
+            own = [piece for piece in pieces if _is_within(piece, part.file, at)]
             seen = sum(piece.changed_lines - count_hidden_lines(piece) for piece in own)
             marked = next(
                 (piece for piece in own if isinstance(piece, MarkedHunk)), hunk
             )  # what moved there ranks lower
             reasons = ranking.score_hunk(part.file, marked, around).reasons
-            yield Ranked(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons)
+            yield RankedHunk(part.file.path, hunk.new_start, hunk.changed_lines, seen, reasons)
 
 
-def _within(piece: Hunk, file: FileDiff, at: int) -> bool:
+def _is_within(piece: Hunk, file: FileDiff, at: int) -> bool:
     """Whether a piece was cut out of the hunk with that number."""
     starts = [hunk.old_start + hunk.new_start for hunk in file.hunks[at : at + 2]]
     start = piece.old_start + piece.new_start
     return starts[0] <= start and (len(starts) == 1 or start < starts[1])
 
 
-def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
+def _render_rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
     for number, prompt in enumerate(prompts, 1):
         request = f" of request {number}" if len(prompts) > 1 else ""
         for message in prompt.messages:
@@ -90,14 +90,14 @@ def _rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
     hunks = sum(len(part.file.hunks) for part in (*excerpt.parts, *excerpt.left))
     if hunks:
         yield f"──── why: {counted(hunks, 'hunk')} ────"
-    for hunk in islice(ranked(excerpt), MOST_HUNKS):
+    for hunk in islice(list_ranked_hunks(excerpt), MAX_LISTED_HUNKS):
         share = f"{hunk.shown_changed_lines} of {hunk.changed_lines} shown"
         yield f"{render_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"
-    if hunks > MOST_HUNKS:
-        yield f"{hunks - MOST_HUNKS:,} more"
+    if hunks > MAX_LISTED_HUNKS:
+        yield f"{hunks - MAX_LISTED_HUNKS:,} more"
 
 
-def _printable(character: str) -> str:
+def _escape_unprintable(character: str) -> str:
     """A character of JSON text, escaped if a terminal might act on it or hide it: such ones stand in strings only."""
     if character.isprintable():
         return character

@@ -14,16 +14,16 @@ from iquest_review.reports.review_file import SCHEMA_VERSION
 
 _OUTCOME = TypeAdapter(Outcome)
 _ANY = TypeAdapter(Any)
-LARGEST = 64 * 2**20  # bytes; one of a thousand files has two
+MAX_REVIEW_BYTES = 64 * 2**20  # bytes; one of a thousand files has two
 
 
-def load(path: Path) -> Outcome:
+def load_review(path: Path) -> Outcome:
     """The outcome a review.json holds.
 
     Raises UsageError when the file is missing, no review.json, or of another version.
     """
     try:
-        value = _ANY.validate_json(_content(path))
+        value = _ANY.validate_json(_load_content(path))
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); `iquest-review review` writes it") from None
     except ValidationError:
@@ -43,25 +43,25 @@ def load(path: Path) -> Outcome:
         for index, finding in enumerate(findings):
             if not all(map(_DIGEST.fullmatch, (finding.fingerprint, finding.anchor or finding.fingerprint))):
                 raise UsageError(f"{path} is not a review.json: {name}.{index}: it has a digest that is none")
-    return replace(outcome, findings=tuple(map(_placeable, outcome.findings)))
+    return replace(outcome, findings=tuple(map(_demote_unknown_place, outcome.findings)))
 
 
-def _content(path: Path) -> bytes:
+def _load_content(path: Path) -> bytes:
     if path.parent.is_symlink():
         raise UsageError(f"{path.parent} is a symbolic link, which no review is kept behind")
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device may have no end
         raise UsageError(f"{path} is no file")
     with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise UsageError(f"{path} is larger than {LARGEST // 2**20} MiB")
+        content = file.read(MAX_REVIEW_BYTES + 1)
+    if len(content) > MAX_REVIEW_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_REVIEW_BYTES // 2**20} MiB")
     return content
 
 
 _DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note, where no text of others may stand
 
 
-def _placeable(finding: PlacedFinding) -> PlacedFinding:
+def _demote_unknown_place(finding: PlacedFinding) -> PlacedFinding:
     """The finding; in the note if it is said to be on a line and nobody knows which: it may have a thread there."""
     known = finding.position is not None and finding.anchor
     return finding if known else replace(finding, placement=Placement.SUMMARY)

@@ -15,7 +15,7 @@ from iquest_review.findings.verify import verify
 from iquest_review.llm.ask_summary import one_review
 from iquest_review.llm.reply import Review, Unparsed
 from iquest_review.net.retry import NoTimeLeft
-from iquest_review.outcome import Outcome, Status
+from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.review.asking import Asked, Inquiry, Model, usage
@@ -31,7 +31,7 @@ def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Pr
     if inquiry.left_out and task.known and task.known.hunks:
         # The rest of the change was reviewed before, and that stands.
         base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
-        return replace(base, status=Status.PARTIAL, reason=NOT_ALL, omissions=inquiry.left_out.omissions)
+        return replace(base, status=ReviewStatus.PARTIAL, reason=NOT_ALL, omissions=inquiry.left_out.omissions)
     usable = [one for one in inquiry.asked if one.usable]
     if usable:
         return _reviewed(base, task, inquiry, usable, model, say)
@@ -44,8 +44,8 @@ def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Pr
     say.say(why)
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
     if raw:
-        return replace(base, status=Status.RAW, reason=texts[0].why, raw=task.change.redact(raw))
-    return replace(base, status=Status.NOT_REVIEWED, reason=why)
+        return replace(base, status=ReviewStatus.RAW, reason=texts[0].why, raw=task.change.redact(raw))
+    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=why)
 
 
 def _unanswered(base: Outcome, task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
@@ -54,7 +54,7 @@ def _unanswered(base: Outcome, task: Task, inquiry: Inquiry, say: Progress) -> O
         failure = next(str(one.failure) for one in inquiry.asked if one.failure)
         say.say(f"not reviewed: {failure}")
     unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
-    return replace(base, status=Status.NOT_REVIEWED, reason=failure, coverage=unseen)
+    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen)
 
 
 def _reviewed(
@@ -71,7 +71,7 @@ def _reviewed(
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
     return replace(
         _covered(base, task, inquiry, excerpt),
-        status=Status.PARTIAL if problems else Status.REVIEWED,
+        status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
         reason="; ".join(problems) or None,
         summary=whole.review.summary,
         suggestions=whole.review.suggestions,
@@ -152,10 +152,10 @@ def _placed(
     file that no model is shown; what a model says can only be about the others."""
     if not by_rule and not said:
         return [], []
-    from iquest_review.findings.duplicates import merged  # noqa: PLC0415 - many reviews find nothing
-    from iquest_review.findings.placement import placed  # noqa: PLC0415
+    from iquest_review.findings.duplicates import merge_duplicates  # noqa: PLC0415 - many reviews find nothing
+    from iquest_review.findings.placement import assign_place  # noqa: PLC0415
 
     shown, text = Diff(task.files), task.change.text
-    found = [placed(verify(finding, task.change.diff, text)) for finding in by_rule]
-    found += [placed(verify(finding, shown, text)) for finding in said]
-    return found, merged(found)
+    found = [assign_place(verify(finding, task.change.diff, text)) for finding in by_rule]
+    found += [assign_place(verify(finding, shown, text)) for finding in said]
+    return found, merge_duplicates(found)

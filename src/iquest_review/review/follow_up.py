@@ -6,17 +6,17 @@ from functools import cache
 
 from iquest_review.excerpt.already_reviewed import compute_known_ids
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
-from iquest_review.findings.duplicates import alike, same
-from iquest_review.findings.evidence import Here
-from iquest_review.findings.placement import limited
+from iquest_review.findings.duplicates import is_same_finding, is_similar_text
+from iquest_review.findings.evidence import Location
+from iquest_review.findings.placement import limit_inline
 from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask_fixed import ask_fixed
 from iquest_review.llm.client import Reply
 from iquest_review.llm.reply import MOST_SUGGESTIONS
-from iquest_review.outcome import Outcome, Settled, Stands, Why
+from iquest_review.outcome import OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
-from iquest_review.publish.earlier import Open
+from iquest_review.publish.earlier import OpenFinding
 from iquest_review.review.asking import Inquiry, Model, usage
 from iquest_review.review.work import Board, Options, Task
 from iquest_review.text import counted
@@ -42,33 +42,33 @@ def with_earlier(
 
     known, asked = task.known, bool(inquiry.replies)
     told = change.known.findings if change.known else ()
-    before = earlier.look(change.standing, told, change.diff, change.text, _read(task, outcome), asked=asked)
-    named = earlier.with_names(outcome.findings, before.open, change.diff)
-    raised = earlier.raised(named, change.standing, change.known, waived)
+    before = earlier.classify(change.standing, told, change.diff, change.text, _read(task, outcome), asked=asked)
+    named = earlier.add_former_names(outcome.findings, before.open, change.diff)
+    raised = earlier.select_findings_to_raise(named, change.standing, change.known, waived)
     taken = raised.threads | raised.spared
     left = frozenset(change.known.left if change.known else ()) - raised.threads
     still = [
         one
         for one in before.open
         if not (one.thread and one.thread.id in taken | left)
-        and not (one.finding and any(same(one.finding, finding) for finding in raised.findings))
+        and not (one.finding and any(is_same_finding(one.finding, finding) for finding in raised.findings))
     ]
     fixed, replies = _fixed(still, task, inquiry, model, say)
     still = [one for one in still if one not in fixed]
     gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
-    settled = (*gone, *(one.settled(Why.FIXED) for one in fixed))
+    settled = (*gone, *(one.settle(SettledReason.FIXED) for one in fixed))
     if settled:
         say.say(f"{counted(len(settled), 'earlier finding')} settled")
     left &= {thread.id for thread in change.standing.threads if not thread.resolved}
     return replace(
         outcome,
-        findings=tuple(limited(raised.findings, options.max_findings)),
+        findings=tuple(limit_inline(raised.findings, options.max_findings)),
         waived=len(outcome.findings) - len(raised.findings),
         before=known.summary if known and asked else "",
         suggestions=_together(outcome.suggestions, known.suggestions if known else ()),
         kept=tuple(one.finding for one in still if one.finding),
         standing=tuple(_standing(still, options, waived)),
-        settled=(*settled, *(Settled(thread, Why.LEFT) for thread in sorted(left))),
+        settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
         usage=outcome.usage + usage(replies),
     )
 
@@ -92,13 +92,13 @@ def as_before(outcome: Outcome, task: Task, board: Board | None) -> Outcome:
     """An outcome that is no review: what stood before it stands on."""
     known, left = task.change.known, frozenset(task.change.known.left if task.change.known else ())
     threads = (thread for thread in task.change.standing.threads if not thread.resolved and thread.id not in left)
-    still = [Open(Here(thread.path, thread.line), thread) for thread in threads]
+    still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
     stands = _standing(still, task.options, lambda thread: board is not None and board.waived(thread))
-    told = (Stands("", one.severity, one.path, one.line) for one in (known.findings if known else ()))
+    told = (OpenThread("", one.severity, one.path, one.line) for one in (known.findings if known else ()))
     return replace(outcome, standing=(*stands, *told))
 
 
-def _standing(still: Sequence[Open], options: Options, waived: Callable[[Thread], bool]) -> Iterator[Stands]:
+def _standing(still: Sequence[OpenFinding], options: Options, waived: Callable[[Thread], bool]) -> Iterator[OpenThread]:
     """The threads that stay open. Whether one is waived is asked only as long as the exit code hangs on it."""
     fails = False
     for one in still:
@@ -107,20 +107,20 @@ def _standing(still: Sequence[Open], options: Options, waived: Callable[[Thread]
             reaches = options.fail_on is not None and severity.reaches(options.fail_on)
             if not (reaches and not fails and waived(one.thread)):
                 fails = fails or reaches
-                yield Stands(one.thread.id, severity, one.here.path, one.here.line)
+                yield OpenThread(one.thread.id, severity, one.here.path, one.here.line)
 
 
 def _together(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...]:
     """Suggestions on the whole change, of this review and of earlier ones."""
-    again = [other for other in old if not any(other == one or alike(other, one) for one in new)]
+    again = [other for other in old if not any(other == one or is_similar_text(other, one) for one in new)]
     return tuple([*new, *again][:MOST_SUGGESTIONS])
 
 
 def _fixed(
-    still: Sequence[Open], task: Task, inquiry: Inquiry, model: Model, say: Progress
-) -> tuple[list[Open], tuple[Reply, ...]]:
+    still: Sequence[OpenFinding], task: Task, inquiry: Inquiry, model: Model, say: Progress
+) -> tuple[list[OpenFinding], tuple[Reply, ...]]:
     """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
-    candidates = list(earlier.askable(still, {file.path for file in task.fresh}))
+    candidates = list(earlier.select_askable(still, {file.path for file in task.fresh}))
     requests = len(inquiry.replies)
     if not candidates or inquiry.limits is None or requests >= task.options.terms.max_requests:
         return [], ()

@@ -11,11 +11,11 @@ from dataclasses import replace
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
-from iquest_review.gitlab.existing import Standing
+from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.note import summary
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import Surroundings
-from iquest_review.outcome import Outcome, PromptUsed, Status, Why
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import NoteLinks
+from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
@@ -97,13 +97,13 @@ def review(
         raise
 
 
-def deliver(outcome: Outcome, around: Surroundings, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
+def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
     """Keeps an outcome with its note, publishes it, and keeps what came of that; returns it with its note.
 
     A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
     may have seen to that.
     """
-    body = summary.compose(outcome, around)
+    body = summary.compose_note(outcome, around)
     try:
         keep(outcome, body)
     except ReviewError:
@@ -139,7 +139,7 @@ def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
 def _outcome(task: Task, reason: str | None = None) -> Outcome:
     change, templates = task.change, task.options.templates
     return Outcome(
-        status=Status.REVIEWED,
+        status=ReviewStatus.REVIEWED,
         reason=reason,
         merge_request=change.merge_request,
         diff_refs=change.refs,
@@ -153,7 +153,7 @@ def _outcome(task: Task, reason: str | None = None) -> Outcome:
 def _unasked(task: Task, say: Progress) -> Outcome:
     """Nothing is new, or nothing is there to be reviewed."""
     if not task.files or not task.known:
-        return _outcome(task, reason=summary.NOTHING)
+        return _outcome(task, reason=summary.NOTHING_TO_REVIEW)
     say.say(UNCHANGED)
     known = task.known
     outcome = _outcome(task, reason=UNCHANGED)
@@ -167,15 +167,15 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
         outcome.reason == UNCHANGED
         and known is not None
         and known.head == known.reviewed == outcome.head
-        and all(entry.why is Why.LEFT for entry in outcome.settled)
+        and all(entry.why is SettledReason.LEFT for entry in outcome.settled)
         and len(standing.notes) == 1
-        and summary.PREVIOUS not in standing.notes[0].body
-        and not any(plan.duplicates(standing))
+        and summary.PREVIOUS_MARKER not in standing.notes[0].body
+        and not any(plan.find_duplicate_threads(standing))
         and _same_threads(known, standing)
     )
 
 
-def _same_threads(known: Ledger, standing: Standing) -> bool:
+def _same_threads(known: NoteMemory, standing: ExistingThreads) -> bool:
     """Whether the note lists the threads that are open, and nobody has waived one since."""
     still_open = [thread for thread in standing.threads if not thread.resolved]
     new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)

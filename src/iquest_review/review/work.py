@@ -10,11 +10,11 @@ from iquest_review.excerpt.already_reviewed import compute_known_ids, select_uns
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.verify import no_text
-from iquest_review.gitlab.existing import Standing, Thread
+from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
-from iquest_review.note.memory import Ledger
-from iquest_review.note.summary import Surroundings
-from iquest_review.outcome import Reviewed
+from iquest_review.note.memory import NoteMemory
+from iquest_review.note.summary import NoteLinks
+from iquest_review.outcome import ReviewedScope
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.redactor import SecretFound
@@ -30,8 +30,8 @@ class Change:
     origin: str  # in words, for the log
     merge_request: MergeRequest | None = None
     refs: DiffRefs | None = None
-    standing: Standing = field(default_factory=Standing)
-    known: Ledger | None = None  # what the note remembers
+    standing: ExistingThreads = field(default_factory=ExistingThreads)
+    known: NoteMemory | None = None  # what the note remembers
     text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
     lookup: Lookup | None = None  # the repository around it
     secrets: tuple[SecretFound, ...] = ()  # that were taken out of the diff
@@ -46,7 +46,7 @@ class Options:
     terms: Terms
     max_findings: int  # on lines
     nonce: str
-    surroundings: Surroundings
+    surroundings: NoteLinks
     settings: str = ""  # digest of those that another answer could come from
     full: bool = False  # whether what was reviewed before is reviewed again
     fail_on: Severity | None = None
@@ -66,7 +66,7 @@ class Task:
 
     change: Change
     options: Options
-    known: Ledger | None  # what earlier reviews may be believed for
+    known: NoteMemory | None  # what earlier reviews may be believed for
     files: tuple[FileDiff, ...]  # worth a model's attention
     fresh: tuple[FileDiff, ...]  # of these what no model has seen
     omissions: tuple[Omission, ...]  # what is not fresh
@@ -79,11 +79,11 @@ class Task:
         fresh, seen = select_unseen(files, known.hunks if known else ())
         return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
 
-    def reviewed(self, shown: Iterable[str] = ()) -> Reviewed:
+    def reviewed(self, shown: Iterable[str] = ()) -> ReviewedScope:
         """What counts as reviewed once the hunks with these identities are."""
         hunks, files = compute_known_ids(self.files, self.known.hunks if self.known else (), shown)
         whole = all(file.path in files for file in self.files)
-        return Reviewed(self.options.settings, hunks, whole, afresh=self.known is None)
+        return ReviewedScope(self.options.settings, hunks, whole, afresh=self.known is None)
 
     def material(self) -> Material:
         """What prompts are made of."""
