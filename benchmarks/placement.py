@@ -83,7 +83,7 @@ def main() -> int:
 def answered(issue: dict[str, Any]) -> Finding:
     """The finding of a model's answer with this issue."""
     whole = {"type": "bug", "severity": "low", "description": "It can be better.", "suggestion": None, **issue}
-    review = reply.parse(json.dumps({"issues": [whole], "summary": "One remark."}))
+    review = reply.parse_reply(json.dumps({"issues": [whole], "summary": "One remark."}))
     assert isinstance(review, reply.Review), review
     return review.findings[0]
 

@@ -5,7 +5,7 @@ from fuzz.promise import holds, parts
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.suggestion import build_replacement
-from iquest_review.findings.verify import Verified, verify
+from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
 from iquest_review.text import visible
 from tests.support.apply_plan import applied, block
@@ -46,7 +46,7 @@ def _file(code: str) -> FileDiff:
     return FileDiff("a.py", "a.py", Status.MODIFIED, (hunk,))
 
 
-def _check_offer(verified: Verified, offered: str, file: FileDiff) -> None:
+def _check_offer(verified: VerifiedFinding, offered: str, file: FileDiff) -> None:
     before = [line.raw.decode() for line in file.lines() if line.kind is not Kind.REMOVED]
     numbers = [line.new_line or 0 for line in verified.lines]
     body = markdown.format_suggestion(offered, len(numbers) - 1)

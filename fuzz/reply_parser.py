@@ -23,20 +23,20 @@ def check(data: bytes) -> None:
     """Raises Broken where the parser does not keep its word, or whatever it should not raise."""
     finish = "length" if data[:1] == b"l" else "stop"
     text = data.decode("utf-8", "surrogateescape")  # half a surrogate pair is what JSON's escapes may hold, too
-    review = reply.parse(text, finish)
-    if isinstance(review, reply.Unparsed):
+    review = reply.parse_reply(text, finish)
+    if isinstance(review, reply.UnusableReply):
         holds(bool(review.why), "what is no review says why")
         review.text.encode()
         return
     holds(bool(review.findings or review.summary), "an empty review has a summary")
     holds(bool(review.findings) or not review.partial, "what broke off before its first finding is no review")
-    holds(len(review.findings) <= reply.MOST_FINDINGS, "findings are bounded")
+    holds(len(review.findings) <= reply.MAX_FINDINGS, "findings are bounded")
     for finding in review.findings:
         texts = (finding.path, finding.title, finding.description, finding.quote, finding.fix or "")
         holds(all(visible(text) == text for text in texts), "every character is visible")
-        holds(max(map(len, texts)) <= reply.LONGEST_TEXT, "texts are bounded")
+        holds(max(map(len, texts)) <= reply.MAX_TEXT_CHARS, "texts are bounded")
         holds(bool(finding.description), "a finding says something")
-        holds(finding.line is None or 1 <= finding.line <= reply.LAST_LINE, "a line is one")
+        holds(finding.line is None or 1 <= finding.line <= reply.MAX_LINE_NUMBER, "a line is one")
         holds(finding.end_line is None or finding.end_line > (finding.line or 0) > 0, "a range has a first line")
         "".join(texts).encode()
 

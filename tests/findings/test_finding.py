@@ -14,7 +14,7 @@ from iquest_review.findings.finding import Severity
     ],
 )
 def test_a_severity_reaches_those_that_are_not_worse(severity: Severity, reached: set[Severity]) -> None:
-    assert {threshold for threshold in Severity if severity.reaches(threshold)} == reached
+    assert {threshold for threshold in Severity if severity.is_at_least(threshold)} == reached
 
 
 def test_findings_sort_worst_first() -> None:

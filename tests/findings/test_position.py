@@ -15,7 +15,7 @@ from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, Side, Status
 from iquest_review.diff.full_file import unfolded
 from iquest_review.findings import position, verify
 from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
-from iquest_review.findings.verify import Verified
+from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.merge_request import DiffRefs
 from tests.support.findings import made
 from tests.support.gitlab import double as doubles
@@ -29,7 +29,7 @@ FINDING = made(path="a.txt", line=1)
 
 
 def at(file: FileDiff, *lines: Line) -> Position:
-    located = locate(Verified(FINDING, None, file, lines))
+    located = locate(VerifiedFinding(FINDING, None, file, lines))
     assert isinstance(located, Position), located
     return located
 
@@ -134,7 +134,7 @@ def test_a_range_hangs_on_its_last_line_and_names_both_ends(change: Change) -> N
 
 @each
 def test_a_file_as_a_whole_is_taken(change: Change) -> None:
-    place = locate(Verified(FINDING, verify.NO_ANCHOR, change.file))
+    place = locate(VerifiedFinding(FINDING, verify.NO_ANCHOR, change.file))
 
     assert place == Position(change.file.old_path, change.file.new_path, None, None)
     assert change.judged(place) is None
@@ -152,7 +152,7 @@ def test_a_finding_in_a_file_without_lines_goes_to_the_whole_file(
 ) -> None:
     change = Change(gitlab, checkout, *WITHOUT_LINES[name])
     for problem in (verify.NO_LINE, verify.NO_ANCHOR, verify.NO_QUOTE):
-        place = locate(Verified(FINDING, problem, change.file))
+        place = locate(VerifiedFinding(FINDING, problem, change.file))
 
         assert isinstance(place, Position)
         assert place.build_payload(change.refs)["position_type"] == "file"
@@ -163,7 +163,9 @@ def test_a_submodule_is_a_file_without_lines() -> None:
     """Its one row, "Subproject commit ...", is none to GitLab."""
     submodule = FileDiff("lib", "lib", Status.MODIFIED, (Hunk(1, 1, "", (b"-x", b"+y"), 1, 1),), "160000", "160000")
 
-    assert locate(Verified(FINDING, None, submodule, tuple(submodule.lines()))) == Position("lib", "lib", None, None)
+    assert locate(VerifiedFinding(FINDING, None, submodule, tuple(submodule.lines()))) == Position(
+        "lib", "lib", None, None
+    )
 
 
 # -- one line of each kind
@@ -271,12 +273,12 @@ def test_a_position_is_kept_in_json_and_read_back() -> None:
 
 @pytest.mark.parametrize("problem", [verify.NO_LINE, verify.NO_QUOTE])
 def test_a_finding_that_stands_nowhere_in_its_file_has_no_place(problem: str) -> None:
-    assert locate(Verified(FINDING, problem, FILE)) == Unplaced(problem)
+    assert locate(VerifiedFinding(FINDING, problem, FILE)) == Unplaced(problem)
 
 
 @pytest.mark.parametrize("problem", [verify.NO_PATH, verify.NO_FILE])
 def test_a_finding_without_a_file_has_no_place(problem: str) -> None:
-    assert locate(Verified(FINDING, problem)) == Unplaced(problem)
+    assert locate(VerifiedFinding(FINDING, problem)) == Unplaced(problem)
 
 
 @pytest.mark.parametrize(
@@ -285,11 +287,11 @@ def test_a_finding_without_a_file_has_no_place(problem: str) -> None:
 )
 def test_a_path_that_gitlab_refuses_has_no_place(path: str, reason: str) -> None:
     for file in (replace(FILE, new_path=path), replace(FILE, old_path=path)):
-        assert locate(Verified(FINDING, None, file, lines("B"))) == Unplaced(reason)
+        assert locate(VerifiedFinding(FINDING, None, file, lines("B"))) == Unplaced(reason)
 
 
 def test_a_name_of_a_thousand_characters_has_a_place() -> None:
-    assert isinstance(locate(Verified(FINDING, None, replace(FILE, new_path="é" * 1_000), lines("B"))), Position)
+    assert isinstance(locate(VerifiedFinding(FINDING, None, replace(FILE, new_path="é" * 1_000), lines("B"))), Position)
 
 
 def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
@@ -298,7 +300,7 @@ def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
     )
 
     (file,) = quoted.files
-    assert locate(Verified(FINDING, None, file, tuple(file.lines())[1:])) == Unplaced(UNREADABLE_PATH)
+    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.lines())[1:])) == Unplaced(UNREADABLE_PATH)
 
 
 # -- any change at all

@@ -11,7 +11,7 @@ from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, St
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.suggestion import MAX_REPLACED_LINES, build_replacement
-from iquest_review.findings.verify import NO_ANCHOR, Verified, verify
+from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding, verify
 from iquest_review.note import markdown
 from tests.support.apply_plan import applied, block
 from tests.support.findings import made
@@ -282,7 +282,7 @@ def test_gitlab_reaches_a_hundred_lines(count: int) -> None:
 def test_a_line_that_the_model_did_not_see_as_it_is_cannot_be_replaced(line: bytes) -> None:
     change = file(b"start\n" + line + b"\n")
     shown = next(row for row in change.lines() if row.raw == line)
-    verified = Verified(finding(shown.text, "value = 2", line=2), None, change, (shown,))
+    verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), None, change, (shown,))
 
     assert build_replacement(verified) is None
     plain = replace(shown, raw=b"value = 1")
@@ -301,8 +301,8 @@ def test_some_files_take_no_suggestions(path: str, mode: str | None) -> None:
 
 
 def test_a_finding_without_a_line_offers_nothing() -> None:
-    assert build_replacement(Verified(finding("    return total", "x = 1"), NO_ANCHOR, file())) is None
-    assert build_replacement(Verified(finding("    return total", "x = 1"))) is None
+    assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"), NO_ANCHOR, file())) is None
+    assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"))) is None
 
 
 # -- what is no code

@@ -13,7 +13,7 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
 from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, Verified, verify
+from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, VerifiedFinding, verify
 from iquest_review.text import one_line
 from tests.support.findings import made
 
@@ -85,7 +85,7 @@ def test_a_right_finding_is_left_as_it_is() -> None:
     right = finding(line=12, quote="    if not rows:")
 
     line = Line(Kind.ADDED, None, 12, b"    if not rows:")
-    assert verify(right, DIFF) == Verified(right, None, DIFF.files[0], (line,))
+    assert verify(right, DIFF) == VerifiedFinding(right, None, DIFF.files[0], (line,))
 
 
 @pytest.mark.parametrize("number", [None, 1, 11, 13, 999])
@@ -261,7 +261,7 @@ class Texts:
         return None if self.text is None else self.text.encode()
 
 
-def outside(quote: str, text: str | None = HEAD, diff: Diff = CHANGED, line: int | None = None) -> Verified:
+def outside(quote: str, text: str | None = HEAD, diff: Diff = CHANGED, line: int | None = None) -> VerifiedFinding:
     return verify(finding(path=diff.files[0].path, line=line, quote=quote), diff, Texts(text))
 
 

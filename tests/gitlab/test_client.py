@@ -209,7 +209,7 @@ def thread(server: GitLabDouble, gitlab: GitLab) -> Thread:
 
 def test_a_member_waives_a_finding_by_a_reply(server: GitLabDouble, gitlab: GitLab) -> None:
     server.reply(PROJECT, IID, thread(server, gitlab).id, "ignore: it is never empty", author="author")
-    assert gitlab.waived(gitlab.fetch_existing_threads().threads[0])
+    assert gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -217,34 +217,34 @@ def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: Gi
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: it is never empty", author="visitor")
     server.award(PROJECT, IID, found.note, "thumbsdown", author="visitor")
-    assert not gitlab.waived(gitlab.fetch_existing_threads().threads[0])
+    assert not gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_a_members_thumbs_down_waives_a_finding(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.award(PROJECT, IID, found.note, "thumbsup", author="author")
     server.award(PROJECT, IID, found.note, "thumbsdown", author="author")
-    assert gitlab.waived(found)
+    assert gitlab.has_waiver(found)
 
 
 def test_a_thumbs_up_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.award(PROJECT, IID, found.note, "thumbsup", author="author")
-    assert not gitlab.waived(found)
+    assert not gitlab.has_waiver(found)
 
 
 def test_whether_a_finding_is_waived_is_asked_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
-    gitlab.waived(found)
+    gitlab.has_waiver(found)
     before = len(server.requests)
-    gitlab.waived(found)
+    gitlab.has_waiver(found)
     assert len(server.requests) == before
 
 
 def test_a_thumbs_down_in_any_colour_counts(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.award(PROJECT, IID, found.note, "thumbsdown_tone3", author="author")
-    assert gitlab.waived(found)
+    assert gitlab.has_waiver(found)
 
 
 def test_a_thumbs_down_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -252,7 +252,7 @@ def test_a_thumbs_down_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab
     for number in range(120):
         server.award(PROJECT, IID, found.note, "thumbsup", author=f"friend {number}")
     server.award(PROJECT, IID, found.note, "thumbsdown", author="author")
-    assert gitlab.waived(found)
+    assert gitlab.has_waiver(found)
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -260,7 +260,7 @@ def test_who_cannot_be_seen_to_be_a_member_is_none(server: GitLabDouble, gitlab:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=status, body={"message": "no"})
-    assert not gitlab.waived(gitlab.fetch_existing_threads().threads[0])
+    assert not gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -268,21 +268,21 @@ def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble,
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=500, times=99)
     with pytest.raises(GitLabError, match="500"):
-        gitlab.waived(gitlab.fetch_existing_threads().threads[0])
+        gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
 def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     standing = gitlab.fetch_existing_threads().threads[0]
-    assert [gitlab.waived(standing) for _ in range(3)] == [True] * 3
+    assert [gitlab.has_waiver(standing) for _ in range(3)] == [True] * 3
     assert sum("/members/all/" in request.path for request in server.requests) == 1
 
 
 def test_a_thread_that_was_deleted_meanwhile_is_not_waived(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.delete_note(PROJECT, IID, found.note)
-    assert not gitlab.waived(found)
+    assert not gitlab.has_waiver(found)
 
 
 @pytest.mark.parametrize(("bot", "ours"), [(True, True), (False, False)])

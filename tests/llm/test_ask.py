@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.llm.ask import Answer, Model, StructuredOutput, ask
-from iquest_review.llm.client import Address, Endpoint, Reply, Sampling
-from iquest_review.llm.reply import Review, Unparsed, schema
+from iquest_review.llm.ask import Answer, ChatModel, StructuredOutput, ask_for_review
+from iquest_review.llm.client import ModelClient, Sampling
+from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema
+from iquest_review.llm.wire import ModelReply
+from iquest_review.net.address import Address
 from iquest_review.prompt.templates import Message, Templates
 from tests.support.model.double import Fault, ModelDouble, Scripted, ServerName
 from tests.support.model.double import Reply as Says
@@ -38,14 +40,14 @@ class Asked:
 class FakeModel:
     """Says what it is told to, and does not do some formats."""
 
-    says: list[Reply | ModelError]
+    says: list[ModelReply | ModelError]
     refuses: Sequence[str] = ()
     max_tokens: int = 100
     asked: list[Asked] = field(default_factory=list)
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> Reply:
+    ) -> ModelReply:
         form = response_format["type"] if response_format else None
         if form in self.refuses:
             raise FormatRefused(f"no {form}")
@@ -56,16 +58,16 @@ class FakeModel:
         return said
 
 
-def reply(text: str, finish_reason: str = "stop", reasoning: str = "") -> Reply:
-    return Reply(text, reasoning, finish_reason, MODEL, 10, 5, 0.1)
+def reply(text: str, finish_reason: str = "stop", reasoning: str = "") -> ModelReply:
+    return ModelReply(text, reasoning, finish_reason, MODEL, 10, 5, 0.1)
 
 
-def model(*says: str | Reply | ModelError, refuses: Sequence[str] = ()) -> FakeModel:
+def model(*says: str | ModelReply | ModelError, refuses: Sequence[str] = ()) -> FakeModel:
     return FakeModel([reply(said) if isinstance(said, str) else said for said in says], refuses)
 
 
-def answer(fake: Model, mode: StructuredOutput = StructuredOutput.AUTO, most: int = 2) -> Answer:
-    return ask(fake, TEMPLATES, MESSAGES, mode, most)
+def answer(fake: ChatModel, mode: StructuredOutput = StructuredOutput.AUTO, most: int = 2) -> Answer:
+    return ask_for_review(fake, TEMPLATES, MESSAGES, mode, most)
 
 
 def findings(answered: Answer) -> int:
@@ -152,13 +154,15 @@ def test_the_schema_is_the_one_that_is_read() -> None:
     class Listening(FakeModel):
         def complete(
             self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-        ) -> Reply:
+        ) -> ModelReply:
             sent.append(response_format)
             return super().complete(messages, response_format, max_tokens)
 
     answer(Listening([reply(GOOD)]), StructuredOutput.JSON_SCHEMA)
 
-    assert sent == [{"type": "json_schema", "json_schema": {"name": "review", "strict": True, "schema": schema()}}]
+    assert sent == [
+        {"type": "json_schema", "json_schema": {"name": "review", "strict": True, "schema": build_reply_schema()}}
+    ]
 
 
 # -- when it ends
@@ -167,26 +171,26 @@ def test_the_schema_is_the_one_that_is_read() -> None:
 def test_two_replies_that_cannot_be_used_are_enough() -> None:
     fake = model(BAD, "More prose.", GOOD)
 
-    assert answer(fake).result == Unparsed("More prose.", "it holds no JSON")
+    assert answer(fake).result == UnusableReply("More prose.", "it holds no JSON")
     assert len(fake.asked) == 2
 
 
 def test_whoever_may_ask_once_asks_once() -> None:
     fake = model(BAD, GOOD)
 
-    assert answer(fake, most=1).result == Unparsed(BAD, "it holds no JSON")
+    assert answer(fake, most=1).result == UnusableReply(BAD, "it holds no JSON")
     assert len(fake.asked) == 1
 
 
 def test_an_empty_second_reply_takes_nothing_away() -> None:
-    assert answer(model(BAD, "  ")).result == Unparsed(BAD, "it holds no JSON")
+    assert answer(model(BAD, "  ")).result == UnusableReply(BAD, "it holds no JSON")
 
 
 @pytest.mark.parametrize("error", [ModelUnreachable("gone"), ModelRefused("no"), ContextExceeded("too long")])
 def test_a_second_try_that_fails_takes_nothing_away(error: ModelError) -> None:
     answered = answer(model(BAD, error))
 
-    assert answered.result == Unparsed(BAD, "it holds no JSON")
+    assert answered.result == UnusableReply(BAD, "it holds no JSON")
     assert answered.refused == [f"asked again: {error}"]
     assert len(answered.replies) == 1
 
@@ -204,7 +208,7 @@ def test_a_first_try_that_fails_is_told(error: ModelError) -> None:
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
-    assert Answer().result == Unparsed("", "nothing was asked")
+    assert Answer().result == UnusableReply("", "nothing was asked")
 
 
 # -- length and thinking
@@ -236,7 +240,7 @@ def test_an_answer_that_ran_on_in_blanks_is_given_no_more_room(text: str) -> Non
 def test_reasoning_is_never_raw_text() -> None:
     for finish_reason in ("stop", "length"):
         thinking = reply("", finish_reason, reasoning="The key {id} is secret.")
-        assert answer(model(thinking, thinking)).result == Unparsed("", "it ends inside its reasoning")
+        assert answer(model(thinking, thinking)).result == UnusableReply("", "it ends inside its reasoning")
 
 
 def test_an_answer_that_a_reasoning_parser_took_whole_is_used() -> None:
@@ -251,8 +255,8 @@ def test_a_draft_in_unfinished_reasoning_is_no_answer() -> None:
 
     for reasoning in (f"Maybe: {draft} But", draft + " But wait"):
         thinking = reply("", "length", reasoning=reasoning)
-        assert isinstance(answer(model(thinking, thinking)).result, Unparsed)
-    assert isinstance(answer(model(*[reply("", "stop", reasoning=f"Maybe: {draft}")] * 2)).result, Unparsed)
+        assert isinstance(answer(model(thinking, thinking)).result, UnusableReply)
+    assert isinstance(answer(model(*[reply("", "stop", reasoning=f"Maybe: {draft}")] * 2)).result, UnusableReply)
 
 
 def test_a_reply_is_read_before_its_reasoning() -> None:
@@ -266,7 +270,7 @@ def served(
     server: ServerName, says: Sequence[Scripted], mode: StructuredOutput = StructuredOutput.AUTO, **options: Any
 ) -> tuple[Answer, list[dict[str, Any]]]:
     with ModelDouble(server, MODEL, replies=says, **options) as double:
-        endpoint = Endpoint(
+        endpoint = ModelClient(
             Address.parse(double.url),
             model=MODEL,
             key=None,
@@ -275,7 +279,7 @@ def served(
             deadline=10,
             sleep=lambda _: None,
         )
-        endpoint.served()
+        endpoint.select_model()
         return answer(endpoint, mode), [request.body for request in double.completions]
 
 

@@ -13,8 +13,9 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
 from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.llm import reply as replies
-from iquest_review.llm.ask_fixed import NEAR, Fixed, ask_fixed
-from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.ask_fixed import NEARBY_LINES, FixedRemarks, ask_fixed
+from iquest_review.llm.client import ModelClient, Sampling
+from iquest_review.net.address import Address
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import MAX_TEXT_CHARS, Remark
 from iquest_review.prompt.templates import Templates
@@ -45,7 +46,7 @@ def asked(
     remarks: list[Remark] = REMARKS,
     files: tuple[FileDiff, ...] = (FILE, OTHER),
     limits: Limits = PLENTY,
-) -> Fixed:
+) -> FixedRemarks:
     return ask_fixed(fake, templates(), remarks, files, limits, NONCE)
 
 
@@ -87,7 +88,7 @@ def test_an_answer_that_cannot_be_used_is_not_asked_for_again() -> None:
 
 @pytest.mark.parametrize("error", [ModelUnreachable, ModelRefused, ContextExceeded, FormatRefused])
 def test_a_model_that_cannot_be_asked_fixes_nothing_and_fails_nothing(error: type[ModelError]) -> None:
-    assert asked(model(error("down"))) == Fixed()
+    assert asked(model(error("down"))) == FixedRemarks()
 
 
 def test_a_remark_whose_file_is_not_shown_is_not_asked_about_and_numbers_still_lead_to_the_right_one() -> None:
@@ -109,7 +110,8 @@ def test_files_nobody_remarked_on_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "is_asked"), [(1, True), (None, True), (52, True), (51 + NEAR, True), (52 + NEAR, False), (900, False)]
+    ("line", "is_asked"),
+    [(1, True), (None, True), (52, True), (51 + NEARBY_LINES, True), (52 + NEARBY_LINES, False), (900, False)],
 )
 def test_a_place_that_is_not_shown_is_not_asked_about(line: int | None, is_asked: bool) -> None:
     file = modified("a.py", hunk(*[f"+{row}" for row in lines(50)], new=2))
@@ -123,7 +125,7 @@ def test_a_place_that_is_not_shown_is_not_asked_about(line: int | None, is_asked
 def test_nothing_is_asked_when_there_is_nothing_to_ask(remarks: list[Remark]) -> None:
     fake = model()
 
-    assert asked(fake, remarks) == Fixed()
+    assert asked(fake, remarks) == FixedRemarks()
     assert fake.asked == []
 
 
@@ -132,7 +134,7 @@ def test_nothing_is_asked_without_a_template(tmp_path: Path) -> None:
         (tmp_path / f"{name}.j2").write_text("mine", "utf-8")
     fake = model()
 
-    assert ask_fixed(fake, Templates.load(tmp_path, "en"), REMARKS, (FILE, OTHER), PLENTY, NONCE) == Fixed()
+    assert ask_fixed(fake, Templates.load(tmp_path, "en"), REMARKS, (FILE, OTHER), PLENTY, NONCE) == FixedRemarks()
     assert fake.asked == []
 
 
@@ -319,8 +321,8 @@ def test_words_a_fence_or_thinking_around_the_object_do_no_harm(text: str) -> No
         f'{{"remarks": [{json.dumps(entry())}], "remarks": []}}',
         f'{{"remarks": [{json.dumps(entry())}, {{"number": 2, "evidence": "print("x")", "fixed": true}}]}}',
         '{"remarks": [' * 50_000,
-        YES + "x" * replies.LARGEST,
-        " " * replies.LONGEST_REPLY + YES,
+        YES + "x" * replies.MAX_ANSWER_CHARS,
+        " " * replies.MAX_REPLY_CHARS + YES,
     ],
 )
 def test_anything_else_is_no_yes(text: str) -> None:
@@ -390,8 +392,8 @@ def test_neither_its_own_row_nor_one_that_did_not_change_nor_one_of_another_file
 # -- over HTTP
 
 
-def endpoint(url: str, name: str | None = None) -> Endpoint:
-    return Endpoint(
+def endpoint(url: str, name: str | None = None) -> ModelClient:
+    return ModelClient(
         Address.parse(url),
         model=name,
         key=None,
@@ -402,9 +404,9 @@ def endpoint(url: str, name: str | None = None) -> Endpoint:
     )
 
 
-def over_http(url: str, remarks: list[Remark] = REMARKS) -> Fixed:
+def over_http(url: str, remarks: list[Remark] = REMARKS) -> FixedRemarks:
     server = endpoint(url)
-    server.served()
+    server.select_model()
     return ask_fixed(server, templates(), remarks, (FILE, OTHER), PLENTY, NONCE)
 
 
@@ -421,7 +423,7 @@ def test_a_server_is_asked_once_and_tokens_are_told() -> None:
 @pytest.mark.parametrize("said", [Fault(500), Fault(400), Fault(200, "<html>"), Fault(body="x" * 90, drop=True)])
 def test_a_server_that_fails_fixes_nothing(said: Scripted) -> None:
     with ModelDouble(fixed=said) as double:
-        assert over_http(double.url) == Fixed()
+        assert over_http(double.url) == FixedRemarks()
 
 
 def test_the_stand_in_knows_its_own_remarks_and_no_others() -> None:

@@ -21,7 +21,8 @@ from iquest_review.errors import (
     UsageError,
 )
 from iquest_review.llm import client as module
-from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.client import ModelClient, Sampling
+from iquest_review.net.address import Address
 from tests.support.model.double import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
 
 KEY = "sk-hidden-0123456789"
@@ -52,8 +53,8 @@ def endpoint(
     timeout: float = 5,
     deadline: float = 100,
     sleep: Clock | None = None,
-) -> Endpoint:
-    return Endpoint(
+) -> ModelClient:
+    return ModelClient(
         Address.parse(url),
         model=model,
         key=key,
@@ -135,7 +136,7 @@ def test_a_format_is_sent_as_it_is() -> None:
 def test_the_key_travels_in_its_header_alone() -> None:
     with ModelDouble(api_key=KEY) as double:
         model = endpoint(double.url, key=KEY)
-        model.served()
+        model.select_model()
         model.complete(MESSAGES, None)
 
     for request in double.requests:
@@ -268,7 +269,7 @@ def test_what_does_not_pass_ends_after_a_few_attempts(fault: Fault) -> None:
     with ModelDouble(replies=[fault]) as double, pytest.raises(ModelUnreachable):
         endpoint(double.url, sleep=clock).complete(MESSAGES, None)
 
-    assert len(clock.waits) == module.ATTEMPTS - 1
+    assert len(clock.waits) == module.MAX_ATTEMPTS - 1
     assert sum(clock.waits) < 60
 
 
@@ -278,7 +279,7 @@ def test_a_refused_connection_is_tried_again_and_named() -> None:
     with pytest.raises(ModelUnreachable, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
         endpoint(f"http://127.0.0.1:{port}/v1", sleep=clock).complete(MESSAGES, None)
 
-    assert len(clock.waits) == module.ATTEMPTS - 1
+    assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
 
 def test_an_unknown_host_is_named() -> None:
@@ -481,7 +482,7 @@ def test_a_format_that_the_server_does_not_know_is_told() -> None:
 def test_the_only_model_served_is_asked_with_its_window(server: ServerName, window: int | None) -> None:
     with ModelDouble(server, window=8192) as double:
         model = endpoint(double.url, model=None)
-        served = model.served()
+        served = model.select_model()
         model.complete(MESSAGES, None)
 
     assert (served.model, served.window) == (MODEL, window)
@@ -490,7 +491,7 @@ def test_the_only_model_served_is_asked_with_its_window(server: ServerName, wind
 
 def test_an_unknown_model_is_told_with_those_that_are_served() -> None:
     with ModelDouble() as double, pytest.raises(ModelRefused, match=f"model 'other'; it serves: {MODEL}$"):
-        endpoint(double.url, model="other").served()
+        endpoint(double.url, model="other").select_model()
 
 
 def models(*entries: dict[str, Any]) -> dict[str, Fault]:
@@ -500,13 +501,13 @@ def models(*entries: dict[str, Any]) -> dict[str, Fault]:
 def test_several_models_need_a_choice() -> None:
     with ModelDouble(routes=models({"id": "one"}, {"id": "two"})) as double:
         with pytest.raises(ModelRefused, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
-            endpoint(double.url, model=None).served()
-        assert endpoint(double.url, model="two").served().model == "two"
+            endpoint(double.url, model=None).select_model()
+        assert endpoint(double.url, model="two").select_model().model == "two"
 
 
 def test_several_names_of_one_model_need_no_choice() -> None:
     with ModelDouble(routes=models({"id": "one", "root": "org/iquest"}, {"id": "two", "root": "org/iquest"})) as double:
-        served = endpoint(double.url, model=None).served()
+        served = endpoint(double.url, model=None).select_model()
 
     assert (served.model, served.root) == ("one", "org/iquest")
 
@@ -514,7 +515,7 @@ def test_several_names_of_one_model_need_no_choice() -> None:
 def test_an_adapter_of_the_model_is_another_model() -> None:
     entries = ({"id": "base", "root": "org/base"}, {"id": "lora", "root": "/path/lora", "parent": "base"})
     with ModelDouble(routes=models(*entries)) as double, pytest.raises(ModelRefused, match="serves 2 models"):
-        endpoint(double.url, model=None).served()
+        endpoint(double.url, model=None).select_model()
 
 
 def test_a_long_list_of_models_is_cut() -> None:
@@ -522,12 +523,12 @@ def test_a_long_list_of_models_is_cut() -> None:
         ModelDouble(routes=models(*({"id": f"m{number}"} for number in range(300)))) as double,
         pytest.raises(ModelRefused, match=r"m18, m19 and 280 more$"),
     ):
-        endpoint(double.url, model="other").served()
+        endpoint(double.url, model="other").select_model()
 
 
 def test_a_model_of_ollama_needs_no_tag() -> None:
     with ModelDouble(routes=models({"id": "iquest:latest"})) as double:
-        assert endpoint(double.url, model="iquest").served().model == "iquest"
+        assert endpoint(double.url, model="iquest").select_model().model == "iquest"
 
 
 @pytest.mark.parametrize(
@@ -545,9 +546,9 @@ def test_a_model_of_ollama_needs_no_tag() -> None:
 def test_a_server_without_a_list_may_review_when_the_model_is_set(fault: Fault) -> None:
     clock = Clock()
     with ModelDouble(routes={"/v1/models": fault}) as double:
-        assert endpoint(double.url, sleep=clock).served().window is None
+        assert endpoint(double.url, sleep=clock).select_model().window is None
         with pytest.raises(ModelError):
-            endpoint(double.url, model=None, sleep=Clock()).served()
+            endpoint(double.url, model=None, sleep=Clock()).select_model()
 
     assert clock.waits == []
 
@@ -555,22 +556,22 @@ def test_a_server_without_a_list_may_review_when_the_model_is_set(fault: Fault) 
 @pytest.mark.parametrize("fault", [Fault(401), Fault(403), Fault(307, headers={"Location": "http://x/"})])
 def test_a_list_that_is_refused_ends_the_review(fault: Fault) -> None:
     with ModelDouble(routes={"/v1/models": fault}) as double, pytest.raises(ModelRefused):
-        endpoint(double.url).served()
+        endpoint(double.url).select_model()
 
 
 def test_a_server_that_still_loads_is_waited_for() -> None:
     clock = Clock()
     busy = Fault(503, body={"error": {"message": "Loading model", "code": 503}})
     with ModelDouble("llama-server", routes={"/v1/models": busy}) as double, pytest.raises(ModelUnreachable):
-        endpoint(double.url, sleep=clock).served()
+        endpoint(double.url, sleep=clock).select_model()
 
-    assert len(clock.waits) == module.ATTEMPTS - 1
+    assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("value", [0, -1, "8192", True, 8192.5, None])
 def test_a_window_that_is_none_is_not_taken(value: object) -> None:
     with ModelDouble(routes=models({"id": MODEL, "max_model_len": value, "meta": "x"})) as double:
-        assert endpoint(double.url).served().window is None
+        assert endpoint(double.url).select_model().window is None
 
 
 # -- how many tokens
@@ -583,7 +584,7 @@ def test_a_window_that_is_none_is_not_taken(value: object) -> None:
 def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName, counts: bool) -> None:
     with ModelDouble(server) as double:
         model = endpoint(double.url)
-        count = model.count(MESSAGES)
+        count = model.count_tokens(MESSAGES)
         asked = model.complete(MESSAGES, None).prompt_tokens
 
     assert count == (asked if counts else None)
@@ -592,19 +593,19 @@ def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName,
 def test_a_server_that_does_not_count_is_not_asked_again() -> None:
     with ModelDouble("llama-server") as double:
         model = endpoint(double.url)
-        assert [model.count(MESSAGES) for _ in range(3)] == [None, None, None]
+        assert [model.count_tokens(MESSAGES) for _ in range(3)] == [None, None, None]
 
     assert [request.path for request in double.requests] == ["/tokenize"]
 
 
 def test_a_count_that_takes_too_long_is_no_count() -> None:
     with ModelDouble(routes={"/tokenize": Fault(delay=5)}) as double:
-        assert endpoint(double.url, timeout=0.2).count(MESSAGES) is None
+        assert endpoint(double.url, timeout=0.2).count_tokens(MESSAGES) is None
 
 
 def test_one_text_is_counted_as_one_text() -> None:
     with ModelDouble() as double:
-        assert endpoint(f"{double.url}/completions").count(MESSAGES) == 9
+        assert endpoint(f"{double.url}/completions").count_tokens(MESSAGES) == 9
 
     assert "prompt" in double.requests[0].body
 
@@ -616,7 +617,7 @@ def test_an_answer_may_take_half_of_the_window_at_the_most() -> None:
     with ModelDouble(window=1000) as double:
         model = endpoint(double.url, max_tokens=2048)
         assert model.max_tokens == 2048
-        model.served()
+        model.select_model()
         model.complete(MESSAGES, None)
 
     assert model.max_tokens == 500
@@ -627,7 +628,7 @@ def test_a_longer_answer_is_asked_for_as_far_as_the_window_holds_it() -> None:
     prompt = [{"role": "user", "content": "x" * 3_000}]  # 1,004 tokens of the double
     with ModelDouble(window=1_700) as double:
         model = endpoint(double.url, max_tokens=512)
-        model.served()
+        model.select_model()
         model.complete(prompt, None, 600)
         model.complete(prompt, None, 1_024)
         model.complete([{"role": "user", "content": "x" * 4_500}], None, 1_024)
@@ -714,8 +715,8 @@ def test_a_number_that_is_none_counts_as_absent(number: str) -> None:
     with ModelDouble(routes=routes) as double:
         asked = endpoint(double.url)
 
-        assert asked.served().window is None
-        assert asked.count(MESSAGES) is None
+        assert asked.select_model().window is None
+        assert asked.count_tokens(MESSAGES) is None
         assert asked.complete(MESSAGES, None).prompt_tokens == 0
 
 
@@ -725,7 +726,7 @@ def test_a_long_list_of_long_names_is_told_in_short() -> None:
         ModelDouble(routes={"/v1/models": Fault(200, {"data": names})}) as double,
         pytest.raises(ModelRefused) as refusal,
     ):
-        endpoint(double.url).served()
+        endpoint(double.url).select_model()
 
     assert len(str(refusal.value)) < 2_500
 
@@ -739,7 +740,7 @@ def test_a_key_comes_back_in_nothing_that_the_server_says() -> None:
     with ModelDouble(routes=routes) as double:
         reply = endpoint(double.url, key=KEY).complete(MESSAGES, None)
         with pytest.raises(ModelRefused, match=r"it serves: Bearer \*\*\*$"):
-            endpoint(double.url, key=KEY).served()
+            endpoint(double.url, key=KEY).select_model()
 
     assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")
 

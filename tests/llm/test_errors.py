@@ -12,8 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, failure, not_json
-from iquest_review.net.error_body import masked, said
+from iquest_review.llm.errors import (
+    NoRouteError,
+    ParameterRefusedError,
+    RequestContext,
+    TransientModelError,
+    classify_failure,
+    describe_non_json,
+)
+from iquest_review.net.error_body import extract_error_message, mask_key
 from iquest_review.net.proxy import Proxy
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
@@ -21,19 +28,19 @@ MEANINGS = {
     "llama-cpp-python-0.3.36/auth_missing": ModelRefused,
     "llama-cpp-python-0.3.36/context_overflow_prompt": ContextExceeded,
     "llama-cpp-python-0.3.36/json_schema": FormatRefused,
-    "llama-cpp-python-0.3.36/malformed_json": Passes,
+    "llama-cpp-python-0.3.36/malformed_json": TransientModelError,
     "llama-cpp-python-0.3.36/x_request_id": ModelRefused,
     "llama-server/auth_missing": ModelRefused,
     "llama-server/context_overflow_prompt": ContextExceeded,
     "llama-server/json_schema_bad": FormatRefused,
-    "llama-server/malformed_json": Passes,
-    "llama-server/method_not_allowed": NoRoute,
+    "llama-server/malformed_json": TransientModelError,
+    "llama-server/method_not_allowed": NoRouteError,
     "llama-server/missing_messages": ModelRefused,
     "llama-server/n2": ModelRefused,
-    "llama-server/not_found_path": NoRoute,
+    "llama-server/not_found_path": NoRouteError,
     "llama-server/response_format_unknown": FormatRefused,
     "transformers-serve-5.23.0/guided_json": ModelRefused,
-    "transformers-serve-5.23.0/tokenize_prompt": NoRoute,
+    "transformers-serve-5.23.0/tokenize_prompt": NoRouteError,
     "transformers-serve-5.23.0/top_k_min_p": ModelRefused,
     "vllm-0.32.0/auth_missing": ModelRefused,
     "vllm-0.32.0/auth_wrong": ModelRefused,
@@ -44,8 +51,8 @@ MEANINGS = {
     "vllm-0.32.0/json_schema_missing_schema": FormatRefused,
     "vllm-0.32.0/malformed_json": ModelRefused,
     "vllm-0.32.0/max_tokens_0": ModelRefused,
-    "vllm-0.32.0/method_not_allowed": NoRoute,
-    "vllm-0.32.0/not_found_path": NoRoute,
+    "vllm-0.32.0/method_not_allowed": NoRouteError,
+    "vllm-0.32.0/not_found_path": NoRouteError,
     "vllm-0.32.0/response_format_unknown": FormatRefused,
     "vllm-0.32.0/structured_outputs_two": ModelRefused,
     "vllm-0.32.0/temperature_bad": ModelRefused,
@@ -57,7 +64,9 @@ def meaning(
     status: int, body: object = "", *, form: str | None = None, headers: dict[str, str] | None = None
 ) -> ModelError:
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return failure(Asked("host:8000", "/v1/chat/completions", "iquest", form), status, headers or {}, content)
+    return classify_failure(
+        RequestContext("host:8000", "/v1/chat/completions", "iquest", form), status, headers or {}, content
+    )
 
 
 def recorded(case: str) -> dict[str, Any]:
@@ -140,14 +149,14 @@ def test_a_format_is_refused_only_when_one_was_sent(status: int) -> None:
 def test_what_may_pass_may_be_asked_again(status: int) -> None:
     error = meaning(status, "<html><body>Bad <b>luck</b></body></html>")
 
-    assert isinstance(error, Passes)
+    assert isinstance(error, TransientModelError)
     assert isinstance(error, ModelUnreachable)
     assert str(error) == f"host:8000 answered {status}: Bad luck"
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
 def test_what_will_not_pass_is_not_asked_again(status: int) -> None:
-    assert type(meaning(status, {"error": "no"})) in (ModelRefused, NoRoute)
+    assert type(meaning(status, {"error": "no"})) in (ModelRefused, NoRouteError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -181,12 +190,12 @@ def test_the_wait_that_a_server_asks_for_is_kept_and_told() -> None:
     dated = meaning(503, "busy", headers={"Retry-After": formatdate(time.time() + 60, usegmt=True)})
     absurd = meaning(503, "busy", headers={"Retry-After": "-1"})
 
-    assert isinstance(asked, Passes)
+    assert isinstance(asked, TransientModelError)
     assert asked.wait == 300
     assert "it asks to come back in 300 s" in str(asked)
-    assert isinstance(dated, Passes)
+    assert isinstance(dated, TransientModelError)
     assert dated.wait == pytest.approx(60, abs=3)
-    assert isinstance(absurd, Passes)
+    assert isinstance(absurd, TransientModelError)
     assert absurd.wait is None
 
 
@@ -209,7 +218,7 @@ def test_the_wait_that_a_server_asks_for_is_kept_and_told() -> None:
 def test_the_servers_words_are_one_bounded_line(body: object, words: str) -> None:
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
-    assert said(content) == words
+    assert extract_error_message(content) == words
 
 
 @pytest.mark.parametrize("key", ["sk-hidden-1234", "a/b+c==", 'quo"te', "ab%cd"])
@@ -217,24 +226,24 @@ def test_an_echoed_key_is_masked_in_every_form(key: str) -> None:
     echoes = json.dumps({"error": f"Bearer {key}", "url": f"?k={quote(key, safe='')}"}).encode()
     slashed = key.replace("/", "\\/").encode()
 
-    hidden = masked(echoes + slashed, key)
+    hidden = mask_key(echoes + slashed, key)
 
     assert hidden.count(b"***") == 3
     assert key.encode() not in hidden
 
 
 def test_a_key_that_stands_for_none_hides_nothing() -> None:
-    assert masked(b"an apple", "a") == b"an apple"
-    assert masked(b"an apple", None) == b"an apple"
+    assert mask_key(b"an apple", "a") == b"an apple"
+    assert mask_key(b"an apple", None) == b"an apple"
 
 
 def test_a_key_is_masked_however_often_it_is_escaped() -> None:
     for echo in (b"\\u0073k-1234", b"\\\\u0073k\\\\u002D1234", b"%73k-1234"):
-        assert masked(b"Bearer " + echo + b".", "sk-1234") == b"Bearer ***."
+        assert mask_key(b"Bearer " + echo + b".", "sk-1234") == b"Bearer ***."
 
 
 def test_a_redirect_to_no_address_is_named() -> None:
-    error = failure(Asked("host", "/v1", None, None), 302, {"Location": "http://["}, b"")
+    error = classify_failure(RequestContext("host", "/v1", None, None), 302, {"Location": "http://["}, b"")
 
     assert str(error).startswith("host redirects to another address")
 
@@ -249,9 +258,9 @@ def test_a_redirect_to_no_address_is_named() -> None:
     ],
 )
 def test_a_parameter_that_a_server_does_not_know_is_named(status: int, body: object, name: str) -> None:
-    error = failure(Asked("host", "/v1", None, None), status, {}, json.dumps(body).encode())
+    error = classify_failure(RequestContext("host", "/v1", None, None), status, {}, json.dumps(body).encode())
 
-    assert isinstance(error, ParameterRefused)
+    assert isinstance(error, ParameterRefusedError)
     assert error.name == name
 
 
@@ -259,7 +268,7 @@ def test_a_list_of_models_is_no_prompt_that_is_too_long() -> None:
     """An address that leads to the wrong route answers 200, and names a context window all the same."""
     models = {"object": "list", "data": [{"id": "m", "max_model_len": 4096}]}
 
-    error = failure(Asked("host", "/v1", None, None), 200, {}, json.dumps(models).encode())
+    error = classify_failure(RequestContext("host", "/v1", None, None), 200, {}, json.dumps(models).encode())
 
     assert "answered without a choice" in str(error)
 
@@ -271,8 +280,10 @@ PROXY = Proxy("HTTP_PROXY", "http://user:hidden@proxy:3128")
 
 
 def refused(status: int, body: str, *, has_key: bool = True, proxy: Proxy | None = None) -> ModelError:
-    asked = Asked("host through the proxy proxy:3128" if proxy else "host", "/v1/models", "m", None, has_key, proxy)
-    return failure(asked, status, {}, body.encode())
+    asked = RequestContext(
+        "host through the proxy proxy:3128" if proxy else "host", "/v1/models", "m", None, has_key, proxy
+    )
+    return classify_failure(asked, status, {}, body.encode())
 
 
 def test_a_server_that_wants_a_key_where_none_is_set_says_so() -> None:
@@ -297,7 +308,7 @@ def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> 
     )
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, NoRoute), (418, ModelRefused), (502, Passes)])
+@pytest.mark.parametrize(("status", "kind"), [(404, NoRouteError), (418, ModelRefused), (502, TransientModelError)])
 def test_any_status_behind_a_proxy_may_be_the_proxys_and_keeps_its_meaning(status: int, kind: type[ModelError]) -> None:
     error = refused(status, "<h1>Nowhere</h1>", proxy=PROXY)
 
@@ -354,7 +365,7 @@ def test_an_address_of_a_proxy_that_cannot_be_used_says_why(address: str, host: 
 def test_no_address_of_a_proxy_tells_its_password(text: str, host: str) -> None:
     proxy = Proxy("HTTPS_PROXY", f"http://user:hid{text}den@{host}")
 
-    for told in (proxy.host, proxy.problem, proxy.refusal(407, ""), repr(proxy)):
+    for told in (proxy.host, proxy.problem, proxy.describe_refusal(407, ""), repr(proxy)):
         assert "hid" not in told.replace(host, "")
         assert len(told.splitlines()) <= 1
 
@@ -365,10 +376,10 @@ def test_no_address_of_a_proxy_tells_its_password(text: str, host: str) -> None:
 def test_a_page_in_the_models_place_is_shown_and_asks_for_the_address() -> None:
     told = "answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?"
 
-    assert not_json(b"<!DOCTYPE html><title>Sign in</title>") == told
+    assert describe_non_json(b"<!DOCTYPE html><title>Sign in</title>") == told
 
 
 def test_other_words_in_the_models_place_are_shown_alone() -> None:
-    assert not_json(b"data: [DONE]\n\n") == "answered something that is not JSON: data: [DONE]"
-    assert len(not_json(b"x" * 10_000)) < 150
-    assert not_json(b" \n") == "answered nothing"
+    assert describe_non_json(b"data: [DONE]\n\n") == "answered something that is not JSON: data: [DONE]"
+    assert len(describe_non_json(b"x" * 10_000)) < 150
+    assert describe_non_json(b" \n") == "answered nothing"

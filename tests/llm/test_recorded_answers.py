@@ -25,9 +25,10 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, ModelRefused
-from iquest_review.llm.ask import StructuredOutput, ask
-from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.ask import StructuredOutput, ask_for_review
+from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.llm.reply import Review
+from iquest_review.net.address import Address
 from iquest_review.prompt.templates import Templates
 from tests.support.model.double import MODEL, Fault, ModelDouble
 
@@ -90,8 +91,8 @@ def mode(row: dict[str, Any]) -> StructuredOutput:
     return StructuredOutput(form if form in set(StructuredOutput) else "json_schema")
 
 
-def endpoint(url: str, model: str | None = MODEL, timeout: float = 5) -> Endpoint:
-    return Endpoint(
+def endpoint(url: str, model: str | None = MODEL, timeout: float = 5) -> ModelClient:
+    return ModelClient(
         Address.parse(url),
         model=model,
         key=None,
@@ -107,7 +108,7 @@ def act(script: Script, fault: Fault, mode: StructuredOutput) -> str:
     script.first, script.forms = fault, []
     model = endpoint(script.url, timeout=SLOW if fault.delay else 5)
     try:
-        answer = ask(model, TEMPLATES, MESSAGES, mode)
+        answer = ask_for_review(model, TEMPLATES, MESSAGES, mode)
     except ContextExceeded:
         return "shrink"
     except ModelRefused:
@@ -142,7 +143,7 @@ def test_a_real_envelope_with_a_review_in_it_is_read(script: Script, row: dict[s
 @pytest.mark.parametrize("row", [row for row in OURS if row["in_our_words"] == "usable"], ids=named)
 def test_what_a_real_model_found_is_found(row: dict[str, Any]) -> None:
     with ModelDouble(replies=[answered(row, ours(row))]) as double:
-        answer = ask(endpoint(double.url), TEMPLATES, MESSAGES, StructuredOutput.PROMPT)
+        answer = ask_for_review(endpoint(double.url), TEMPLATES, MESSAGES, StructuredOutput.PROMPT)
 
     assert isinstance(answer.result, Review)
     assert [(one.path, one.line, one.severity) for one in answer.result.findings] == [("app/db.py", 12, "high")]
@@ -171,15 +172,15 @@ def test_a_real_list_of_models_is_read(row: dict[str, Any]) -> None:
     with ModelDouble(routes={"/v1/models": answered(row)}) as double:
         if row["status"] == 401:
             with pytest.raises(ModelRefused, match="asks for a key"):
-                endpoint(double.url).served()
+                endpoint(double.url).select_model()
             return
         listed = [entry["id"] for entry in row["body"]["data"]]
         if not listed:  # transformers serve lists what lies in its cache, and serves more
-            assert endpoint(double.url).served().model == MODEL
+            assert endpoint(double.url).select_model().model == MODEL
             with pytest.raises(ModelRefused, match="set IQUEST_MODEL"):
-                endpoint(double.url, None).served()
+                endpoint(double.url, None).select_model()
             return
-        served = endpoint(double.url, None).served()
+        served = endpoint(double.url, None).select_model()
 
     assert served.model == listed[0]
     assert served.window == WINDOWS.get(row["server"], 8192)
@@ -190,4 +191,4 @@ def test_a_real_count_of_tokens_is_read_and_what_is_none_is_no_failure(row: dict
     counted = row["body"].get("count")  # vLLM's alone; no other server counts messages
 
     with ModelDouble(routes={"/tokenize": answered(row)}) as double:
-        assert endpoint(double.url).count(MESSAGES) == counted
+        assert endpoint(double.url).count_tokens(MESSAGES) == counted

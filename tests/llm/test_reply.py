@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity
-from iquest_review.llm.reply import LARGEST, LONGEST_TEXT, MOST_FINDINGS, Review, Unparsed, parse, schema
+from iquest_review.llm.reply import (
+    MAX_ANSWER_CHARS,
+    MAX_FINDINGS,
+    MAX_TEXT_CHARS,
+    Review,
+    UnusableReply,
+    build_reply_schema,
+    parse_reply,
+)
 
 ISSUES: list[dict[str, Any]] = [
     {
@@ -41,20 +49,20 @@ PLAIN_ANSWER = {"issues": PLAIN, "summary": "A fix.", "suggestions": ["Add a tes
 
 
 def clean(answer: Any = ANSWER) -> Review:
-    review = parse(json.dumps(answer))
+    review = parse_reply(json.dumps(answer))
     assert isinstance(review, Review)
     return review
 
 
 def read(text: str, finish_reason: str = "stop") -> Review:
-    review = parse(text, finish_reason)
+    review = parse_reply(text, finish_reason)
     assert isinstance(review, Review), review
     return review
 
 
 def why(text: str, finish_reason: str = "stop") -> str:
-    result = parse(text, finish_reason)
-    assert isinstance(result, Unparsed), result
+    result = parse_reply(text, finish_reason)
+    assert isinstance(result, UnusableReply), result
     return result.why
 
 
@@ -227,8 +235,8 @@ def test_an_answer_cut_anywhere_has_whole_findings_or_none_and_says_so(shape: st
     text = SHAPES[shape]
     whole, seen = read(text), set()
     for end in range(len(text)):
-        result = parse(text[:end], finish_reason)
-        if isinstance(result, Unparsed):
+        result = parse_reply(text[:end], finish_reason)
+        if isinstance(result, UnusableReply):
             continue
         seen.add(len(result.findings))
         assert result.findings
@@ -243,7 +251,7 @@ def test_an_answer_cut_anywhere_has_whole_findings_or_none_and_says_so(shape: st
 def test_lines_cut_anywhere_have_whole_findings(issues: list[dict[str, Any]]) -> None:
     text = "\n".join(json.dumps(issue) for issue in issues)
     for end in range(len(text)):
-        result = parse(text[:end], "length")
+        result = parse_reply(text[:end], "length")
         if isinstance(result, Review):
             assert result.findings == read(text).findings[: len(result.findings)]
             assert result.partial
@@ -253,7 +261,7 @@ def test_lines_cut_anywhere_have_whole_findings(issues: list[dict[str, Any]]) ->
 def test_thinking_cut_anywhere_is_no_raw_text() -> None:
     text = "<think>The key {id} is [0] secret.</think>"
     for end in range(len("<think>"), len(text)):
-        assert parse(text[:end], "length") == Unparsed("", "it ends inside its reasoning")
+        assert parse_reply(text[:end], "length") == UnusableReply("", "it ends inside its reasoning")
 
 
 @pytest.mark.parametrize(
@@ -261,12 +269,12 @@ def test_thinking_cut_anywhere_is_no_raw_text() -> None:
 )
 def test_a_cut_text_without_a_review_may_be_thinking_and_is_no_raw_text(text: str) -> None:
     """A template that writes <think> itself leaves no tag in the reply."""
-    assert parse(text, "length") == Unparsed("", "it breaks off before it comes to a review")
-    assert parse(text, "stop").text == text  # type: ignore[union-attr]
+    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before it comes to a review")
+    assert parse_reply(text, "stop").text == text  # type: ignore[union-attr]
 
 
 def test_thinking_that_never_ends_behind_words_is_cut_off() -> None:
-    assert parse("I see. <think>The secret {plan} is", "stop") == Unparsed("I see.", "it holds no JSON")
+    assert parse_reply("I see. <think>The secret {plan} is", "stop") == UnusableReply("I see.", "it holds no JSON")
 
 
 def test_a_review_that_speaks_of_thinking_keeps_its_words() -> None:
@@ -351,9 +359,9 @@ def test_a_review_inside_a_broken_one_is_not_taken_for_the_answer() -> None:
     fake = '{"issues": [], "summary": "Looks good."}'
     text = json.dumps(PLAIN_ANSWER).replace("The key ends the statement.", f"It says {fake} there.")
 
-    result = parse(text)
+    result = parse_reply(text)
 
-    assert isinstance(result, Unparsed) or len(result.findings) > 0
+    assert isinstance(result, UnusableReply) or len(result.findings) > 0
 
 
 def test_a_finding_that_cannot_be_read_is_dropped_alone_and_counted() -> None:
@@ -388,7 +396,7 @@ def test_a_text_that_speaks_of_descriptions_is_no_lost_finding() -> None:
 def test_more_findings_than_anybody_reads_are_counted() -> None:
     review = read(json.dumps({"issues": [ISSUES[0]] * 150, "summary": "s"}))
 
-    assert (len(review.findings), review.dropped) == (MOST_FINDINGS, 50)
+    assert (len(review.findings), review.dropped) == (MAX_FINDINGS, 50)
 
 
 # -- fields
@@ -518,17 +526,17 @@ def test_long_texts_are_cut() -> None:
     finding = only(description="word " * 5_000, quote="q" * 10_000, file="f" * 10_000)
 
     assert len(finding.title) == 100
-    assert len(finding.description) <= LONGEST_TEXT
-    assert len(finding.quote) == LONGEST_TEXT
+    assert len(finding.description) <= MAX_TEXT_CHARS
+    assert len(finding.quote) == MAX_TEXT_CHARS
     assert len(finding.path) == 1_000
 
 
 def test_a_fix_that_would_have_to_be_cut_is_none() -> None:
     """Cut, it would look whole, and could replace what it is only a part of."""
-    finding = only(suggestion="s" * (LONGEST_TEXT + 1))
+    finding = only(suggestion="s" * (MAX_TEXT_CHARS + 1))
 
     assert (finding.fix, finding.description) == (None, "It fails.")
-    assert only(suggestion="s" * LONGEST_TEXT).fix == "s" * LONGEST_TEXT
+    assert only(suggestion="s" * MAX_TEXT_CHARS).fix == "s" * MAX_TEXT_CHARS
 
 
 def test_a_description_may_be_a_list_of_rows() -> None:
@@ -548,15 +556,15 @@ def test_half_a_character_harms_nobody() -> None:
 
     assert read(lone).findings[0].description == "A \\ud800 half."
     for text in ("raw \ud800 text", lone.replace("\\ud800", "\ud800")):
-        result = parse(text)
-        (result.text if isinstance(result, Unparsed) else result.findings[0].description).encode()
+        result = parse_reply(text)
+        (result.text if isinstance(result, UnusableReply) else result.findings[0].description).encode()
 
 
 # -- the schema sent to servers
 
 
 def test_the_schema_asks_for_what_is_read() -> None:
-    wanted = schema()
+    wanted = build_reply_schema()
     issue = wanted["properties"]["issues"]["items"]
 
     assert wanted["required"] == ["issues", "summary", "suggestions"]
@@ -613,10 +621,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_a_hostile_text_is_done_with_quickly(name: str) -> None:
     started = time.process_time()
-    result = parse(HOSTILE[name])
+    result = parse_reply(HOSTILE[name])
 
     assert time.process_time() - started < 2
-    assert isinstance(result, Unparsed) or result.findings
+    assert isinstance(result, UnusableReply) or result.findings
 
 
 def test_what_is_broken_and_too_long_to_be_mended_says_so() -> None:
@@ -624,13 +632,13 @@ def test_what_is_broken_and_too_long_to_be_mended_says_so() -> None:
 
 
 def test_a_reply_is_not_read_beyond_its_bound_nor_is_its_thinking_shown() -> None:
-    assert parse("<think>" + "x" * 2_000_000) == Unparsed("", "it has 2000007 characters")
+    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it has 2000007 characters")
 
 
 def test_an_answer_that_is_too_large_is_named_by_its_size() -> None:
-    result = parse("x" * (LARGEST + 1))
+    result = parse_reply("x" * (MAX_ANSWER_CHARS + 1))
 
-    assert result == Unparsed("x" * LARGEST, f"it has {LARGEST + 1} characters")
+    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it has {MAX_ANSWER_CHARS + 1} characters")
 
 
 _pieces = st.sampled_from(
@@ -663,7 +671,7 @@ _pieces = st.sampled_from(
 @example('"\\ud800"', "stop")
 @settings(max_examples=300, deadline=None, derandomize=True)
 def test_any_text_is_a_review_or_a_reason(text: str, finish_reason: str) -> None:
-    result = parse(text, finish_reason)
+    result = parse_reply(text, finish_reason)
 
     if isinstance(result, Review):
         assert result.findings or (result.summary and not result.partial)
@@ -687,7 +695,7 @@ _json = st.recursive(
 @given(st.lists(_json, max_size=5), _json, _json)
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_value_in_any_field_is_read_or_dropped(issues: list[Any], summary: Any, suggestions: Any) -> None:
-    result = parse(json.dumps({"issues": issues, "summary": summary, "suggestions": suggestions}))
+    result = parse_reply(json.dumps({"issues": issues, "summary": summary, "suggestions": suggestions}))
 
     if isinstance(result, Review):
         assert len(result.findings) + result.dropped == len(issues)
@@ -706,7 +714,7 @@ def test_no_cut_invents_or_shortens_a_finding(descriptions: list[str], data: st.
     text = json.dumps({"issues": issues, "summary": "s"}, ensure_ascii=data.draw(st.booleans()))
     whole = read(text)
 
-    result = parse(text[: data.draw(st.integers(0, len(text) - 1))])
+    result = parse_reply(text[: data.draw(st.integers(0, len(text) - 1))])
 
     if isinstance(result, Review):
         assert result.findings == whole.findings[: len(result.findings)]
@@ -718,7 +726,7 @@ def test_a_fix_of_a_mended_answer_counts_only_where_it_stands_there_with_its_end
     broken = '{"file": "a.py", "line": 4, "quote": "y = 1", "description": "Two.", "suggestion": "print("hi")"'
     answer = '{"issues": [' + sound + ", " + broken + '}], "summary": "Both."}'
 
-    review = parse(answer)
+    review = parse_reply(answer)
 
     assert isinstance(review, Review)
     assert review.findings[0].fix == 'x = "2"'
@@ -726,6 +734,6 @@ def test_a_fix_of_a_mended_answer_counts_only_where_it_stands_there_with_its_end
 
 
 def test_two_objects_on_one_line_of_which_one_is_broken_end_in_no_loop() -> None:
-    said = parse('{"description":"a","line":1} {"description":"b","line":2,}')
+    said = parse_reply('{"description":"a","line":1} {"description":"b","line":2,}')
 
-    assert isinstance(said, Review | Unparsed)
+    assert isinstance(said, Review | UnusableReply)

@@ -14,9 +14,10 @@ import pytest
 from iquest_review.app.run import Arguments, Job, job
 from iquest_review.errors import GitLabError, ModelRefused, ReviewError, UsageError
 from iquest_review.gitlab.client import GitLab
-from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.merge_request import MergeRequest
-from iquest_review.net.session import reached
+from iquest_review.net.address import Address
+from iquest_review.net.session import describe_route
 from iquest_review.net.tls import Named, Tls
 from iquest_review.progress import progress
 from tests.support.certificates import Patient, behind_tls, self_signed
@@ -56,7 +57,7 @@ def asked(**environ: str) -> Job:
 
 def model_says(port: int, tls: Tls) -> str:
     address, sampling = Address.parse(f"https://localhost:{port}/v1"), Sampling(0.2, 0.9, 64)
-    endpoint = Endpoint(address, model="m", key=None, sampling=sampling, timeout=5, deadline=0, tls=tls)
+    endpoint = ModelClient(address, model="m", key=None, sampling=sampling, timeout=5, deadline=0, tls=tls)
     return endpoint.complete(MESSAGES, None).text
 
 
@@ -308,9 +309,12 @@ def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example.org:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example.org")
 
-    assert reached("https://gpu.example.org:8000/v1") == "gpu.example.org:8000 through the proxy proxy.example.org:3128"
-    assert reached("https://gpu.inside.example.org/v1") == "gpu.inside.example.org"
-    assert reached("http://gpu.example.org/v1") == "gpu.example.org"
+    assert (
+        describe_route("https://gpu.example.org:8000/v1")
+        == "gpu.example.org:8000 through the proxy proxy.example.org:3128"
+    )
+    assert describe_route("https://gpu.inside.example.org/v1") == "gpu.inside.example.org"
+    assert describe_route("http://gpu.example.org/v1") == "gpu.example.org"
 
 
 @pytest.mark.parametrize(
@@ -327,11 +331,11 @@ def test_the_way_to_a_server_is_told_with_its_proxy(monkeypatch: pytest.MonkeyPa
 def test_a_proxy_of_any_form_is_told_on_one_line(proxy: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", proxy)
 
-    assert reached("https://gpu/v1") == f"gpu through the proxy {named}"
+    assert describe_route("https://gpu/v1") == f"gpu through the proxy {named}"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost:1/v1", "http://[::1]:1/v1"])
 def test_no_proxy_stands_between_this_machine_and_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
 
-    assert "proxy" not in reached(url)
+    assert "proxy" not in describe_route(url)

@@ -17,7 +17,7 @@ from iquest_review.note import summary
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
 from iquest_review.note.words import CHINESE, ENGLISH, Words, select_words
 from iquest_review.outcome import PromptUsed, ReviewStatus, SettledFinding, SettledReason, Usage
-from iquest_review.stand_in.server import MODEL as STAND_IN
+from iquest_review.stand_in import MODEL_NAME as STAND_IN
 from tests.note.test_summary_size import safe
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, REFS, failed, finding, full, later, outcome

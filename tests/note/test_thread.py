@@ -13,7 +13,13 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.thread import MAX_TEXT_CHARS, format_thread_row, compose_thread, format_severity_counts, build_mark
+from iquest_review.note.thread import (
+    MAX_TEXT_CHARS,
+    build_mark,
+    compose_thread,
+    format_severity_counts,
+    format_thread_row,
+)
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
@@ -178,7 +184,9 @@ def test_no_size_breaks_a_thread(huge: str, line: int | None) -> None:
 def test_its_mark_is_what_later_runs_need() -> None:
     one = made(side=Side.OLD, category=Category.SECURITY)
 
-    assert build_mark(one) == Mark("0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY)
+    assert build_mark(one) == Mark(
+        "0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY
+    )
     assert parse_marker(compose_thread(one, CHINESE)) == build_mark(one)
 
 

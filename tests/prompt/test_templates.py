@@ -9,7 +9,7 @@ from iquest_review.diff import patch
 from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, fit_excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason, screen
-from iquest_review.llm.reply import schema
+from iquest_review.llm.reply import build_reply_schema
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark
 from iquest_review.prompt.templates import Templates, render_omissions
@@ -59,7 +59,7 @@ def test_the_system_message_is_the_same_for_every_review() -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_system_message_asks_for_what_the_answer_is_checked_for_and_fills_nothing_in(language: str) -> None:
     system = templates(language).render_messages(Intent(), NOTHING, NONCE)[0]["content"]
-    issue = schema()["properties"]["issues"]["items"]["properties"]
+    issue = build_reply_schema()["properties"]["issues"]["items"]["properties"]
     asked = re.findall(r"^ {0,2}- ([a-z]+)[:：]", system, re.MULTILINE)
 
     assert asked == ["issues", *issue, "summary", "suggestions"]

@@ -14,7 +14,7 @@ from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
 from iquest_review.note.memory import NoteMemory
-from iquest_review.note.thread import compose_thread, build_mark
+from iquest_review.note.thread import build_mark, compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish.earlier import (

@@ -12,7 +12,7 @@ from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
-from iquest_review.note.thread import has_lost_lines, build_mark
+from iquest_review.note.thread import build_mark, has_lost_lines
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish import plan
 from iquest_review.publish.plan import (

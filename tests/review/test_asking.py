@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
-from iquest_review.llm.client import Reply, Served
-from iquest_review.llm.errors import Passes
+from iquest_review.llm.errors import TransientModelError
+from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.retry import Deadline, NoTimeLeft
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message
-from iquest_review.review.review import exit_code, review
+from iquest_review.review.review import compute_exit_code, review
 from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
@@ -39,17 +39,17 @@ class Parts(FakeModel):
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
-    def served(self) -> Served:
-        return Served(self.name, self.name, self.window)
+    def select_model(self) -> ServedModel:
+        return ServedModel(self.name, self.name, self.window)
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> Reply:
+    ) -> ModelReply:
         text = messages[-1]["content"]
         paths = [row.split()[2] for row in text.split("\n") if row.startswith("=== file: ")]
         if not paths:
             self.summaries.append(text)
-            return Reply(
+            return ModelReply(
                 '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}', "", "stop", "m", 9, 9, 0
             )
         with self.lock:
@@ -63,7 +63,7 @@ class Parts(FakeModel):
         finally:
             with self.lock:
                 self.at_once -= 1
-        return Reply(said, "", "length" if said in self.cut else "stop", "m", 100, 20, 0)
+        return ModelReply(said, "", "length" if said in self.cut else "stop", "m", 100, 20, 0)
 
 
 def clean(paths: list[str]) -> str:
@@ -206,7 +206,7 @@ def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() 
 
     def said(paths: list[str]) -> str:
         if len(model.asked) == 1:
-            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
         return clean(paths)
 
     model.said = said
@@ -223,7 +223,7 @@ def test_parts_that_time_out_together_are_sized_by_the_larger_one() -> None:
 
     def said(paths: list[str]) -> str:
         if len(model.asked) <= 2:
-            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
         return clean(paths)
 
     model.said = said
@@ -238,7 +238,7 @@ def test_a_second_try_that_fails_counts_as_a_request(large: bytes) -> None:
 
     def said(paths: list[str]) -> str:
         if "Answer once more" in model.asked[-1]:
-            raise Passes("model:8000 answered 503", status=503)
+            raise TransientModelError("model:8000 answered 503", status=503)
         return "no JSON"
 
     model.said = said
@@ -253,7 +253,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
 
     def said(paths: list[str]) -> str:
         if len(model.asked) < 3:
-            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
         return clean(paths)
 
     model.said = said
@@ -272,7 +272,7 @@ def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_th
 
     def said(paths: list[str]) -> str:
         if len(paths) > 1:
-            raise Passes("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
         return clean(paths)
 
     model.said = said
@@ -308,7 +308,9 @@ def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> 
     assert len(outcome.reviewed.hunks) == FILES - len(unseen)
 
 
-@pytest.mark.parametrize("failure", [ModelRefused("the key is refused"), Passes("model:8000 cannot be reached")])
+@pytest.mark.parametrize(
+    "failure", [ModelRefused("the key is refused"), TransientModelError("model:8000 cannot be reached")]
+)
 def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, failure: ModelError) -> None:
     def said(paths: list[str]) -> str:
         raise failure
@@ -397,7 +399,7 @@ def test_a_job_without_any_time_to_ask_is_not_reviewed(large: bytes) -> None:
     outcome = reviewed(model, large)
 
     assert (outcome.status, outcome.reason) == (ReviewStatus.NOT_REVIEWED, words)
-    assert exit_code(outcome, None) == 3
+    assert compute_exit_code(outcome, None) == 3
 
 
 def test_where_there_is_no_time_for_one_part_none_is_begun_for_the_next(large: bytes) -> None:

@@ -17,7 +17,8 @@ from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
 from iquest_review.outcome import ReviewStatus, SettledFinding, SettledReason
-from iquest_review.review.review import Change, exit_code
+from iquest_review.review.review import compute_exit_code
+from iquest_review.review.work import ChangeToReview
 from tests.support.prompts import ids
 from tests.support.reviews import (
     CLEAN,
@@ -61,7 +62,7 @@ def first() -> PlacedFinding:
 CHANGED = PATCH.replace(b"+two", b"+2")
 
 
-def later(text: bytes, *threads: Thread, known: NoteMemory | None) -> Change:
+def later(text: bytes, *threads: Thread, known: NoteMemory | None) -> ChangeToReview:
     """A push after the first, by which a.py is what CHANGED makes of it or, else, what PATCH does."""
     head = b"one\n2\nthree\n" if text == CHANGED else b"one\ntwo\nthree\n"
     standing = ExistingThreads(1, threads, (SummaryNote(9, "n", SUMMARY_MARKER),))
@@ -116,14 +117,14 @@ def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> N
     [stands] = outcome.standing
     assert (stands.severity, stands.path, stands.line) == (Severity.MEDIUM, "a.py", 2)
     assert outcome.settled == ()
-    assert exit_code(outcome, Severity.MEDIUM) == 1
+    assert compute_exit_code(outcome, Severity.MEDIUM) == 1
 
 
 def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=known(PATCH)))
 
     assert (outcome.standing, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.GONE),))
-    assert exit_code(outcome, Severity.LOW) == 0
+    assert compute_exit_code(outcome, Severity.LOW) == 0
 
 
 def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFinding) -> None:
@@ -134,7 +135,7 @@ def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFin
     goes = reviewed(FakeModel([CLEAN]), later(CHANGED, known=before))
 
     assert [finding.fingerprint for finding in stays.kept] == [first.fingerprint]
-    assert exit_code(stays, Severity.MEDIUM) == 1
+    assert compute_exit_code(stays, Severity.MEDIUM) == 1
     assert (goes.kept, goes.settled) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
@@ -152,7 +153,7 @@ def test_an_open_thread_that_is_waived_does_not_fail_the_job(first: PlacedFindin
 
     outcome = reviewed(FakeModel([CLEAN]), made, board=board, fail_on=Severity.LOW)
 
-    assert exit_code(outcome, Severity.LOW) == 0
+    assert compute_exit_code(outcome, Severity.LOW) == 0
     assert board.asked == 1
 
 
@@ -166,7 +167,7 @@ BESIDE = PATCH.replace(b"@@ -1,2 +1,3 @@", b"@@ -1,2 +1,4 @@").replace(b" three\
 YES = '{"remarks": [{"number": 1, "evidence": "+2 again", "fixed": true}]}'
 
 
-def beside(*threads: Thread, **remembered: Any) -> Change:
+def beside(*threads: Thread, **remembered: Any) -> ChangeToReview:
     """A push that adds a line below the finding's own."""
     made = later(BESIDE, *threads, known=known(PATCH, **remembered))
     return replace(made, text=lambda _: b"one\ntwo\n2 again\nthree\n")
@@ -257,8 +258,8 @@ def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFi
     outcome = reviewed(model, later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
     assert outcome.status is ReviewStatus.NOT_REVIEWED
-    assert exit_code(outcome, Severity.MEDIUM) == 1
-    assert exit_code(outcome, Severity.HIGH) == exit_code(outcome, None) == 3
+    assert compute_exit_code(outcome, Severity.MEDIUM) == 1
+    assert compute_exit_code(outcome, Severity.HIGH) == compute_exit_code(outcome, None) == 3
 
 
 def test_a_thread_gitlab_did_not_let_us_resolve_is_not_tried_again_nor_counted(first: PlacedFinding) -> None:

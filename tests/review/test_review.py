@@ -10,7 +10,7 @@ from iquest_review.findings.placed import Placement
 from iquest_review.outcome import ReviewStatus
 from iquest_review.progress import Lines
 from iquest_review.reports.review_file import OutputFolderError
-from iquest_review.review.review import GateKept, exit_code, preview, review
+from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
 from tests.support.reviews import (
     CLEAN,
     PATCH,
@@ -59,7 +59,7 @@ def test_a_review_that_cannot_be_kept_is_published() -> None:
 
 @pytest.mark.parametrize("desk", [Desk(full=OutputFolderError("disk full")), Desk(refusal=GitLabError("down"))])
 def test_a_finding_that_fails_the_job_fails_it_whatever_else_goes_wrong(desk: Desk) -> None:
-    with pytest.raises(GateKept, match=r"^(disk full|down)$") as raised:
+    with pytest.raises(GateKeptError, match=r"^(disk full|down)$") as raised:
         reviewed(FakeModel([answer(issue(severity="high"))]), desk=desk, fail_on=Severity.HIGH)
 
     assert raised.value.exit_code == 1
@@ -89,7 +89,7 @@ def test_a_clean_answer_is_a_review_without_findings() -> None:
     outcome = reviewed(FakeModel([CLEAN]))
 
     assert (outcome.status, outcome.findings, outcome.reason) == (ReviewStatus.REVIEWED, (), None)
-    assert exit_code(outcome, Severity.LOW) == 0
+    assert compute_exit_code(outcome, Severity.LOW) == 0
 
 
 def test_a_prompt_too_long_for_the_server_is_halved() -> None:
@@ -109,7 +109,7 @@ def test_a_prompt_is_halved_twice_at_the_most() -> None:
 
     assert len(model.asked) == 3
     assert outcome.status is ReviewStatus.NOT_REVIEWED
-    assert exit_code(outcome, None) == 3
+    assert compute_exit_code(outcome, None) == 3
 
 
 def test_a_model_that_is_down_is_an_outcome_that_says_so() -> None:
@@ -124,7 +124,7 @@ def test_an_unusable_answer_never_becomes_a_clean_review(text: str) -> None:
     outcome = reviewed(FakeModel([text]))
 
     assert outcome.status in (ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW)
-    assert exit_code(outcome, None) == 3
+    assert compute_exit_code(outcome, None) == 3
 
 
 def test_what_did_not_fit_makes_the_review_partial() -> None:
@@ -142,7 +142,7 @@ def test_only_files_left_out_are_nothing_to_review() -> None:
 
     assert model.asked == []
     assert outcome.reason == "there is nothing to review"
-    assert exit_code(outcome, None) == 0
+    assert compute_exit_code(outcome, None) == 0
 
 
 def test_a_seed_answer_without_files_is_used() -> None:
@@ -229,7 +229,7 @@ def test_preview_asks_nobody_and_shows_the_same_excerpt() -> None:
     ("threshold", "code"), [(None, 0), (Severity.HIGH, 0), (Severity.MEDIUM, 1), (Severity.LOW, 1)]
 )
 def test_the_exit_code_tells_the_worst_finding(threshold: Severity | None, code: int) -> None:
-    assert exit_code(reviewed(FakeModel([answer(issue())])), threshold) == code
+    assert compute_exit_code(reviewed(FakeModel([answer(issue())])), threshold) == code
 
 
 def test_a_model_is_not_asked_about_nothing() -> None:
@@ -241,7 +241,7 @@ def test_a_model_is_not_asked_about_nothing() -> None:
 
     assert model.asked == []
     assert outcome.status is ReviewStatus.NOT_REVIEWED
-    assert exit_code(outcome, None) == 3
+    assert compute_exit_code(outcome, None) == 3
 
 
 def test_what_nobody_saw_is_listed_as_not_shown() -> None:

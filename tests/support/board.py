@@ -12,7 +12,7 @@ from iquest_review.diff.diff import Diff, Kind, Line, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, Verified
+from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, VerifiedFinding
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.merge_request import DiffRefs, MergeRequest
@@ -90,7 +90,7 @@ class Change:
         )
         file = self.diffs[push].find(path)
         problem = None if lines else NO_ANCHOR if file else NO_FILE
-        return assign_place(Verified(found, problem, file, lines))
+        return assign_place(VerifiedFinding(found, problem, file, lines))
 
     def _lines(self, path: str, quote: str, push: int) -> tuple[Line, ...]:
         """The added lines of the quote, where it stands first."""

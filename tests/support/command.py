@@ -73,13 +73,13 @@ def run(
 
 def briefly() -> None:
     """For `before`: a wait between two attempts takes a hundredth of what is told and reckoned with."""
-    from iquest_review.llm.client import Endpoint  # noqa: PLC0415 - nothing here is meant for the tests' process
+    from iquest_review.llm.client import ModelClient  # noqa: PLC0415 - nothing here is meant for the tests' process
     from iquest_review.net.retry import Deadline  # noqa: PLC0415
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds / 100)
 
-    defaults = Endpoint.__init__.__kwdefaults__ or {}
+    defaults = ModelClient.__init__.__kwdefaults__ or {}
     assert (defaults["sleep"], Deadline.sleep.__defaults__) == (time.sleep, (time.sleep,))
     defaults["sleep"], Deadline.sleep.__defaults__ = sleep, (sleep,)
 

@@ -8,13 +8,15 @@ from typing import Any
 from iquest_review.diff import patch
 from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask import StructuredOutput
-from iquest_review.llm.client import Reply, Served
+from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Lines
 from iquest_review.prompt.templates import Message, Templates
-from iquest_review.review.review import Change, Options, Terms, review
+from iquest_review.review.asking import Terms
+from iquest_review.review.review import review
+from iquest_review.review.work import ChangeToReview, Options
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 CLEAN = '{"issues": [], "summary": "A fix. Nothing to remark.", "suggestions": []}'
@@ -49,20 +51,20 @@ class FakeModel:
     host: str = "model:8000"
     asked: list[str] = field(default_factory=list)
 
-    def served(self) -> Served:
-        return Served(self.name, self.root or self.name, self.window)
+    def select_model(self) -> ServedModel:
+        return ServedModel(self.name, self.root or self.name, self.window)
 
-    def count(self, messages: list[Message]) -> int | None:
+    def count_tokens(self, messages: list[Message]) -> int | None:
         return None
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> Reply:
+    ) -> ModelReply:
         self.asked.append(messages[-1]["content"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return Reply(answer, "", "stop", self.name, 100, 20, 0.1)
+        return ModelReply(answer, "", "stop", self.name, 100, 20, 0.1)
 
 
 @dataclass
@@ -97,7 +99,7 @@ class FakeBoard:
     waives: frozenset[str] = frozenset()
     asked: int = 0
 
-    def waived(self, thread: Thread) -> bool:
+    def has_waiver(self, thread: Thread) -> bool:
         self.asked += 1
         return thread.id in self.waives
 
@@ -115,19 +117,19 @@ def options(**changes: Any) -> Options:
     return Options(**{**values, **changes})
 
 
-def change(made: bytes = PATCH, **known: Any) -> Change:
-    return Change(patch.parse(made), Intent("Add two"), "a test", **known)
+def change(made: bytes = PATCH, **known: Any) -> ChangeToReview:
+    return ChangeToReview(patch.parse(made), Intent("Add two"), "a test", **known)
 
 
 def reviewed(
     model: FakeModel,
-    made: bytes | Change = PATCH,
+    made: bytes | ChangeToReview = PATCH,
     desk: Desk | None = None,
     board: FakeBoard | None = None,
     **changes: Any,
 ) -> Outcome:
     """What a review by this model comes to."""
-    desk, made = desk or Desk(), made if isinstance(made, Change) else change(made)
+    desk, made = desk or Desk(), made if isinstance(made, ChangeToReview) else change(made)
     outcome, _ = review(
         made, model, options(**changes), board or FakeBoard(), desk.keep, desk.publish, Lines(verbosity=-1)
     )

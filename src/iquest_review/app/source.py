@@ -23,12 +23,12 @@ from iquest_review.note.summary import NoteLinks
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import secrets
 from iquest_review.redaction.redactor import Redactor
-from iquest_review.review.review import Change
+from iquest_review.review.work import ChangeToReview
 
 LARGEST_PATCH = 128 * 1024**2  # bytes
 
 
-def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, NoteLinks, Job]:
+def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Job]:
     """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
 
     No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
@@ -46,7 +46,7 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, N
     job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
     job = job.with_file(gitlab.fetch_file(settings.FILE, facts.refs.start_sha))
     diff, opened = _merge_request(job, gitlab, facts, stack)
-    found = Change(
+    found = ChangeToReview(
         diff,
         facts.intent,
         "git" if opened else "GitLab's raw diff",
@@ -59,7 +59,7 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[Change, N
     return _clean(found, redactor, opened), NoteLinks(facts.project_url, job.pipeline.job_url), job
 
 
-def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> Change:
+def _clean(found: ChangeToReview, redactor: Redactor, opened: Opened | None = None) -> ChangeToReview:
     """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
     files, secrets = redactor.redact_diff(found.diff.files)
     intent, refs = found.intent, found.refs
@@ -81,7 +81,7 @@ def _clean(found: Change, redactor: Redactor, opened: Opened | None = None) -> C
     return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
-def _saved_diff(name: str) -> Change:
+def _saved_diff(name: str) -> ChangeToReview:
     try:
         if name == "-":
             text: bytes | None = sys.stdin.buffer.read(LARGEST_PATCH + 1)
@@ -94,10 +94,10 @@ def _saved_diff(name: str) -> Change:
     name = "standard input" if name == "-" else name
     if text is None or len(text) > LARGEST_PATCH:
         raise UsageError(f"{name} is larger than {LARGEST_PATCH // 1024**2} MiB")
-    return Change(patch.parse(text), Intent(), name)
+    return ChangeToReview(patch.parse(text), Intent(), name)
 
 
-def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[Change, bytes | None]:
+def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
     """The local change, and the settings file of the branch it is meant for."""
     directory = Path(job.arguments.repo or ".")
     if not directory.is_dir():
@@ -107,11 +107,11 @@ def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[Change, byt
     opened = stack.enter_context(repository.opened())
     intent = Intent(source_branch=head, target_branch=base)
     refs = DiffRefs(merge_base, start_sha, head_sha)
-    found = Change(opened.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
+    found = ChangeToReview(opened.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
     return _clean(found, redactor, opened), opened.blob(start_sha, settings.FILE)
 
 
-def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> Change:
+def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
     """The merge request as the pipeline's own variables tell it: all there is without a token."""
     here = job.pipeline
     base, head = here.merge_request_base_sha, here.merge_request_head_sha or here.commit_sha
@@ -123,7 +123,7 @@ def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> Change:
     opened = stack.enter_context(Repository(Path(here.directory or ".")).opened(_remote(job)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
-    found = Change(opened.diff(base, head), intent, "git", job.merge_request(), DiffRefs(base, base, head))
+    found = ChangeToReview(opened.diff(base, head), intent, "git", job.merge_request(), DiffRefs(base, base, head))
     return _clean(found, redactor, opened)
 
 

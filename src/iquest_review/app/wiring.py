@@ -16,8 +16,9 @@ from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.gitlab.client import GitLab
 from iquest_review.llm.ask import StructuredOutput
-from iquest_review.llm.client import Address, Endpoint, Sampling
+from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.merge_request import MergeRequest
+from iquest_review.net.address import Address
 from iquest_review.net.retry import NEVER, Deadline
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
@@ -29,7 +30,8 @@ from iquest_review.redaction.environment import cleaning
 from iquest_review.reports import review_file
 from iquest_review.review import review
 from iquest_review.review.asking import Terms
-from iquest_review.review.review import Change, Options
+from iquest_review.review.work import ChangeToReview, Options
+from iquest_review.stand_in import MODEL_NAME
 
 DEADLINES = 2  # of one answer's timeout: what all attempts at a request may take together
 
@@ -56,7 +58,7 @@ def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
         options, publisher = _options(job, around, change), _publisher(job, gitlab, around, change.known)
         model = stack.enter_context(_model(job, model_url, until))
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
-    code = review.exit_code(outcome, options.fail_on)
+    code = review.compute_exit_code(outcome, options.fail_on)
     if code == 1:
         job.progress.say(f"a finding that stands is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
     return outcome, body, code
@@ -173,20 +175,20 @@ def _model_url(job: Job) -> str:
 
 
 @contextmanager
-def _model(job: Job, url: str, until: Deadline) -> Iterator[Endpoint]:
+def _model(job: Job, url: str, until: Deadline) -> Iterator[ModelClient]:
     if url == settings.STAND_IN:
-        from iquest_review.stand_in.server import MODEL, StandIn  # noqa: PLC0415 - a review by a model needs no rules
+        from iquest_review.stand_in.server import StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
         with StandIn() as server:
-            yield _endpoint(job, server.url, MODEL, None, until)
+            yield _endpoint(job, server.url, MODEL_NAME, None, until)
         return
     key = job.settings.api_key.reveal() if job.settings.api_key else None
     yield _endpoint(job, url, job.settings.model, key, until)
 
 
-def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Deadline) -> Endpoint:
+def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
     wanted = job.settings
-    return Endpoint(
+    return ModelClient(
         Address.parse(url),
         model=model,
         key=key,
@@ -200,7 +202,7 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Dea
     )
 
 
-def _options(job: Job, around: summary.NoteLinks, change: Change | None = None) -> Options:
+def _options(job: Job, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
     wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
     checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from iquest_review.diff.diff import Side
 from iquest_review.text import one_line
 
-LONGEST_TITLE = 100  # characters
+MAX_TITLE_CHARS = 100  # characters
 
 
 class Severity(StrEnum):
@@ -22,7 +22,7 @@ class Severity(StrEnum):
         """0 is the worst."""
         return list(Severity).index(self)
 
-    def reaches(self, threshold: "Severity") -> bool:
+    def is_at_least(self, threshold: "Severity") -> bool:
         """Whether this is as bad as the threshold, or worse."""
         return self.rank <= threshold.rank
 
@@ -54,6 +54,6 @@ class Finding:
     fix: str | None  # code to stand in place of the cited lines
 
 
-def title(description: str) -> str:
+def derive_title(description: str) -> str:
     """The first sentence of a description, on one line."""
-    return one_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], LONGEST_TITLE)
+    return one_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], MAX_TITLE_CHARS)

@@ -11,11 +11,11 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.verify import Verified
+from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
-def assign_place(verified: Verified) -> PlacedFinding:
+def assign_place(verified: VerifiedFinding) -> PlacedFinding:
     """The finding with its identity, its position and, where its fix fits, the replacement of its lines."""
     finding, lines = verified.finding, verified.lines
     position, text = locate(verified), join_words([render_line_text(line) for line in lines])
@@ -46,7 +46,7 @@ def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFin
     ]
 
 
-def _find_twins(verified: Verified, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
+def _find_twins(verified: VerifiedFinding, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
     """The last lines of the other places in the file that have the same text."""
     if verified.file is None or not lines:
         return ()

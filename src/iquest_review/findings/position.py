@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Kind, Line
-from iquest_review.findings.verify import NO_ANCHOR, Verified
+from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding
 from iquest_review.merge_request import DiffRefs
 
 LONG_PATH = "its file's name is too long for GitLab"
@@ -76,7 +76,7 @@ class Unplaced(NamedTuple):
     reason: str
 
 
-def locate(verified: Verified) -> Position | Unplaced:
+def locate(verified: VerifiedFinding) -> Position | Unplaced:
     """The position of a verified finding: its lines, its file when it has none, or the reason why there is neither."""
     file, problem = verified.file, verified.problem
     if file is None:

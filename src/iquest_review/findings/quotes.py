@@ -14,79 +14,84 @@ from iquest_review.diff.identity_key import Same
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.finding import Finding
 
-LEAST_PART = 6  # characters from which a part of a line is enough to know it by
-ALIKE = 0.8  # of a line's text is right: it is the line, when the number says so, too
-SAME = 0.95  # of a line's text is right: it is the line
-MOST_ALIKE = 500  # lines that a misquoted one is compared with, the nearest first
+MIN_PART_CHARS = 6  # characters from which a part of a line is enough to know it by
+MIN_RATIO_AT_NUMBER = 0.8  # of a line's text is right: it is the line, when the number says so, too
+MIN_RATIO_ANYWHERE = 0.95  # of a line's text is right: it is the line
+MAX_COMPARED_LINES = 500  # lines that a misquoted one is compared with, the nearest first
 
 _Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last one where it is another
 _ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")
 _MARKER = re.compile(r"^[-+]")
 
 
-def rows(quote: str) -> tuple[str, ...]:
+def list_quote_rows(quote: str) -> tuple[str, ...]:
     """The quote's rows that say something."""
-    return tuple(row for row in quote.split("\n") if bare(row))
+    return tuple(row for row in quote.split("\n") if strip_blanks(row))
 
 
-def bare(text: str) -> str:
+def strip_blanks(text: str) -> str:
     """Without white space, which models do not copy."""
     return "".join(text.split())
 
 
-def unescaped(text: str) -> str:
+def strip_escapes(text: str) -> str:
     """Without what JSON in JSON adds or takes."""
     return re.sub(r"[\s\\\"'`]", "", text)
 
 
-def unlabelled(text: str) -> str:
+def strip_row_label(text: str) -> str:
     """Without the marker and number that were printed before it."""
-    return bare(_ROW_LABEL.sub("", text))
+    return strip_blanks(_ROW_LABEL.sub("", text))
 
 
-def unmarked(text: str) -> str:
-    return bare(_MARKER.sub("", text.lstrip()))
+def strip_row_marker(text: str) -> str:
+    return strip_blanks(_MARKER.sub("", text.lstrip()))
 
 
-_READINGS = ((bare, bare), (unlabelled, bare), (unmarked, bare), (unescaped, unescaped))
+_READINGS = (
+    (strip_blanks, strip_blanks),
+    (strip_row_label, strip_blanks),
+    (strip_row_marker, strip_blanks),
+    (strip_escapes, strip_escapes),
+)
 
 
-def find(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+def find_quote(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """Where the quote stands: its rows one after another, on lines of the same text but for white space."""
     if not quote:
         return None
     for reading, plain in _READINGS:
         wanted = [text for row in quote if (text := reading(row))]
-        sides = [(file, side) for file in files for side in sides_of(file, plain)]
+        sides = [(file, side) for file in files for side in get_sides(file, plain)]
         for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
-            if place := _run(wanted[skipped:], number, sides, quote[skipped]):
+            if place := _find_run(wanted[skipped:], number, sides, quote[skipped]):
                 return place
-    return _part(bare(quote[0]), number, files)
+    return _find_part(strip_blanks(quote[0]), number, files)
 
 
-def outside(
+def find_outside_hunks(
     quote: Sequence[str], number: int | None, files: Sequence[FileDiff], text: Callable[[str], bytes | None]
 ) -> _Place | None:
     """Where the quote stands in the file but not in its hunks: all of it, or one row that is part of a single line.
 
     What the model was not shown it quotes from memory, so nothing less will do.
     """
-    whole = "".join(map(bare, quote))
-    head = text(files[0].path) if len(files) == 1 and len(whole) >= LEAST_PART else None
+    whole = "".join(map(strip_blanks, quote))
+    head = text(files[0].path) if len(files) == 1 and len(whole) >= MIN_PART_CHARS else None
     longest = max(re.findall(r"\w+", " ".join(quote)), key=len, default="")
     if head is None or longest.encode() not in head or (file := unfolded(files[0], head)) is files[0]:
         return None
-    sides = {plain: sides_made(file, plain)[1] for plain in (bare, unescaped)}
+    sides = {plain: build_sides(file, plain)[1] for plain in (strip_blanks, strip_escapes)}
     for reading, plain in _READINGS:
         wanted = [row for quoted in quote if (row := reading(quoted))]
-        place = _run(wanted, number, [(file, sides[plain])], quote[0]) if wanted else None
+        place = _find_run(wanted, number, [(file, sides[plain])], quote[0]) if wanted else None
         if place and (len(wanted) == 1 or place[2] is not None):
             return place
-    parts = [line for row, line in sides[bare].rows if whole in row]
+    parts = [line for row, line in sides[strip_blanks].rows if whole in row]
     return (file, parts[0], None) if len(parts) == 1 else None
 
 
-def _run(
+def _find_run(
     wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]], written: str
 ) -> _Place | None:
     """The best place whose first line has the text wanted first: most rows matched, then the same indentation as
@@ -95,9 +100,9 @@ def _run(
     indented = written.rstrip() if written[:1].isspace() else None
     for file, side in sides:
         for index in side.places.get(wanted[0], ()):
-            line, matched = side.rows[index][1], _matched(wanted, side.rows, index)
+            line, matched = side.rows[index][1], _match_lines(wanted, side.rows, index)
             moved = indented is not None and render_line_text(line).rstrip() != indented
-            rank = (-len(matched), line.number != number and moved, *_distance(line, number))
+            rank = (-len(matched), line.number != number and moved, *_measure_distance(line, number))
             if best is None or rank < best[0]:
                 last = matched[-1]
                 whole = len(matched) == len(wanted) and last.side is line.side and last.number > line.number
@@ -105,7 +110,7 @@ def _run(
     return best[1] if best else None
 
 
-def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
+def _match_lines(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
     """The lines from `start` on that have the texts wanted, in a row; blank lines aside."""
     matched: list[Line] = []
     for index in range(start, len(lines)):
@@ -119,29 +124,30 @@ def _matched(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: in
     return matched
 
 
-def _part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+def _find_part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line that the quote is a part of, or that it begins with: the only one, or the nearest."""
-    if len(wanted) < LEAST_PART:
+    if len(wanted) < MIN_PART_CHARS:
         return None
     places = [
         (file, rows[at][1], None)
         for file in files
-        for rows in [sides_of(file, bare)[0].rows]
+        for rows in [get_sides(file, strip_blanks)[0].rows]
         for at, (text, _) in enumerate(rows)
-        if wanted in text or (wanted.startswith(text) and len(text) >= 2 * LEAST_PART and _goes_on(wanted, rows, at))
+        if wanted in text
+        or (wanted.startswith(text) and len(text) >= 2 * MIN_PART_CHARS and _is_plausible_start(wanted, rows, at))
     ]
     if not places or (number is None and len(places) > 1):
         return None
-    return min(places, key=lambda place: _distance(place[1], number))
+    return min(places, key=lambda place: _measure_distance(place[1], number))
 
 
-def _goes_on(wanted: str, rows: Sequence[tuple[str, Line]], at: int) -> bool:
+def _is_plausible_start(wanted: str, rows: Sequence[tuple[str, Line]], at: int) -> bool:
     """Whether a quote that begins with a line is mostly that line, or goes on with the next one."""
     rest = wanted[len(rows[at][0]) :]
     return len(rest) <= len(rows[at][0]) or any(text and rest.startswith(text) for text, _ in rows[at + 1 : at + 4])
 
 
-def _distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
+def _measure_distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
     """How far a line of the right text is from the number. Code that was only moved or indented stands on both sides:
     it is the new one that is meant, unless the number says exactly the other."""
     away = abs(line.number - number) if number is not None else 0
@@ -155,65 +161,70 @@ class _Rows(NamedTuple):
     places: Mapping[str, list[int]]
 
 
-def sides_of(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+def get_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
     """The file's lines: all in the diff's order, those of the new file, those of the old one."""
-    return _cached(Same(file), plain)
+    return _cache_sides(Same(file), plain)
 
 
 @lru_cache(maxsize=2_048)
-def _cached(file: Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
-    return sides_made(file.value, plain)
+def _cache_sides(file: Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    return build_sides(file.value, plain)
 
 
-def sides_made(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+def build_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
     rows = tuple((plain(render_line_text(line)), line) for line in file.lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
-    return tuple(_Rows(side, _places(side)) for side in (rows, new, old))
+    return tuple(_Rows(side, _index_places(side)) for side in (rows, new, old))
 
 
-def _places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
+def _index_places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
     places: dict[str, list[int]] = {}
     for index, (text, _) in enumerate(rows):
         places.setdefault(text, []).append(index)
     return places
 
 
-def numbered(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+def find_by_number(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line with the cited number: the new file's, or a removed line's where the new file shows none."""
     for side in (Side.NEW, Side.OLD):
-        if place := next((place for place in _at(number, files) if place[1].side is side), None):
+        if place := next((place for place in _find_lines_at(number, files) if place[1].side is side), None):
             return place
     return None
 
 
-def misquoted(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+def find_near_match(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """The line whose text the quote nearly is; less nearly, when it has the cited number."""
     from difflib import SequenceMatcher  # noqa: PLC0415 - most quotes are right
 
-    wanted, best = bare(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
+    wanted, best = strip_blanks(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
     matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
     # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
     alike = [
         (text[:1_000], (file, line, None))
         for file in files
-        for text, line in sides_of(file, bare)[0].rows
+        for text, line in get_sides(file, strip_blanks)[0].rows
         if line.number == number or text[:half] == wanted[:half] or text[-half:] == wanted[-half:]
     ]
-    for text, place in sorted(alike, key=lambda row: _distance(row[1][1], number))[:MOST_ALIKE]:
+    for text, place in sorted(alike, key=lambda row: _measure_distance(row[1][1], number))[:MAX_COMPARED_LINES]:
         matcher.set_seq1(text)
-        least = ALIKE if place[1].number == number else SAME
+        least = MIN_RATIO_AT_NUMBER if place[1].number == number else MIN_RATIO_ANYWHERE
         if matcher.real_quick_ratio() >= least and (ratio := matcher.ratio()) >= least:
-            best.append((-ratio, _distance(place[1], number), place))
+            best.append((-ratio, _measure_distance(place[1], number), place))
     return min(best, key=lambda found: found[:2])[2] if best else None
 
 
-def _at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:
+def _find_lines_at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:
     """The lines with the number, of both sides."""
-    return ((file, line, None) for file in files for _, line in sides_of(file, bare)[0].rows if line.number == number)
+    return (
+        (file, line, None)
+        for file in files
+        for _, line in get_sides(file, strip_blanks)[0].rows
+        if line.number == number
+    )
 
 
-def end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
+def find_range_end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
     """The end of a range as long as the cited one, as far as the diff shows every line of it."""
     if finding.line is None or finding.end_line is None:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.position import is_contiguous
-from iquest_review.findings.verify import Verified
+from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import visible
 
@@ -21,7 +21,7 @@ MAX_REPLACED_LINES = 100  # that are replaced: GitLab silently cuts a block's re
 NOTEBOOK_SUFFIX = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
 
 
-def build_replacement(verified: Verified) -> str | None:
+def build_replacement(verified: VerifiedFinding) -> str | None:
     """The text for exactly the finding's lines, rows parted by LF; None when its fix may only be shown as code."""
     finding, file = verified.finding, verified.file
     if file is None or finding.fix is None or not _is_replaceable(verified, file):
@@ -46,7 +46,7 @@ def build_replacement(verified: Verified) -> str | None:
     return "\n".join(indented)
 
 
-def _is_replaceable(verified: Verified, file: FileDiff) -> bool:
+def _is_replaceable(verified: VerifiedFinding, file: FileDiff) -> bool:
     """Whether the lines stand in the new file and are, byte for byte, what the model was shown."""
     lines = verified.lines
     if file.is_symlink or file.is_submodule or file.path.endswith(NOTEBOOK_SUFFIX):

@@ -81,7 +81,9 @@ class GitLab:
             answer = self._parse_answer(schema.MERGE_REQUEST, response)
             if refs := parse_diff_refs(answer.diff_refs):
                 return parse_facts(self._merge_request, refs, answer)
-            if answer.diff_refs is None and self._parse_answer(schema.STORED_NOTE, response).id is None:  # each one has an id
+            if (
+                answer.diff_refs is None and self._parse_answer(schema.STORED_NOTE, response).id is None
+            ):  # each one has an id
                 raise GitLabError(f"{self.host} answered something that is not GitLab's API; is CI_API_V4_URL right?")
             if not poll:
                 self._tell(f"waiting for GitLab to make the diff of {self._name}")
@@ -118,7 +120,7 @@ class GitLab:
         discussions = self._fetch_pages(schema.DISCUSSIONS, f"{self._path}/discussions")
         return collect_existing_threads(discussions, self._own.id, bot=self._own.bot)
 
-    def waived(self, thread: Thread) -> bool:
+    def has_waiver(self, thread: Thread) -> bool:
         """Whether a member of the project does not want this finding raised: by a reply, or a thumbs-down."""
         if thread.id not in self._waived:
             self._waived[thread.id] = self._is_waived(thread)

@@ -10,11 +10,25 @@ from urllib3.exceptions import HTTPError
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab.errors import describe_status
-from iquest_review.net.error_body import LARGEST_ERROR, cause, cleaned, loaded, masked, said
+from iquest_review.net.error_body import (
+    MAX_ERROR_BYTES,
+    extract_error_message,
+    find_root_cause,
+    load_json,
+    mask_key,
+    redact_error_body,
+)
 from iquest_review.net.proxy import MAY_BE_THE_PROXY
 from iquest_review.net.retry import Passing, retry_after
-from iquest_review.net.session import Limited, Straight, hopeless, proxy, reached, unfinished
-from iquest_review.net.time_limit import Limit, body_within
+from iquest_review.net.session import (
+    DirectSession,
+    LimitedAdapter,
+    describe_route,
+    describe_unfinished_answer,
+    explain_permanent_failure,
+    find_proxy,
+)
+from iquest_review.net.time_limit import TimeLimit, receive_body
 from iquest_review.net.tls import Tls
 from iquest_review.text import one_line
 
@@ -42,23 +56,26 @@ class TransientGitLabError(Passing, GitLabError):
         self.wait = wait
 
 
-class _Session(Straight):
+class _Session(DirectSession):
     """No redirects, on no account: python-gitlab sends its token along to any host. What may pass gets its name here,
     where the headers still are, and where python-gitlab's own retries never see it: they post a note again."""
 
     def __init__(self, host: str, tls: Tls, clean: Callable[[str], str]) -> None:
         super().__init__()
         self._host, self._tls, self._clean = host, tls, clean
-        self.mount("http://", Limited())
-        self.mount("https://", Limited(tls.context()))
+        self.mount("http://", LimitedAdapter())
+        self.mount("https://", LimitedAdapter(tls.context()))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = self._host
         try:
-            with Limit(MAX_REQUEST_SECONDS) as limit, super().send(request, **{**kwargs, "stream": True}) as response:
+            with (
+                TimeLimit(MAX_REQUEST_SECONDS) as limit,
+                super().send(request, **{**kwargs, "stream": True}) as response,
+            ):
                 content = self._receive_body(response, limit, kwargs.get("stream"))
                 if response.status_code >= 400:
-                    content = masked(content, request.headers.get("PRIVATE-TOKEN"))
+                    content = mask_key(content, request.headers.get("PRIVATE-TOKEN"))
             response._content = content  # where requests itself keeps it
             if limit.over:  # a body without a length ends where its connection does
                 raise requests.exceptions.Timeout
@@ -67,9 +84,9 @@ class _Session(Straight):
                 raise TransientGitLabError(
                     f"GitLab at {host} gave no whole answer within {MAX_REQUEST_SECONDS:g} s"
                 ) from None
-            if why := hopeless(error, str(request.url), "CI_API_V4_URL", self._tls):
+            if why := explain_permanent_failure(error, str(request.url), "CI_API_V4_URL", self._tls):
                 raise GitLabError(why) from None
-            why = unfinished(error) or f"cannot be reached ({cause(error)})"
+            why = describe_unfinished_answer(error) or f"cannot be reached ({find_root_cause(error)})"
             raise TransientGitLabError(f"GitLab at {host} {why}") from None
         except OSError as error:  # requests names the certificates' file it misses so
             raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
@@ -87,26 +104,26 @@ class _Session(Straight):
             )
         return response
 
-    def _receive_body(self, response: requests.Response, limit: Limit, beginning: object) -> bytes:
+    def _receive_body(self, response: requests.Response, limit: TimeLimit, beginning: object) -> bytes:
         """The body; of an error what people may read."""
         if response.status_code < 400:
             most = MAX_JSON_BYTES if "json" in response.headers.get("Content-Type", "") else MAX_ANSWER_BYTES
-            content = body_within(limit, response.raw, MAX_FILE_BYTES if beginning else most)
+            content = receive_body(limit, response.raw, MAX_FILE_BYTES if beginning else most)
             if len(content) > most:
                 raise GitLabError(f"{self._host} answered more than {most // 2**20} MiB")
             return content
-        return cleaned(body_within(limit, response.raw, LARGEST_ERROR), self._clean)
+        return redact_error_body(receive_body(limit, response.raw, MAX_ERROR_BYTES), self._clean)
 
 
 def _explain_refusal(status: int, content: bytes, url: str) -> str:
     """What an error that is no word of GitLab's API means, and what GitLab says of itself; else empty."""
-    between, words = proxy(url), said(content, MAX_REASON_CHARS)
+    between, words = find_proxy(url), extract_error_message(content, MAX_REASON_CHARS)
     if status in (403, 503) and "read-only" in words:
         # Maintenance mode, and a secondary site: lib/gitlab/middleware/read_only/controller.rb
         return f" is read-only now ({describe_status(status, words)}): post the review when that is over"
     if between and status == 407:
-        return f": {between.refusal(status, words)}"
-    if between and status not in _TRANSIENT_STATUSES and loaded(content) is None:
+        return f": {between.describe_refusal(status, words)}"
+    if between and status not in _TRANSIENT_STATUSES and load_json(content) is None:
         return f" refuses the request ({describe_status(status, words)}){MAY_BE_THE_PROXY}"
     return ""
 
@@ -116,7 +133,7 @@ class Client(gitlab.Gitlab):
     than all requests of a review together; what those requests need is set here, and tried by every test of them."""
 
     def __init__(self, url: str, token: str, tls: Tls, clean: Callable[[str], str]) -> None:
-        self.host = reached(url)
+        self.host = describe_route(url)
         self._base_url = url
         self._url = f"{url}/api/v4"
         self.timeout = READ_TIMEOUT_SECONDS

@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from iquest_review.errors import FormatRefused, ModelError
-from iquest_review.llm.client import Reply
-from iquest_review.llm.reply import Review, Unparsed, parse, schema
+from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema, parse_reply
+from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Message, Templates
 
-RUNAWAY = 200  # blanks at the end of a reply that are no accident
+MIN_RUNAWAY_CHARS = 200  # blanks at the end of a reply that are no accident
 
 
 class StructuredOutput(StrEnum):
@@ -27,7 +27,7 @@ class StructuredOutput(StrEnum):
     PROMPT = "prompt"
 
 
-class Model(Protocol):
+class ChatModel(Protocol):
     """What answers: model.endpoint.Endpoint, or a fake."""
 
     @property
@@ -35,15 +35,15 @@ class Model(Protocol):
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> Reply: ...
+    ) -> ModelReply: ...
 
 
 @dataclass(slots=True)
 class Answer:
     """What asking came to, and what it took. `refused` lists what the server would not do."""
 
-    result: Review | Unparsed = field(default_factory=lambda: Unparsed("", "nothing was asked"))
-    replies: list[Reply] = field(default_factory=list)
+    result: Review | UnusableReply = field(default_factory=lambda: UnusableReply("", "nothing was asked"))
+    replies: list[ModelReply] = field(default_factory=list)
     tries: int = 0  # requests that had a reply, or none; not those that a server refused for their form
     refused: list[str] = field(default_factory=list)
 
@@ -60,7 +60,9 @@ _SECOND = {
 }
 
 
-def ask(model: Model, templates: Templates, messages: list[Message], mode: StructuredOutput, most: int = 2) -> Answer:
+def ask_for_review(
+    model: ChatModel, templates: Templates, messages: list[Message], mode: StructuredOutput, most: int = 2
+) -> Answer:
     """The review of the messages, asked for a second time when the first reply cannot be used and `most` allows it.
 
     Raises what Model.complete raises, FormatRefused excepted.
@@ -68,13 +70,13 @@ def ask(model: Model, templates: Templates, messages: list[Message], mode: Struc
     answer = Answer()
     first = StructuredOutput.PROMPT if mode is StructuredOutput.AUTO else mode
     reply = _complete(model, messages, first, None, answer)
-    answer.result = _parsed(reply)
+    answer.result = _parse_answer(reply)
     if isinstance(answer.result, Review) or most < 2:
         return answer
     again = templates.add_problem(messages, answer.result.why)
-    longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_blank(reply.text) else None
+    longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_runaway(reply.text) else None
     try:
-        second = _parsed(_complete(model, again, _SECOND[mode], longer, answer))
+        second = _parse_answer(_complete(model, again, _SECOND[mode], longer, answer))
     except ModelError as error:
         if not answer.result.text:
             raise
@@ -85,18 +87,18 @@ def ask(model: Model, templates: Templates, messages: list[Message], mode: Struc
     return answer
 
 
-def _is_blank(text: str) -> bool:
+def _is_runaway(text: str) -> bool:
     """Whether a reply ran on in blanks, as grammars make models do: a longer one would hold more of them."""
-    return len(text) - len(text.rstrip()) >= RUNAWAY
+    return len(text) - len(text.rstrip()) >= MIN_RUNAWAY_CHARS
 
 
 def _complete(
-    model: Model, messages: list[Message], form: StructuredOutput, max_tokens: int | None, answer: Answer
-) -> Reply:
+    model: ChatModel, messages: list[Message], form: StructuredOutput, max_tokens: int | None, answer: Answer
+) -> ModelReply:
     answer.tries += 1
-    for step in _steps(form):
+    for step in _list_formats(form):
         try:
-            reply = model.complete(messages, _response_format(step), max_tokens)
+            reply = model.complete(messages, _build_response_format(step), max_tokens)
         except FormatRefused as refusal:
             answer.refused.append(str(refusal))
         else:
@@ -105,26 +107,29 @@ def _complete(
     raise AssertionError("a plain request has no format to refuse")
 
 
-def _steps(form: StructuredOutput) -> Iterator[StructuredOutput]:
+def _list_formats(form: StructuredOutput) -> Iterator[StructuredOutput]:
     while form in _SIMPLER:
         yield form
         form = _SIMPLER[form]
     yield form
 
 
-def _response_format(form: StructuredOutput) -> dict[str, Any] | None:
+def _build_response_format(form: StructuredOutput) -> dict[str, Any] | None:
     if form is StructuredOutput.JSON_SCHEMA:
-        return {"type": "json_schema", "json_schema": {"name": "review", "strict": True, "schema": schema()}}
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "review", "strict": True, "schema": build_reply_schema()},
+        }
     return {"type": "json_object"} if form is StructuredOutput.JSON_OBJECT else None
 
 
-def _parsed(reply: Reply) -> Review | Unparsed:
+def _parse_answer(reply: ModelReply) -> Review | UnusableReply:
     """The reply's review. A server whose reasoning parser took the whole answer for reasoning has put it there; what is
     written there while the model still thinks is no answer."""
     if reply.text.strip() or not reply.reasoning.strip():
-        return parse(reply.text, reply.finish_reason)
+        return parse_reply(reply.text, reply.finish_reason)
     if reply.finish_reason != "length" and reply.reasoning.lstrip().startswith(("{", "[", "```")):
-        hidden = parse(reply.reasoning, reply.finish_reason)
+        hidden = parse_reply(reply.reasoning, reply.finish_reason)
         if isinstance(hidden, Review):
             return hidden
-    return Unparsed("", "it ends inside its reasoning")
+    return UnusableReply("", "it ends inside its reasoning")

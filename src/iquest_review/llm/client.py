@@ -7,6 +7,7 @@ pass is asked again while patience lasts; nothing else is. What an answer means 
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,30 +19,49 @@ from tenacity import Retrying, retry_if_exception_type
 from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
 from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.llm import wire
-from iquest_review.llm.errors import Asked, NoRoute, ParameterRefused, Passes, failure, not_json
-from iquest_review.llm.sampling import Sampling
-from iquest_review.llm.wire import Reply, Served
+from iquest_review.llm.errors import (
+    NoRouteError,
+    ParameterRefusedError,
+    RequestContext,
+    TransientModelError,
+    classify_failure,
+    describe_non_json,
+)
+from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
-from iquest_review.net.error_body import cause, cleaned, loaded, masked
+from iquest_review.net.error_body import find_root_cause, load_json, mask_key, redact_error_body
 from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
-from iquest_review.net.session import hopeless, proxy, reached, session, unfinished
-from iquest_review.net.time_limit import Limit, body_within
+from iquest_review.net.session import (
+    create_session,
+    describe_route,
+    describe_unfinished_answer,
+    explain_permanent_failure,
+    find_proxy,
+)
+from iquest_review.net.time_limit import TimeLimit, receive_body
 from iquest_review.net.tls import USUAL, Tls
 from iquest_review.prompt.templates import Message
 
-__all__ = ["Address", "Endpoint", "Reply", "Sampling", "Served"]
-
-ATTEMPTS = 6
-LONGEST_WAIT = 20.0  # seconds between two attempts, where the server does not ask for another time
-LEAST_TIMEOUT = 1.0  # seconds an attempt is given when patience is nearly out
-LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
-CONNECT_TIMEOUT = 10.0  # seconds
-SIDE_TIMEOUT = 30.0  # seconds for what is no completion: the list of models, a count of tokens
+MAX_ATTEMPTS = 6
+MAX_WAIT_SECONDS = 20.0  # seconds between two attempts, where the server does not ask for another time
+MIN_TIMEOUT_SECONDS = 1.0  # seconds an attempt is given when patience is nearly out
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # bytes
+CONNECT_TIMEOUT_SECONDS = 10.0  # seconds
+SIDE_TIMEOUT_SECONDS = 30.0  # seconds for what is no completion: the list of models, a count of tokens
 
 T = TypeVar("T")
 
 
-class Endpoint:
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the answer is drawn."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+
+
+class ModelClient:
     """A model server, for one review.
 
     `timeout` bounds one answer. `deadline` bounds what failed attempts and the waits between them take, all requests
@@ -70,14 +90,14 @@ class Endpoint:
         self._address = address
         self._model = model
         self._sampling = sampling
-        self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT)
+        self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT_SECONDS)
         self._window: int | None = None
         self._counts = True
         self._refused = set[str]()  # parameters
         self._key = key
         self._tls = tls if address.base.startswith("https:") else USUAL
-        self._session = session(key, self._tls)
-        self._host = reached(address.base)
+        self._session = create_session(key, self._tls)
+        self._host = describe_route(address.base)
         self._purse, self._until = Purse(deadline, until), until
         self._sleep, self._clean = sleep, clean
         self._tell = tell
@@ -92,16 +112,16 @@ class Endpoint:
         """How long an answer may be, in tokens: as set, but never more than half of the window."""
         return min(self._sampling.max_tokens, self._window // 2) if self._window else self._sampling.max_tokens
 
-    def served(self) -> Served:
+    def select_model(self) -> ServedModel:
         """The model that will answer: the one asked for, or the only one there is.
 
         Raises ModelRefused when it is not served, naming those that are.
         """
-        found = wire.served(self._listed(), self._model, self.host)
+        found = wire.select_served_model(self._list_models(), self._model, self.host)
         self._model, self._window = found.model, found.window
         return found
 
-    def count(self, messages: list[Message]) -> int | None:
+    def count_tokens(self, messages: list[Message]) -> int | None:
         """Prompt tokens of the messages, counted by the server with its chat template; None where it cannot tell.
 
         vLLM and SGLang count messages. llama-server answers 200 with an empty list instead, which is no count. A server
@@ -109,10 +129,10 @@ class Endpoint:
         """
         if not self._counts:
             return None
-        body = {"model": self._model, **self._prompt(messages)}
+        body = {"model": self._model, **self._build_prompt_fields(messages)}
         try:
             answer = self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout)
-            count = wire.count(self._json(answer))
+            count = wire.parse_token_count(self._parse_json(answer))
         except (ModelUnreachable, ModelRefused, ContextExceeded):
             count = None
         self._counts = count is not None
@@ -120,7 +140,7 @@ class Endpoint:
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> Reply:
+    ) -> ModelReply:
         """The model's reply, of at most `max_tokens` where the window holds that many.
 
         Raises FormatRefused, ContextExceeded, ModelRefused or ModelUnreachable.
@@ -129,69 +149,69 @@ class Endpoint:
             "model": self._model,
             "temperature": self._sampling.temperature,
             "top_p": self._sampling.top_p,
-            "max_tokens": self._answer_tokens(messages, max_tokens),
-            **self._prompt(messages),
+            "max_tokens": self._compute_answer_tokens(messages, max_tokens),
+            **self._build_prompt_fields(messages),
         }
         if response_format is not None:
             body["response_format"] = response_format
         url = f"{self._address.base}{'/chat' if self._address.chat else ''}/completions"
-        return self._insist(lambda timeout: self._complete(url, body, timeout), self._timeout)
+        return self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
 
-    def _answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
+    def _compute_answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
         """vLLM before 0.32 refuses a request whose prompt and answer together are larger than the window."""
         if wanted is None or self._window is None:
             return wanted or self.max_tokens
-        prompt = self.count(messages) or sum(estimate_tokens(message["content"]) for message in messages)
+        prompt = self.count_tokens(messages) or sum(estimate_tokens(message["content"]) for message in messages)
         return max(self.max_tokens, min(wanted, self._window - prompt))
 
-    def _prompt(self, messages: list[Message]) -> dict[str, Any]:
+    def _build_prompt_fields(self, messages: list[Message]) -> dict[str, Any]:
         """Messages, or one text for /completions, which knows no roles."""
         if self._address.chat:
             return {"messages": messages}
         return {"prompt": "\n\n".join(message["content"] for message in messages) + "\n\n"}
 
-    def _complete(self, url: str, body: dict[str, Any], timeout: float) -> Reply:
+    def _complete(self, url: str, body: dict[str, Any], timeout: float) -> ModelReply:
         started = time.monotonic()
         sent = {name: value for name, value in body.items() if name not in self._refused}
         try:
             content = self._send("POST", url, sent, timeout)
-        except ParameterRefused as refusal:
+        except ParameterRefusedError as refusal:
             if refusal.name not in sent:
                 raise
             self._refused.add(refusal.name)
             self._tell(f"{refusal}; asking without it")
             return self._complete(url, body, timeout)
-        reply = wire.reply(
-            self._json(content), chat=self._address.chat, model=self._model, seconds=time.monotonic() - started
+        reply = wire.parse_completion(
+            self._parse_json(content), chat=self._address.chat, model=self._model, seconds=time.monotonic() - started
         )
         if reply is None:
-            raise self._failure(url, body, 200, {}, content)
+            raise self._classify_answer(url, body, 200, {}, content)
         return reply
 
-    def _listed(self) -> Any:
+    def _list_models(self) -> Any:
         """The list of models; None from a server that keeps none: it may review all the same, when a model is set."""
         try:
-            return self._insist(self._list, self._side_timeout)
-        except NoRoute:
+            return self._retry(self._fetch_models, self._side_timeout)
+        except NoRouteError:
             if self._model is None:
                 raise
             return None
 
-    def _list(self, timeout: float) -> Any:
+    def _fetch_models(self, timeout: float) -> Any:
         try:
-            return self._json(self._send("GET", f"{self._address.base}/models", None, timeout))
-        except Passes as error:
+            return self._parse_json(self._send("GET", f"{self._address.base}/models", None, timeout))
+        except TransientModelError as error:
             # transformers serve answers 500 without a cache folder, some routers with a page of HTML.
             if self._model is None or error.status not in (200, 500):
                 raise
             return None
 
-    def _insist(self, attempt: Callable[[float], T], timeout: float) -> T:
+    def _retry(self, attempt: Callable[[float], T], timeout: float) -> T:
         """What the attempt comes to, which is handed its timeout; what may pass is repeated while patience lasts."""
         for turn in Retrying(
-            retry=retry_if_exception_type(Passes),
-            stop=lambda state: state.attempt_number >= ATTEMPTS or self._purse.spent(state),
-            wait=waiting(1, LONGEST_WAIT, obey=True),
+            retry=retry_if_exception_type(TransientModelError),
+            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._purse.spent(state),
+            wait=waiting(1, MAX_WAIT_SECONDS, obey=True),
             sleep=self._sleep,
             before_sleep=telling(self._tell),
             reraise=True,
@@ -200,8 +220,8 @@ class Endpoint:
                 first = turn.retry_state.attempt_number == 1
                 started = time.monotonic()
                 try:
-                    return attempt(timeout if first else min(timeout, max(self._purse.left, LEAST_TIMEOUT)))
-                except Passes:
+                    return attempt(timeout if first else min(timeout, max(self._purse.left, MIN_TIMEOUT_SECONDS)))
+                except TransientModelError:
                     self._purse.pay(time.monotonic() - started)
                     raise
         raise AssertionError("the last turn returns or raises")
@@ -210,59 +230,63 @@ class Endpoint:
         """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
         within = self._until.granted(timeout)
         try:
-            return self._sent(method, url, body, within)
-        except Passes:
+            return self._send_once(method, url, body, within)
+        except TransientModelError:
             if within < timeout and not self._until.allows(0):
                 raise NoTimeLeft(f"no answer in the last {within:.0f} s; {self._until}") from None
             raise
 
-    def _sent(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
-        request: dict[str, Any] = {"json": body, "timeout": (min(CONNECT_TIMEOUT, timeout), timeout), "stream": True}
-        with Limit(timeout) as limit:
+    def _send_once(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
+        request: dict[str, Any] = {
+            "json": body,
+            "timeout": (min(CONNECT_TIMEOUT_SECONDS, timeout), timeout),
+            "stream": True,
+        }
+        with TimeLimit(timeout) as limit:
             try:
                 with self._session.request(method, url, allow_redirects=False, **request) as response:
-                    content = masked(self._read(response, limit), self._key)
+                    content = mask_key(self._receive_body(response, limit), self._key)
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise self._unanswered(error, limit, timeout) from None
+                raise self._classify_error(error, limit, timeout) from None
             if limit.over:  # a body without a length ends where its connection does
-                raise self._unanswered(TimeoutError(), limit, timeout)
+                raise self._classify_error(TimeoutError(), limit, timeout)
         if response.status_code != 200:
-            headers = {name: masked(text.encode(), self._key).decode() for name, text in response.headers.items()}
-            raise self._failure(url, body, response.status_code, CaseInsensitiveDict(headers), content)
+            headers = {name: mask_key(text.encode(), self._key).decode() for name, text in response.headers.items()}
+            raise self._classify_answer(url, body, response.status_code, CaseInsensitiveDict(headers), content)
         return content
 
-    def _failure(
+    def _classify_answer(
         self, url: str, body: dict[str, Any] | None, status: int, headers: Mapping[str, str], content: bytes
     ) -> ModelError:
         """What an answer without a reply means."""
         form = (body or {}).get("response_format")
         model, name = (body or {}).get("model"), form["type"] if form else None
-        asked = Asked(self.host, urlsplit(url).path, model, name, bool(self._key), proxy(url))
-        return failure(asked, status, headers, cleaned(content, self._clean))
+        asked = RequestContext(self.host, urlsplit(url).path, model, name, bool(self._key), find_proxy(url))
+        return classify_failure(asked, status, headers, redact_error_body(content, self._clean))
 
-    def _unanswered(self, error: Exception, limit: Limit, timeout: float) -> ModelError:
+    def _classify_error(self, error: Exception, limit: TimeLimit, timeout: float) -> ModelError:
         """What it means that no answer came."""
         if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
             again = timeout < self._timeout  # what patience was left for another attempt
             within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
-            return Passes(f"{self.host} gave no answer within {within}", in_time=False)
-        if told := hopeless(error, self._address.base, "IQUEST_API_URL", self._tls):
+            return TransientModelError(f"{self.host} gave no answer within {within}", in_time=False)
+        if told := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
             return ModelRefused(told)
-        if told := unfinished(error):
-            return Passes(f"{self.host} {told}")
+        if told := describe_unfinished_answer(error):
+            return TransientModelError(f"{self.host} {told}")
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
-            return Passes(f"{self.host} cannot be reached: {cause(error)}")
+            return TransientModelError(f"{self.host} cannot be reached: {find_root_cause(error)}")
         missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""
         return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
 
-    def _read(self, response: requests.Response, limit: Limit) -> bytes:
-        content = body_within(limit, response.raw, LARGEST_ANSWER)
-        if len(content) > LARGEST_ANSWER:
-            raise ModelRefused(f"{self.host} answered more than {LARGEST_ANSWER // 2**20} MiB")
+    def _receive_body(self, response: requests.Response, limit: TimeLimit) -> bytes:
+        content = receive_body(limit, response.raw, MAX_ANSWER_BYTES)
+        if len(content) > MAX_ANSWER_BYTES:
+            raise ModelRefused(f"{self.host} answered more than {MAX_ANSWER_BYTES // 2**20} MiB")
         return content
 
-    def _json(self, content: bytes) -> Any:
-        value = loaded(content)
+    def _parse_json(self, content: bytes) -> Any:
+        value = load_json(content)
         if value is None:
-            raise Passes(f"{self.host} {not_json(content)}", status=200)
+            raise TransientModelError(f"{self.host} {describe_non_json(content)}", status=200)
         return value

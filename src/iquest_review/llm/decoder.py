@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from iquest_review.net.error_body import number
+from iquest_review.net.error_body import parse_integer
 
-MERGED = "\0merged"  # marks an object that was two: a bracket between them is missing
+MERGED_KEY = "\0merged"  # marks an object that was two: a bracket between them is missing
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _merge_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object. Of a key that comes twice nothing is lost: lists are joined, and what is empty does not win."""
     members: dict[str, Any] = {}
     joined: dict[str, set[str]] = {}  # the entries of lists that came twice, as texts: some have no hash
@@ -20,13 +20,15 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             members[key] += [entry for entry in value if repr(entry) not in joined[key]]
             joined[key].update(map(repr, value))
         elif key not in members or value not in (None, "", [], {}):
-            members |= {MERGED: True} if key == "description" and old not in (None, value) else {}
+            members |= {MERGED_KEY: True} if key == "description" and old not in (None, value) else {}
             members[key] = value
     return members
 
 
-def _constant(_: str) -> None:
+def _drop_constant(_: str) -> None:
     """NaN and Infinity, which are no JSON."""
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=number, parse_constant=_constant, strict=False)
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_merge_members, parse_int=parse_integer, parse_constant=_drop_constant, strict=False
+)

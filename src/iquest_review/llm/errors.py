@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
-from iquest_review.net.error_body import LONGEST, SEARCHED, loaded, said
+from iquest_review.net.error_body import LONGEST, SEARCHED, extract_error_message, load_json
 from iquest_review.net.proxy import MAY_BE_THE_PROXY, Proxy
 from iquest_review.net.retry import Passing, retry_after
 from iquest_review.text import one_line
 
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-_BROKEN = frozenset({408, 500, 504, 524})
-_ABSENT = frozenset({404, 405, 501})
+_PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_BROKEN_STATUSES = frozenset({408, 500, 504, 524})
+_ABSENT_STATUSES = frozenset({404, 405, 501})
 # Wordings of vLLM 0.2 to 0.32, SGLang, llama.cpp, Ollama, LM Studio, OpenAI, LiteLLM; the last line is TGI's.
 _CONTEXT = re.compile(
     r"context[ _-]?(?:length|size|window)|maximum (?:sequence|model) length|too many tokens|max_model_len"
@@ -36,10 +36,10 @@ _UNKNOWN = re.compile(
 _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
 # nginx, and net/http of Go: both tell who asks without TLS.
 _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
-FIRST_WORDS = 80  # characters of what is no answer at all
+MAX_FIRST_WORDS_CHARS = 80  # characters of what is no answer at all
 
 
-class Passes(Passing, ModelUnreachable):
+class TransientModelError(Passing, ModelUnreachable):
     """A failure that may pass. `status` is the server's; None when there was no answer at all.
 
     A server that breaks over a prompt, or is not done in time, may manage a smaller one.
@@ -51,10 +51,10 @@ class Passes(Passing, ModelUnreachable):
         super().__init__(message)
         self.wait = wait
         self.status = status
-        self.less_may_pass = not in_time or status in _BROKEN
+        self.less_may_pass = not in_time or status in _BROKEN_STATUSES
 
 
-class ParameterRefused(ModelRefused):
+class ParameterRefusedError(ModelRefused):
     """The server does not know a parameter, or not this value of it, without which it may answer."""
 
     def __init__(self, message: str, name: str) -> None:
@@ -62,12 +62,12 @@ class ParameterRefused(ModelRefused):
         self.name = name
 
 
-class NoRoute(ModelRefused):
+class NoRouteError(ModelRefused):
     """The server has no such path."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """What was asked, for the message. `form` is the response_format's type, None where none was sent."""
 
     host: str
@@ -78,20 +78,19 @@ class Asked:
     proxy: Proxy | None = None
 
 
-def failure(asked: Asked, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
+def classify_failure(asked: RequestContext, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
     """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
-    host, words = asked.host, said(content, SEARCHED)
+    host, words = asked.host, extract_error_message(content, SEARCHED)
     short = one_line(words, LONGEST)
     is_error = status != 200 or _is_error(content)
     if 300 <= status < 400:
-        return ModelRefused(
-            f"{host} redirects to {_target(headers.get('Location', ''))}: set IQUEST_API_URL to the final address"
-        )
+        target = _find_redirect_host(headers.get("Location", ""))
+        return ModelRefused(f"{host} redirects to {target}: set IQUEST_API_URL to the final address")
     if asked.proxy and status == 407:
-        return ModelRefused(f"{host}: {asked.proxy.refusal(status, short)}")
-    doubt = MAY_BE_THE_PROXY if asked.proxy and status >= 400 and loaded(content) is None else ""
+        return ModelRefused(f"{host}: {asked.proxy.describe_refusal(status, short)}")
+    doubt = MAY_BE_THE_PROXY if asked.proxy and status >= 400 and load_json(content) is None else ""
     if status in (401, 403):
-        return ModelRefused(f"{host} {_no_entry(asked, status, short, doubt)}")
+        return ModelRefused(f"{host} {_explain_denied_access(asked, status, short, doubt)}")
     if _TO_TLS.search(words) and status == 400:
         return ModelRefused(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
@@ -99,22 +98,22 @@ def failure(asked: Asked, status: int, headers: Mapping[str, str], content: byte
     if asked.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
         return FormatRefused(f"{host} refuses {asked.form} ({status}): {short}")
     if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
-        return ParameterRefused(f"{host} refuses {named[0]} ({status}): {short}", named[0])
+        return ParameterRefusedError(f"{host} refuses {named[0]} ({status}): {short}", named[0])
     if status == 404 and "model" in words.lower():
         return ModelRefused(f"{host} does not serve the model {one_line(str(asked.model), 100)!r}: {short}")
-    if status in _ABSENT:
+    if status in _ABSENT_STATUSES:
         cure = f"{short}{doubt}" if doubt else "IQUEST_API_URL should end in /v1"
-        return NoRoute(f"{host} has no {one_line(asked.path, 100)} ({status}): {cure}")
-    if status in _PASSING:
+        return NoRouteError(f"{host} has no {one_line(asked.path, 100)} ({status}): {cure}")
+    if status in _PASSING_STATUSES:
         wait = retry_after(headers.get("Retry-After"))
         later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
-        return Passes(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
+        return TransientModelError(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
     if status == 200:
-        return Passes(f"{host} answered without a choice: {short}", status=status)
+        return TransientModelError(f"{host} answered without a choice: {short}", status=status)
     return ModelRefused(f"{host} refuses the request ({status}): {short}{doubt}")
 
 
-def _no_entry(asked: Asked, status: int, short: str, doubt: str) -> str:
+def _explain_denied_access(asked: RequestContext, status: int, short: str, doubt: str) -> str:
     """What 401 and 403 mean. The words of a server that has the key are not told: some echo it."""
     if doubt:
         return f"refuses the request ({status}): {short}{doubt}"
@@ -125,23 +124,23 @@ def _no_entry(asked: Asked, status: int, short: str, doubt: str) -> str:
     return f"refuses a request without a key ({status}): {short}; is IQUEST_API_KEY to be set?"
 
 
-def not_json(content: bytes) -> str:
+def describe_non_json(content: bytes) -> str:
     """What came where JSON was meant to, with its first words."""
     if not content.strip():
         return "answered nothing"
     page = re.match(rb"\s*<", content)  # a sign-in page, or another program's
     hint = "; does IQUEST_API_URL name the model server?" if page else ""
-    return f"answered something that is not JSON: {said(content, FIRST_WORDS)}{hint}"
+    return f"answered something that is not JSON: {extract_error_message(content, MAX_FIRST_WORDS_CHARS)}{hint}"
 
 
 def _is_error(content: bytes) -> bool:
     """Whether an answer of 200 tells an error. That of another route, say a list of models, may speak of the context
     window as well."""
-    value = loaded(content)
+    value = load_json(content)
     return isinstance(value, dict) and any(value.get(key) for key in ("error", "detail", "message"))
 
 
-def _target(location: str) -> str:
+def _find_redirect_host(location: str) -> str:
     try:
         host = urlsplit(location).hostname
     except ValueError:  # a bracket without its other half

@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from iquest_review.llm.decoder import DECODER, MERGED
+from iquest_review.llm.decoder import DECODER, MERGED_KEY
 
-_TRIES = 200  # openings looked at
-_MENDED = 32 * 1024  # characters given to json-repair, whose time grows with their square,
-_DEEPEST, _MOST_QUOTES = 12, 2_000  # with each bracket that stays open, and with the quotes' square
+_MAX_OPENINGS = 200  # openings looked at
+_MAX_MENDED_CHARS = 32 * 1024  # characters given to json-repair, whose time grows with their square,
+_MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and with the quotes' square
 # Possessive and few: each opening is looked behind once, and not as far as the text goes.
 _GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
 _OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]++["'”]?\s*+:""")
 
 
-class TooBroken(ValueError):
+class TooBrokenError(ValueError):
     """A text is no JSON, and mending it would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JsonAnswer:
     """A value that looks like an answer: a review, an issue, or a list of issues."""
 
     value: Any
@@ -39,16 +39,16 @@ class Found:
     mended: bool = False  # a guess of json-repair has a part in it
 
 
-def found(text: str) -> list[Found]:
+def find_json_answers(text: str) -> list[JsonAnswer]:
     """The answers a text holds, in its order; of a text whose line breaks and quotes are escaped once more, too.
 
     Raises TooBroken.
     """
-    for variant in _unescaped(text) if _ESCAPED.match(text) else ():
-        answers = _found(variant)
+    for variant in _list_unescaped_variants(text) if _ESCAPED.match(text) else ():
+        answers = _find_answers(variant)
         if answers and not any(answer.cut or answer.lost for answer in answers):
             return answers
-    return _found(text)
+    return _find_answers(text)
 
 
 def is_review(value: object) -> bool:
@@ -66,7 +66,7 @@ def is_issue(value: object) -> bool:
 _ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
 
 
-def _unescaped(text: str) -> Iterator[str]:
+def _list_unescaped_variants(text: str) -> Iterator[str]:
     for literal in (text, f'"{text}"'):
         try:
             inner = json.loads(literal)
@@ -78,11 +78,11 @@ def _unescaped(text: str) -> Iterator[str]:
     yield re.sub(r"\\(.)", lambda match: {"n": "\n", "t": "\t", "r": ""}.get(match[1], match[1]), text)
 
 
-def _found(text: str) -> list[Found]:
-    whole: list[tuple[int, Found]] = []  # with the place where it begins
+def _find_answers(text: str) -> list[JsonAnswer]:
+    whole: list[tuple[int, JsonAnswer]] = []  # with the place where it begins
     broken: int | None = None
     at = 0
-    for _ in range(_TRIES):
+    for _ in range(_MAX_OPENINGS):
         opening = _OPENING.search(text, at)
         if not opening:
             break
@@ -92,69 +92,69 @@ def _found(text: str) -> list[Found]:
         except (ValueError, RecursionError):
             broken, at = start if broken is None else broken, start + 1
             continue
-        value = _unwrapped(value)
+        value = _unwrap(value)
         if is_review(value) or is_issue(value):
-            whole.append((start, Found(value, lost=_merged(value), length=at - start)))
+            whole.append((start, JsonAnswer(value, lost=_count_merges(value), length=at - start)))
     if broken is None:
         return [answer for _, answer in whole]
-    return _around(text, broken, whole)
+    return _find_around_broken(text, broken, whole)
 
 
-def _around(text: str, broken: int, whole: list[tuple[int, Found]]) -> list[Found]:
+def _find_around_broken(text: str, broken: int, whole: list[tuple[int, JsonAnswer]]) -> list[JsonAnswer]:
     """The answers of a text that holds something broken, and values that are whole before, behind or inside of it."""
     behind = next((start for start, answer in whole if start > broken and is_review(answer.value)), None)
-    if behind is not None and _closes_itself(text[broken:behind]):
-        apart = [_repaired(text[broken:behind])]  # prose with brackets, a form to fill in, a first draft
+    if behind is not None and _has_balanced_brackets(text[broken:behind]):
+        apart = [_repair(text[broken:behind])]  # prose with brackets, a form to fill in, a first draft
         return [*(answer for answer in apart if answer), *(answer for _, answer in whole if is_review(answer.value))]
     before = [(start, answer) for start, answer in whole if start < broken]
     if before and all(is_issue(answer.value) for _, answer in before):
-        return _rows(text, before[0][0], [answer.value for _, answer in before], broken)
-    rest = _cut(text, broken) if breaks_off(text, broken) else _repaired(text[broken:])
+        return _parse_rows(text, before[0][0], [answer.value for _, answer in before], broken)
+    rest = _recover_prefix(text, broken) if is_cut_off(text, broken) else _repair(text[broken:])
     return [*(answer for _, answer in before), *([rest] if rest else [])]
 
 
-def _rows(text: str, start: int, whole: list[Any], broken: int) -> list[Found]:
+def _parse_rows(text: str, start: int, whole: list[Any], broken: int) -> list[JsonAnswer]:
     """One object a line, and one of the lines is broken: it takes no other with it."""
-    if breaks_off(text, broken):
-        return [Found(whole, cut=True, length=len(text) - start)]
+    if is_cut_off(text, broken):
+        return [JsonAnswer(whole, cut=True, length=len(text) - start)]
     rows = [row.strip().rstrip(",") for row in text[start:].split("\n")]
     rows = [row for row in rows if row.startswith("{")]
     if len(rows) < 2 or not all(row.endswith("}") for row in rows):  # one row is the text itself, once more
-        answer = _repaired(text[start:])
+        answer = _repair(text[start:])
         return [answer] if answer else []
-    answers = [_found(row) for row in rows]
+    answers = [_find_answers(row) for row in rows]
     values = [found[0].value if len(found) == 1 else None for found in answers]
     entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
-    return [Found(entries, length=len(text) - start)]
+    return [JsonAnswer(entries, length=len(text) - start)]
 
 
-def _closes_itself(text: str) -> bool:
+def _has_balanced_brackets(text: str) -> bool:
     return all(text.count(left) == text.count(right) for left, right in ("{}", "[]"))
 
 
 # -- JSON whose end is missing
 
 
-def _cut(text: str, start: int) -> Found:
+def _recover_prefix(text: str, start: int) -> JsonAnswer:
     """What is whole of the JSON that begins here and breaks off."""
-    value = _unwrapped(_whole(text, start))
-    return Found(value if is_review(value) else {"issues": []}, cut=True, length=len(text) - start)
+    value = _unwrap(_parse_whole_part(text, start))
+    return JsonAnswer(value if is_review(value) else {"issues": []}, cut=True, length=len(text) - start)
 
 
-def breaks_off(text: str, start: int) -> bool:
+def is_cut_off(text: str, start: int) -> bool:
     """Whether what begins here is JSON up to the end of the text, and not broken before."""
     try:
         DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         if error.msg.startswith("Unterminated string"):
             return True
-        return error.pos >= _last_word(text)
+        return error.pos >= _find_last_word(text)
     except (ValueError, RecursionError):
         return False
     return False
 
 
-def _last_word(text: str) -> int:
+def _find_last_word(text: str) -> int:
     """Where the last word begins: half a literal, half a number, half an escape. Read from its end, for it is long in
     texts that are none."""
     text = text.rstrip()
@@ -165,10 +165,10 @@ def _last_word(text: str) -> int:
 _WORD = re.compile(r"[\\\w.+-]*+")
 
 
-def _whole(text: str, at: int) -> Any:
+def _parse_whole_part(text: str, at: int) -> Any:
     """The members and entries that are whole. An entry of a list that is not whole is no entry."""
     if text[at] == "[":
-        return list(_items(text, at + 1))
+        return list(_iterate_items(text, at + 1))
     members: dict[str, Any] = {}
     at += 1
     while key := _MEMBER.match(text, at):
@@ -177,7 +177,7 @@ def _whole(text: str, at: int) -> Any:
             members[name], at = DECODER.raw_decode(text, key.end())
         except (ValueError, RecursionError):
             if text[key.end() : key.end() + 1] in ("[", "{"):
-                members[name] = _whole(text, key.end())
+                members[name] = _parse_whole_part(text, key.end())
             break
     return members
 
@@ -188,7 +188,7 @@ _MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _BETWEEN = re.compile(r"[ \t\r\n,]*+")
 
 
-def _items(text: str, at: int) -> Iterator[Any]:
+def _iterate_items(text: str, at: int) -> Iterator[Any]:
     while True:
         gap = _BETWEEN.match(text, at)
         at = gap.end() if gap else at
@@ -204,33 +204,33 @@ def _items(text: str, at: int) -> Iterator[Any]:
 # -- what is no JSON
 
 
-def _repaired(text: str) -> Found | None:
+def _repair(text: str) -> JsonAnswer | None:
     """What json-repair makes of a text that begins with the first bracket. Raises TooBroken."""
     broken = text.split("\n```", maxsplit=1)[0].split("\n~~~", maxsplit=1)[0].rstrip()
     closing = max(broken.rfind("}"), broken.rfind("]"))
     tail = broken[closing + 1 :]
     if "\n" in tail and not re.search(r'["\']', tail):
         broken = broken[: closing + 1]  # a last word behind it
-    if len(broken) > _MENDED or _depth(broken) > _DEEPEST or broken.count('"') > _MOST_QUOTES:
-        raise TooBroken
+    if len(broken) > _MAX_MENDED_CHARS or _measure_depth(broken) > _MAX_DEPTH or broken.count('"') > _MAX_QUOTES:
+        raise TooBrokenError
     try:
         # Loaded here: sound answers, which most are, should not pay for it.
-        value = _unwrapped(import_module("json_repair").loads(broken, skip_json_loads=True))
+        value = _unwrap(import_module("json_repair").loads(broken, skip_json_loads=True))
     except (ValueError, RecursionError):
         return None
     if is_issue(value):
         value = [value]
-    cut = not _closes(value, broken)
+    cut = not _has_proper_end(value, broken)
     if cut:
-        value = _without_last(value)
+        value = _drop_last(value)
     if not is_review(value):
         return None
     entries = value if isinstance(value, list) else value["issues"]
     lost = max(0, len(_KEY.findall(broken)) - len(entries) - cut)
-    return Found(value, cut, lost, len(broken), mended=True)
+    return JsonAnswer(value, cut, lost, len(broken), mended=True)
 
 
-def _depth(text: str) -> int:
+def _measure_depth(text: str) -> int:
     """The most brackets that are open at once, those in strings too: which quotes are quotes is not known here."""
     deepest = depth = 0
     for bracket in _BRACKET.findall(text):
@@ -242,7 +242,7 @@ def _depth(text: str) -> int:
 _BRACKET = re.compile(r"[][{}()]")
 
 
-def _closes(value: Any, text: str) -> bool:
+def _has_proper_end(value: Any, text: str) -> bool:
     """Whether the text ends as a text of this value does."""
     if isinstance(value, list):
         return text.endswith("]" if text.startswith("[") else "}")
@@ -251,7 +251,7 @@ def _closes(value: Any, text: str) -> bool:
     return text.endswith("}")
 
 
-def _without_last(value: Any) -> Any:
+def _drop_last(value: Any) -> Any:
     if isinstance(value, list):
         return value[:-1]
     if isinstance(value, dict) and value and next(reversed(value)) == "issues" and isinstance(value["issues"], list):
@@ -259,7 +259,7 @@ def _without_last(value: Any) -> Any:
     return value
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """A review out of the list or the object that holds no other."""
     if isinstance(value, list):
         reviews = [entry for entry in value if isinstance(entry, dict) and is_review(entry)]
@@ -273,9 +273,9 @@ def _unwrapped(value: Any) -> Any:
 _KEY = re.compile(r"""["']description["']?\s*[:=]""")  # there is one in each entry
 
 
-def _merged(value: Any) -> int:
+def _count_merges(value: Any) -> int:
     """Entries that have swallowed another one."""
     entries = value["issues"] if isinstance(value, dict) and is_review(value) else value
     return sum(
-        isinstance(entry, dict) and MERGED in entry for entry in (entries if isinstance(entries, list) else [value])
+        isinstance(entry, dict) and MERGED_KEY in entry for entry in (entries if isinstance(entries, list) else [value])
     )

@@ -13,16 +13,18 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from iquest_review.diff.diff import Side
-from iquest_review.findings.finding import Category, Finding, Severity, title
-from iquest_review.llm.repair import Found, TooBroken, found, is_review
+from iquest_review.findings.finding import Category, Finding, Severity, derive_title
+from iquest_review.llm.repair import JsonAnswer, TooBrokenError, find_json_answers, is_review
 from iquest_review.text import one_line, visible
 
-LARGEST = 256 * 1024  # characters of an answer that is read at all
-LONGEST_REPLY = 4 * LARGEST  # with the thinking around it
-LAST_LINE = 10_000_000
-MOST_FINDINGS, MOST_SUGGESTIONS = 100, 10
-LONGEST_TEXT = 4_000  # characters of one text
-MOST_WORDS = 40  # characters around a review without findings, fences apart; one quoted from the diff stands in more
+MAX_ANSWER_CHARS = 256 * 1024  # characters of an answer that is read at all
+MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
+MAX_LINE_NUMBER = 10_000_000
+MAX_FINDINGS, MAX_SUGGESTIONS = 100, 10
+MAX_TEXT_CHARS = 4_000  # characters of one text
+MAX_SURROUNDING_CHARS = (
+    40  # characters around a review without findings, fences apart; one quoted from the diff stands in more
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,17 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Unparsed:
+class UnusableReply:
     """A reply that could not be used, with the reason; `text` has the reasoning taken out."""
 
     text: str
     why: str
 
 
-def _border() -> SchemaValidator:
+def _build_validator() -> SchemaValidator:
     """What an entry of `issues` must be once its loose spellings are read: strict types, bounded numbers. The schema is
     pydantic-core's own: pydantic's classes would take longer to load than anything else of a review."""
-    text, number = core_schema.str_schema(strict=True), core_schema.int_schema(strict=True, ge=1, le=LAST_LINE)
+    text, number = core_schema.str_schema(strict=True), core_schema.int_schema(strict=True, ge=1, le=MAX_LINE_NUMBER)
     fields = {
         "path": text,
         "line": core_schema.nullable_schema(number),
@@ -62,51 +64,51 @@ def _border() -> SchemaValidator:
     return SchemaValidator(core_schema.typed_dict_schema(required, strict=True))
 
 
-_ISSUE = _border()
+_ISSUE = _build_validator()
 
 
-def schema() -> dict[str, Any]:
+def build_reply_schema() -> dict[str, Any]:
     """The JSON schema of an answer, for servers that enforce one. Flat, bounded, in the order of thinking."""
     text: dict[str, Any] = {"type": "string"}
     issue = {
         "file": text,
-        "line": {"type": "integer", "minimum": 1, "maximum": LAST_LINE},
+        "line": {"type": "integer", "minimum": 1, "maximum": MAX_LINE_NUMBER},
         "quote": text,
         "type": {"type": "string", "enum": [category.value for category in Category if category is not Category.OTHER]},
         "severity": {"type": "string", "enum": [severity.value for severity in Severity]},
         "description": text,
         "suggestion": {"anyOf": [text, {"type": "null"}]},
     }
-    return _object(
+    return _build_object_schema(
         {
-            "issues": {"type": "array", "maxItems": 20, "items": _object(issue)},
+            "issues": {"type": "array", "maxItems": 20, "items": _build_object_schema(issue)},
             "summary": text,
-            "suggestions": {"type": "array", "maxItems": MOST_SUGGESTIONS, "items": text},
+            "suggestions": {"type": "array", "maxItems": MAX_SUGGESTIONS, "items": text},
         }
     )
 
 
-def parse(text: str, finish_reason: str = "stop") -> Review | Unparsed:
+def parse_reply(text: str, finish_reason: str = "stop") -> Review | UnusableReply:
     """The review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
-    if len(text) > LONGEST_REPLY:
-        return Unparsed("", f"it has {len(text)} characters")
+    if len(text) > MAX_REPLY_CHARS:
+        return UnusableReply("", f"it has {len(text)} characters")
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be written nowhere
-    possible = answers(text)
+    possible = find_answer_texts(text)
     if not possible:
-        return Unparsed("", "it ends inside its reasoning" if text.strip() else "it is empty")
-    results = [_parsed(answer, finish_reason) for answer in possible]
+        return UnusableReply("", "it ends inside its reasoning" if text.strip() else "it is empty")
+    results = [_parse_answer(answer, finish_reason) for answer in possible]
     review = next((result for result in results if isinstance(result, Review)), None)
     if review is not None:
         return review
     unparsed = results[-1]
-    assert isinstance(unparsed, Unparsed)  # noqa: S101 - no result is a Review
+    assert isinstance(unparsed, UnusableReply)  # noqa: S101 - no result is a Review
     if finish_reason == "length" and not unparsed.text.startswith(("{", "[", "`", "~")):
         # It may be thinking whose tags the server's template has taken: nobody may be shown that.
-        return Unparsed("", "it breaks off before it comes to a review")
+        return UnusableReply("", "it breaks off before it comes to a review")
     return unparsed
 
 
-def answers(text: str) -> list[str]:
+def find_answer_texts(text: str) -> list[str]:
     """What may be the answer behind the model's thinking, the likeliest first and the shortest last.
 
     The tag of thinking's end may stand in an answer's strings, and a template may have written that of its beginning.
@@ -114,7 +116,7 @@ def answers(text: str) -> list[str]:
     starts = [0] if not _THINK.match(text) else []
     starts += [tag.end() for tag in _THINK_END.finditer(text)]
     parts = [text[start:].strip() for start in starts[:1] + starts[1:][-8:]]
-    parts = [rest for part in parts if (rest := _before_thinking(part))]
+    parts = [rest for part in parts if (rest := _drop_open_thoughts(part))]
     ready = [part for part in parts if part.startswith(("{", "[", "```", "~~~"))]
     last = parts[-1:]
     return [*ready, *last] if last and last != ready[-1:] else ready
@@ -125,40 +127,42 @@ _THINK_BEGIN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECA
 _THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 
 
-def _before_thinking(text: str) -> str:
+def _drop_open_thoughts(text: str) -> str:
     """The text up to a thinking that never ends, unless its tag stands inside of an answer."""
     ended = max((tag.start() for tag in _THINK_END.finditer(text)), default=0)
     tag = _THINK_BEGIN.search(text, ended)
     return text[: tag.start()].strip() if tag and "{" not in text[: tag.start()] else text
 
 
-def _parsed(answer: str, finish_reason: str) -> Review | Unparsed:
-    if len(answer) > LARGEST:
-        return Unparsed(answer[:LARGEST], f"it has {len(answer)} characters")
+def _parse_answer(answer: str, finish_reason: str) -> Review | UnusableReply:
+    if len(answer) > MAX_ANSWER_CHARS:
+        return UnusableReply(answer[:MAX_ANSWER_CHARS], f"it has {len(answer)} characters")
     try:
-        values = found(answer)
-    except TooBroken:
-        return Unparsed(answer, "its JSON is broken, and too long to be mended")
+        values = find_json_answers(answer)
+    except TooBrokenError:
+        return UnusableReply(answer, "its JSON is broken, and too long to be mended")
     reviews = [value for value in values if is_review(value.value)]
     if not reviews and values:
         # One object a line: no bracket behind them says that there are no more.
         cut = finish_reason == "length" or any(value.cut for value in values)
         lost = sum(value.lost for value in values)
-        reviews = [Found([value.value for value in values], cut, lost, length=len(answer))]
+        reviews = [JsonAnswer([value.value for value in values], cut, lost, length=len(answer))]
     if not reviews:
-        return Unparsed(answer, "its JSON is not a review" if re.search(r"\{\s*[\"']", answer) else "it holds no JSON")
-    results = [_review(answer, review) for review in reviews]
+        return UnusableReply(
+            answer, "its JSON is not a review" if re.search(r"\{\s*[\"']", answer) else "it holds no JSON"
+        )
+    results = [_build_review(answer, review) for review in reviews]
     usable = [result for result in results if isinstance(result, Review)]
     if any(result != usable[0] for result in usable):
-        return Unparsed(answer, "it holds more than one review")
-    if usable and not usable[0].findings and _around(answer, reviews) > MOST_WORDS:
-        return Unparsed(answer, "it has no findings, but much to say beside them")
+        return UnusableReply(answer, "it holds more than one review")
+    if usable and not usable[0].findings and _count_surrounding_chars(answer, reviews) > MAX_SURROUNDING_CHARS:
+        return UnusableReply(answer, "it has no findings, but much to say beside them")
     if usable and (usable[0].findings or len(usable) == len(results)):
         return usable[0]
-    return next(result for result in results if isinstance(result, Unparsed))
+    return next(result for result in results if isinstance(result, UnusableReply))
 
 
-def _around(answer: str, reviews: list[Found]) -> int:
+def _count_surrounding_chars(answer: str, reviews: list[JsonAnswer]) -> int:
     """Characters of the words around the reviews."""
     fences = sum(len(fence) + 1 for fence in _FENCE.findall(answer)[:2])
     return len(answer) - sum(review.length for review in reviews) - fences
@@ -167,30 +171,30 @@ def _around(answer: str, reviews: list[Found]) -> int:
 _FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
 
 
-def _review(answer: str, review: Found) -> Review | Unparsed:
+def _build_review(answer: str, review: JsonAnswer) -> Review | UnusableReply:
     entries = review.value if isinstance(review.value, list) else review.value["issues"]
     rest = {} if isinstance(review.value, list) else review.value
-    sure = [_without_guess(entry, answer) for entry in entries] if review.mended else entries
-    findings = [finding for entry in sure[:MOST_FINDINGS] if (finding := _finding(entry))]
-    summary = _text(rest.get("summary"))
+    sure = [_drop_guess(entry, answer) for entry in entries] if review.mended else entries
+    findings = [finding for entry in sure[:MAX_FINDINGS] if (finding := _parse_issue(entry))]
+    summary = _parse_text(rest.get("summary"))
     if not findings and entries:
-        return Unparsed(answer, f"none of its {len(entries)} findings can be read")
+        return UnusableReply(answer, f"none of its {len(entries)} findings can be read")
     if not findings and review.cut:
-        return Unparsed(answer, "it breaks off before its first finding")
+        return UnusableReply(answer, "it breaks off before its first finding")
     if not findings and not summary:
-        return Unparsed(answer, "it has no findings and no summary")
+        return UnusableReply(answer, "it has no findings and no summary")
     listed = rest.get("suggestions")
-    suggestions = [text for entry in listed if (text := _text(entry))] if isinstance(listed, list) else []
+    suggestions = [text for entry in listed if (text := _parse_text(entry))] if isinstance(listed, list) else []
     return Review(
         tuple(findings),
         summary,
-        tuple(suggestions[:MOST_SUGGESTIONS]),
+        tuple(suggestions[:MAX_SUGGESTIONS]),
         review.cut,
         len(entries) - len(findings) + review.lost,
     )
 
 
-def _without_guess(entry: object, answer: str) -> object:
+def _drop_guess(entry: object, answer: str) -> object:
     """The entry of a mended answer; without its fix when that does not stand in the answer just so, with an end."""
     fix = entry.get("suggestion") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(fix, str):
@@ -200,30 +204,30 @@ def _without_guess(entry: object, answer: str) -> object:
     return entry if any(re.search(end, answer) for end in ends) else {**entry, "suggestion": None}
 
 
-def _finding(entry: object) -> Finding | None:
+def _parse_issue(entry: object) -> Finding | None:
     """The finding of one entry; None when it cannot be used."""
     if not isinstance(entry, dict):
         return None
-    first, last = _line_range(entry.get("line"))
+    first, last = _parse_line_range(entry.get("line"))
     if last is None and first is not None:
-        last = _line_range(entry.get("end_line"))[0]
+        last = _parse_line_range(entry.get("end_line"))[0]
         last = last if last is not None and last > first else None
-    fix = _code(entry.get("suggestion"))
+    fix = _parse_code(entry.get("suggestion"))
     issue = {
-        "path": one_line(_text(entry.get("file")), 1_000),
+        "path": one_line(_parse_text(entry.get("file")), 1_000),
         "line": first,
         "end_line": last,
-        "severity": _SEVERITIES.get(_first_word(entry.get("severity")), Severity.MEDIUM),
-        "category": _CATEGORIES.get(_first_word(entry.get("type")), Category.OTHER),
-        "description": _text(entry.get("description")),
-        "quote": (_code(entry.get("quote")) or "")[:LONGEST_TEXT],
-        "fix": fix if fix is None or len(fix) <= LONGEST_TEXT else None,  # cut, it would look whole
+        "severity": _SEVERITIES.get(_find_first_word(entry.get("severity")), Severity.MEDIUM),
+        "category": _CATEGORIES.get(_find_first_word(entry.get("type")), Category.OTHER),
+        "description": _parse_text(entry.get("description")),
+        "quote": (_parse_code(entry.get("quote")) or "")[:MAX_TEXT_CHARS],
+        "fix": fix if fix is None or len(fix) <= MAX_TEXT_CHARS else None,  # cut, it would look whole
     }
     try:
         checked = _ISSUE.validate_python(issue)
     except ValidationError:
         return None
-    return Finding(**checked, side=Side.NEW, title=title(checked["description"]))
+    return Finding(**checked, side=Side.NEW, title=derive_title(checked["description"]))
 
 
 _SEVERITIES = {
@@ -244,42 +248,42 @@ _NUMBERS = re.compile(
     r"[A-Za-z]{0,5}+\s*+[+~-]?\s*+(\d{1,8}+)(?:\s*+(?:[-–—,]|to|\.\.++|至|到)\s*+L?(\d{1,8}+))?\s*+(?:[|:].*+)?$",
     re.DOTALL,
 )
-LONGEST_NUMBER = 60  # characters of a text that says a line
+MAX_LINE_TEXT_CHARS = 60  # characters of a text that says a line
 
 
-def _line_range(value: object) -> tuple[int | None, int | None]:
+def _parse_line_range(value: object) -> tuple[int | None, int | None]:
     """First and last line of what models write for one: 12, 12.0, "12", "L12", "12-14", [12, 13, 14], "+12| text"."""
     if isinstance(value, list) and value:
         plain = [entry for entry in value if not isinstance(entry, list)]
-        numbers = [number for entry in plain for number in _line_range(entry) if number is not None]
+        numbers = [number for entry in plain for number in _parse_line_range(entry) if number is not None]
         return (numbers[0], max(numbers) if max(numbers) > numbers[0] else None) if numbers else (None, None)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return (value, None) if 1 <= value <= LAST_LINE else (None, None)
-    match = _NUMBERS.match(value.strip()[:LONGEST_NUMBER]) if isinstance(value, str) else None
-    if not match or not 1 <= int(match[1]) <= LAST_LINE:
+        return (value, None) if 1 <= value <= MAX_LINE_NUMBER else (None, None)
+    match = _NUMBERS.match(value.strip()[:MAX_LINE_TEXT_CHARS]) if isinstance(value, str) else None
+    if not match or not 1 <= int(match[1]) <= MAX_LINE_NUMBER:
         return None, None
     first, last = int(match[1]), int(match[2] or 0)
-    return first, last if first < last <= LAST_LINE else None
+    return first, last if first < last <= MAX_LINE_NUMBER else None
 
 
-def _text(value: object) -> str:
+def _parse_text(value: object) -> str:
     """A text as it may go on: bounded, every character visible; nothing for what is no text."""
     if isinstance(value, list):
         value = "\n".join(entry for entry in value if isinstance(entry, str))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return visible(value.replace("\r\n", "\n")).strip()[:LONGEST_TEXT] if isinstance(value, str) else ""
+    return visible(value.replace("\r\n", "\n")).strip()[:MAX_TEXT_CHARS] if isinstance(value, str) else ""
 
 
-def _first_word(value: object) -> str:
+def _find_first_word(value: object) -> str:
     """What names a severity or a category, where models say more: "High (data loss)", "bug/boundary"."""
-    word = re.search(r"[^\W_]+", _text(value))
+    word = re.search(r"[^\W_]+", _parse_text(value))
     return word[0].lower() if word else ""
 
 
-def _code(value: object) -> str | None:
+def _parse_code(value: object) -> str | None:
     """Code as it was written, but for a fence around it; None for the ways models say that there is none."""
     if isinstance(value, list):
         value = "\n".join(line for line in value if isinstance(line, str))
@@ -294,5 +298,5 @@ def _code(value: object) -> str | None:
 _FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def _build_object_schema(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -6,13 +6,13 @@ from typing import Any
 from iquest_review.errors import ModelRefused
 from iquest_review.text import one_line
 
-NAMED = 20  # models listed in a message
-LONGEST_NAME = 200  # characters of a model's name
-LARGEST_NUMBER = 10**9  # of tokens; a server that says more says nothing
+MAX_NAMED_MODELS = 20  # models listed in a message
+MAX_MODEL_NAME_CHARS = 200  # characters of a model's name
+MAX_COUNTED_TOKENS = 10**9  # of tokens; a server that says more says nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """What the server serves: the model's id, what its weights are called, and its context window in tokens."""
 
     model: str
@@ -21,7 +21,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ModelReply:
     """What came back. `reasoning` is what the server parted from the text; it is never shown to anybody."""
 
     text: str
@@ -33,7 +33,7 @@ class Reply:
     seconds: float
 
 
-def served(answer: Any, model: str | None, host: str) -> Served:
+def select_served_model(answer: Any, model: str | None, host: str) -> ServedModel:
     """The model that will answer: the one asked for, or the only one the list names. No list names any model.
 
     Raises ModelRefused when it is not served, naming those that are.
@@ -41,23 +41,23 @@ def served(answer: Any, model: str | None, host: str) -> Served:
     entries = answer.get("data") if isinstance(answer, dict) else None
     entries = entries if isinstance(entries, list) else []
     listed = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-    listed = [entry for entry in listed if len(entry["id"]) <= LONGEST_NAME]
+    listed = [entry for entry in listed if len(entry["id"]) <= MAX_MODEL_NAME_CHARS]
     names = [str(entry["id"]) for entry in listed]
     if model is None:
         if not names:
             raise ModelRefused(f"{host} does not say which model it serves; set IQUEST_MODEL")
         if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # several names of one are one
-            raise ModelRefused(f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_listing(names)}")
+            raise ModelRefused(f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}")
         model = names[0]
     wanted = (model, f"{model}:latest")  # Ollama's way to name what has no tag
     entry = next((entry for entry in listed if entry["id"] in wanted), None)
     if names and entry is None:
-        raise ModelRefused(f"{host} does not serve the model {one_line(model, 100)!r}; it serves: {_listing(names)}")
+        raise ModelRefused(f"{host} does not serve the model {one_line(model, 100)!r}; it serves: {_join_names(names)}")
     entry = entry or {}
-    return Served(model, one_line(str(entry.get("root") or model), LONGEST_NAME), _window(entry))
+    return ServedModel(model, one_line(str(entry.get("root") or model), MAX_MODEL_NAME_CHARS), _parse_window(entry))
 
 
-def reply(answer: Any, *, chat: bool, model: str | None, seconds: float) -> Reply | None:
+def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: float) -> ModelReply | None:
     """The reply of a completion; None when the answer holds no choice."""
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
@@ -66,36 +66,40 @@ def reply(answer: Any, *, chat: bool, model: str | None, seconds: float) -> Repl
     message = choice.get("message") if chat else {"content": choice.get("text")}
     message = message if isinstance(message, dict) else {}
     usage = usage if isinstance(usage, dict) else {}
-    return Reply(
-        text=_string(message.get("content")),
-        reasoning=_string(message.get("reasoning")) or _string(message.get("reasoning_content")),
-        finish_reason=_string(choice.get("finish_reason")),
-        model=one_line(_string(answer.get("model")), LONGEST_NAME) or str(model),
-        prompt_tokens=_number(usage.get("prompt_tokens")),
-        completion_tokens=_number(usage.get("completion_tokens")),
+    return ModelReply(
+        text=_parse_str(message.get("content")),
+        reasoning=_parse_str(message.get("reasoning")) or _parse_str(message.get("reasoning_content")),
+        finish_reason=_parse_str(choice.get("finish_reason")),
+        model=one_line(_parse_str(answer.get("model")), MAX_MODEL_NAME_CHARS) or str(model),
+        prompt_tokens=_parse_number(usage.get("prompt_tokens")),
+        completion_tokens=_parse_number(usage.get("completion_tokens")),
         seconds=seconds,
     )
 
 
-def count(answer: Any) -> int | None:
+def parse_token_count(answer: Any) -> int | None:
     """A count of tokens. llama-server answers a question it did not understand with an empty list: that is no count."""
-    return (_number(answer.get("count")) or None) if isinstance(answer, dict) else None
+    return (_parse_number(answer.get("count")) or None) if isinstance(answer, dict) else None
 
 
-def _listing(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(one_line(name, 100) for name in names[:NAMED]) + more
+def _join_names(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED_MODELS} more" if len(names) > MAX_NAMED_MODELS else ""
+    return ", ".join(one_line(name, 100) for name in names[:MAX_NAMED_MODELS]) + more
 
 
-def _window(entry: dict[str, Any]) -> int | None:
+def _parse_window(entry: dict[str, Any]) -> int | None:
     """The context window in tokens: vLLM's and SGLang's max_model_len, llama-server's meta.n_ctx."""
     meta = entry.get("meta")
-    return _number(entry.get("max_model_len")) or (_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0) or None
+    return (
+        _parse_number(entry.get("max_model_len"))
+        or (_parse_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0)
+        or None
+    )
 
 
-def _string(value: object) -> str:
+def _parse_str(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_NUMBER else 0
+def _parse_number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNTED_TOKENS else 0

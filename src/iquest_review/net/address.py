@@ -34,18 +34,18 @@ class Address:
         text = url.strip()
         try:
             parts = urlsplit(text)
-            problem = _problem(text, parts)
+            problem = _find_problem(text, parts)
         except ValueError:  # a bracket without its other half, a port that is none
             problem = "it should look like http://host:8000/v1"
         if problem:
-            raise UsageError(f"IQUEST_API_URL {_shown(text)!r}: {problem}")
+            raise UsageError(f"IQUEST_API_URL {_strip_credentials(text)!r}: {problem}")
         path = parts.path.rstrip("/")
         chat = not path.endswith("/completions") or path.endswith("/chat/completions")
         path = path.removesuffix("/completions").removesuffix("/chat").rstrip("/")
         return cls(f"{parts.scheme}://{parts.netloc}{path or '/v1'}", chat)
 
 
-def _problem(text: str, parts: SplitResult) -> str:
+def _find_problem(text: str, parts: SplitResult) -> str:
     if re.search(r"[\s\\\x00-\x1f\x7f]", text):
         return "it holds blanks, backslashes or control characters"
     if "@" in parts.netloc or parts.query or parts.fragment:
@@ -55,14 +55,14 @@ def _problem(text: str, parts: SplitResult) -> str:
         return "it should look like http://host:8000/v1"
     if not host.isascii() or "%" in host:
         return "a host is written in ASCII, foreign letters as xn--..."
-    if re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", host) and numeric(host) is None:
+    if re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", host) and parse_ip_address(host) is None:
         return "an address is written as four numbers from 0 to 255"
     if _is_link_local(host):
         return "link-local addresses are a cloud's metadata service, not a model"
     return ""
 
 
-def numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address a host is written as; None for a name."""
     try:
         return ipaddress.ip_address(host)
@@ -71,11 +71,11 @@ def numeric(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_link_local(host: str) -> bool:
-    address = numeric(host)
+    address = parse_ip_address(host)
     inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return address is not None and (inner or address).is_link_local
 
 
-def _shown(text: str) -> str:
+def _strip_credentials(text: str) -> str:
     """What of a rejected URL may be repeated: a user name, a key or a parameter may be a secret."""
     return one_line(re.sub(r".*@", "", re.split(r"[?#]", text)[0], flags=re.DOTALL), 80)

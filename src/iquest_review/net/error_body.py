@@ -7,18 +7,18 @@ from typing import Any
 
 from iquest_review.text import one_line
 
-SECRET = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
-LARGEST_ERROR = 64 * 1024  # bytes of an error's body that are looked at
+MIN_SECRET_CHARS = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
+MAX_ERROR_BYTES = 64 * 1024  # bytes of an error's body that are looked at
 LONGEST = 300  # characters of a server's own words in a message
 SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
 
 
-def number(digits: str) -> int | None:
+def parse_integer(digits: str) -> int | None:
     """A number that is one of something; None for what only fills a line."""
     return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
 
 
-def loaded(content: bytes) -> Any:
+def load_json(content: bytes) -> Any:
     """The JSON of a body; None for what is none."""
     text = content.decode("utf-8", "replace")
     try:
@@ -26,20 +26,20 @@ def loaded(content: bytes) -> Any:
     except RecursionError:
         return None
     except ValueError:
-        return _with_endless_numbers(text)
+        return _load_huge_numbers(text)
 
 
-def _with_endless_numbers(text: str) -> Any:
+def _load_huge_numbers(text: str) -> Any:
     """JSON with numbers of thousands of digits, which Python refuses; to look at each takes time with sound answers."""
     try:
-        return json.loads(text, parse_int=number)
+        return json.loads(text, parse_int=parse_integer)
     except (ValueError, RecursionError):
         return None
 
 
-def said(content: bytes, limit: int = LONGEST) -> str:
+def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
     """The words of an error, in any envelope servers use: error.message, error, detail, message, or plain text."""
-    value = loaded(content)
+    value = load_json(content)
     for key in ("error", "detail", "message"):
         if isinstance(value, dict) and value.get(key):
             value = value[key]
@@ -52,27 +52,27 @@ def said(content: bytes, limit: int = LONGEST) -> str:
     return one_line(text, limit) or "no reason given"
 
 
-def cleaned(content: bytes, clean: Callable[[str], str]) -> bytes:
+def redact_error_body(content: bytes, clean: Callable[[str], str]) -> bytes:
     """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
     may say it, and who cuts its words first no longer knows it."""
-    text = content[:LARGEST_ERROR].decode("utf-8", "replace")
-    if len(content) > LARGEST_ERROR:
+    text = content[:MAX_ERROR_BYTES].decode("utf-8", "replace")
+    if len(content) > MAX_ERROR_BYTES:
         text = text.rpartition(" ")[0]  # the beginning of a secret is none that is known
-    elif (value := loaded(content)) is not None:
+    elif (value := load_json(content)) is not None:
         text = json.dumps(value, ensure_ascii=False)  # a secret may be written in escapes, each in another way
     return clean(text).encode("utf-8", "replace")
 
 
-def masked(content: bytes, key: str | None) -> bytes:
+def mask_key(content: bytes, key: str | None) -> bytes:
     """What a server says without the key, which some echo with a request's headers, however its characters are
     escaped: in JSON, in JSON in JSON, in a URL."""
-    if not key or len(key) < SECRET:
+    if not key or len(key) < MIN_SECRET_CHARS:
         return content
     forms = (rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}u00(?i:{ord(c):02x})|%(?i:{ord(c):02x}))" for c in key)
     return re.sub("".join(forms).encode(), b"***", content)
 
 
-def cause(error: Exception) -> str:
+def find_root_cause(error: Exception) -> str:
     """The innermost reason of a request that had no answer, without addresses of objects."""
     reason = re.search(
         r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
@@ -80,12 +80,12 @@ def cause(error: Exception) -> str:
         r"|EOF occurred in violation of protocol|Remote end closed connection|Tunnel connection failed: \d+",
         str(error),
     )
-    if reason and broke_off(error):
+    if reason and is_tls_eof(error):
         return "the connection ended inside TLS; a server that wants, or refuses, IQUEST_CLIENT_CERT may do that"
     return one_line(reason[0], 120) if reason else type(error).__name__
 
 
-def broke_off(error: Exception) -> bool:
+def is_tls_eof(error: Exception) -> bool:
     """Whether a connection ended inside TLS, which says nothing of certificates: servers and proxies that die do that.
 
     So does a server that wants a client's certificate, when its word on that comes too late to be read.

@@ -32,7 +32,7 @@ class Proxy:
         authority = re.split("[/?#]", rest if parted else self.address)[0]
         return "its host or port cannot be read" if authority.rpartition("@")[2] else "it names no host"
 
-    def refusal(self, status: int, words: str) -> str:
+    def describe_refusal(self, status: int, words: str) -> str:
         """What the proxy's own answer means."""
         if status != 407:
             return f"the proxy refuses the way there ({status}): {words or 'no reason given'}"

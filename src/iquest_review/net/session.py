@@ -10,28 +10,28 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
-from iquest_review.net.address import numeric
-from iquest_review.net.error_body import broke_off
+from iquest_review.net.address import parse_ip_address
+from iquest_review.net.error_body import is_tls_eof
 from iquest_review.net.proxy import Proxy
-from iquest_review.net.time_limit import watched
+from iquest_review.net.time_limit import watch_connections
 from iquest_review.net.tls import Tls
 from iquest_review.text import one_line
 
-_LASTING = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
+_LASTING_STATUSES = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
 
 
-def session(key: str | None, tls: Tls) -> requests.Session:
+def create_session(key: str | None, tls: Tls) -> requests.Session:
     """A session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
-    made = Straight()
-    made.auth = _Bearer(key)
-    made.mount("http://", Limited())
-    made.mount("https://", Limited(tls.context()))
+    made = DirectSession()
+    made.auth = _BearerAuth(key)
+    made.mount("http://", LimitedAdapter())
+    made.mount("https://", LimitedAdapter(tls.context()))
     return made
 
 
-def proxy(url: str) -> Proxy | None:
+def find_proxy(url: str) -> Proxy | None:
     """The proxy on the way to an address; None where there is none."""
-    proxies = {} if _is_here(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
+    proxies = {} if _is_loopback(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
     found = requests.utils.select_proxy(url, proxies)
     if not found:
         return None
@@ -39,18 +39,18 @@ def proxy(url: str) -> Proxy | None:
     return Proxy(f"{scheme if proxies.get(scheme) else 'all'}_proxy".upper(), found)
 
 
-def reached(url: str) -> str:
+def describe_route(url: str) -> str:
     """Host and port of an address, and the proxy it is reached through where there is one: for people to read."""
-    between = proxy(url)
+    between = find_proxy(url)
     return urlsplit(url).netloc + (f" through the proxy {between.host or between.variable}" if between else "")
 
 
-def hopeless(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
+def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
     """What keeps a request from an answer however often it is made, and what helps; None for what may pass.
 
     `variable` names the address `url`.
     """
-    host, between, said = reached(url), proxy(url), str(error)
+    host, between, said = describe_route(url), find_proxy(url), str(error)
     named = between.variable if between else variable
     if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
         why = between.problem if between else "its host or port cannot be read"
@@ -60,21 +60,21 @@ def hopeless(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
     if r"BadStatusLine('\x15\x03" in said:  # a TLS alert
         return f"{host} speaks TLS: should {variable} begin with https://?"
     tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", said)
-    if between and tunnel and tunnel[1] in _LASTING:
-        return f"{host}: {between.refusal(int(tunnel[1]), one_line(tunnel[2].strip(), 100))}"
-    if isinstance(error, requests.exceptions.SSLError) and not broke_off(error):
+    if between and tunnel and tunnel[1] in _LASTING_STATUSES:
+        return f"{host}: {between.describe_refusal(int(tunnel[1]), one_line(tunnel[2].strip(), 100))}"
+    if isinstance(error, requests.exceptions.SSLError) and not is_tls_eof(error):
         return tls.failed(host, error, variable)
     return None
 
 
-def unfinished(error: Exception) -> str:
+def describe_unfinished_answer(error: Exception) -> str:
     """What became of an answer that began; empty where none did."""
     if isinstance(error, ProtocolError | SSLError | ChunkedEncodingError):  # others of TLS come in requests' own kinds
         return "broke off in the middle of its answer"
     return "sent an answer that cannot be unpacked" if isinstance(error, DecodeError | ContentDecodingError) else ""
 
 
-class _Bearer(requests.auth.AuthBase):
+class _BearerAuth(requests.auth.AuthBase):
     """The key in its header. It also keeps requests from looking for a password in ~/.netrc."""
 
     def __init__(self, key: str | None) -> None:
@@ -86,7 +86,7 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class Straight(requests.Session):
+class DirectSession(requests.Session):
     """No redirects. Turned off here, not for a request: requests would read the whole body of one all the same.
 
     And no proxy on the way to this machine itself, which a proxy takes for its own.
@@ -96,16 +96,16 @@ class Straight(requests.Session):
         return None
 
     def merge_environment_settings(self, url: Any, proxies: Any, *rest: Any) -> Any:
-        here = _is_here(urlsplit(url).hostname or "")
+        here = _is_loopback(urlsplit(url).hostname or "")
         return super().merge_environment_settings(url, {"no_proxy": "*"} if here else proxies, *rest)
 
 
-def _is_here(host: str) -> bool:
-    address = numeric(host)
+def _is_loopback(host: str) -> bool:
+    address = parse_ip_address(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
-class Limited(HTTPAdapter):
+class LimitedAdapter(HTTPAdapter):
     """Its connections end with the Limit they are used in. They trust the authorities of a context beside the usual
     ones."""
 
@@ -115,7 +115,7 @@ class Limited(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **(kwargs | self._context))
-        watched(self.poolmanager)
+        watch_connections(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return watched(super().proxy_manager_for(*args, **(kwargs | self._context)))
+        return watch_connections(super().proxy_manager_for(*args, **(kwargs | self._context)))

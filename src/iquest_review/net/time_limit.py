@@ -17,7 +17,7 @@ from urllib3.response import BaseHTTPResponse
 _SHUT_BOTH = 2  # socket.SHUT_RDWR
 
 
-class Limit:
+class TimeLimit:
     """Within it, the connections of this thread are shut down when the time is over; `over` says that it is."""
 
     def __init__(self, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Limit:
         _LIMIT.reset(self._token)
 
 
-def body_within(limit: Limit, response: BaseHTTPResponse, most: int) -> bytes:
+def receive_body(limit: TimeLimit, response: BaseHTTPResponse, most: int) -> bytes:
     """The body, or more than `most` bytes of a larger one, as far as it came in time. It is unpacked piece by piece: a
     small one may be huge, and one that drips never fills a piece of a given size."""
     content = bytearray()
@@ -62,10 +62,10 @@ def body_within(limit: Limit, response: BaseHTTPResponse, most: int) -> bytes:
     return bytes(content)
 
 
-_LIMIT: ContextVar[Limit | None] = ContextVar("limit", default=None)
+_LIMIT: ContextVar[TimeLimit | None] = ContextVar("limit", default=None)
 
 
-class _Watched(HTTPConnection):
+class _WatchedConnection(HTTPConnection):
     """Tells the thread's limit of itself before it connects, asks through a proxy, or sends a request."""
 
     def connect(self) -> None:
@@ -78,7 +78,7 @@ class _Watched(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _WatchedTls(_Watched, HTTPSConnection):
+class _WatchedTlsConnection(_WatchedConnection, HTTPSConnection):
     pass
 
 
@@ -89,14 +89,14 @@ def _watch(connection: HTTPConnection) -> None:
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+    ConnectionCls = _WatchedConnection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
+    ConnectionCls = _WatchedTlsConnection
 
 
-def watched(manager: PoolManager) -> PoolManager:
+def watch_connections(manager: PoolManager) -> PoolManager:
     """The manager, whose connections heed the limit from now on. Those of a SOCKS proxy have classes of their own."""
     if manager.pool_classes_by_scheme is pool_classes_by_scheme:
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}

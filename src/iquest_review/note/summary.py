@@ -12,7 +12,14 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.note import markdown, memory
 from iquest_review.note.memory import NoteMemory
-from iquest_review.note.thread import MAX_LINE_CHARS, MAX_TEXT_CHARS, format_thread_row, format_finding_row, format_severity_counts, truncate_for_note
+from iquest_review.note.thread import (
+    MAX_LINE_CHARS,
+    MAX_TEXT_CHARS,
+    format_finding_row,
+    format_severity_counts,
+    format_thread_row,
+    truncate_for_note,
+)
 from iquest_review.note.words import CHINESE, ENGLISH, Words, choose_plural, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
 from iquest_review.stand_in import MODEL_NAME

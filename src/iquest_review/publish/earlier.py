@@ -10,7 +10,7 @@ from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.note.memory import NoteMemory
-from iquest_review.note.thread import extract_thread_text, build_mark
+from iquest_review.note.thread import build_mark, extract_thread_text
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.prompt.remarks import Remark
 from iquest_review.publish import plan

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import GitLabError
-from iquest_review.findings.finding import title
+from iquest_review.findings.finding import derive_title
 from iquest_review.findings.placed import Placement
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import ExistingThreads, Thread
@@ -58,7 +58,7 @@ def publish_review(
         [thread for thread in still_open if thread.id not in left],
         _collect_titles(outcome, still_open, before),
     )
-    waived = [thread for thread in stands if thread.id not in new and gitlab.waived(thread)]
+    waived = [thread for thread in stands if thread.id not in new and gitlab.has_waiver(thread)]
     rows = _build_rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
     posted = PostedState(rows, _build_memory(outcome, standing, before, titles, threads.resolved, waived))
     return _publish_note(gitlab, standing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
@@ -97,7 +97,7 @@ def _build_overtaken_check(
 
 def _collect_titles(outcome: Outcome, threads: Sequence[Thread], before: NoteMemory | None) -> dict[str, str]:
     """The threads' titles by fingerprint; of one that no run has said it of, the beginning of its text."""
-    titles = {thread.mark.fingerprint: title(extract_thread_text(thread.body)) for thread in threads}
+    titles = {thread.mark.fingerprint: derive_title(extract_thread_text(thread.body)) for thread in threads}
     told = {finding.fingerprint: finding.title for finding in outcome.findings}
     return {**titles, **dict(before.titles if before else ()), **told}
 

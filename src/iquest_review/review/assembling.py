@@ -12,34 +12,36 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.rules import deceptive_text
 from iquest_review.findings.verify import verify
-from iquest_review.llm.ask_summary import one_review
-from iquest_review.llm.reply import Review, Unparsed
+from iquest_review.llm.ask_summary import merge_reviews
+from iquest_review.llm.reply import Review, UnusableReply
 from iquest_review.net.retry import NoTimeLeft
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
-from iquest_review.review.asking import Asked, Inquiry, Model, usage
-from iquest_review.review.work import Task
+from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usage
+from iquest_review.review.work import Work
 from iquest_review.text import counted
 
-NOT_ALL = "not everything fitted into the prompt"
+NOT_EVERYTHING_FITS = "not everything fitted into the prompt"
 
 
-def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Progress) -> Outcome:
+def assemble_outcome(base: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, say: Progress) -> Outcome:
     """The outcome that asking came to; `base` says what is known without it."""
     base = replace(base, model=inquiry.model)
     if inquiry.left_out and task.known and task.known.hunks:
         # The rest of the change was reviewed before, and that stands.
         base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
-        return replace(base, status=ReviewStatus.PARTIAL, reason=NOT_ALL, omissions=inquiry.left_out.omissions)
+        return replace(
+            base, status=ReviewStatus.PARTIAL, reason=NOT_EVERYTHING_FITS, omissions=inquiry.left_out.omissions
+        )
     usable = [one for one in inquiry.asked if one.usable]
     if usable:
-        return _reviewed(base, task, inquiry, usable, model, say)
-    texts = [one.answer.result for one in inquiry.asked if one.answer and isinstance(one.answer.result, Unparsed)]
+        return _assemble_review(base, task, inquiry, usable, model, say)
+    texts = [one.answer.result for one in inquiry.asked if one.answer and isinstance(one.answer.result, UnusableReply)]
     if not texts:
-        return _unanswered(base, task, inquiry, say)
-    excerpt = _shown(task, [one for one in inquiry.asked if one.answer], inquiry.asked)
-    base = _covered(base, task, inquiry, excerpt)
+        return _assemble_failure(base, task, inquiry, say)
+    excerpt = _merge_excerpts(task, [one for one in inquiry.asked if one.answer], inquiry.asked)
+    base = _add_coverage(base, task, inquiry, excerpt)
     why = f"the model's answer could not be used: {texts[0].why}"
     say.say(why)
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
@@ -48,7 +50,7 @@ def concluded(base: Outcome, task: Task, inquiry: Inquiry, model: Model, say: Pr
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=why)
 
 
-def _unanswered(base: Outcome, task: Task, inquiry: Inquiry, say: Progress) -> Outcome:
+def _assemble_failure(base: Outcome, task: Work, inquiry: Inquiry, say: Progress) -> Outcome:
     failure = inquiry.failure
     if failure is None:
         failure = next(str(one.failure) for one in inquiry.asked if one.failure)
@@ -57,32 +59,36 @@ def _unanswered(base: Outcome, task: Task, inquiry: Inquiry, say: Progress) -> O
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen)
 
 
-def _reviewed(
-    base: Outcome, task: Task, inquiry: Inquiry, usable: Sequence[Asked], model: Model, say: Progress
+def _assemble_review(
+    base: Outcome, task: Work, inquiry: Inquiry, usable: Sequence[Exchange], model: ReviewModel, say: Progress
 ) -> Outcome:
-    excerpt = _shown(task, usable, inquiry.asked)
+    excerpt = _merge_excerpts(task, usable, inquiry.asked)
     said = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
-    reviews = [_redacted(review, task.change.redact) for review in said]
+    reviews = [_redact_review(review, task.change.redact) for review in said]
     with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
-        whole = one_review(model, task.options.templates, reviews, task.options.nonce)
-    found, findings = _placed(_by_rule(task), whole.review.findings, task)
-    lost = _lost(whole.review)
-    problems = [*lost, *_unheard(usable, inquiry.asked), *([NOT_ALL] if excerpt.over_budget else [])]
+        whole = merge_reviews(model, task.options.templates, reviews, task.options.nonce)
+    found, findings = _place_findings(_find_by_rule(task), whole.review.findings, task)
+    lost = _describe_losses(whole.review)
+    problems = [
+        *lost,
+        *_describe_failed_parts(usable, inquiry.asked),
+        *([NOT_EVERYTHING_FITS] if excerpt.over_budget else []),
+    ]
     say.say("; ".join([counted(len(findings), "finding"), *problems]))
     return replace(
-        _covered(base, task, inquiry, excerpt),
+        _add_coverage(base, task, inquiry, excerpt),
         status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
         reason="; ".join(problems) or None,
         summary=whole.review.summary,
         suggestions=whole.review.suggestions,
         findings=tuple(findings),
         merged=len(found) - len(findings),
-        reviewed=task.reviewed(() if lost else list_shown_ids(task.fresh, excerpt)),
-        usage=usage([*inquiry.replies, *whole.replies]),
+        reviewed=task.collect_reviewed_hunks(() if lost else list_shown_ids(task.fresh, excerpt)),
+        usage=sum_usage([*inquiry.replies, *whole.replies]),
     )
 
 
-def _redacted(review: Review, redact: Callable[[str], str]) -> Review:
+def _redact_review(review: Review, redact: Callable[[str], str]) -> Review:
     """The review without secrets that the model made up, or knew from elsewhere."""
     findings = tuple(
         replace(
@@ -98,7 +104,7 @@ def _redacted(review: Review, redact: Callable[[str], str]) -> Review:
     return replace(review, findings=findings, summary=redact(review.summary), suggestions=suggestions)
 
 
-def _lost(review: Review) -> list[str]:
+def _describe_losses(review: Review) -> list[str]:
     """What of the answers is missing."""
     return [
         *(["the answer breaks off"] if review.partial else []),
@@ -106,7 +112,7 @@ def _lost(review: Review) -> list[str]:
     ]
 
 
-def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
+def _describe_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]) -> list[str]:
     """Which requests had no usable answer."""
     failed = [one for one in asked if one not in usable]
     if not failed:
@@ -115,38 +121,45 @@ def _unheard(usable: Sequence[Asked], asked: Sequence[Asked]) -> list[str]:
     return [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
 
 
-def _shown(task: Task, answered: Sequence[Asked], asked: Sequence[Asked]) -> Excerpt:
+def _merge_excerpts(task: Work, answered: Sequence[Exchange], asked: Sequence[Exchange]) -> Excerpt:
     """What the answers are about; the rest is left out."""
-    unanswered = [(one.prompt.excerpt, _reason(one)) for one in asked if one not in answered]
+    unanswered = [(one.prompt.excerpt, _choose_omission_reason(one)) for one in asked if one not in answered]
     return batches.merge_excerpts(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
 
 
-def _reason(unanswered: Asked) -> Reason:
+def _choose_omission_reason(unanswered: Exchange) -> Reason:
     return Reason.TIME if isinstance(unanswered.failure, NoTimeLeft) else Reason.UNANSWERED
 
 
-def _covered(base: Outcome, task: Task, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
+def _add_coverage(base: Outcome, task: Work, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
     """With the ledger of what is shown; lines that were reviewed before count as the file's as well."""
     changed = {file.path: file.changed_lines for file in task.files}
     coverage = tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.compute_coverage())
-    return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=usage(inquiry.replies))
+    return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=sum_usage(inquiry.replies))
 
 
-def _by_rule(task: Task) -> list[Finding]:
+def _find_by_rule(task: Work) -> list[Finding]:
     """What no model has to see to say so: lines that would give secrets away, and lines that deceive their readers."""
     secrets, language = task.change.secrets, task.options.templates.language
     read = {file.path for file in task.files}
     screened = [file for file in task.change.diff.files if file.path not in read]
-    found = [*deceptive_text.findings(task.fresh, language), *deceptive_text.findings(screened, language, shown=False)]
+    found = [
+        *deceptive_text.find_deceptive_text(task.fresh, language),
+        *deceptive_text.find_deceptive_text(screened, language, shown=False),
+    ]
     if not secrets:
         return found
-    from iquest_review.findings.rules.leaked_secrets import findings  # noqa: PLC0415 - most changes hold none
+    from iquest_review.findings.rules.leaked_secrets import find_leaked_secrets  # noqa: PLC0415 - most changes hold none
 
-    return [*findings(secrets, task.fresh, language), *findings(secrets, screened, language, sure=True), *found]
+    return [
+        *find_leaked_secrets(secrets, task.fresh, language),
+        *find_leaked_secrets(secrets, screened, language, sure=True),
+        *found,
+    ]
 
 
-def _placed(
-    by_rule: Sequence[Finding], said: Sequence[Finding], task: Task
+def _place_findings(
+    by_rule: Sequence[Finding], said: Sequence[Finding], task: Work
 ) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
     """The findings with their places, and those that are left when near-duplicates are one. A secret may stand in a
     file that no model is shown; what a model says can only be about the others."""

@@ -11,38 +11,40 @@ from iquest_review.findings.evidence import Location
 from iquest_review.findings.placement import limit_inline
 from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask_fixed import ask_fixed
-from iquest_review.llm.client import Reply
-from iquest_review.llm.reply import MOST_SUGGESTIONS
+from iquest_review.llm.reply import MAX_SUGGESTIONS
+from iquest_review.llm.wire import ModelReply
 from iquest_review.outcome import OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
 from iquest_review.publish.earlier import OpenFinding
-from iquest_review.review.asking import Inquiry, Model, usage
-from iquest_review.review.work import Board, Options, Task
+from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
+from iquest_review.review.work import Options, Waivers, Work
 from iquest_review.text import counted
 
 
-def compared(
-    outcome: Outcome, task: Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
+def reconcile(
+    outcome: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
 ) -> Outcome:
     """The outcome in the light of what stands already. One that is no review leaves all of it as it is."""
     if outcome.failed:
-        return as_before(outcome, task, board)
-    return with_earlier(outcome, task, inquiry, model, board, say)
+        return carry_over_earlier(outcome, task, board)
+    return merge_with_earlier(outcome, task, inquiry, model, board, say)
 
 
-def with_earlier(
-    outcome: Outcome, task: Task, inquiry: Inquiry, model: Model, board: Board | None, say: Progress
+def merge_with_earlier(
+    outcome: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
 ) -> Outcome:
     """The outcome in the light of what stands already: what is not raised again, what stays, what is settled."""
     change, options = task.change, task.options
 
     def waived(thread: Thread) -> bool:
-        return board is not None and board.waived(thread)
+        return board is not None and board.has_waiver(thread)
 
     known, asked = task.known, bool(inquiry.replies)
     told = change.known.findings if change.known else ()
-    before = earlier.classify(change.standing, told, change.diff, change.text, _read(task, outcome), asked=asked)
+    before = earlier.classify(
+        change.standing, told, change.diff, change.text, _build_seen_check(task, outcome), asked=asked
+    )
     named = earlier.add_former_names(outcome.findings, before.open, change.diff)
     raised = earlier.select_findings_to_raise(named, change.standing, change.known, waived)
     taken = raised.threads | raised.spared
@@ -53,7 +55,7 @@ def with_earlier(
         if not (one.thread and one.thread.id in taken | left)
         and not (one.finding and any(is_same_finding(one.finding, finding) for finding in raised.findings))
     ]
-    fixed, replies = _fixed(still, task, inquiry, model, say)
+    fixed, replies = _find_fixed_findings(still, task, inquiry, model, say)
     still = [one for one in still if one not in fixed]
     gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
     settled = (*gone, *(one.settle(SettledReason.FIXED) for one in fixed))
@@ -65,15 +67,15 @@ def with_earlier(
         findings=tuple(limit_inline(raised.findings, options.max_findings)),
         waived=len(outcome.findings) - len(raised.findings),
         before=known.summary if known and asked else "",
-        suggestions=_together(outcome.suggestions, known.suggestions if known else ()),
+        suggestions=_merge_suggestions(outcome.suggestions, known.suggestions if known else ()),
         kept=tuple(one.finding for one in still if one.finding),
-        standing=tuple(_standing(still, options, waived)),
+        standing=tuple(_list_still_open(still, options, waived)),
         settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
-        usage=outcome.usage + usage(replies),
+        usage=outcome.usage + sum_usage(replies),
     )
 
 
-def _read(task: Task, outcome: Outcome) -> Callable[[str], bool]:
+def _build_seen_check(task: Work, outcome: Outcome) -> Callable[[str], bool]:
     """Whether a model has seen all of a file, or the file is no longer part of the change: only then it can be told
     what is gone from it."""
 
@@ -88,37 +90,39 @@ def _read(task: Task, outcome: Outcome) -> Callable[[str], bool]:
     return lambda path: path not in unread()
 
 
-def as_before(outcome: Outcome, task: Task, board: Board | None) -> Outcome:
+def carry_over_earlier(outcome: Outcome, task: Work, board: Waivers | None) -> Outcome:
     """An outcome that is no review: what stood before it stands on."""
     known, left = task.change.known, frozenset(task.change.known.left if task.change.known else ())
     threads = (thread for thread in task.change.standing.threads if not thread.resolved and thread.id not in left)
     still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
-    stands = _standing(still, task.options, lambda thread: board is not None and board.waived(thread))
+    stands = _list_still_open(still, task.options, lambda thread: board is not None and board.has_waiver(thread))
     told = (OpenThread("", one.severity, one.path, one.line) for one in (known.findings if known else ()))
     return replace(outcome, standing=(*stands, *told))
 
 
-def _standing(still: Sequence[OpenFinding], options: Options, waived: Callable[[Thread], bool]) -> Iterator[OpenThread]:
+def _list_still_open(
+    still: Sequence[OpenFinding], options: Options, waived: Callable[[Thread], bool]
+) -> Iterator[OpenThread]:
     """The threads that stay open. Whether one is waived is asked only as long as the exit code hangs on it."""
     fails = False
     for one in still:
         if one.thread is not None:
             severity = one.thread.mark.severity
-            reaches = options.fail_on is not None and severity.reaches(options.fail_on)
+            reaches = options.fail_on is not None and severity.is_at_least(options.fail_on)
             if not (reaches and not fails and waived(one.thread)):
                 fails = fails or reaches
                 yield OpenThread(one.thread.id, severity, one.here.path, one.here.line)
 
 
-def _together(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...]:
+def _merge_suggestions(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...]:
     """Suggestions on the whole change, of this review and of earlier ones."""
     again = [other for other in old if not any(other == one or is_similar_text(other, one) for one in new)]
-    return tuple([*new, *again][:MOST_SUGGESTIONS])
+    return tuple([*new, *again][:MAX_SUGGESTIONS])
 
 
-def _fixed(
-    still: Sequence[OpenFinding], task: Task, inquiry: Inquiry, model: Model, say: Progress
-) -> tuple[list[OpenFinding], tuple[Reply, ...]]:
+def _find_fixed_findings(
+    still: Sequence[OpenFinding], task: Work, inquiry: Inquiry, model: ReviewModel, say: Progress
+) -> tuple[list[OpenFinding], tuple[ModelReply, ...]]:
     """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
     candidates = list(earlier.select_askable(still, {file.path for file in task.fresh}))
     requests = len(inquiry.replies)

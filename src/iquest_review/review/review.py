@@ -20,29 +20,15 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
-from iquest_review.review.asking import Inquiry, Model, Terms, inquire, limits, planned
-from iquest_review.review.assembling import concluded
-from iquest_review.review.work import Board, Change, Options, Task
+from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
+from iquest_review.review.assembling import assemble_outcome
+from iquest_review.review.work import ChangeToReview, Options, Waivers, Work
 from iquest_review.text import counted
-
-__all__ = [
-    "Board",
-    "Change",
-    "Keep",
-    "Model",
-    "Options",
-    "Publish",
-    "Terms",
-    "deliver",
-    "exit_code",
-    "preview",
-    "review",
-]
 
 UNCHANGED = "nothing has changed since the last review"
 
 
-class GateKept(ReviewError):
+class GateKeptError(ReviewError):
     """A finding that stands reaches `fail_on`, and the review of it could not be kept or posted. A job may be allowed
     to fail for that, but not for the finding: whoever can spoil the folder would open the gate."""
 
@@ -54,10 +40,10 @@ Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no
 
 
 def review(
-    change: Change,
-    model: Model,
+    change: ChangeToReview,
+    model: ReviewModel,
     options: Options,
-    board: Board | None,
+    board: Waivers | None,
     keep: Keep,
     publish: Publish | None,
     say: Progress,
@@ -71,29 +57,29 @@ def review(
     started = time.monotonic()
     files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
     say.say(f"{files}, {lines} from {change.origin}")
-    task = Task.of(change, options)
+    task = Work.of(change, options)
     if task.fresh:
-        inquiry = inquire(task.material(), model, options.terms, say)
-        outcome = concluded(_outcome(task), task, inquiry, model, say)
+        inquiry = inquire(task.build_material(), model, options.terms, say)
+        outcome = assemble_outcome(_build_outcome(task), task, inquiry, model, say)
     else:
-        inquiry, outcome = Inquiry(), _unasked(task, say)
+        inquiry, outcome = Inquiry(), _build_unasked_outcome(task, say)
     if outcome.findings or change.known or change.standing.threads:
         from iquest_review.review import follow_up  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
 
-        outcome = follow_up.compared(outcome, task, inquiry, model, board, say)
+        outcome = follow_up.reconcile(outcome, task, inquiry, model, board, say)
     reason = change.redact(outcome.reason) if outcome.reason else None  # it may hold what a server says
     outcome = replace(
         outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
     )
     try:
-        if _nothing_new(outcome, change):
+        if _has_nothing_new(outcome, change):
             body = change.standing.notes[0].body
             keep(outcome, body)
             return outcome, body
         return deliver(outcome, options.surroundings, keep, publish)
     except ReviewError as error:
-        if exit_code(outcome, options.fail_on) == GateKept.exit_code:
-            raise GateKept("; ".join([str(error), *getattr(error, "__notes__", ())])) from None
+        if compute_exit_code(outcome, options.fail_on) == GateKeptError.exit_code:
+            raise GateKeptError("; ".join([str(error), *getattr(error, "__notes__", ())])) from None
         raise
 
 
@@ -119,24 +105,24 @@ def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | 
     return outcome, posted
 
 
-def preview(change: Change, options: Options, say: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
+def preview(change: ChangeToReview, options: Options, say: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
-    task = Task.of(change, options)
+    task = Work.of(change, options)
     if not task.fresh:
         return (), Excerpt((), task.omissions)
     terms = options.terms
-    prompts = planned(task.material(), limits(terms, None, 0), terms, lambda _: None, say)
+    prompts = plan_prompts(task.build_material(), compute_prompt_limits(terms, None, 0), terms, lambda _: None, say)
     return prompts, batches.merge_excerpts(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
 
 
-def exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
+def compute_exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
     """0 reviewed, 1 a finding as bad as `fail_on` stands, be there a new review or not, 3 no usable review."""
-    if fail_on is not None and any(severity.reaches(fail_on) for severity in outcome.severities):
+    if fail_on is not None and any(severity.is_at_least(fail_on) for severity in outcome.severities):
         return 1
     return ModelError.exit_code if outcome.failed else 0
 
 
-def _outcome(task: Task, reason: str | None = None) -> Outcome:
+def _build_outcome(task: Work, reason: str | None = None) -> Outcome:
     change, templates = task.change, task.options.templates
     return Outcome(
         status=ReviewStatus.REVIEWED,
@@ -144,23 +130,23 @@ def _outcome(task: Task, reason: str | None = None) -> Outcome:
         merge_request=change.merge_request,
         diff_refs=change.refs,
         prompt=PromptUsed(templates.language, templates.digest),
-        reviewed=task.reviewed(),
+        reviewed=task.collect_reviewed_hunks(),
         omissions=task.omissions,
         steering=task.options.steering,
     )
 
 
-def _unasked(task: Task, say: Progress) -> Outcome:
+def _build_unasked_outcome(task: Work, say: Progress) -> Outcome:
     """Nothing is new, or nothing is there to be reviewed."""
     if not task.files or not task.known:
-        return _outcome(task, reason=summary.NOTHING_TO_REVIEW)
+        return _build_outcome(task, reason=summary.NOTHING_TO_REVIEW)
     say.say(UNCHANGED)
     known = task.known
-    outcome = _outcome(task, reason=UNCHANGED)
+    outcome = _build_outcome(task, reason=UNCHANGED)
     return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
 
 
-def _nothing_new(outcome: Outcome, change: Change) -> bool:
+def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
     """Whether all that would be posted is there."""
     known, standing = change.known, change.standing
     return (
@@ -171,11 +157,11 @@ def _nothing_new(outcome: Outcome, change: Change) -> bool:
         and len(standing.notes) == 1
         and summary.PREVIOUS_MARKER not in standing.notes[0].body
         and not any(plan.find_duplicate_threads(standing))
-        and _same_threads(known, standing)
+        and _has_same_threads(known, standing)
     )
 
 
-def _same_threads(known: NoteMemory, standing: ExistingThreads) -> bool:
+def _has_same_threads(known: NoteMemory, standing: ExistingThreads) -> bool:
     """Whether the note lists the threads that are open, and nobody has waived one since."""
     still_open = [thread for thread in standing.threads if not thread.resolved]
     new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)

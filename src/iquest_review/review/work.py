@@ -9,7 +9,7 @@ from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.excerpt.already_reviewed import compute_known_ids, select_unseen
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.verify import no_text
+from iquest_review.findings.verify import provide_no_text
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note.memory import NoteMemory
@@ -22,7 +22,7 @@ from iquest_review.review.asking import Terms
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangeToReview:
     """What is reviewed, where it was taken from, and what stands on its merge request already."""
 
     diff: Diff
@@ -32,7 +32,7 @@ class Change:
     refs: DiffRefs | None = None
     standing: ExistingThreads = field(default_factory=ExistingThreads)
     known: NoteMemory | None = None  # what the note remembers
-    text: Callable[[str], bytes | None] = no_text  # a file as it stands at the head; None: not to be had
+    text: Callable[[str], bytes | None] = provide_no_text  # a file as it stands at the head; None: not to be had
     lookup: Lookup | None = None  # the repository around it
     secrets: tuple[SecretFound, ...] = ()  # that were taken out of the diff
     redact: Callable[[str], str] = str  # takes them out of any other text
@@ -54,17 +54,17 @@ class Options:
     steering: tuple[str, ...] = ()  # the changed files that steer reviews
 
 
-class Board(Protocol):
+class Waivers(Protocol):
     """The merge request, as far as a review asks it anything."""
 
-    def waived(self, thread: Thread) -> bool: ...
+    def has_waiver(self, thread: Thread) -> bool: ...
 
 
 @dataclass(frozen=True)
-class Task:
+class Work:
     """A change, and what of it is to be asked about now."""
 
-    change: Change
+    change: ChangeToReview
     options: Options
     known: NoteMemory | None  # what earlier reviews may be believed for
     files: tuple[FileDiff, ...]  # worth a model's attention
@@ -72,20 +72,20 @@ class Task:
     omissions: tuple[Omission, ...]  # what is not fresh
 
     @classmethod
-    def of(cls, change: Change, options: Options) -> "Task":
+    def of(cls, change: ChangeToReview, options: Options) -> "Work":
         files, screened = screen(change.diff)
         known = change.known if change.known and change.known.settings == options.settings else None
         known = None if options.full else known
         fresh, seen = select_unseen(files, known.hunks if known else ())
         return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
 
-    def reviewed(self, shown: Iterable[str] = ()) -> ReviewedScope:
+    def collect_reviewed_hunks(self, shown: Iterable[str] = ()) -> ReviewedScope:
         """What counts as reviewed once the hunks with these identities are."""
         hunks, files = compute_known_ids(self.files, self.known.hunks if self.known else (), shown)
         whole = all(file.path in files for file in self.files)
         return ReviewedScope(self.options.settings, hunks, whole, afresh=self.known is None)
 
-    def material(self) -> Material:
+    def build_material(self) -> Material:
         """What prompts are made of."""
         options, change = self.options, self.change
         material = Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypedDict
 
-from iquest_review.stand_in.review import RULES, Section, fenced, issues_of, nonce_of, sections_of
+from iquest_review.stand_in.review import RULES, FileSection, extract_fence, find_issues, find_nonce, parse_sections
 
-NEAR = 10  # lines: what lies farther from every row shown is not seen
+NEARBY_LINES = 10  # lines: what lies farther from every row shown is not seen
 
 _REMARK = re.compile(r"remark (\d{1,6}): (.+) \((?:line (\d{1,9})|no line)\)")
 _MARKUP = re.compile(r"[\W_]+")
@@ -29,45 +29,45 @@ class Verdicts(TypedDict):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedRemark:
     number: int
     path: str
     line: int | None
     text: str
 
 
-def fixed(prompt: str) -> Verdicts | None:
+def judge_remarks(prompt: str) -> Verdicts | None:
     """What the rules say of the remarks in a prompt; None for a prompt that asks something else."""
-    nonce = nonce_of(prompt)
-    remarks = fenced(prompt, nonce, "remarks") if nonce else None
+    nonce = find_nonce(prompt)
+    remarks = extract_fence(prompt, nonce, "remarks") if nonce else None
     if nonce is None or remarks is None:
         return None
-    sections = sections_of(fenced(prompt, nonce, "diff") or "")
-    return {"remarks": [_verdict(asked, sections) for asked in _asked(remarks)]}
+    sections = parse_sections(extract_fence(prompt, nonce, "diff") or "")
+    return {"remarks": [_judge_remark(asked, sections) for asked in _parse_remarks(remarks)]}
 
 
-def _asked(remarks: str) -> Iterator[_Asked]:
+def _parse_remarks(remarks: str) -> Iterator[_AskedRemark]:
     rows = remarks.split("\n")
     for row, text in pairwise(rows):
         if head := _REMARK.fullmatch(row):
-            yield _Asked(int(head[1]), head[2], int(head[3]) if head[3] else None, text)
+            yield _AskedRemark(int(head[1]), head[2], int(head[3]) if head[3] else None, text)
 
 
-def _verdict(asked: _Asked, sections: Sequence[Section]) -> Verdict:
+def _judge_remark(asked: _AskedRemark, sections: Sequence[FileSection]) -> Verdict:
     shown = [section for section in sections if section.path == asked.path]
-    evidence = _evidence(asked, shown)
-    said = _plain(asked.text)
-    own = {rule.en for rule in RULES if _plain(rule.en) in said or _plain(rule.zh) in said}
-    gone = bool(evidence and own) and own.isdisjoint(_raised(shown))
+    evidence = _find_evidence(asked, shown)
+    said = _strip_markup(asked.text)
+    own = {rule.en for rule in RULES if _strip_markup(rule.en) in said or _strip_markup(rule.zh) in said}
+    gone = bool(evidence and own) and own.isdisjoint(_collect_descriptions(shown))
     return {"number": asked.number, "evidence": evidence if gone else "", "fixed": gone}
 
 
-def _plain(text: str) -> str:
+def _strip_markup(text: str) -> str:
     """A text without what notes and prompts put between its words."""
     return _MARKUP.sub("", text)
 
 
-def _evidence(asked: _Asked, shown: Sequence[Section]) -> str:
+def _find_evidence(asked: _AskedRemark, shown: Sequence[FileSection]) -> str:
     """The added row nearest to the remark's line, but for that line itself; nothing where there is none nearby."""
     rows = [row for section in shown for hunk in section.hunks for row in hunk if row.added and row.raw.strip()]
     rows = [row for row in rows if row.number != asked.line]
@@ -75,13 +75,13 @@ def _evidence(asked: _Asked, shown: Sequence[Section]) -> str:
         return rows[0].raw.strip() if rows else ""
     line = asked.line
     nearest = min(rows, key=lambda row: abs(row.number - line), default=None)
-    return nearest.raw.strip() if nearest and abs(nearest.number - line) <= NEAR else ""
+    return nearest.raw.strip() if nearest and abs(nearest.number - line) <= NEARBY_LINES else ""
 
 
-def _raised(shown: Sequence[Section]) -> set[str]:
+def _collect_descriptions(shown: Sequence[FileSection]) -> set[str]:
     """What the rules say of all the rows of a file as it is now: a mistake is one whoever made it, and when."""
     whole = (
-        Section(section.path, [[replace(row, added=True) for row in hunk] for hunk in section.hunks])
+        FileSection(section.path, [[replace(row, added=True) for row in hunk] for hunk in section.hunks])
         for section in shown
     )
-    return {issue["description"] for section in whole for issue in issues_of(section, chinese=False)}
+    return {issue["description"] for section in whole for issue in find_issues(section, chinese=False)}

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypedDict
 
-from iquest_review.stand_in.rules import BRACES, PY, Look, Rule, View
+from iquest_review.stand_in.rules import BRACES, PY, Rule, Shape, View
 from iquest_review.stand_in.rules_mistakes import MISTAKES
 from iquest_review.stand_in.rules_security import SECURITY
 
 RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
-LONGEST_LINE = 2_000  # longer ones are minified or data, and no rule reads those
-MOST_ISSUES = 10  # what the prompts ask for; the summary counts the rest
+MAX_LINE_CHARS = 2_000  # longer ones are minified or data, and no rule reads those
+MAX_ISSUES = 10  # what the prompts ask for; the summary counts the rest
 
 _OPENING = re.compile(r"<<<(\S+) (diff|parts)")
 _FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
@@ -41,7 +41,7 @@ class Issue(TypedDict):
     suggestion: str | None
 
 
-class Answer(TypedDict):
+class StandInAnswer(TypedDict):
     """The whole answer."""
 
     issues: list[Issue]
@@ -50,7 +50,7 @@ class Answer(TypedDict):
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownLine:
     """A line of the new file as the prompt shows it; `text` and `code` as in stand_in_rules.View."""
 
     number: int
@@ -61,24 +61,24 @@ class Shown:
 
 
 @dataclass
-class Section:
+class FileSection:
     """What is shown of one file, a list a hunk."""
 
     path: str
-    hunks: list[list[Shown]] = field(default_factory=lambda: [[]])
+    hunks: list[list[ShownLine]] = field(default_factory=lambda: [[]])
 
 
-def review(prompt: str, instructions: str | None = None) -> Answer:
+def review_by_rules(prompt: str, instructions: str | None = None) -> StandInAnswer:
     """What the rules say of the diff in a prompt, in the language of its instructions.
 
     The instructions are the system message where there is one; otherwise what stands before the first file.
     """
-    sections = sections_of(_fenced(prompt))
+    sections = parse_sections(_extract_diff(prompt))
     chinese = _is_chinese(prompt.partition("=== file: ")[0] if instructions is None else instructions)
-    issues = [issue for section in sections for issue in issues_of(section, chinese)]
+    issues = [issue for section in sections for issue in find_issues(section, chinese)]
     issues.sort(key=lambda issue: _RANK[issue["severity"]])
-    summary = _summary(sections, len(issues), chinese)
-    return {"issues": issues[:MOST_ISSUES], "summary": summary, "suggestions": []}
+    summary = _summarize(sections, len(issues), chinese)
+    return {"issues": issues[:MAX_ISSUES], "summary": summary, "suggestions": []}
 
 
 def _is_chinese(instructions: str) -> bool:
@@ -86,20 +86,20 @@ def _is_chinese(instructions: str) -> bool:
     return len(_CJK.findall(instructions)) > len(_WORD.findall(instructions))
 
 
-def _fenced(prompt: str) -> str:
+def _extract_diff(prompt: str) -> str:
     """What stands in the prompt's fence of the diff; all of a prompt that has none."""
-    nonce = nonce_of(prompt)
-    inside = fenced(prompt, nonce, "diff") if nonce else None
+    nonce = find_nonce(prompt)
+    inside = extract_fence(prompt, nonce, "diff") if nonce else None
     return prompt if inside is None else inside
 
 
-def nonce_of(prompt: str, name: str = "diff") -> str | None:
+def find_nonce(prompt: str, name: str = "diff") -> str | None:
     """What the fence of that name carries, the last there is: a description may hold rows, and fences, of its own."""
     openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
     return next((opening[1] for opening in openings if opening and opening[2] == name), None)
 
 
-def fenced(prompt: str, nonce: str, name: str) -> str | None:
+def extract_fence(prompt: str, nonce: str, name: str) -> str | None:
     """What stands in the last fence of that name; None where there is none."""
     rows = [row.removesuffix("\r") for row in prompt.split("\n")]
     first = next((at for at in range(len(rows) - 1, -1, -1) if rows[at] == f"<<<{nonce} {name}"), None)
@@ -109,53 +109,53 @@ def fenced(prompt: str, nonce: str, name: str) -> str | None:
     return "\n".join(rows[first + 1 : last])
 
 
-def sections_of(prompt: str) -> list[Section]:
+def parse_sections(prompt: str) -> list[FileSection]:
     """The files of the diff with the lines of their new side; removed lines are gone."""
-    sections: list[Section] = []
+    sections: list[FileSection] = []
     for line in prompt.split("\n"):
         if header := _FILE.match(line):
-            sections.append(Section(header[1]))
+            sections.append(FileSection(header[1]))
         elif sections and line.startswith("@@"):
             sections[-1].hunks.append([])
         elif sections and (shown := _LINE.match(line.removesuffix("\r"))) and shown[1] != "-":
-            sections[-1].hunks[-1].append(Shown(int(shown[2]), shown[1] == "+", shown[3]))
+            sections[-1].hunks[-1].append(ShownLine(int(shown[2]), shown[1] == "+", shown[3]))
     return sections
 
 
-def issues_of(section: Section, chinese: bool) -> Iterator[Issue]:
+def find_issues(section: FileSection, chinese: bool) -> Iterator[Issue]:
     """What the rules say of the added lines of a file."""
     for hunk in section.hunks:
-        lines = list(_without_comments(section.path, hunk))
+        lines = list(_strip_comments(section.path, hunk))
         for line, following in pairwise([*lines, None]):
             if line is not None:
-                yield from _issues_of_line(section.path, line, following, chinese)
+                yield from _find_line_issues(section.path, line, following, chinese)
 
 
-def _issues_of_line(path: str, line: Shown, following: Shown | None, chinese: bool) -> Iterator[Issue]:
+def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, chinese: bool) -> Iterator[Issue]:
     if following is not None and following.number != line.number + 1:
         following = None
     if not (line.added or (following and following.added)):
         return
     for rule in RULES:
-        look = _matching_look(rule, path, line, following)
+        look = _find_matching_shape(rule, path, line, following)
         culprit = line if line.added or look is None or look.then is None else following
         if look is not None and culprit is not None and culprit.added:
-            yield _issue(rule, look, path, culprit, chinese)
+            yield _build_issue(rule, look, path, culprit, chinese)
 
 
-def _matching_look(rule: Rule, path: str, line: Shown, following: Shown | None) -> Look | None:
+def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: ShownLine | None) -> Shape | None:
     lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
-    return next((look for look in rule.looks if _matches(look, path, line, following, lenient)), None)
+    return next((look for look in rule.shapes if _is_match(look, path, line, following, lenient)), None)
 
 
-def _matches(look: Look, path: str, line: Shown, following: Shown | None, lenient: bool) -> bool:
+def _is_match(look: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
     if not path.endswith(look.suffixes):
         return False
-    seen = _view(line, look.view)
+    seen = _select_view(line, look.view)
     found = look.pattern.search(seen)
-    if not found or (look.then and not (following and look.then.search(_view(following, look.view)))):
+    if not found or (look.then and not (following and look.then.search(_select_view(following, look.view)))):
         return False
     value = found[1] if found.re.groups else seen
     if look.unless and look.unless.search(value):
@@ -163,11 +163,11 @@ def _matches(look: Look, path: str, line: Shown, following: Shown | None, lenien
     return not (lenient and look.unless_test and look.unless_test.search(value))
 
 
-def _view(line: Shown, view: View) -> str:
+def _select_view(line: ShownLine, view: View) -> str:
     return {"raw": line.raw, "text": line.text, "code": line.code}[view]
 
 
-def _issue(rule: Rule, look: Look, path: str, line: Shown, chinese: bool) -> Issue:
+def _build_issue(rule: Rule, look: Shape, path: str, line: ShownLine, chinese: bool) -> Issue:
     fixed = re.sub(*look.fix, line.raw, count=1) if look.fix else line.raw
     return {
         "file": path,
@@ -180,7 +180,7 @@ def _issue(rule: Rule, look: Look, path: str, line: Shown, chinese: bool) -> Iss
     }
 
 
-def _without_comments(path: str, hunk: list[Shown]) -> Iterator[Shown]:
+def _strip_comments(path: str, hunk: list[ShownLine]) -> Iterator[ShownLine]:
     """The lines of a hunk with their `text` and `code`, both empty inside a block comment or a docstring.
 
     A hunk may begin inside one, which cannot be seen from here; then too little is looked at rather than too much.
@@ -188,23 +188,23 @@ def _without_comments(path: str, hunk: list[Shown]) -> Iterator[Shown]:
     inside = False
     slashes = path.endswith(BRACES)
     for line in hunk:
-        if len(line.raw) > LONGEST_LINE:
+        if len(line.raw) > MAX_LINE_CHARS:
             yield replace(line, raw="")
             continue
-        was_inside, inside = inside, _inside_after(line.raw, path, inside)
+        was_inside, inside = inside, _is_inside_after(line.raw, path, inside)
         if was_inside or (slashes and line.raw.lstrip().startswith(("* ", "*/"))):
             yield line
             continue
         comment = _SLASHES if slashes else _HASHES
-        code = comment.sub(_emptied, line.raw)
+        code = comment.sub(_drop_literal_text, line.raw)
         yield replace(line, text=comment.sub(lambda match: match[1] or "", line.raw), code=code)
 
 
-def _emptied(match: re.Match[str]) -> str:
+def _drop_literal_text(match: re.Match[str]) -> str:
     return match[1][0] * 2 if match[1] else ""
 
 
-def _inside_after(text: str, path: str, inside: bool) -> bool:
+def _is_inside_after(text: str, path: str, inside: bool) -> bool:
     """Whether the line after this one is inside a block comment (or a triple-quoted string of Python)."""
     if path.endswith(PY):
         return inside ^ bool((text.count('"""') + text.count("'''")) % 2)
@@ -214,26 +214,26 @@ def _inside_after(text: str, path: str, inside: bool) -> bool:
     return opened > closed if max(opened, closed) >= 0 else inside
 
 
-def _summary(sections: list[Section], found: int, chinese: bool) -> str:
+def _summarize(sections: list[FileSection], found: int, chinese: bool) -> str:
     if not sections:
         return _NOTHING[chinese]
     lines = sum(line.added for section in sections for hunk in section.hunks for line in hunk)
     files = len({section.path for section in sections})
-    return looked(lines, files, found, chinese, max(0, found - MOST_ISSUES))
+    return describe_rule_coverage(lines, files, found, chinese, max(0, found - MAX_ISSUES))
 
 
-def looked(lines: int, files: int, found: int, chinese: bool, unlisted: int = 0) -> str:
+def describe_rule_coverage(lines: int, files: int, found: int, chinese: bool, unlisted: int = 0) -> str:
     """How far the rules looked, in words."""
     words = {
-        "lines": _count(lines, ("added line", "行新增代码"), chinese),
-        "files": _count(files, ("file", "个文件"), chinese),
-        "found": _count(found, ("time", "处"), chinese),
+        "lines": _format_count(lines, ("added line", "行新增代码"), chinese),
+        "files": _format_count(files, ("file", "个文件"), chinese),
+        "found": _format_count(found, ("time", "处"), chinese),
         "left": _LEFT[chinese].format(unlisted) if unlisted else "",
     }
     return _LOOKED[chinese].format(**words)
 
 
-def _count(number: int, noun: tuple[str, str], chinese: bool) -> str:
+def _format_count(number: int, noun: tuple[str, str], chinese: bool) -> str:
     return f"{number} {noun[chinese]}{'' if chinese or number == 1 else 's'}"
 
 

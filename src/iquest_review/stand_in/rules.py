@@ -27,7 +27,7 @@ BRACES = (*JS, *JAVA, *GO, *PHP, *C, *CS)
 
 
 @dataclass(frozen=True)
-class Look:
+class Shape:
     """One shape of a mistake in some languages; `then` must match the next line of the new file."""
 
     suffixes: tuple[str, ...]
@@ -46,13 +46,13 @@ class Rule:
     name: str
     severity: Literal["high", "medium", "low"]
     category: Literal["bug", "security", "performance", "convention", "simplification"]
-    looks: tuple[Look, ...]
+    shapes: tuple[Shape, ...]
     en: str
     zh: str
     in_tests: bool = True
 
 
-def look(
+def compile_shape(
     suffixes: tuple[str, ...],
     pattern: str,
     view: View = "code",
@@ -60,7 +60,7 @@ def look(
     unless: str | None = None,
     unless_test: str | None = None,
     fix: tuple[str, str] | None = None,
-) -> Look:
+) -> Shape:
     """Compile one shape."""
     second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
-    return Look(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)
+    return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)

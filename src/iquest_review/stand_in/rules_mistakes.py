@@ -1,6 +1,6 @@
 """The stand-in's rules on plain mistakes: what does something else than it says."""
 
-from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, look
+from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, compile_shape
 
 _NAN = (
     r"(?:\bNaN|np\.nan|math\.nan|float\([\"']nan[\"']\)|(?:Double|Float|Number|double|float)\.NaN|math\.NaN\(\)|\bNAN)"
@@ -13,18 +13,20 @@ MISTAKES: tuple[Rule, ...] = (
         "medium",
         "bug",
         (
-            look(PY, r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*(?:pass|\.\.\.)\s*$", "raw"),
-            look(
+            compile_shape(PY, r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*(?:pass|\.\.\.)\s*$", "raw"),
+            compile_shape(
                 PY,
                 r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*$",
                 "raw",
                 then=r"^\s*(?:pass|\.\.\.)\s*$",
             ),
-            look((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*\}", "raw"),
-            look((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*$", "raw", then=r"^\s*\}"),
-            look(JS, r"\.catch\(\s?(?:\(\s?\w*\s?\)|\w+)\s?=>\s?\{\s?\}\s?\)", "raw"),
-            look(RUBY, r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$", "raw", then=r"^\s*end\b"),
-            look(GO, r"^\s*(?:\}\s*else\s+)?if\s[^{]*\berr != nil\s*\{\s*$", "raw", then=r"^\s*\}"),
+            compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*\}", "raw"),
+            compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*$", "raw", then=r"^\s*\}"),
+            compile_shape(JS, r"\.catch\(\s?(?:\(\s?\w*\s?\)|\w+)\s?=>\s?\{\s?\}\s?\)", "raw"),
+            compile_shape(
+                RUBY, r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$", "raw", then=r"^\s*end\b"
+            ),
+            compile_shape(GO, r"^\s*(?:\}\s*else\s+)?if\s[^{]*\berr != nil\s*\{\s*$", "raw", then=r"^\s*\}"),
         ),
         "Every error caught here vanishes, so a failure looks like success and leaves no trace to search for. "
         "Handle the errors that are expected, and let the others through.",
@@ -35,7 +37,7 @@ MISTAKES: tuple[Rule, ...] = (
         "conflict marker",
         "high",
         "bug",
-        (look(ANY, r"^(?:<{7} \S|>{7} \S)", "raw"),),
+        (compile_shape(ANY, r"^(?:<{7} \S|>{7} \S)", "raw"),),
         "A conflict marker of an unfinished merge was left in the file: it does not parse, or both versions are in it.",
         "文件中留有未解决合并的冲突标记：文件将无法解析，或同时含有两个版本。",
     ),
@@ -44,13 +46,13 @@ MISTAKES: tuple[Rule, ...] = (
         "medium",
         "bug",
         (
-            look(PY, r"\b(?:i?pdb|pudb)\.set_trace\(|(?<![.\w])(?<!def )breakpoint\(\)"),
-            look(JS, r"(?:^|[{;)])\s*debugger\s*(?:;|$)"),
-            look(RUBY, r"\bbinding\.(?:pry|irb)\b|^\s*byebug\s*$"),
-            look(PHP, r"(?<![\w>:])(?<!function )(?:var_dump|dd)\("),
-            look(GO, r"\bruntime\.Breakpoint\(\)"),
-            look(CS, r"\bDebugger\.(?:Break|Launch)\(\)"),
-            look(C, r"\b__debugbreak\(\)|\braise\(SIGTRAP\)"),
+            compile_shape(PY, r"\b(?:i?pdb|pudb)\.set_trace\(|(?<![.\w])(?<!def )breakpoint\(\)"),
+            compile_shape(JS, r"(?:^|[{;)])\s*debugger\s*(?:;|$)"),
+            compile_shape(RUBY, r"\bbinding\.(?:pry|irb)\b|^\s*byebug\s*$"),
+            compile_shape(PHP, r"(?<![\w>:])(?<!function )(?:var_dump|dd)\("),
+            compile_shape(GO, r"\bruntime\.Breakpoint\(\)"),
+            compile_shape(CS, r"\bDebugger\.(?:Break|Launch)\(\)"),
+            compile_shape(C, r"\b__debugbreak\(\)|\braise\(SIGTRAP\)"),
         ),
         "A debugging aid was left in: in production it stops the process or prints internals at this line.",
         "这里遗留了调试代码：在生产环境中它会让进程停在此行，或输出内部信息。",
@@ -59,7 +61,11 @@ MISTAKES: tuple[Rule, ...] = (
         "mutable default",
         "medium",
         "bug",
-        (look(PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"),),
+        (
+            compile_shape(
+                PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"
+            ),
+        ),
         "The default is created once and shared by all calls, so what one call adds the next one finds. "
         "Use None as the default and create the value inside the function.",
         "默认值只创建一次并由所有调用共用，一次调用加入的内容下一次还在。请以 None 作默认值，在函数内部再创建。",
@@ -69,7 +75,7 @@ MISTAKES: tuple[Rule, ...] = (
         "low",
         "convention",
         (
-            look(
+            compile_shape(
                 PY,
                 r"[^=!<>]\s?==\s{0,2}None\b",
                 "code",
@@ -78,7 +84,7 @@ MISTAKES: tuple[Rule, ...] = (
                 None,
                 (r"==(\s{0,2}None\b)", r"is\1"),
             ),
-            look(
+            compile_shape(
                 PY, r"!=\s{0,2}None\b", "code", None, r"\.(?:filter|where)\(", None, (r"!=(\s{0,2}None\b)", r"is not\1")
             ),
         ),
@@ -91,7 +97,7 @@ MISTAKES: tuple[Rule, ...] = (
         "high",
         "bug",
         (
-            look(
+            compile_shape(
                 (*JS, *C, *PHP),
                 r"\b(?:if|while)\s?\(\s?[\w.>\[\]$-]{1,120}\s?=\s?(?:-?\d[\w.]*|true|false|null|NULL|nullptr|\"\"|'')\s?\)",
                 fix=(r"(\b(?:if|while)\s?\(\s?[\w.>\[\]$-]{1,120}\s?)=", r"\1=="),
@@ -104,7 +110,7 @@ MISTAKES: tuple[Rule, ...] = (
         "comparison with NaN",
         "medium",
         "bug",
-        (look((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text"),),
+        (compile_shape((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text"),),
         "NaN equals nothing, not even itself, so this comparison always says the same. Ask with an is-NaN function.",
         "NaN 不等于任何值，也不等于它自己，这个比较的结果永远相同。请用判断 NaN 的函数。",
     ),
@@ -113,7 +119,7 @@ MISTAKES: tuple[Rule, ...] = (
         "low",
         "convention",
         (
-            look(
+            compile_shape(
                 ANY,
                 r"(?i)(?:#|//|/\*|--|<!--|^\s*[;*]).{0,40}\b(?:remove|delete|revert|undo)\b.{0,30}"
                 r"\bbefore\b.{0,15}\b(?:merg|commit|releas|ship|push)"

@@ -1,6 +1,6 @@
 """The stand-in's rules on security: what lets somebody else in."""
 
-from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, look
+from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, compile_shape
 
 _CREDENTIAL = (
     r"(?i)(?<!::)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
@@ -25,24 +25,24 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(
+            compile_shape(
                 ANY,
                 r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
                 r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
                 "text",
                 unless=r"EXAMPLE",
             ),
-            look(
+            compile_shape(
                 ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\bredacted\b[^\"']*)[\"']", "text"
             ),
-            look(
+            compile_shape(
                 ANY,
                 _CREDENTIAL + r"[\"']?\s{0,4}(?::\s?[\w.]{1,20}\s?)?(?::=|=>|[:=])\s{0,4}[\"']([^\"'\s]{8,200})[\"']",
                 "text",
                 unless=_PLACEHOLDER,
                 unless_test=_SOFT,
             ),
-            look(YAML, _CREDENTIAL + r":\s{1,4}([^\s\"'|>&*!{\[]{8,200})$", "text", None, _PLACEHOLDER, _SOFT),
+            compile_shape(YAML, _CREDENTIAL + r":\s{1,4}([^\s\"'|>&*!{\[]{8,200})$", "text", None, _PLACEHOLDER, _SOFT),
         ),
         "This writes a credential into the repository, where everyone who can read the history has it from now on. "
         "Read it from the environment or a secret store, and replace the one that was committed.",
@@ -53,17 +53,19 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(PY, rf"\b[rR]?[fF][\"']{{1,3}}\s{{0,4}}{_SQL}[^{{]*\{{(?!placeholders|marks)", "text"),
-            look(PY, rf"[\"']{_SQL}[^\"]*[\"']\.format\(", "text"),
-            look((*PY, *JS, *JAVA, *GO, *CS, *C), rf"\"\s{{0,4}}{_SQL}[^\"]*\"{_ADDED_TO}", "text"),
-            look((*PY, *JS), rf"'\s{{0,4}}{_SQL}[^']*'{_ADDED_TO}", "text"),
-            look(JS, rf"(?<![\w\])])`\s{{0,4}}{_SQL}[^`$]*\$\{{", "text"),
-            look(RUBY, rf"\"{_SQL}[^\"#]*#\{{", "text"),
-            look(PHP, rf"\"{_SQL}[^\"$]*(?:\$\w|\{{\$|\"\s?\.\s?\$)", "text"),
-            look(PHP, rf"'{_SQL}[^']*'\s?\.\s?\$", "text"),
-            look((*GO, *JAVA, *C), rf"(?:printf|format)\((?:[^\"`]{{0,60}},)?\s?[\"`]{_SQL}[^\"`%]*%[svd]", "text"),
-            look(GO, rf"Sprintf\([\"`]{_SQL}[^\"`%]*%[svq]", "text"),
-            look(CS, rf"\$@?\"{_SQL}[^\"{{]*\{{", "text"),
+            compile_shape(PY, rf"\b[rR]?[fF][\"']{{1,3}}\s{{0,4}}{_SQL}[^{{]*\{{(?!placeholders|marks)", "text"),
+            compile_shape(PY, rf"[\"']{_SQL}[^\"]*[\"']\.format\(", "text"),
+            compile_shape((*PY, *JS, *JAVA, *GO, *CS, *C), rf"\"\s{{0,4}}{_SQL}[^\"]*\"{_ADDED_TO}", "text"),
+            compile_shape((*PY, *JS), rf"'\s{{0,4}}{_SQL}[^']*'{_ADDED_TO}", "text"),
+            compile_shape(JS, rf"(?<![\w\])])`\s{{0,4}}{_SQL}[^`$]*\$\{{", "text"),
+            compile_shape(RUBY, rf"\"{_SQL}[^\"#]*#\{{", "text"),
+            compile_shape(PHP, rf"\"{_SQL}[^\"$]*(?:\$\w|\{{\$|\"\s?\.\s?\$)", "text"),
+            compile_shape(PHP, rf"'{_SQL}[^']*'\s?\.\s?\$", "text"),
+            compile_shape(
+                (*GO, *JAVA, *C), rf"(?:printf|format)\((?:[^\"`]{{0,60}},)?\s?[\"`]{_SQL}[^\"`%]*%[svd]", "text"
+            ),
+            compile_shape(GO, rf"Sprintf\([\"`]{_SQL}[^\"`%]*%[svq]", "text"),
+            compile_shape(CS, rf"\$@?\"{_SQL}[^\"{{]*\{{", "text"),
         ),
         "The SQL statement is assembled from text, so a value with a quote in it changes the statement: an injection "
         "when any part comes from outside. Pass the values as parameters of the query.",
@@ -74,31 +76,33 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(
+            compile_shape(
                 PY,
                 r"\bsubprocess\.\w+\((?=.*\bshell\s?=\s?True)\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
                 "text",
             ),
-            look(PY, r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))", "text"),
-            look(
+            compile_shape(
+                PY, r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))", "text"
+            ),
+            compile_shape(
                 JS,
                 r"(?:(?<![.\w])exec|child_process\.exec|\bcp\.exec|execSync)\(\s?(?:`[^`$]*\$\{|\"[^\"]*\"\s?\+|'[^']*'\s?\+)",
                 "text",
             ),
-            look(JAVA, r"getRuntime\(\)\.exec\(\s?\"[^\"]*\"\s?\+", "text"),
-            look(RUBY, r"(?<![.\w])(?:system|exec)[ (]\s?\"[^\"#]*#\{", "text", unless=r"[Ss]hellescape"),
-            look(
+            compile_shape(JAVA, r"getRuntime\(\)\.exec\(\s?\"[^\"]*\"\s?\+", "text"),
+            compile_shape(RUBY, r"(?<![.\w])(?:system|exec)[ (]\s?\"[^\"#]*#\{", "text", unless=r"[Ss]hellescape"),
+            compile_shape(
                 PHP,
                 r"(?<![\w>])(?:exec|shell_exec|system|passthru)\(\s?(?:\"[^\"$]*\$|[\"'].*[\"']\s?\.\s?\$)",
                 "text",
                 unless=r"escapeshell",
             ),
-            look(
+            compile_shape(
                 GO,
                 r"exec\.Command(?:Context)?\([^\"]*\"(?:sh|bash)\", \"-c\", (?:fmt\.Sprintf|\"[^\"]*\"\s?\+)",
                 "text",
             ),
-            look(CS, r"Process\.Start\(.*\"/[cC] [^\"]*\"\s?\+", "text"),
+            compile_shape(CS, r"Process\.Start\(.*\"/[cC] [^\"]*\"\s?\+", "text"),
         ),
         "A shell command is built from text, so a value holding ; or $( ) runs a command of its own. "
         "Call the program with a list of arguments and no shell.",
@@ -109,11 +113,11 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(PY, r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}[A-Za-z_]"),
-            look(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
-            look(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
-            look(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
-            look((".sh", ".bash", ".zsh"), r"(?:^|[;&|]\s?)\s*eval\s{1,4}\"?\$[A-Za-z_{1-9@*]", "text"),
+            compile_shape(PY, r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}[A-Za-z_]"),
+            compile_shape(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
+            compile_shape(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
+            compile_shape(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
+            compile_shape((".sh", ".bash", ".zsh"), r"(?:^|[;&|]\s?)\s*eval\s{1,4}\"?\$[A-Za-z_{1-9@*]", "text"),
         ),
         "The value is run as code, so whoever controls it controls the process. "
         "Parse the value, or choose from a table of known functions.",
@@ -124,17 +128,25 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(PY, r"\bverify\s?=\s?False\b", fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True")),
-            look(PY, r"\b_create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
-            look(GO, r"\bInsecureSkipVerify:\s{0,4}true\b", fix=(r"(InsecureSkipVerify:\s{0,4})true", r"\1false")),
-            look(JS, r"\brejectUnauthorized:\s{0,4}false\b", fix=(r"(rejectUnauthorized:\s{0,4})false", r"\1true")),
-            look(JS, r"\bNODE_TLS_REJECT_UNAUTHORIZED\b[\"']?\]?\s?=\s?[\"']?0", "text"),
-            look(SHELL, r"\bcurl\s(?:[^|;&]*\s)?(?:-[a-zA-Z]{0,6}k[a-zA-Z]{0,6}|--insecure)(?=\s|$)", "text"),
-            look(SHELL, r"\bwget\s[^|;&]*--no-check-certificate\b|\bGIT_SSL_NO_VERIFY=[\"']?(?:1|true)", "text"),
-            look((*PHP, *C), r"\bCURLOPT_SSL_VERIFYPEER\s?(?:,|=>)\s{0,4}(?i:false|0L?)\b"),
-            look(RUBY, r"\bOpenSSL::SSL::VERIFY_NONE\b"),
-            look(JAVA, r"\b(?:NoopHostnameVerifier|TrustAllStrategy|ALLOW_ALL_HOSTNAME_VERIFIER)\b", unless=r"^import"),
-            look(CS, r"\bServerCertificate\w*Callback\b.*=>\s?true\b|\bDangerousAcceptAnyServerCertificate"),
+            compile_shape(PY, r"\bverify\s?=\s?False\b", fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True")),
+            compile_shape(PY, r"\b_create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
+            compile_shape(
+                GO, r"\bInsecureSkipVerify:\s{0,4}true\b", fix=(r"(InsecureSkipVerify:\s{0,4})true", r"\1false")
+            ),
+            compile_shape(
+                JS, r"\brejectUnauthorized:\s{0,4}false\b", fix=(r"(rejectUnauthorized:\s{0,4})false", r"\1true")
+            ),
+            compile_shape(JS, r"\bNODE_TLS_REJECT_UNAUTHORIZED\b[\"']?\]?\s?=\s?[\"']?0", "text"),
+            compile_shape(SHELL, r"\bcurl\s(?:[^|;&]*\s)?(?:-[a-zA-Z]{0,6}k[a-zA-Z]{0,6}|--insecure)(?=\s|$)", "text"),
+            compile_shape(
+                SHELL, r"\bwget\s[^|;&]*--no-check-certificate\b|\bGIT_SSL_NO_VERIFY=[\"']?(?:1|true)", "text"
+            ),
+            compile_shape((*PHP, *C), r"\bCURLOPT_SSL_VERIFYPEER\s?(?:,|=>)\s{0,4}(?i:false|0L?)\b"),
+            compile_shape(RUBY, r"\bOpenSSL::SSL::VERIFY_NONE\b"),
+            compile_shape(
+                JAVA, r"\b(?:NoopHostnameVerifier|TrustAllStrategy|ALLOW_ALL_HOSTNAME_VERIFIER)\b", unless=r"^import"
+            ),
+            compile_shape(CS, r"\bServerCertificate\w*Callback\b.*=>\s?true\b|\bDangerousAcceptAnyServerCertificate"),
         ),
         "The server's certificate is no longer checked, so anyone on the network path can read and change the traffic. "
         "Leave the check on, and trust the private CA where there is one.",
@@ -146,8 +158,10 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(ANY, rf"^(?=.*(?i:passw))(?=.*(?:{_WEAK_HASH.removeprefix('(?i)')}))", "text", None, r"(?i)md5sum"),
-            look((*PY, *JAVA, *GO, *CS), _WEAK_HASH, "text", then=r"(?i)\bpassw"),
+            compile_shape(
+                ANY, rf"^(?=.*(?i:passw))(?=.*(?:{_WEAK_HASH.removeprefix('(?i)')}))", "text", None, r"(?i)md5sum"
+            ),
+            compile_shape((*PY, *JAVA, *GO, *CS), _WEAK_HASH, "text", then=r"(?i)\bpassw"),
         ),
         "MD5 and SHA-1 are so fast that stolen password hashes are guessed within hours. "
         "Use a password hash: bcrypt, scrypt or Argon2.",
@@ -159,19 +173,21 @@ SECURITY: tuple[Rule, ...] = (
         "medium",
         "security",
         (
-            look(
+            compile_shape(
                 SHELL,
                 r"\bchmod\s(?:-\w+\s)?(?:0?777|a\+rwx|[ao]\+w)(?=\s|$)",
                 "text",
                 fix=(r"\b(0?)777\b", r"\g<1>755"),
             ),
-            look((*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*(?<![&^] )0o777\b(?! ?[-&^])", fix=(r"0o777\b", "0o755")),
-            look(
+            compile_shape(
+                (*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*(?<![&^] )0o777\b(?! ?[-&^])", fix=(r"0o777\b", "0o755")
+            ),
+            compile_shape(
                 (*GO, *PHP, *C, *RUBY),
                 r"\b[Cc]hmod[( ].*(?<![&^] )\b0o?777\b(?! ?[-&^])",
                 fix=(r"\b(0o?)777\b", r"\g<1>755"),
             ),
-            look(JAVA, r"\.setWritable\(true, ?false\)"),
+            compile_shape(JAVA, r"\.setWritable\(true, ?false\)"),
         ),
         "Every user of the machine may now change this file, also the ones that only run another service. "
         "Give write access to its owner only.",
@@ -182,12 +198,14 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(PY, r"\bc?[pP]ickle\.loads\(|\bmarshal\.loads\("),
-            look(PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")),
-            look(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
-            look(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),
-            look(JAVA, r"\bnew ObjectInputStream\(\s?\w*(?:[rR]equest|[sS]ocket)\w*\.getInputStream"),
-            look(CS, r"\bnew BinaryFormatter\("),
+            compile_shape(PY, r"\bc?[pP]ickle\.loads\(|\bmarshal\.loads\("),
+            compile_shape(
+                PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
+            ),
+            compile_shape(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
+            compile_shape(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),
+            compile_shape(JAVA, r"\bnew ObjectInputStream\(\s?\w*(?:[rR]equest|[sS]ocket)\w*\.getInputStream"),
+            compile_shape(CS, r"\bnew BinaryFormatter\("),
         ),
         "Loading this format can run code that the data names, so data from outside takes over the process. "
         "Use a format that only holds values, such as JSON.",
@@ -199,9 +217,9 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            look(C, r"(?<![\w.>])gets\(\s?\w"),
-            look(C, r"(?<![\w.>])(?:strcpy|strcat)\(\s?[^,\"]{1,120},\s?(?!\")[\w*&(]"),
-            look(C, r"(?<!\w)f?scanf\([^\"]{0,60}\"[^\"]*%s", "text"),
+            compile_shape(C, r"(?<![\w.>])gets\(\s?\w"),
+            compile_shape(C, r"(?<![\w.>])(?:strcpy|strcat)\(\s?[^,\"]{1,120},\s?(?!\")[\w*&(]"),
+            compile_shape(C, r"(?<!\w)f?scanf\([^\"]{0,60}\"[^\"]*%s", "text"),
         ),
         "Nothing bounds what is written here: an input longer than the buffer overwrites the memory behind it. "
         "Use a call that takes the size of the buffer.",

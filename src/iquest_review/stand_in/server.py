@@ -14,21 +14,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from iquest_review.stand_in import MODEL_NAME
-from iquest_review.stand_in.fixed import fixed
-from iquest_review.stand_in.review import review
-from iquest_review.stand_in.summary import summary
+from iquest_review.stand_in.fixed import judge_remarks
+from iquest_review.stand_in.review import review_by_rules
+from iquest_review.stand_in.summary import summarize_parts
 
-__all__ = ["MODEL", "StandIn", "review"]
-
-MODEL = MODEL_NAME
-WINDOW = 131_072
-LARGEST_REQUEST = 32 * 1024 * 1024
+WINDOW_TOKENS = 131_072
+MAX_REQUEST_BYTES = 32 * 1024 * 1024
 BYTES_PER_TOKEN = 3  # there is no tokenizer here: a count that is plain to predict
 
 Json = dict[str, Any]
 
 
-class BadRequest(ValueError):
+class BadRequestError(ValueError):
     """What the request asks cannot be answered; the text says why."""
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
@@ -78,13 +75,13 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version = MODEL
+    server_version = MODEL_NAME
     timeout = 60
 
     def do_GET(self) -> None:
-        match self._path():
+        match self._parse_path():
             case "/v1/models":
-                self._send(HTTPStatus.OK, _models())
+                self._send(HTTPStatus.OK, _list_models())
             case "/health":
                 self._send(HTTPStatus.OK, {"status": "ok"})
             case _:
@@ -92,9 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         try:
-            body = self._body()
-            reply = _POST.get(self._path(), _unknown)(body)
-        except BadRequest as error:
+            body = self._load_body()
+            reply = _POST.get(self._parse_path(), _reject_unknown_path)(body)
+        except BadRequestError as error:
             self._fail(error.status, str(error))
             return
         if body.get("stream") is True:
@@ -102,20 +99,22 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(HTTPStatus.OK, reply)
 
-    def _path(self) -> str:
+    def _parse_path(self) -> str:
         return self.path.partition("?")[0]
 
-    def _body(self) -> Json:
+    def _load_body(self) -> Json:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > LARGEST_REQUEST:
+        if not length.isdecimal() or int(length) > MAX_REQUEST_BYTES:
             self.close_connection = True  # the rest of the request stays unread
-            raise BadRequest(f"a body of at most {LARGEST_REQUEST} bytes with its Content-Length is needed", _TOO_LARGE)
+            raise BadRequestError(
+                f"a body of at most {MAX_REQUEST_BYTES} bytes with its Content-Length is needed", _TOO_LARGE
+            )
         try:
             body = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
-            raise BadRequest(f"the body is not JSON: {error}") from error
+            raise BadRequestError(f"the body is not JSON: {error}") from error
         if not isinstance(body, dict):
-            raise BadRequest("the body is not a JSON object")
+            raise BadRequestError("the body is not a JSON object")
         return body
 
     def _fail(self, status: HTTPStatus, message: str) -> None:
@@ -126,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(status, "application/json", json.dumps(answer, ensure_ascii=False).encode())
 
     def _stream(self, reply: Json) -> None:
-        events = [json.dumps(event, ensure_ascii=False) for event in _events(reply)]
+        events = [json.dumps(event, ensure_ascii=False) for event in _build_events(reply)]
         text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
         self._write(HTTPStatus.OK, "text/event-stream; charset=utf-8", text.encode())
 
@@ -146,53 +145,59 @@ class _Handler(BaseHTTPRequestHandler):
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
-def _models() -> Json:
-    model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "iquest-review", "max_model_len": WINDOW}
+def _list_models() -> Json:
+    model = {
+        "id": MODEL_NAME,
+        "object": "model",
+        "created": 0,
+        "owned_by": "iquest-review",
+        "max_model_len": WINDOW_TOKENS,
+    }
     return {"object": "list", "data": [model]}
 
 
-def _unknown(body: Json) -> Json:  # noqa: ARG001 - one of several that answer a body
-    raise BadRequest("Not Found", HTTPStatus.NOT_FOUND)
+def _reject_unknown_path(body: Json) -> Json:  # noqa: ARG001 - one of several that answer a body
+    raise BadRequestError("Not Found", HTTPStatus.NOT_FOUND)
 
 
-def _chat(body: Json) -> Json:
-    messages = _messages(body)
+def _complete_chat(body: Json) -> Json:
+    messages = _parse_messages(body)
     system = "\n".join(text for role, text in messages if role in ("system", "developer"))
     asked = "\n".join(text for role, text in messages if role != "assistant")
-    text, usage, reason = _fitted(_answer(asked, system or None), asked, body)
+    text, usage, reason = _fit_answer(_answer_prompt(asked, system or None), asked, body)
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-    return _reply("chatcmpl", "chat.completion", choice, usage)
+    return _build_reply("chatcmpl", "chat.completion", choice, usage)
 
 
-def _completion(body: Json) -> Json:
+def _complete_text(body: Json) -> Json:
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
-        raise BadRequest("prompt must be a string")
-    text, usage, reason = _fitted(_answer(prompt, None), prompt, body)
-    return _reply("cmpl", "text_completion", {"index": 0, "text": text, "finish_reason": reason}, usage)
+        raise BadRequestError("prompt must be a string")
+    text, usage, reason = _fit_answer(_answer_prompt(prompt, None), prompt, body)
+    return _build_reply("cmpl", "text_completion", {"index": 0, "text": text, "finish_reason": reason}, usage)
 
 
 def _tokenize(body: Json) -> Json:
     prompt = body.get("prompt")
-    text = prompt if isinstance(prompt, str) else "\n".join(text for _, text in _messages(body))
-    return {"count": _tokens(text), "max_model_len": WINDOW}
+    text = prompt if isinstance(prompt, str) else "\n".join(text for _, text in _parse_messages(body))
+    return {"count": _count_tokens(text), "max_model_len": WINDOW_TOKENS}
 
 
 _POST: dict[str, Callable[[Json], Json]] = {
-    "/v1/chat/completions": _chat,
-    "/v1/completions": _completion,
+    "/v1/chat/completions": _complete_chat,
+    "/v1/completions": _complete_text,
     "/tokenize": _tokenize,
 }
 
 
-def _messages(body: Json) -> list[tuple[str, str]]:
+def _parse_messages(body: Json) -> list[tuple[str, str]]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise BadRequest("messages must be a list with at least one message")
-    return [_message(message) for message in messages]
+        raise BadRequestError("messages must be a list with at least one message")
+    return [_parse_message(message) for message in messages]
 
 
-def _message(message: object) -> tuple[str, str]:
+def _parse_message(message: object) -> tuple[str, str]:
     match message:
         case {"role": str(role), "content": str(text)}:
             return role, text
@@ -200,42 +205,44 @@ def _message(message: object) -> tuple[str, str]:
             return role, "".join(
                 part["text"] for part in parts if isinstance(part, dict) and type(part.get("text")) is str
             )
-    raise BadRequest("a message must have a role and a text as its content")
+    raise BadRequestError("a message must have a role and a text as its content")
 
 
-def _answer(asked: str, instructions: str | None) -> Json:
+def _answer_prompt(asked: str, instructions: str | None) -> Json:
     """The verdicts on earlier remarks or the one summary of several parts, where that is asked for, else the review."""
-    return {**(fixed(asked) or summary(asked) or review(asked, instructions))}
+    return {**(judge_remarks(asked) or summarize_parts(asked) or review_by_rules(asked, instructions))}
 
 
-def _fitted(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:
+def _fit_answer(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:
     """The answer's text within the window and max_tokens: entries are left out whole, so it stays valid JSON."""
-    prompt = _tokens(asked)
-    if prompt > WINDOW:
-        raise BadRequest(f"This model's maximum context length is {WINDOW} tokens, and the prompt has {prompt} tokens.")
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or WINDOW
+    prompt = _count_tokens(asked)
+    if prompt > WINDOW_TOKENS:
+        raise BadRequestError(
+            f"This model's maximum context length is {WINDOW_TOKENS} tokens, and the prompt has {prompt} tokens."
+        )
+    limit = body.get("max_completion_tokens") or body.get("max_tokens") or WINDOW_TOKENS
     if not isinstance(limit, int) or limit < 1:
-        raise BadRequest("max_tokens must be a positive integer")
+        raise BadRequestError("max_tokens must be a positive integer")
     text, reason = json.dumps(answer, ensure_ascii=False), "stop"
     entries = answer["remarks" if "remarks" in answer else "issues"]
-    while _tokens(text) > limit and entries:
+    while _count_tokens(text) > limit and entries:
         entries.pop()
         text, reason = json.dumps(answer, ensure_ascii=False), "length"
-    said = _tokens(text)
+    said = _count_tokens(text)
     return text, {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}, reason
 
 
-def _tokens(text: str) -> int:
+def _count_tokens(text: str) -> int:
     return -(-len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)
 
 
-def _reply(prefix: str, kind: str, choice: Json, usage: Json) -> Json:
+def _build_reply(prefix: str, kind: str, choice: Json, usage: Json) -> Json:
     identity = f"{prefix}-{uuid.uuid4().hex}"
     made = int(time.time())
-    return {"id": identity, "object": kind, "created": made, "model": MODEL, "choices": [choice], "usage": usage}
+    return {"id": identity, "object": kind, "created": made, "model": MODEL_NAME, "choices": [choice], "usage": usage}
 
 
-def _events(reply: Json) -> list[Json]:
+def _build_events(reply: Json) -> list[Json]:
     """The chunks of a streamed answer: it is known at once, so the text is one chunk."""
     choice = reply["choices"][0]
     head = {key: reply[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}

@@ -2,7 +2,7 @@
 
 import re
 
-from iquest_review.stand_in.review import Answer, fenced, looked, nonce_of
+from iquest_review.stand_in.review import StandInAnswer, describe_rule_coverage, extract_fence, find_nonce
 
 _PART = re.compile(r"part \d{1,6}: (.*)")
 _FIGURES = (
@@ -11,10 +11,10 @@ _FIGURES = (
 )
 
 
-def summary(prompt: str) -> Answer | None:
+def summarize_parts(prompt: str) -> StandInAnswer | None:
     """The answer to a question for one summary; None for a prompt that asks something else."""
-    nonce = nonce_of(prompt, "parts")
-    parts = fenced(prompt, nonce, "parts") if nonce else None
+    nonce = find_nonce(prompt, "parts")
+    parts = extract_fence(prompt, nonce, "parts") if nonce else None
     if parts is None:
         return None
     said = [match[1] for row in parts.split("\n") if (match := _PART.fullmatch(row))]
@@ -22,4 +22,4 @@ def summary(prompt: str) -> Answer | None:
     found = [match for text in said if (match := _FIGURES[chinese].search(text))]
     order = ("lines", "files", "found") if chinese else (1, 2, 3)
     lines, files, times = (sum(int(match[name]) for match in found) for name in order)
-    return {"issues": [], "summary": looked(lines, files, times, chinese), "suggestions": []}
+    return {"issues": [], "summary": describe_rule_coverage(lines, files, times, chinese), "suggestions": []}

@@ -7,8 +7,8 @@ import pytest
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.findings.finding import Finding, Severity
-from iquest_review.findings.rules.leaked_secrets import findings
-from iquest_review.findings.rules.rule_finding import MOST
+from iquest_review.findings.rules.leaked_secrets import find_leaked_secrets
+from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE
 from iquest_review.redaction.redactor import Redactor, SecretFound
 from tests.support.planted_secrets import checked
 
@@ -21,7 +21,7 @@ def leaks(rows: list[str], path: str = "app/config.py", language: str = "en", ow
         f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n" + "\n".join(rows) + "\n"
     )
     files, found = Redactor({"GITLAB_API_TOKEN": own}).redact_diff(patch.parse(text.encode()).files)
-    return list(findings(found, files, language))
+    return list(find_leaked_secrets(found, files, language))
 
 
 def test_an_added_secret_is_a_finding_on_its_line() -> None:
@@ -63,7 +63,7 @@ def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
     )
     files, found = Redactor({"X": OWN}).redact_diff(patch.parse(text.encode()).files)
 
-    assert [finding.line for finding in findings(found, files, "en", sure=True)] == [1]
+    assert [finding.line for finding in find_leaked_secrets(found, files, "en", sure=True)] == [1]
 
 
 def test_two_of_a_kind_on_one_line_are_one_finding() -> None:
@@ -81,7 +81,7 @@ def test_a_thousand_files_of_secrets_are_a_few_findings() -> None:
     patches = [f"diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -0,0 +1,1 @@\n+{OWN}\n" for n in range(1_000)]
     files, found = Redactor({"X": OWN}).redact_diff(patch.parse("".join(patches).encode()).files)
 
-    assert len(list(findings(found, files, "en"))) == MOST
+    assert len(list(find_leaked_secrets(found, files, "en"))) == MAX_FINDINGS_PER_RULE
 
 
 def test_the_words_are_those_of_the_review() -> None:
@@ -97,4 +97,4 @@ def test_secrets_of_files_that_were_reviewed_before_are_not_told_again(files: tu
     ).files)[1]  # fmt: skip
 
     assert [type(secret) for secret in found] == [SecretFound]
-    assert list(findings(found, files, "en")) == []
+    assert list(find_leaked_secrets(found, files, "en")) == []

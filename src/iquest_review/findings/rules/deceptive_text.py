@@ -13,9 +13,9 @@ from iquest_review.diff.diff import FileDiff, Hunk, Kind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.findings.finding import Finding, Severity
-from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
+from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese
 
-LONGEST = 20_000  # characters of a line that are looked at
+MAX_SCANNED_CHARS = 20_000  # characters of a line that are looked at
 
 
 class _Deceit(NamedTuple):
@@ -90,7 +90,7 @@ _WORDS = (b"ignor", b"regard", b"forget", b"<|", b"<!-- iquest", b'"issues"')  #
 _ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
 
 
-def findings(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
+def find_deceptive_text(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
     """One for each file and kind of deceit in its name and its added lines; MOST in all.
 
     What speaks to models is none in a test, and what speaks to terminals only in code: fixtures are full of both. Of
@@ -98,38 +98,40 @@ def findings(files: Sequence[FileDiff], language: str, *, shown: bool = True) ->
     """
     found = list[Finding]()
     for file in files:
-        kinds = (deceit for deceit, _ in _deceits(file.new_path) if deceit in _IN_NAMES)
-        found += [_told(file.path, deceit, [], "", "", language) for deceit in kinds]
-        for deceit, places in _places(file).items():
+        kinds = (deceit for deceit, _ in _find_deceits(file.new_path) if deceit in _IN_NAMES)
+        found += [_describe_deceit(file.path, deceit, [], "", "", language) for deceit in kinds]
+        for deceit, places in _find_places(file).items():
             if shown or deceit is _DIRECTION:
                 lines = [number for number, _, _ in places]
-                found.append(_told(file.path, deceit, lines, *places[0][1:], language))
-    return found[:MOST]
+                found.append(_describe_deceit(file.path, deceit, lines, *places[0][1:], language))
+    return found[:MAX_FINDINGS_PER_RULE]
 
 
-def _told(path: str, deceit: _Deceit, lines: Sequence[int], quote: str, word: str, language: str) -> Finding:
+def _describe_deceit(path: str, deceit: _Deceit, lines: Sequence[int], quote: str, word: str, language: str) -> Finding:
     """On the first of the lines; on none where it is the file's name that deceives."""
     title, text = (deceit.title_zh, deceit.text_zh) if is_chinese(language) else (deceit.title, deceit.text)
     if not lines:
         title, text = (f"文件名：{title}", title) if is_chinese(language) else (f"In the file's name: {title}", title)
-    return finding(path, lines, quote, deceit.severity, title, text.replace("{word}", word), language)
+    return build_finding_by_rule(path, lines, quote, deceit.severity, title, text.replace("{word}", word), language)
 
 
-def _places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
+def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     """For each kind the lines of it: number, text as it is shown, and the word that deceives."""
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
-    for line in (line for hunk in file.hunks if _suspect(hunk) for line in hunk.lines()):
+    for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.lines()):
         if line.kind is Kind.ADDED and line.new_line is not None:
-            for deceit, word in _deceits(
-                line.raw[: 4 * LONGEST].decode("utf-8", "replace")[:LONGEST], acts=acts, in_test=in_test
+            for deceit, word in _find_deceits(
+                line.raw[: 4 * MAX_SCANNED_CHARS].decode("utf-8", "replace")[:MAX_SCANNED_CHARS],
+                acts=acts,
+                in_test=in_test,
             ):
                 found.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
     return found
 
 
-def _suspect(hunk: Hunk) -> bool:
+def _is_suspect(hunk: Hunk) -> bool:
     """Whether there may be something in it: nearly all hunks need no second look."""
     text = b"\n".join((*hunk.rows, b""))
     if text.translate(None, _PLAIN) or b"\r" in text.replace(b"\r\n", b"\n"):
@@ -138,7 +140,7 @@ def _suspect(hunk: Hunk) -> bool:
     return any(word in lower for word in _WORDS)
 
 
-def _deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
+def _find_deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
     """The kinds of deceit in a text, each with the word that deceives; `acts`: whether programs obey it."""
     if not in_test and (_ORDERS.search(text) or all(key in text for key in _ANSWER)):
         yield _ADDRESS, ""

@@ -6,7 +6,7 @@ from iquest_review.diff.diff import FileDiff, Kind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_test
 from iquest_review.findings.finding import Finding, Severity
-from iquest_review.findings.rules.rule_finding import MOST, finding, is_chinese
+from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese
 from iquest_review.redaction.redactor import SecretFound
 
 _NAMES = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}
@@ -29,7 +29,7 @@ _ZH_MAYBE = (
 )
 
 
-def findings(
+def find_leaked_secrets(
     secrets: Iterable[SecretFound], files: Sequence[FileDiff], language: str, *, sure: bool = False
 ) -> Iterator[Finding]:
     """One for each file and kind of secret in its added lines, on the first of them; MOST in all. What only looks like
@@ -41,15 +41,17 @@ def findings(
         told = secret.certain or not (sure or is_test(secret.path))
         if told and secret.row is Kind.ADDED and (secret.path, secret.line) in rows:
             places.setdefault((secret.path, secret.kind, secret.certain), []).append(secret.line)
-    for (path, kind, certain), numbers in list(places.items())[:MOST]:
-        yield _finding(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)
+    for (path, kind, certain), numbers in list(places.items())[:MAX_FINDINGS_PER_RULE]:
+        yield _describe_secret(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)
 
 
-def _finding(path: str, kind: str, lines: Sequence[int], quote: str, language: str, *, certain: bool) -> Finding:
+def _describe_secret(
+    path: str, kind: str, lines: Sequence[int], quote: str, language: str, *, certain: bool
+) -> Finding:
     name = _NAMES.get(kind, kind.replace("-", " "))
     chinese = is_chinese(language)
     text = (_ZH if certain else _ZH_MAYBE) if chinese else (_EN if certain else _EN_MAYBE)
     title = f"密钥：{name}" if chinese else f"A secret in the code: {name}"
-    return finding(
+    return build_finding_by_rule(
         path, lines, quote, Severity.HIGH if certain else Severity.MEDIUM, title, text.format(kind=name), language
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity
 
-MOST = 20  # findings of one kind of rule: whoever commits a hundred such files knows after the first
+MAX_FINDINGS_PER_RULE = 20  # findings of one kind of rule: whoever commits a hundred such files knows after the first
 _MORE, _MORE_ZH = " The same holds for {count} more of its lines.", "该文件中还有 {count} 行也是如此。"
 
 
@@ -14,7 +14,7 @@ def is_chinese(language: str) -> bool:
     return language.lower().startswith("zh")
 
 
-def finding(
+def build_finding_by_rule(
     path: str, lines: Sequence[int], quote: str, severity: Severity, title: str, description: str, language: str
 ) -> Finding:
     """The finding on the first of these added lines, which is quoted; without lines, on the file."""
