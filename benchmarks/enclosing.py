@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iquest_review.code.outline import definitions
+from iquest_review.code.outline import outline_file
 from iquest_review.context.enclosing import Outline, widen_excerpt
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Hunk
-from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.full_file import unfold_file
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
 from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
 
@@ -65,11 +65,11 @@ def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, bytes]]]:
 
 def measure(row: dict[str, Any], texts: dict[str, bytes]) -> tuple[Counter[str], list[str]]:
     """What is counted of a merge request, and its functions that are not shown."""
-    diff = patch.parse(row["diff"].encode("utf-8", "surrogateescape"))
+    diff = patch.parse_patch(row["diff"].encode("utf-8", "surrogateescape"))
     files = [file for file in diff.files if file.new_path in texts]
     started = time.process_time_ns()
     outlines: dict[str, Outline] = {
-        file.path: (unfolded(file, texts[file.path]), definitions(file.path, texts[file.path])) for file in files
+        file.path: (unfold_file(file, texts[file.path]), outline_file(file.path, texts[file.path])) for file in files
     }
     spent = (time.process_time_ns() - started) // 1_000
     narrow = fit_excerpt(files, PLENTY)
@@ -97,7 +97,7 @@ def _shown(excerpt: Excerpt) -> dict[str, set[int]]:
     """The lines of the new files that an excerpt shows."""
     shown = dict[str, set[int]]()
     for path, hunk in _hunks(excerpt):
-        shown.setdefault(path, set()).update(line.new_line for line in hunk.lines() if line.new_line is not None)
+        shown.setdefault(path, set()).update(line.new_line for line in hunk.iter_lines() if line.new_line is not None)
     return shown
 
 

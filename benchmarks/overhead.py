@@ -198,12 +198,12 @@ def parsing(case: Case, runs: int, folder: Path) -> tuple[Cost, Cost]:
 
     def parse() -> Cost:
         started = time.process_time()
-        patch.parse(printed)
+        patch.parse_patch(printed)
         return Cost(1000 * (time.process_time() - started), 0)
 
     diffed, parsed = alternately(runs, lambda: measure(command, environment, folder), parse)
     tracemalloc.start()
-    held = patch.parse(printed)
+    held = patch.parse_patch(printed)
     peak = tracemalloc.get_traced_memory()[1] + len(printed)
     tracemalloc.stop()
     assert held.changed_lines

@@ -57,7 +57,7 @@ def rows(folder: Path) -> Iterator[Row]:
         for packed_row in packed:
             row = json.loads(packed_row)
             raw = row["diff"].encode("utf-8", "surrogateescape")
-            yield Row(row["id"], raw, patch.parse(raw), row["golden"])
+            yield Row(row["id"], raw, patch.parse_patch(raw), row["golden"])
 
 
 def texts(folder: Path) -> dict[tuple[str, str], str]:
@@ -113,8 +113,8 @@ def lines(merge_requests: list[Row], garbled: float, least: float) -> int:
 
 def _line(row: Row, golden: Golden) -> Line | None:
     """The line of the diff a comment stands on."""
-    file = row.diff.find(golden["path"])
-    same = (line for line in (file.lines() if file else ()) if line.new_line == golden["line"])
+    file = row.diff.find_file(golden["path"])
+    same = (line for line in (file.iter_lines() if file else ()) if line.new_line == golden["line"])
     return next(same, None)
 
 
@@ -199,8 +199,8 @@ def suggestions(merge_requests: list[Row], files: dict[tuple[str, str], str], fo
 
 def _as_shown(row: Row, path: str) -> str:
     """What the diff shows of a file whose text is not at hand; the lines between are empty."""
-    file = row.diff.find(path)
-    shown = {line.new_line: line.raw.decode() for line in (file.lines() if file else ()) if line.new_line}
+    file = row.diff.find_file(path)
+    shown = {line.new_line: line.raw.decode() for line in (file.iter_lines() if file else ()) if line.new_line}
     return "".join(shown.get(number, "") + "\n" for number in range(1, max(shown) + 1))
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.placement import rows
-from iquest_review.diff.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
 from iquest_review.redaction.redactor import Redactor
 from tests.support.planted_secrets import ROOT, ordinary, planted
 
@@ -93,7 +93,7 @@ def _print_changes(before: FileDiff, after: FileDiff) -> None:
 
 
 def _file(number: int, hunks: Sequence[Hunk]) -> FileDiff:
-    return FileDiff(f"f{number}.py", f"f{number}.py", Status.MODIFIED, tuple(hunks))
+    return FileDiff(f"f{number}.py", f"f{number}.py", FileStatus.MODIFIED, tuple(hunks))
 
 
 def _holds(text: str, values: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit_excerpt, list_left_out, render_diff_rows
 from iquest_review.excerpt.exclusions import screen
 from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
@@ -65,7 +65,7 @@ def changes(folder: Path) -> list[Change]:
     made = list[Change]()
     with lzma.open(folder / "mrs.jsonl.xz", "rt", encoding="utf-8") as packed:
         for row in map(json.loads, packed):
-            files, _ = screen(patch.parse(row["diff"].encode("utf-8", "surrogateescape")))
+            files, _ = screen(patch.parse_patch(row["diff"].encode("utf-8", "surrogateescape")))
             comments = tuple(
                 (golden["path"], range(golden.get("start_line") or golden["line"], golden["line"] + 1))
                 for golden in row["golden"]
@@ -102,7 +102,7 @@ def plain(files: Sequence[FileDiff], limits: Limits, requests: int) -> Shown:
         room -= 2 * len(file.path) + 60  # the headings of a file, about
         for hunk in file.hunks:
             room -= len(hunk.heading) + 30
-            for line in hunk.lines():
+            for line in hunk.iter_lines():
                 room, left = room - len(line.raw) - 2, left - 1
                 if room < 0 or left < 0:
                     return shown
@@ -123,7 +123,7 @@ def largest_first(files: Sequence[FileDiff], limits: Limits, requests: int) -> S
         size, count = sum(len(text.encode()) + 1 for text in texts), sum(len(hunk.rows) for hunk in file.hunks)
         if size <= room and count <= left:
             room, left = room - size, left - count
-            shown[file.path].update(line.new_line for line in file.lines() if line.kind is not Kind.REMOVED)  # type: ignore[misc]
+            shown[file.path].update(line.new_line for line in file.iter_lines() if line.kind is not LineKind.REMOVED)  # type: ignore[misc]
     return shown
 
 

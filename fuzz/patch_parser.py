@@ -3,7 +3,7 @@
 from fuzz import running
 from fuzz.promise import holds
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Kind
+from iquest_review.diff.diff import LineKind
 from iquest_review.errors import PatchError
 
 _HEAD = b"diff --git a/x.py b/x.py\nindex 1111111..2222222 100644\n--- a/x.py\n+++ b/x.py\n"
@@ -24,18 +24,18 @@ SEEDS = (
 def check(data: bytes) -> None:
     """Raises Broken where the parser does not keep its word, or whatever else it should not raise."""
     try:
-        diff = patch.parse(data)
+        diff = patch.parse_patch(data)
     except PatchError as error:
         lines = data.count(b"\n") + (not data.endswith(b"\n"))
         holds(1 <= error.line <= lines + 1, "an error names a line of the text, or the one that should follow")
         return
     for file in diff.files:
-        kinds = [line.kind for line in file.lines()]
-        counted = (kinds.count(Kind.ADDED), kinds.count(Kind.REMOVED))
+        kinds = [line.kind for line in file.iter_lines()]
+        counted = (kinds.count(LineKind.ADDED), kinds.count(LineKind.REMOVED))
         holds(counted == (file.added, file.removed), "a file has the lines it counts")
         for hunk in file.hunks:
-            old = [line.old_line for line in hunk.lines() if line.old_line is not None]
-            new = [line.new_line for line in hunk.lines() if line.new_line is not None]
+            old = [line.old_line for line in hunk.iter_lines() if line.old_line is not None]
+            new = [line.new_line for line in hunk.iter_lines() if line.new_line is not None]
             holds(old == list(range(hunk.old_start, hunk.old_start + len(old))), "old lines are numbered in a row")
             holds(new == list(range(hunk.new_start, hunk.new_start + len(new))), "new lines are numbered in a row")
 

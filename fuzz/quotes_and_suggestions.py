@@ -2,12 +2,12 @@
 
 from fuzz import running
 from fuzz.promise import holds, parts
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, LineKind
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.suggestion import build_replacement
 from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
-from iquest_review.text import visible
+from iquest_review.text import escape_invisible
 from tests.support.apply_plan import applied, block
 from tests.support.findings import made
 
@@ -25,13 +25,13 @@ def check(data: bytes) -> None:
     code, quote, fix, line = parts(data, 4)
     file = _file(code)
     number = int(line[:4]) or None if line[:4].isascii() and line[:4].isdigit() else None
-    finding = made(line=number, severity=Severity.LOW, quote=visible(quote), fix=visible(fix) or None)
+    finding = made(line=number, severity=Severity.LOW, quote=escape_invisible(quote), fix=escape_invisible(fix) or None)
     verified = verify(finding, Diff((file,)))
     placed = verified.finding
     if verified.problem is not None:
         holds((placed.line, placed.end_line) == (None, None), "a finding without a place has no line")
         return
-    numbers = {(shown.side, shown.number) for shown in file.lines()}
+    numbers = {(shown.side, shown.number) for shown in file.iter_lines()}
     holds((placed.side, placed.line) in numbers, "a finding stands on a line of the diff")
     holds(placed.end_line is None or (placed.side, placed.end_line) in numbers, "a range ends on one")
     offered = build_replacement(verified)
@@ -43,11 +43,11 @@ def _file(code: str) -> FileDiff:
     rows = [row if row[:1] in ("+", "-", " ") else " " + row for row in code.split("\n")]
     added, removed = (sum(row[0] == marker for row in rows) for marker in "+-")
     hunk = Hunk(1, 1, "", tuple(row.encode() for row in rows), added, removed)
-    return FileDiff("a.py", "a.py", Status.MODIFIED, (hunk,))
+    return FileDiff("a.py", "a.py", FileStatus.MODIFIED, (hunk,))
 
 
 def _check_offer(verified: VerifiedFinding, offered: str, file: FileDiff) -> None:
-    before = [line.raw.decode() for line in file.lines() if line.kind is not Kind.REMOVED]
+    before = [line.raw.decode() for line in file.iter_lines() if line.kind is not LineKind.REMOVED]
     numbers = [line.new_line or 0 for line in verified.lines]
     body = markdown.format_suggestion(offered, len(numbers) - 1)
     holds(block(body).content == offered + "\n", "GitLab reads the block as it was written")

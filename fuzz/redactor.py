@@ -4,7 +4,7 @@ import base64
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.diff.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
 from iquest_review.redaction.redactor import Redactor
 
 OWN = "aB3kd9Z/qLw7+Pt2xY#{5"
@@ -45,7 +45,7 @@ def check(data: bytes) -> None:
 def _check_diff(data: bytes) -> None:
     rows = tuple(row if row[:1] in (b"+", b"-") else b" " + row for row in data.split(b"\n"))
     added, removed = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-"))
-    file = FileDiff("a", "a", Status.MODIFIED, (Hunk(1, 1, data.decode("latin-1")[:80], rows, added, removed),))
+    file = FileDiff("a", "a", FileStatus.MODIFIED, (Hunk(1, 1, data.decode("latin-1")[:80], rows, added, removed),))
     ((clean,), found) = _REDACTOR.redact_diff((file,))
     new = clean.hunks[0].rows
     holds([row[:1] for row in new] == [row[:1] for row in rows], "rows keep their markers")

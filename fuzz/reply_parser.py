@@ -3,7 +3,7 @@
 from fuzz import running
 from fuzz.promise import holds
 from iquest_review.llm import reply
-from iquest_review.text import visible
+from iquest_review.text import escape_invisible
 
 _ISSUE = (
     b'{"file":"a.py","line":"12-14","quote":"x = 1","type":"bug","severity":"high",'
@@ -33,7 +33,7 @@ def check(data: bytes) -> None:
     holds(len(review.findings) <= reply.MAX_FINDINGS, "findings are bounded")
     for finding in review.findings:
         texts = (finding.path, finding.title, finding.description, finding.quote, finding.fix or "")
-        holds(all(visible(text) == text for text in texts), "every character is visible")
+        holds(all(escape_invisible(text) == text for text in texts), "every character is visible")
         holds(max(map(len, texts)) <= reply.MAX_TEXT_CHARS, "texts are bounded")
         holds(bool(finding.description), "a finding says something")
         holds(finding.line is None or 1 <= finding.line <= reply.MAX_LINE_NUMBER, "a line is one")

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from iquest_review.progress import Lines, Terminal, progress
+from iquest_review.progress import PlainProgress, TerminalProgress, create_progress
 
 
 def test_a_step_is_a_line_with_its_second() -> None:
     stream = io.StringIO()
 
-    Lines(stream).say("7 changed files")
+    PlainProgress(stream).say("7 changed files")
 
     assert re.fullmatch(r" +\d+\.\d s  7 changed files\n", stream.getvalue())
 
@@ -21,7 +21,7 @@ def test_details_are_for_those_who_ask() -> None:
     plain, verbose, quiet = io.StringIO(), io.StringIO(), io.StringIO()
 
     for stream, verbosity in ((plain, 0), (verbose, 1), (quiet, -1)):
-        lines = Lines(stream, verbosity=verbosity)
+        lines = PlainProgress(stream, verbosity=verbosity)
         lines.say("step")
         lines.detail("detail")
 
@@ -33,7 +33,7 @@ def test_details_are_for_those_who_ask() -> None:
 def test_a_hostile_text_stays_on_its_line_and_moves_no_cursor() -> None:
     stream = io.StringIO()
 
-    Lines(stream).say("title\nJob succeeded\r\x1b[2K\x1b]0;owned\x07")
+    PlainProgress(stream).say("title\nJob succeeded\r\x1b[2K\x1b]0;owned\x07")
 
     assert stream.getvalue().count("\n") == 1
     assert "\x1b" not in stream.getvalue()
@@ -43,7 +43,7 @@ def test_a_hostile_text_stays_on_its_line_and_moves_no_cursor() -> None:
 def test_a_terminal_shows_what_is_waited_for() -> None:
     stream = io.StringIO()
 
-    with Terminal(stream).waiting("asking [red]a model[/red]"):
+    with TerminalProgress(stream).show_wait("asking [red]a model[/red]"):
         pass
 
     assert "asking [red]a model[/red]" in stream.getvalue()
@@ -58,10 +58,10 @@ def test_a_log_that_takes_no_more_costs_no_review() -> None:
             raise OSError(28, "No space left on device")
 
     stream = Full()
-    lines = Lines(stream)
+    lines = PlainProgress(stream)
 
     lines.say("7 changed files")
-    with lines.waiting("asking"):
+    with lines.show_wait("asking"):
         lines.say("1 finding")
 
     assert stream.writes == 1
@@ -72,6 +72,6 @@ def test_a_closed_log_is_not_replaced_by_standard_output(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
 
-    progress(0).say("7 changed files")
+    create_progress(0).say("7 changed files")
 
     assert capsys.readouterr().out == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iquest_review.text import one_line, visible
+from iquest_review.text import escape_invisible, shorten_to_line
 
 
 @pytest.mark.parametrize(
@@ -26,22 +26,24 @@ from iquest_review.text import one_line, visible
     ],
 )
 def test_what_cannot_be_seen_is_written_as_its_escape(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_invisible(text) == shown
 
 
 @given(st.text())
 def test_no_control_and_no_format_character_is_left(text: str) -> None:
-    left = {character for character in visible(text) if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")}
+    left = {
+        character for character in escape_invisible(text) if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    }
     assert left <= {"\t", "\n"}
 
 
 @given(st.text(), st.integers(1, 50))
 def test_one_line_is_one_line_and_no_longer_than_asked(text: str, limit: int) -> None:
-    line = one_line(text, limit)
+    line = shorten_to_line(text, limit)
     assert len(line) <= limit
     assert len(line.splitlines()) <= 1
 
 
 def test_what_is_cut_off_is_marked() -> None:
-    assert one_line("a \n b", 3) == "a b"
-    assert one_line("abcdef", 3) == "ab…"
+    assert shorten_to_line("a \n b", 3) == "a b"
+    assert shorten_to_line("abcdef", 3) == "ab…"

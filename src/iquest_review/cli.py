@@ -39,29 +39,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The command `iquest-review`; raises SystemExit."""
     with Signals(process=argv is None) as signals:
         try:
-            code = _guarded(sys.argv[1:] if argv is None else argv, signals)
+            code = _run_safely(sys.argv[1:] if argv is None else argv, signals)
             signals.disarm()
         except Interrupted as interrupted:
             code = interrupted.code
         if signals.fired:  # also where something else failed on the way out
-            code = _fail(_with_notes(signals.fired.words, signals.fired), signals.fired.code)
+            code = _fail(_append_notes(signals.fired.words, signals.fired), signals.fired.code)
         for stream in (sys.stdout, sys.stderr):
-            _flushed(stream)
+            _flush(stream)
         if signals.fired:
             signals.leave(code)
     raise SystemExit(code)
 
 
-def _guarded(argv: Sequence[str], signals: Signals) -> int:
+def _run_safely(argv: Sequence[str], signals: Signals) -> int:
     """The exit code of the command; one line for what goes wrong."""
     arguments = argparse.Namespace(verbose=False)
     try:
-        arguments = _parser(argv).parse_args(argv)
-        return _run(arguments, signals)
+        arguments = _build_parser(argv).parse_args(argv)
+        return _run_command(arguments, signals)
     except SystemExit as left:  # argparse has said why
         return int(left.code or 0)
     except ReviewError as error:
-        return _fail(_with_notes(str(error), error), error.exit_code)
+        return _fail(_append_notes(str(error), error), error.exit_code)
     except Exception as error:  # noqa: BLE001 - nobody wants a traceback in a merge request; -v shows it
         if signals.fired:
             return signals.fired.code
@@ -73,18 +73,18 @@ def _guarded(argv: Sequence[str], signals: Signals) -> int:
         return _fail(f"an error of iquest-review itself ({type(error).__name__}); run again with -v and report it", 4)
 
 
-def _run(arguments: argparse.Namespace, signals: Signals) -> int:
+def _run_command(arguments: argparse.Namespace, signals: Signals) -> int:
     if arguments.command == "stand-in":
-        return _stand_in(arguments.port)
+        return _run_stand_in(arguments.port)
     from datetime import UTC, datetime  # noqa: PLC0415 - --help and mistakes need none of it
     from pathlib import Path  # noqa: PLC0415
 
     from iquest_review.app import wiring  # noqa: PLC0415
-    from iquest_review.app.ci import deadline  # noqa: PLC0415
-    from iquest_review.app.run import Arguments, job  # noqa: PLC0415
+    from iquest_review.app.ci import compute_deadline  # noqa: PLC0415
+    from iquest_review.app.run import Arguments, create_run  # noqa: PLC0415
     from iquest_review.note.summary import strip_hidden_lines  # noqa: PLC0415
-    from iquest_review.progress import progress  # noqa: PLC0415
-    from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
+    from iquest_review.progress import create_progress  # noqa: PLC0415
+    from iquest_review.redaction.environment import make_cleaner  # noqa: PLC0415
     from iquest_review.reports import review_file  # noqa: PLC0415
 
     if arguments.command == "review":
@@ -92,19 +92,19 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     given = vars(arguments)
     flags = {setting.name: given.get(setting.name) for setting in settings.SETTINGS}
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
-    say = progress(arguments.verbose - arguments.quiet, cleaning(os.environ))
-    asked = job(Arguments(**fields), flags, os.environ, say)
-    until = deadline(asked.pipeline, datetime.now(UTC), asked.progress.say)
+    say = create_progress(arguments.verbose - arguments.quiet, make_cleaner(os.environ))
+    asked = create_run(Arguments(**fields), flags, os.environ, say)
+    until = compute_deadline(asked.pipeline, datetime.now(UTC), asked.progress.say)
     signals.end_in(until.end - until.clock(), str(until))
     if arguments.command == "review":
         _, body, code = wiring.run_review(asked, until)
-        return _printed(strip_hidden_lines(body), code)
+        return _print_result(strip_hidden_lines(body), code)
     if arguments.command == "publish":
-        return _printed(strip_hidden_lines(wiring.run_publish(asked, until)), 0)
+        return _print_result(strip_hidden_lines(wiring.run_publish(asked, until)), 0)
     from iquest_review.reports import preview  # noqa: PLC0415
 
     prompts, excerpt = wiring.run_preview(asked, until)
-    return _printed(
+    return _print_result(
         preview.render_preview_json(prompts, excerpt)
         if arguments.json
         else preview.render_preview_text(prompts, excerpt),
@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace, signals: Signals) -> int:
     )
 
 
-def _stand_in(port: int) -> int:
+def _run_stand_in(port: int) -> int:
     from iquest_review.stand_in.server import StandIn  # noqa: PLC0415
 
     try:
@@ -126,23 +126,23 @@ def _stand_in(port: int) -> int:
     return 0
 
 
-def _with_notes(words: str, error: BaseException) -> str:
+def _append_notes(words: str, error: BaseException) -> str:
     """What went wrong, and what was noted on the way out: what to do about it."""
     return "; ".join([words, *getattr(error, "__notes__", ())])
 
 
 def _fail(message: str, code: int) -> int:
-    from iquest_review.redaction.environment import cleaning  # noqa: PLC0415
-    from iquest_review.text import one_line  # noqa: PLC0415 - a run that succeeds says no such thing
+    from iquest_review.redaction.environment import make_cleaner  # noqa: PLC0415
+    from iquest_review.text import shorten_to_line  # noqa: PLC0415 - a run that succeeds says no such thing
 
-    message = cleaning(os.environ)(message)
+    message = make_cleaner(os.environ)(message)
     if sys.stderr is not None:
         with suppress(OSError):  # nobody can be told: the code has to say it
-            print(f"iquest-review: {one_line(message, 2_000)}", file=sys.stderr)
+            print(f"iquest-review: {shorten_to_line(message, 2_000)}", file=sys.stderr)
     return code
 
 
-def _printed(text: str, code: int) -> int:
+def _print_result(text: str, code: int) -> int:
     """The code with which the result is printed: 4 where it cannot be, unless it is worse already."""
     if sys.stdout is None:
         return _fail("standard output is closed: nothing could be printed", code or 4)
@@ -150,14 +150,14 @@ def _printed(text: str, code: int) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output has had enough
-        _flushed(sys.stdout)
+        _flush(sys.stdout)
     except OSError as error:
-        _flushed(sys.stdout)
+        _flush(sys.stdout)
         return _fail(f"standard output cannot be written: {error.strerror}", code or 4)
     return code
 
 
-def _flushed(stream: TextIO | None) -> None:
+def _flush(stream: TextIO | None) -> None:
     """Empties a stream at last; into nothing where it takes nothing, or Python would fail at that when it ends."""
     if stream is None:
         return
@@ -167,30 +167,30 @@ def _flushed(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _variables() -> str:
+def _list_variables() -> str:
     """The variables of settings that have no flag, a few a row."""
     names = [setting.variables[0] for setting in settings.SETTINGS if not setting.flag]
     return "\n".join(["", *(f"  {', '.join(names[at : at + 4])}" for at in range(0, len(names), 4))])
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
+def _make_formatter(prog: str) -> argparse.HelpFormatter:
     """argparse's own would import shutil, bz2 and lzma to learn the width of the terminal."""
     width = os.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 120
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=min(width, 120) - 2)
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def _build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="iquest-review",
         description="Reviews GitLab merge requests with your own model.",
-        epilog=_EPILOG.format(variables=_variables()),
-        formatter_class=_formatter,
+        epilog=_EPILOG.format(variables=_list_variables()),
+        formatter_class=_make_formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"iquest-review {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (summary, fill) in _COMMANDS.items():
-        command = _command(commands, name, summary)
+        command = _add_command(commands, name, summary)
         if name in argv:  # the others are not going to be read
             fill(command)
     return parser
@@ -228,13 +228,13 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 }
 
 
-def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+def _add_command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog=_EXAMPLES[name],
-        formatter_class=_formatter,
+        formatter_class=_make_formatter,
         allow_abbrev=False,
     )
     command.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")

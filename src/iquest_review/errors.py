@@ -47,19 +47,19 @@ class ModelError(ReviewError):
     less_may_pass = False  # whether a smaller prompt may come through where this one did not
 
 
-class ModelUnreachable(ModelError):
+class ModelUnreachableError(ModelError):
     """No answer from the model server within the deadline."""
 
 
-class ModelRefused(ModelError):
+class ModelRefusedError(ModelError):
     """The model server refuses the key, the model name or the request; asking again would not help."""
 
 
-class FormatRefused(ModelError):
+class FormatRefusedError(ModelError):
     """The model server does not do the requested response_format; another one may pass."""
 
 
-class ContextExceeded(ModelError):
+class ContextExceededError(ModelError):
     """The prompt does not fit the model's context window."""
 
     less_may_pass = True

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from iquest_review.text import visible
+from iquest_review.text import escape_invisible
 
 
 class Progress(Protocol):
@@ -22,11 +22,11 @@ class Progress(Protocol):
         """Something only those who ask for it want to know."""
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
+    def show_wait(self, text: str) -> Iterator[None]:
         """Around something slow."""
 
 
-class Lines:
+class PlainProgress:
     """A line a step, with the seconds since the start. Texts of others are made visible: no line can pass for ours."""
 
     def __init__(self, stream: TextIO | None = None, *, verbosity: int = 0, clean: Callable[[str], str] = str) -> None:
@@ -47,37 +47,37 @@ class Lines:
             self._write(text)
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
+    def show_wait(self, text: str) -> Iterator[None]:
         self.say(text)
         yield
 
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        line = visible(self._clean(text)).replace("\n", " ")
+        line = escape_invisible(self._clean(text)).replace("\n", " ")
         try:
             print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=self._stream, flush=True)
         except OSError:  # the log is full, or its reader is gone: a review is not lost for want of one
             self._stream = None
 
 
-class Terminal(Lines):
+class TerminalProgress(PlainProgress):
     """The same lines, and a spinner with a running clock while something slow is under way."""
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
+    def show_wait(self, text: str) -> Iterator[None]:
         from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
         from rich.progress import Progress as Bar  # noqa: PLC0415
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
         with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
-            bar.add_task(visible(self._clean(text)).replace("\n", " "), total=None)
+            bar.add_task(escape_invisible(self._clean(text)).replace("\n", " "), total=None)
             yield
         self.say(text)
 
 
-def progress(verbosity: int, clean: Callable[[str], str] = str) -> Progress:
+def create_progress(verbosity: int, clean: Callable[[str], str] = str) -> Progress:
     """The display that fits where stderr leads; `verbosity` is -1 (quiet), 0 or 1 (details)."""
-    kind = Terminal if sys.stderr and sys.stderr.isatty() and verbosity >= 0 else Lines
+    kind = TerminalProgress if sys.stderr and sys.stderr.isatty() and verbosity >= 0 else PlainProgress
     return kind(verbosity=verbosity, clean=clean)

@@ -12,14 +12,14 @@ _UNSEEN = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """The text with every unseen character written as its escape, \\u202e for a right-to-left override."""
     return _UNSEEN.sub(_escape, text)
 
 
-def one_line(text: str, limit: int) -> str:
+def shorten_to_line(text: str, limit: int) -> str:
     """The text on one line of at most `limit` characters, all of them visible."""
-    line = visible(" ".join(text.split()))
+    line = escape_invisible(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -28,6 +28,6 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def counted(number: int, thing: str) -> str:
+def format_count(number: int, thing: str) -> str:
     """A number of things, in English: "1 file", "2,000 files"."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenacity import RetryCallState, Retrying
 
-from iquest_review.app.ci import deadline, pipeline
+from iquest_review.app.ci import compute_deadline, parse_ci_job
 from iquest_review.errors import GitLabError
-from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse
+from iquest_review.net.retry import NO_DEADLINE, Deadline, NoTimeLeftError, RetryBudget
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TOLD_TIMEOUT = "CI_JOB_TIMEOUT is {!r}, no number of seconds: {}"
@@ -32,7 +32,7 @@ class Clock:
 def of(variables: dict[str, str], clock: Clock | None = None) -> tuple[Deadline, list[str]]:
     """The deadline of a job with these variables, and what is said of them."""
     told: list[str] = []
-    return deadline(pipeline(variables), NOW, told.append, clock or Clock()), told
+    return compute_deadline(parse_ci_job(variables), NOW, told.append, clock or Clock()), told
 
 
 def before_waiting(seconds: float) -> RetryCallState:
@@ -67,8 +67,8 @@ def test_a_job_that_does_not_say_its_time_has_gitlabs_own_hour() -> None:
 
 
 def test_a_laptop_has_no_deadline_unless_one_is_set() -> None:
-    assert of({}) == (NEVER, [])
-    assert of({"CI_JOB_STARTED_AT": "2026-03-01T11:59:00Z"}) == (NEVER, [])
+    assert of({}) == (NO_DEADLINE, [])
+    assert of({"CI_JOB_STARTED_AT": "2026-03-01T11:59:00Z"}) == (NO_DEADLINE, [])
     assert of({"CI_JOB_TIMEOUT": "60"})[0].seconds == 60
 
 
@@ -96,7 +96,7 @@ def test_a_timeout_that_is_no_number_of_seconds_is_told_and_ignored(text: str) -
     found, told = of({"CI": "true", "CI_JOB_TIMEOUT": text})
 
     assert (found.seconds, told) == (3_600, [TOLD_TIMEOUT.format(text, "3600 are assumed")])
-    assert of({"CI_JOB_TIMEOUT": text}) == (NEVER, [TOLD_TIMEOUT.format(text, "it is ignored")])
+    assert of({"CI_JOB_TIMEOUT": text}) == (NO_DEADLINE, [TOLD_TIMEOUT.format(text, "it is ignored")])
 
 
 @pytest.mark.parametrize(
@@ -138,54 +138,54 @@ def test_what_is_spent_is_never_given_again(seconds: int, share: float) -> None:
 
 def test_a_request_gets_what_it_wants_and_at_the_end_what_is_left() -> None:
     clock = Clock(0)
-    until = Deadline.of(1_000, clock=clock)
+    until = Deadline.for_job(1_000, clock=clock)
 
-    assert until.granted(120) == 120
+    assert until.grant_seconds(120) == 120
     clock.now = until.asking - 20
-    assert until.granted(120) == 20
+    assert until.grant_seconds(120) == 20
 
 
 def test_a_request_that_would_have_less_than_a_useful_rest_is_not_begun() -> None:
     clock = Clock(0)
-    until = Deadline.of(600, clock=clock)
+    until = Deadline.for_job(600, clock=clock)
     clock.now = until.asking - 14
 
-    with pytest.raises(NoTimeLeft, match=r"^no time left: the job may take 600 s \(CI_JOB_TIMEOUT\)$"):
-        until.granted(120)
-    assert until.granted(5) == 5  # whoever waits no longer than this has no use for more
+    with pytest.raises(NoTimeLeftError, match=r"^no time left: the job may take 600 s \(CI_JOB_TIMEOUT\)$"):
+        until.grant_seconds(120)
+    assert until.grant_seconds(5) == 5  # whoever waits no longer than this has no use for more
 
 
 def test_nothing_is_granted_when_the_time_is_over() -> None:
     clock = Clock(0)
-    until = Deadline.of(600, clock=clock)
+    until = Deadline.for_job(600, clock=clock)
     clock.now = until.asking + 1
 
-    with pytest.raises(NoTimeLeft):
-        until.granted(0.1)
+    with pytest.raises(NoTimeLeftError):
+        until.grant_seconds(0.1)
 
 
 def test_without_a_deadline_everything_is_granted_and_waited_for() -> None:
     slept: list[float] = []
 
-    NEVER.sleep(1e6, slept.append)
+    NO_DEADLINE.sleep(1e6, slept.append)
 
-    assert (NEVER.granted(1e6), NEVER.allows(1e6), slept) == (1e6, True, [1e6])
+    assert (NO_DEADLINE.grant_seconds(1e6), NO_DEADLINE.can_wait(1e6), slept) == (1e6, True, [1e6])
 
 
 def test_no_wait_between_attempts_passes_the_deadline() -> None:
     clock = Clock(0)
-    until = Deadline.of(600, clock=clock)
-    purse = Purse(1_000, until)
+    until = Deadline.for_job(600, clock=clock)
+    purse = RetryBudget(1_000, until)
     clock.now = until.asking - 25
 
-    assert not purse.spent(before_waiting(10))  # 15 s are left to ask in
-    assert purse.spent(before_waiting(11))
+    assert not purse.should_stop(before_waiting(10))  # 15 s are left to ask in
+    assert purse.should_stop(before_waiting(11))
     assert purse.left == 990  # what is not waited is not paid
 
 
 def test_gitlab_is_not_waited_for_past_the_end_of_the_job() -> None:
     clock = Clock(0)
-    until = Deadline.of(600, clock=clock)
+    until = Deadline.for_job(600, clock=clock)
     clock.now = until.asking
 
     until.sleep(60, clock.sleep)

@@ -3,13 +3,13 @@
 import pytest
 
 from iquest_review.app import settings
-from iquest_review.app.ci import pipeline
-from iquest_review.app.settings import Secret, read
+from iquest_review.app.ci import parse_ci_job
+from iquest_review.app.settings import SecretValue, resolve_settings
 from iquest_review.errors import UsageError
 
 
 def test_defaults_are_those_of_the_manual() -> None:
-    found = read({}, {})
+    found = resolve_settings({}, {})
 
     assert (found.max_lines, found.max_tokens, found.max_requests, found.concurrency) == (2000, None, 4, 1)
     assert (found.temperature, found.top_p, found.max_output_tokens, found.timeout) == (0.2, 0.95, 2048, 120)
@@ -20,18 +20,18 @@ def test_defaults_are_those_of_the_manual() -> None:
 def test_a_flag_beats_a_variable_beats_the_file_beats_the_default() -> None:
     environ, file = {"IQUEST_MAX_LINES": "20"}, {"max_lines": 30}
 
-    assert read({"max_lines": "10"}, environ, file).max_lines == 10
-    assert read({"max_lines": None}, environ, file).max_lines == 20
-    assert read({}, {}, file).max_lines == 30
+    assert resolve_settings({"max_lines": "10"}, environ, file).max_lines == 10
+    assert resolve_settings({"max_lines": None}, environ, file).max_lines == 20
+    assert resolve_settings({}, {}, file).max_lines == 30
 
 
 def test_an_empty_variable_is_no_value() -> None:
-    assert read({}, {"IQUEST_MAX_LINES": " ", "IQUEST_MODEL": ""}).model is None
+    assert resolve_settings({}, {"IQUEST_MAX_LINES": " ", "IQUEST_MODEL": ""}).model is None
 
 
 def test_the_models_name_has_an_older_variable() -> None:
-    assert read({}, {"MODEL_NAME": "m"}).model == "m"
-    assert read({}, {"MODEL_NAME": "m", "IQUEST_MODEL": "n"}).model == "n"
+    assert resolve_settings({}, {"MODEL_NAME": "m"}).model == "m"
+    assert resolve_settings({}, {"MODEL_NAME": "m", "IQUEST_MODEL": "n"}).model == "n"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_models_name_has_an_older_variable() -> None:
 )
 def test_a_mistake_is_named_with_what_is_right(environ: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError) as caught:
-        read({}, environ)
+        resolve_settings({}, environ)
 
     assert words in str(caught.value)
 
@@ -63,19 +63,19 @@ def test_a_mistake_is_named_with_what_is_right(environ: dict[str, str], words: s
 )
 def test_the_file_cannot_set_what_could_harm(key: str) -> None:
     with pytest.raises(UsageError, match=f"may not set {key}"):
-        read({}, {}, {key: "x"})
+        resolve_settings({}, {}, {key: "x"})
 
 
 def test_an_unknown_key_of_the_file_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"langauge in \.iquest-review\.yml is no setting; do you mean language\?"):
-        read({}, {}, {"langauge": "zh"})
+        resolve_settings({}, {}, {"langauge": "zh"})
 
 
 def test_secrets_show_nowhere() -> None:
-    found = read({}, {"GITLAB_API_TOKEN": "glpat-secret", "IQUEST_API_KEY": "sk-secret"})
+    found = resolve_settings({}, {"GITLAB_API_TOKEN": "glpat-secret", "IQUEST_API_KEY": "sk-secret"})
 
-    assert "secret" not in f"{found} {found!r} {found.api_key} {pipeline({'CI_JOB_TOKEN': 'job-secret'})}"
-    assert isinstance(found.api_key, Secret)
+    assert "secret" not in f"{found} {found!r} {found.api_key} {parse_ci_job({'CI_JOB_TOKEN': 'job-secret'})}"
+    assert isinstance(found.api_key, SecretValue)
     assert found.api_key.reveal() == "sk-secret"
 
 
@@ -95,9 +95,9 @@ def test_every_flagged_setting_has_a_variable_of_its_name() -> None:
 def test_a_forks_pipeline_is_told_by_its_project() -> None:
     own = {"CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_PROJECT_ID": "7"}
 
-    assert not pipeline(own).is_fork
-    assert pipeline({**own, "CI_PROJECT_ID": "70"}).is_fork
-    assert not pipeline({"CI_PROJECT_ID": "7"}).is_fork
+    assert not parse_ci_job(own).is_fork
+    assert parse_ci_job({**own, "CI_PROJECT_ID": "70"}).is_fork
+    assert not parse_ci_job({"CI_PROJECT_ID": "7"}).is_fork
 
 
 HERE = {"CI_SERVER_URL": "https://gitlab.example.org", "CI_SERVER_HOST": "gitlab.example.org"}
@@ -114,7 +114,7 @@ HERE = {"CI_SERVER_URL": "https://gitlab.example.org", "CI_SERVER_HOST": "gitlab
     ],
 )
 def test_the_token_goes_to_the_pipelines_own_server(api: str, server: dict[str, str]) -> None:
-    assert not pipeline({"CI_API_V4_URL": api, **server}).is_misled
+    assert not parse_ci_job({"CI_API_V4_URL": api, **server}).is_misled
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,15 @@ def test_the_token_goes_to_the_pipelines_own_server(api: str, server: dict[str, 
 )
 def test_a_variable_of_ones_own_does_not_lead_the_token_elsewhere(api: str) -> None:
     """Whoever starts a pipeline by hand or by a trigger may set CI_API_V4_URL."""
-    assert pipeline({"CI_API_V4_URL": api, **HERE}).is_misled
+    assert parse_ci_job({"CI_API_V4_URL": api, **HERE}).is_misled
 
 
 @pytest.mark.parametrize(("host", "elsewhere"), [("gitlab.example.org", False), ("evil.example.org", True)])
 def test_the_jobs_token_goes_to_the_pipelines_own_server_too(host: str, elsewhere: bool) -> None:
     """git takes it along to whatever CI_REPOSITORY_URL names."""
-    assert pipeline(HERE).is_elsewhere(f"https://{host}") is elsewhere
+    assert parse_ci_job(HERE).is_elsewhere(f"https://{host}") is elsewhere
 
 
 def test_either_name_of_the_server_is_enough_to_notice() -> None:
     for name, value in HERE.items():
-        assert pipeline({"CI_API_V4_URL": "https://evil.example.org/api/v4", name: value}).is_misled
+        assert parse_ci_job({"CI_API_V4_URL": "https://evil.example.org/api/v4", name: value}).is_misled

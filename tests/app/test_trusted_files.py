@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.app.trusted_files import inside, reader, steering
+from iquest_review.app.trusted_files import choose_template_reader, find_steering_paths, locate_in_checkout
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import UsageError
@@ -28,11 +28,11 @@ class Target:
 
 def changing(*paths: str) -> tuple[FileDiff, ...]:
     rows = (f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-one\n+two\n" for path in paths)
-    return patch.parse("".join(rows).encode()).files
+    return patch.parse_patch("".join(rows).encode()).files
 
 
 def moved(old: str, new: str) -> tuple[FileDiff, ...]:
-    return patch.parse(f"diff --git a/{old} b/{new}\nrename from {old}\nrename to {new}\n".encode()).files
+    return patch.parse_patch(f"diff --git a/{old} b/{new}\nrename from {old}\nrename to {new}\n".encode()).files
 
 
 def templates(folder: Path, **changed: str) -> Path:
@@ -48,7 +48,7 @@ def target(folder: str) -> Any:
 
 def said(folder: Path, checkout: Path, files: tuple[FileDiff, ...], lookup: Any) -> str:
     """What the system message is made of."""
-    read = reader(folder, str(checkout), "en", files, lookup)
+    read = choose_template_reader(folder, str(checkout), "en", files, lookup)
     return Templates.load(folder, "en", read)._render("system.j2")
 
 
@@ -62,8 +62,10 @@ def test_files_that_steer_reviews_are_known() -> None:
     )
     others = ("README.md", ".gitlab-ci.yml", "web/.iquest-review.yml", "AGENTS.md.txt", "prompts-of-mine/x.j2")
 
-    assert set(steering(changing(*ours, *others, "prompts/en/user.j2"), None)) == set(ours)
-    assert steering(changing("prompts/en/user.j2", *others), PurePosixPath("prompts")) == ("prompts/en/user.j2",)
+    assert set(find_steering_paths(changing(*ours, *others, "prompts/en/user.j2"), None)) == set(ours)
+    assert find_steering_paths(changing("prompts/en/user.j2", *others), PurePosixPath("prompts")) == (
+        "prompts/en/user.j2",
+    )
 
 
 def test_the_job_that_reviews_steers() -> None:
@@ -71,17 +73,19 @@ def test_the_job_that_reviews_steers() -> None:
         "diff --git a/.gitlab-ci.yml b/.gitlab-ci.yml\n--- a/.gitlab-ci.yml\n+++ b/.gitlab-ci.yml\n@@ -1 +1 @@\n-one\n"
     )
 
-    assert steering(patch.parse((text + "+  script: [iquest-review review --dry-run]\n").encode()).files, None)
+    assert find_steering_paths(
+        patch.parse_patch((text + "+  script: [iquest-review review --dry-run]\n").encode()).files, None
+    )
 
 
 def test_a_file_that_is_moved_away_steered_as_well() -> None:
-    assert steering(moved(".iquest-review.yml", "old.yml"), None) == (".iquest-review.yml",)
+    assert find_steering_paths(moved(".iquest-review.yml", "old.yml"), None) == (".iquest-review.yml",)
 
 
 def test_a_folder_is_in_the_repository_or_is_not(tmp_path: Path) -> None:
-    assert inside(tmp_path / "a/b", str(tmp_path)) == PurePosixPath("a/b")
-    assert inside(tmp_path / "a", str(tmp_path / "b")) is None
-    assert inside(tmp_path, "") is None
+    assert locate_in_checkout(tmp_path / "a/b", str(tmp_path)) == PurePosixPath("a/b")
+    assert locate_in_checkout(tmp_path / "a", str(tmp_path / "b")) is None
+    assert locate_in_checkout(tmp_path, "") is None
 
 
 def test_prompts_in_the_checkout_are_the_target_branchs(tmp_path: Path) -> None:

@@ -9,14 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.code import grammars
-from iquest_review.code.outline import Calling, Definition, called, definitions, enclosing, imported
-from iquest_review.diff.diff import Kind, Line
+from iquest_review.code.outline import (
+    CallKind,
+    Definition,
+    find_calls,
+    find_enclosing_definition,
+    find_imports,
+    outline_file,
+)
+from iquest_review.diff.diff import Line, LineKind
 
 
 def outline(path: str, text: str | bytes) -> list[str]:
     """The definitions as "kind name first-last"."""
     raw = text.encode() if isinstance(text, str) else text
-    return [f"{one.kind} {one.name} {one.first}-{one.last}" for one in definitions(path, raw)]
+    return [f"{one.kind} {one.name} {one.first}-{one.last}" for one in outline_file(path, raw)]
 
 
 SOURCES = {
@@ -161,10 +168,10 @@ def test_line_endings_and_a_byte_order_mark_change_nothing(path: str) -> None:
 
 
 def test_a_signature_is_one_row_without_decorators() -> None:
-    first, *_ = definitions("a.py", SOURCES["a.py"][0].encode())
+    first, *_ = outline_file("a.py", SOURCES["a.py"][0].encode())
 
     assert first.signature == "async def f(a: int, b: int) -> int:"
-    assert definitions("a.go", SOURCES["a.go"][0].encode())[2].signature == "func (s *S) M(a int) error"
+    assert outline_file("a.go", SOURCES["a.go"][0].encode())[2].signature == "func (s *S) M(a int) error"
 
 
 def test_latin_1_is_parsed_like_anything_else() -> None:
@@ -201,7 +208,7 @@ def test_what_is_too_large_is_not_parsed() -> None:
     many = b"def f(): pass\n" * (20_001)
     large = b"def f():\n    '" + b"x" * 1_000_000 + b"'\n"
 
-    assert {one.kind for one in definitions("a.py", many)} == {"section"}
+    assert {one.kind for one in outline_file("a.py", many)} == {"section"}
     assert outline("a.py", large) == ["section f 1-2"]
 
 
@@ -209,8 +216,8 @@ def test_a_parse_that_takes_too_long_is_given_up() -> None:
     text = b"def f():\n    pass\n" * 2_000
     late = iter(range(1_000_000))
 
-    assert grammars.matches("a.py", text) is not None
-    assert grammars.matches("a.py", text, lambda: float(next(late))) is None
+    assert grammars.run_query("a.py", text) is not None
+    assert grammars.run_query("a.py", text, lambda: float(next(late))) is None
 
 
 HOSTILE = {
@@ -230,7 +237,7 @@ HOSTILE = {
 def test_hostile_text_is_survived_quickly(path: str) -> None:
     for text in HOSTILE.values():
         started = time.process_time()
-        found = definitions(path, text)
+        found = outline_file(path, text)
 
         assert all(1 <= one.first <= one.last <= text.count(b"\n") + 1 for one in found)
         assert time.process_time() - started < 3
@@ -239,7 +246,7 @@ def test_hostile_text_is_survived_quickly(path: str) -> None:
 @given(st.text(alphabet="df(){}[]:=>'\"`#@ \n\tclass", max_size=300), st.sampled_from(sorted(SOURCES)))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_any_text_has_definitions_in_order_and_within_it(text: str, path: str) -> None:
-    found = definitions(path, text.encode())
+    found = outline_file(path, text.encode())
 
     assert [(one.first, -one.last) for one in found] == sorted((one.first, -one.last) for one in found)
     assert all(1 <= one.first <= one.last <= text.count("\n") + 1 for one in found)
@@ -247,9 +254,9 @@ def test_any_text_has_definitions_in_order_and_within_it(text: str, path: str) -
 
 def test_no_parser_is_loaded_before_a_file_of_its_language_is_there() -> None:
     code = (
-        "import sys; from iquest_review.code.outline import definitions;"
+        "import sys; from iquest_review.code.outline import outline_file;"
         "print(any(name.startswith('tree_sitter') for name in sys.modules));"
-        "definitions('a.go', b'package a');"
+        "outline_file('a.go', b'package a');"
         "print(*sorted(name for name in sys.modules if name.startswith('tree_sitter_') and '.' not in name))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -271,21 +278,21 @@ NESTED = (OUTER, LONG, INNER, SIBLING)
     [(20, INNER), (30, INNER), (31, LONG), (10, LONG), (209, LONG), (210, None), (5, None), (400, None), (501, None)],
 )
 def test_a_line_is_in_the_innermost_definition_unless_that_is_too_long(line: int, expected: Definition | None) -> None:
-    assert enclosing(NESTED, line) == expected
+    assert find_enclosing_definition(NESTED, line) == expected
 
 
 def test_how_long_is_too_long_can_be_said() -> None:
-    assert enclosing(NESTED, 400, most=201) == SIBLING
-    assert enclosing(NESTED, 5, most=500) == OUTER
-    assert enclosing(NESTED, 25, most=10) is None
-    assert enclosing((), 1) is None
+    assert find_enclosing_definition(NESTED, 400, most=201) == SIBLING
+    assert find_enclosing_definition(NESTED, 5, most=500) == OUTER
+    assert find_enclosing_definition(NESTED, 25, most=10) is None
+    assert find_enclosing_definition((), 1) is None
 
 
 # -- called
 
 
 def added(*texts: str) -> list[Line]:
-    return [Line(Kind.ADDED, None, number, text.encode()) for number, text in enumerate(texts, 1)]
+    return [Line(LineKind.ADDED, None, number, text.encode()) for number, text in enumerate(texts, 1)]
 
 
 def test_the_functions_that_added_lines_call_are_named_in_order() -> None:
@@ -293,7 +300,7 @@ def test_the_functions_that_added_lines_call_are_named_in_order() -> None:
         "x = load(path, parse(a))", "self.store.save(x); load(y)", 'println!("{}", size_of(z))', "$this->go()"
     )
 
-    assert list(called(lines)) == ["load", "parse", "save", "println", "size_of", "go"]
+    assert list(find_calls(lines)) == ["load", "parse", "save", "println", "size_of", "go"]
 
 
 def test_keywords_and_definitions_are_no_calls() -> None:
@@ -301,47 +308,47 @@ def test_keywords_and_definitions_are_no_calls() -> None:
         "if (a) {", "while(b)", "return (c)", "def f(a):", "func g(a int) {", "function h() {", "async fn i()"
     )
 
-    assert called([*lines, *added("elif (x): y(1)", "} catch (e) {", "class A(B):", "new Thing(1)")]) == {
-        "y": Calling.BARE
+    assert find_calls([*lines, *added("elif (x): y(1)", "} catch (e) {", "class A(B):", "new Thing(1)")]) == {
+        "y": CallKind.BARE
     }
 
 
 def test_only_added_lines_call() -> None:
-    assert called([Line(Kind.CONTEXT, 1, 1, b"f()"), Line(Kind.REMOVED, 2, None, b"g()")]) == {}
+    assert find_calls([Line(LineKind.CONTEXT, 1, 1, b"f()"), Line(LineKind.REMOVED, 2, None, b"g()")]) == {}
 
 
 def test_calls_are_bounded() -> None:
-    assert called(added(*(f"f{number}()" for number in range(100))), most=3) == {
-        "f0": Calling.BARE,
-        "f1": Calling.BARE,
-        "f2": Calling.BARE,
+    assert find_calls(added(*(f"f{number}()" for number in range(100))), most=3) == {
+        "f0": CallKind.BARE,
+        "f1": CallKind.BARE,
+        "f2": CallKind.BARE,
     }
-    assert called(added("(" * 100_000 + "a" * 100_000)) == {}
+    assert find_calls(added("(" * 100_000 + "a" * 100_000)) == {}
 
 
 @pytest.mark.parametrize(
     ("text", "how"),
     [
-        ("y = save(x)", Calling.BARE),
-        ("y = {...save(x)}", Calling.BARE),
-        ("y = Store::save(x)", Calling.BARE),
-        ("self.save(x)", Calling.OWN),
-        ("this.save(x)", Calling.OWN),
-        ("$this->save(x)", Calling.OWN),
-        ("super().save(x)", Calling.OWN),
-        ("files.save(x)", Calling.OWN),  # a module
-        ("y.save(x)", Calling.METHOD),
-        ("y?.save(x)", Calling.METHOD),
-        ("y->save(x)", Calling.METHOD),
-        ("self.store.save(x)", Calling.METHOD),
-        ("files().save(x)", Calling.METHOD),
-        ("y[0].save(x)", Calling.METHOD),
-        ("    .save(x)", Calling.METHOD),
-        ("y.save(x) or save(x)", Calling.BARE),
+        ("y = save(x)", CallKind.BARE),
+        ("y = {...save(x)}", CallKind.BARE),
+        ("y = Store::save(x)", CallKind.BARE),
+        ("self.save(x)", CallKind.OWN),
+        ("this.save(x)", CallKind.OWN),
+        ("$this->save(x)", CallKind.OWN),
+        ("super().save(x)", CallKind.OWN),
+        ("files.save(x)", CallKind.OWN),  # a module
+        ("y.save(x)", CallKind.METHOD),
+        ("y?.save(x)", CallKind.METHOD),
+        ("y->save(x)", CallKind.METHOD),
+        ("self.store.save(x)", CallKind.METHOD),
+        ("files().save(x)", CallKind.METHOD),
+        ("y[0].save(x)", CallKind.METHOD),
+        ("    .save(x)", CallKind.METHOD),
+        ("y.save(x) or save(x)", CallKind.BARE),
     ],
 )
-def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: Calling) -> None:
-    assert called(added(text), {"files"})["save"] is how
+def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: CallKind) -> None:
+    assert find_calls(added(text), {"files"})["save"] is how
 
 
 @pytest.mark.parametrize(
@@ -359,10 +366,10 @@ def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: 
     ],
 )
 def test_what_is_imported_is_known_by_name(text: str) -> None:
-    assert "files" in imported(text.encode().split(b"\n"))
+    assert "files" in find_imports(text.encode().split(b"\n"))
 
 
 def test_what_is_not_imported_is_not_known() -> None:
-    assert imported([b"import a", b"files = 1", b"# import files", b"important(files)"]) == {"import", "a"}
-    assert imported([b"from files import a"]) == {"a"}
-    assert "files" not in imported([b"import (", *[b"a"] * 200, b"files", b")"]), "a statement that does not end"
+    assert find_imports([b"import a", b"files = 1", b"# import files", b"important(files)"]) == {"import", "a"}
+    assert find_imports([b"from files import a"]) == {"a"}
+    assert "files" not in find_imports([b"import (", *[b"a"] * 200, b"files", b")"]), "a statement that does not end"

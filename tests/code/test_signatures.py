@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.code.signatures import defined_by, redefined
+from iquest_review.code.signatures import find_changed_signatures, parse_defined_name
 from tests.support.prompts import hunk
 
 
 def names(*rows: str) -> tuple[str, ...]:
     only = hunk(*rows)
-    return redefined([only], [only])
+    return find_changed_signatures([only], [only])
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def names(*rows: str) -> tuple[str, ...]:
     ],
 )
 def test_definitions_are_told_in_many_languages(row: str) -> None:
-    assert defined_by(row) == "wanted"
+    assert parse_defined_name(row) == "wanted"
     assert names(f"-{row}") == ("wanted",)
     assert names(f" {row}", "-  x", "+  y") == names(f"+{row}") == ()
 
@@ -72,7 +72,7 @@ def test_definitions_are_told_in_many_languages(row: str) -> None:
     ],
 )
 def test_what_only_uses_or_declares_a_name_defines_none(row: str) -> None:
-    assert defined_by(row) == ""
+    assert parse_defined_name(row) == ""
 
 
 def test_a_signature_that_changes_is_one_that_is_redefined() -> None:
@@ -92,20 +92,20 @@ def test_a_signature_that_is_only_written_otherwise_is_the_same() -> None:
 def test_what_moves_within_a_file_is_not_redefined() -> None:
     here, there = hunk("-def f(", "-    a,", "-):", "-    pass"), hunk("+def f(", "+    a,", "+):", "+    pass", new=90)
 
-    assert redefined([here], [here, there]) == ()
-    assert redefined([here], [here]) == ("f",)
+    assert find_changed_signatures([here], [here, there]) == ()
+    assert find_changed_signatures([here], [here]) == ("f",)
 
 
 def test_only_hunks_that_are_shown_are_looked_at_and_each_name_is_told_once() -> None:
     one, other = hunk("-def f(x):", "-def g(x):", "-def f(y):"), hunk("-def h(x):", old=50)
 
-    assert redefined([one], [one, other]) == ("f", "g")
+    assert find_changed_signatures([one], [one, other]) == ("f", "g")
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(max_size=80))
 def test_any_row_is_read(text: str) -> None:
-    name = defined_by(text)
+    name = parse_defined_name(text)
 
     assert name in text
     assert name == "" or name.isidentifier()
@@ -118,5 +118,5 @@ def test_any_row_is_read(text: str) -> None:
 def test_no_row_makes_the_reading_slow(text: str) -> None:
     started = time.monotonic()
     for _ in range(100):
-        defined_by(text + "!")
+        parse_defined_name(text + "!")
     assert time.monotonic() - started < 2

@@ -19,7 +19,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_lines_that_use_or_define_a_name_hold_no_secret(checkout: Checkout) -> None:
     head = checkout.commit({"a.py": f"def total(x, key='{KEY}'):\n    pass\n\n\ntotal(1, '{KEY}')\n".encode()})
-    with Repository(checkout.path).opened() as opened:
+    with Repository(checkout.path).open_clone() as opened:
         clone = Clone(opened, head, head, (), Redactor({"IQUEST_API_KEY": KEY}))
         (defined,), (again, used) = clone.find_defining_lines(["total"], 9), clone.find_using_lines(["total"], 9)
 
@@ -31,7 +31,7 @@ def test_lines_that_use_or_define_a_name_hold_no_secret(checkout: Checkout) -> N
 
 def test_a_commit_that_cannot_be_had_tells_nothing(checkout: Checkout) -> None:
     checkout.commit({"a.py": b"total(1)\n"})
-    with Repository(checkout.path).opened() as opened:
+    with Repository(checkout.path).open_clone() as opened:
         clone = Clone(opened, "1" * 40, "1" * 40, (), Redactor({}))
 
         assert clone.find_using_lines(["total"], 9) == clone.find_defining_lines(["total"], 9) == ()
@@ -42,7 +42,7 @@ def test_a_password_in_a_commit_is_taken_out_before_what_looks_like_an_address(c
     head = checkout.commit(
         {"a.py": b"two\n"}, f"Use postgres://app:{KEY}Zq7Xw2Lk9@db.intern.example/x\n\nAsk ann@example.org."
     )
-    with Repository(checkout.path).opened() as opened:
+    with Repository(checkout.path).open_clone() as opened:
         (commit,) = Clone(opened, base, head, opened.diff(base, head).files, Redactor({})).load_history().commits
 
     assert "Zq7Xw2Lk9" not in commit.subject

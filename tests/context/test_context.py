@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from iquest_review.code.outline import definitions
+from iquest_review.code.outline import outline_file
 from iquest_review.context.context import Context
 from iquest_review.context.sources import ALL_KINDS, ContextKind, OutlinedFile, SourceLine
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.excerpt import Limits
-from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
+from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.fitting import Material, Prompt, fill_prompt
 from tests.support.prompts import NONCE, added, deleted, lines, templates
@@ -21,9 +21,9 @@ TEXT = b"".join(
 )
 TOLD = History(
     commits=(Commit("Return twice as much"),),
-    touched=(Touched("a.py", 16, 16, "Fix the sum", 3), Touched("z.py", 1, 1, "Elsewhere", 3)),
-    recent=(Recent("a.py", "Tidy up", 9),),
-    together=(Together("tests/test_a.py", "a.py", 5, 6),),
+    touched=(TouchedLines("a.py", 16, 16, "Fix the sum", 3), TouchedLines("z.py", 1, 1, "Elsewhere", 3)),
+    recent=(RecentCommit("a.py", "Tidy up", 9),),
+    together=(Companion("tests/test_a.py", "a.py", 5, 6),),
     churn=(Churn("a.py", 9, 4, 200),),
 )
 
@@ -41,7 +41,7 @@ class Known:
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         self.asked += paths
-        return {path: (self.files[path], definitions(path, self.files[path])) for path in paths if path in self.files}
+        return {path: (self.files[path], outline_file(path, self.files[path])) for path in paths if path in self.files}
 
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         self.asked += ["rules"]
@@ -69,7 +69,7 @@ def changed(call: str = "helper(x)") -> FileDiff:
     text = "\n".join(
         ["diff --git a/a.py b/a.py", "--- a/a.py", "+++ b/a.py", "@@ -12,7 +12,7 @@ def f1(x):", *body, ""]
     )
-    return patch.parse(text.encode()).files[0]
+    return patch.parse_patch(text.encode()).files[0]
 
 
 def after(call: str = "helper(x)") -> bytes:
@@ -122,7 +122,7 @@ def in_row(number: int, changed: str, heading: str) -> tuple[FileDiff, Known]:
     length = len(body) - 1
     head = f"@@ -{first},{length} +{first},{length} @@ {heading}"
     patched = "\n".join(["diff --git a/a.py b/a.py", "--- a/a.py", "+++ b/a.py", head, *body, ""])
-    return patch.parse(patched.encode()).files[0], Known({"a.py": "\n".join(new).encode()})
+    return patch.parse_patch(patched.encode()).files[0], Known({"a.py": "\n".join(new).encode()})
 
 
 def test_a_hunk_that_shows_the_beginning_of_its_function_stands_under_no_other() -> None:
@@ -158,7 +158,7 @@ def test_a_hunk_in_a_large_class_stands_under_that_class() -> None:
     rows = [b"class A:\n", *[b"    x = 1\n"] * 300]
     rows[200] = b"    x = 2\n"
     body = b"@@ -200,3 +200,3 @@ import x\n     x = 1\n-    x = 1\n+    x = 2\n     x = 1\n"
-    file = patch.parse(b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n" + body).files[0]
+    file = patch.parse_patch(b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n" + body).files[0]
 
     assert headings(prompt(file, known=Known({"a.py": b"".join(rows)}))) == ["@@ class A:"]
 
@@ -252,7 +252,7 @@ def test_lines_that_use_what_is_removed_are_shown() -> None:
 
 
 def test_of_a_changed_signature_too() -> None:
-    file = patch.parse(
+    file = patch.parse_patch(
         b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
         b"-def total(x):\n+def total(x, y):\n     pass\n"
     ).files[0]
@@ -305,7 +305,7 @@ def test_another_definition_of_the_same_name_has_its_own_users() -> None:
 
 
 def test_what_begins_with_an_underscore_is_used_and_called_in_its_own_file() -> None:
-    file = patch.parse(
+    file = patch.parse_patch(
         b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
         b"-def _total(x):\n+def _total(x, y):\n     pass\n"
     ).files[0]

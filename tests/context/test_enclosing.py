@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.code.outline import Definition, definitions
+from iquest_review.code.outline import Definition, outline_file
 from iquest_review.context.enclosing import FREE_ROWS, MAX_ADDED_ROWS, widen_excerpt, widen_part
 from iquest_review.diff import patch
-from iquest_review.diff.diff import FileDiff, Hunk, Kind, Line
-from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.diff import FileDiff, Hunk, Line, LineKind
+from iquest_review.diff.full_file import unfold_file
 from iquest_review.excerpt.excerpt import Excerpt, Limits, Part, estimate_tokens, fit_excerpt
 from iquest_review.excerpt.numbered_rows import (
     MovedBlock,
@@ -30,7 +30,7 @@ def diff_of(before: str, after: str, path: str = "a.py", context: int = 3) -> Fi
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}", n=context
     )
     body = "".join(row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows)
-    return patch.parse(body.encode()).files[0]
+    return patch.parse_patch(body.encode()).files[0]
 
 
 def function(name: str, rows: int) -> str:
@@ -46,21 +46,21 @@ def change(text: str, *names: str) -> str:
 
 
 def lines(hunks: tuple[Hunk, ...]) -> list[Line]:
-    return [line for hunk in hunks for line in hunk.lines()]
+    return [line for hunk in hunks for line in hunk.iter_lines()]
 
 
 def new_lines(hunks: tuple[Hunk, ...]) -> list[tuple[int, int]]:
     """First and last line of the new file in each hunk."""
-    numbers = [[line.new_line for line in hunk.lines() if line.new_line is not None] for hunk in hunks]
+    numbers = [[line.new_line for line in hunk.iter_lines() if line.new_line is not None] for hunk in hunks]
     return [(own[0], own[-1]) for own in numbers]
 
 
 def changed(hunks: tuple[Hunk, ...]) -> list[Line]:
-    return [line for line in lines(hunks) if line.kind is not Kind.CONTEXT]
+    return [line for line in lines(hunks) if line.kind is not LineKind.CONTEXT]
 
 
 def outline(file: FileDiff, after: str) -> tuple[FileDiff, tuple[Definition, ...]]:
-    return unfolded(file, after.encode()), definitions(file.path, after.encode())
+    return unfold_file(file, after.encode()), outline_file(file.path, after.encode())
 
 
 def widened_whole(before: str, after: str, room: int = ROOM) -> tuple[Hunk, ...]:
@@ -267,7 +267,7 @@ def test_widened_hunks_hold_the_same_changes_under_the_right_numbers(
 
     assert changed(hunks) == changed(chosen)
     shown = lines(hunks)
-    everything = list(whole.lines())
+    everything = list(whole.iter_lines())
     assert [line for line in everything if line in shown] == shown, "in order, once, under their own numbers"
     assert set(map(repr, lines(chosen))) <= set(map(repr, shown))
     assert sum(hunk.changed_lines for hunk in hunks) == len(changed(hunks))
@@ -281,7 +281,7 @@ def test_widened_hunks_hold_the_same_changes_under_the_right_numbers(
 def excerpt_of(*sides: tuple[str, str]) -> tuple[Excerpt, dict[str, tuple[FileDiff, tuple[Definition, ...]]]]:
     files = [diff_of(before, after, f"{number}.py") for number, (before, after) in enumerate(sides)]
     outlines = {
-        file.path: (unfolded(file, after.encode()), definitions(file.path, after.encode()))
+        file.path: (unfold_file(file, after.encode()), outline_file(file.path, after.encode()))
         for file, (_, after) in zip(files, sides, strict=True)
     }
     return fit_excerpt(files, PLENTY), outlines

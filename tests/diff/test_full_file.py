@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import SUBMODULE_MODE, FileDiff, Hunk, Kind, Side, Status
-from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.diff import SUBMODULE_MODE, FileDiff, FileStatus, Hunk, LineKind, Side
+from iquest_review.diff.full_file import unfold_file
 
 
 def numbered(count: int) -> list[str]:
@@ -26,7 +26,7 @@ def changed(before: bytes, after: bytes, context: int = 3) -> FileDiff:
     old, new = (side.decode().splitlines(keepends=True) for side in (before, after))
     rows = list(difflib.unified_diff(old, new, "a/a.txt", "b/a.txt", n=context))
     body = "".join(row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows)
-    return patch.parse(body.encode()).files[0]
+    return patch.parse_patch(body.encode()).files[0]
 
 
 BEFORE = numbered(40)
@@ -36,7 +36,7 @@ FILE_OPEN = changed(text(BEFORE, newline=False), text(AFTER, newline=False))
 
 
 def test_the_lines_between_the_hunks_have_both_numbers() -> None:
-    whole = {line.text: (line.old_line, line.new_line) for line in unfolded(FILE, text(AFTER)).lines()}
+    whole = {line.text: (line.old_line, line.new_line) for line in unfold_file(FILE, text(AFTER)).iter_lines()}
 
     assert len(FILE.hunks) == 3
     assert whole["line 1"] == (1, 1)
@@ -46,19 +46,19 @@ def test_the_lines_between_the_hunks_have_both_numbers() -> None:
 
 
 def test_the_changes_stay_what_they_were() -> None:
-    whole = unfolded(FILE, text(AFTER))
+    whole = unfold_file(FILE, text(AFTER))
 
-    assert [line for line in whole.lines() if line.kind is not Kind.CONTEXT] == [
-        line for line in FILE.lines() if line.kind is not Kind.CONTEXT
+    assert [line for line in whole.iter_lines() if line.kind is not LineKind.CONTEXT] == [
+        line for line in FILE.iter_lines() if line.kind is not LineKind.CONTEXT
     ]
     assert (whole.added, whole.removed, whole.path) == (FILE.added, FILE.removed, FILE.path)
 
 
 def test_a_file_that_ends_without_a_newline_still_does() -> None:
-    whole = unfolded(FILE_OPEN, text(AFTER, newline=False))
+    whole = unfold_file(FILE_OPEN, text(AFTER, newline=False))
 
-    assert [line.text for line in whole.lines() if not line.newline] == ["line 40"]
-    assert [row for row in unfolded(changed(b"a\n", b"a\nb"), b"a\nb").hunks[0].rows if row[:1] == b"\\"] == [
+    assert [line.text for line in whole.iter_lines() if not line.newline] == ["line 40"]
+    assert [row for row in unfold_file(changed(b"a\n", b"a\nb"), b"a\nb").hunks[0].rows if row[:1] == b"\\"] == [
         b"\\ No newline at end of file"
     ]
 
@@ -77,16 +77,16 @@ def test_a_file_that_ends_without_a_newline_still_does() -> None:
     ids=["the old one", "its first line gone", "cut", "a line more", "empty", "CRLF", "binary"],
 )
 def test_a_text_that_contradicts_the_hunks_unfolds_nothing(other: bytes) -> None:
-    assert unfolded(FILE, other) is FILE
+    assert unfold_file(FILE, other) is FILE
 
 
 def test_a_last_newline_that_contradicts_the_hunks_unfolds_nothing() -> None:
     open_end = changed(b"a\nb", b"a\nc")
 
-    assert unfolded(open_end, b"a\nc") is not open_end
-    assert unfolded(open_end, b"a\nc\n") is open_end
+    assert unfold_file(open_end, b"a\nc") is not open_end
+    assert unfold_file(open_end, b"a\nc\n") is open_end
     closed = changed(b"a\nb\n", b"a\nc\n")
-    assert unfolded(closed, b"a\nc") is closed
+    assert unfold_file(closed, b"a\nc") is closed
 
 
 def test_hunks_that_contradict_each_other_unfold_nothing() -> None:
@@ -98,14 +98,14 @@ def test_hunks_that_contradict_each_other_unfold_nothing() -> None:
         (*FILE.hunks, Hunk(100, 100, "", (b"-beyond",), 0, 1)),
     ):
         file = replace(FILE, hunks=hunks)
-        assert unfolded(file, text(AFTER)) is file
+        assert unfold_file(file, text(AFTER)) is file
 
 
 @pytest.mark.parametrize(
     "file",
     [
-        replace(FILE, status=Status.ADDED),
-        replace(FILE, status=Status.DELETED),
+        replace(FILE, status=FileStatus.ADDED),
+        replace(FILE, status=FileStatus.DELETED),
         replace(FILE, hunks=()),
         replace(FILE, binary=True),
         replace(FILE, new_mode=SUBMODULE_MODE),
@@ -113,13 +113,13 @@ def test_hunks_that_contradict_each_other_unfold_nothing() -> None:
     ids=["new", "deleted", "without hunks", "binary", "submodule"],
 )
 def test_what_gitlab_does_not_unfold_stays_folded(file: FileDiff) -> None:
-    assert unfolded(file, text(AFTER)) is file
+    assert unfold_file(file, text(AFTER)) is file
 
 
 def test_a_renamed_file_is_unfolded() -> None:
-    renamed = replace(FILE, old_path="old.txt", status=Status.RENAMED)
+    renamed = replace(FILE, old_path="old.txt", status=FileStatus.RENAMED)
 
-    assert len(list(unfolded(renamed, text(AFTER)).lines())) == len(AFTER) + FILE.removed
+    assert len(list(unfold_file(renamed, text(AFTER)).iter_lines())) == len(AFTER) + FILE.removed
 
 
 ROWS = st.lists(st.sampled_from(["a", "b", "}", "", "-x", "+y", "\\ No", " "]), max_size=30)
@@ -134,11 +134,13 @@ def test_an_unfolded_file_holds_both_files(
     if before == after:
         return
     file = changed(before, after, context)
-    whole = unfolded(file, after)
+    whole = unfold_file(file, after)
 
     assert whole is not file
     for side, wanted in ((Side.OLD, before), (Side.NEW, after)):
-        lines = [line for line in whole.lines() if (line.new_line if side is Side.NEW else line.old_line) is not None]
+        lines = [
+            line for line in whole.iter_lines() if (line.new_line if side is Side.NEW else line.old_line) is not None
+        ]
         numbers = [line.new_line if side is Side.NEW else line.old_line for line in lines]
         assert numbers == list(range(1, len(lines) + 1))
         assert b"".join(line.raw + (b"\n" if line.newline else b"") for line in lines) == wanted
@@ -147,8 +149,10 @@ def test_an_unfolded_file_holds_both_files(
 def test_a_large_file_is_unfolded_quickly() -> None:
     rows = numbered(200_000)
     after = text([*rows[:100_000], "new", *rows[100_000:]])
-    file = patch.parse(b"--- a/a\n+++ b/a\n@@ -100000,2 +100000,3 @@\n line 100000\n+new\n line 100001\n").files[0]
+    file = patch.parse_patch(b"--- a/a\n+++ b/a\n@@ -100000,2 +100000,3 @@\n line 100000\n+new\n line 100001\n").files[
+        0
+    ]
     started = time.process_time()
 
-    assert len(unfolded(file, after).hunks[0].rows) == 200_001
+    assert len(unfold_file(file, after).hunks[0].rows) == 200_001
     assert time.process_time() - started < 0.5

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import FileDiff, Status
-from iquest_review.diff.hunk_id import hunk_id
+from iquest_review.diff.diff import FileDiff, FileStatus
+from iquest_review.diff.hunk_id import compute_hunk_id
 from tests.support.checkout import Checkout, Executable, Tree
 from tests.support.prompts import added, hunk, ids, modified, renamed
 
@@ -29,7 +29,7 @@ def identities(tmp_path: Path) -> Identities:
     def run(before: Tree, after: Tree) -> list[str]:
         checkout.commit(before)
         checkout.commit(after)
-        return [identity for file in patch.parse(checkout.diff()).files for identity in ids(file)]
+        return [identity for file in patch.parse_patch(checkout.diff()).files for identity in ids(file)]
 
     return run
 
@@ -85,7 +85,7 @@ def test_a_rename_makes_another_hunk(identities: Identities) -> None:
 
 def test_another_mode_or_status_makes_another_hunk() -> None:
     one = modified("a.sh", hunk("+b"))
-    script, link = replace(one, new_mode="100755"), replace(one, status=Status.ADDED, new_mode="120000")
+    script, link = replace(one, new_mode="100755"), replace(one, status=FileStatus.ADDED, new_mode="120000")
 
     assert len({*ids(one), *ids(script), *ids(link)}) == 3
 
@@ -116,7 +116,7 @@ def test_the_same_rows_in_another_file_are_another_hunk() -> None:
 def test_a_name_and_rows_that_run_together_are_told_apart() -> None:
     one, other = modified("a", hunk("+b", "+c")), modified("a", hunk("+b\n+c"))
 
-    assert hunk_id(modified("a\0+b", hunk("+c")), hunk("+c")) != hunk_id(one, one.hunks[0])
+    assert compute_hunk_id(modified("a\0+b", hunk("+c")), hunk("+c")) != compute_hunk_id(one, one.hunks[0])
     assert list(ids(one)) == list(ids(other))  # no row holds a line feed
 
 
@@ -144,7 +144,7 @@ def test_what_changes_no_line_has_one_identity_of_its_own(identities: Identities
         renamed("a.py", "c.py"),
         renamed("x.py", "b.py"),
         replace(renamed("a.py", "b.py"), new_mode="100755"),
-        FileDiff("a.py", "b.py", Status.COPIED),
+        FileDiff("a.py", "b.py", FileStatus.COPIED),
     ],
 )
 def test_another_rename_is_another_identity(other: FileDiff) -> None:

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, Kind, Status
+from iquest_review.diff.diff import Diff, FileStatus, LineKind
 from iquest_review.errors import PatchError
 from tests.support.checkout import only, shape
 
@@ -19,20 +19,23 @@ HEAD = b"diff --git a/x b/x\nindex 1111111..2222222 100644\n--- a/x\n+++ b/x\n"
 
 def test_a_hunk_is_bounded_by_its_counts_so_header_look_alikes_are_lines() -> None:
     rows = b"--- a/y\n+++ b/y\n+@@ -1 +1 @@\n-diff --git a/z b/z\n"
-    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n" + rows))
-    assert [line.raw for line in file.lines()] == [b"-- a/y", b"++ b/y", b"@@ -1 +1 @@", b"diff --git a/z b/z"]
+    file = only(patch.parse_patch(HEAD + b"@@ -1,2 +1,2 @@\n" + rows))
+    assert [line.raw for line in file.iter_lines()] == [b"-- a/y", b"++ b/y", b"@@ -1 +1 @@", b"diff --git a/z b/z"]
     assert (file.added, file.removed) == (2, 2)
 
 
 def test_a_count_left_out_is_one() -> None:
-    assert shape(only(patch.parse(HEAD + b"@@ -3 +5 @@\n-a\n+b\n"))) == [("-", 3, None, b"a"), ("+", None, 5, b"b")]
+    assert shape(only(patch.parse_patch(HEAD + b"@@ -3 +5 @@\n-a\n+b\n"))) == [
+        ("-", 3, None, b"a"),
+        ("+", None, 5, b"b"),
+    ]
 
 
 def test_a_side_without_lines_counts_on_from_the_line_before() -> None:
-    added = only(patch.parse(HEAD + b"@@ -4,0 +5,2 @@\n+a\n+b\n"))
+    added = only(patch.parse_patch(HEAD + b"@@ -4,0 +5,2 @@\n+a\n+b\n"))
     assert shape(added) == [("+", None, 5, b"a"), ("+", None, 6, b"b")]
     assert added.hunks[0].old_start == 5
-    removed = only(patch.parse(HEAD + b"@@ -4,2 +3,0 @@\n-a\n-b\n"))
+    removed = only(patch.parse_patch(HEAD + b"@@ -4,2 +3,0 @@\n-a\n-b\n"))
     assert shape(removed) == [("-", 4, None, b"a"), ("-", 5, None, b"b")]
     assert removed.hunks[0].new_start == 4
 
@@ -42,31 +45,33 @@ def test_a_side_without_lines_counts_on_from_the_line_before() -> None:
 )
 def test_only_lf_ends_a_line(inside: str) -> None:
     row = f"a{inside}b".encode()
-    file = only(patch.parse(HEAD + b"@@ -1 +1,2 @@\n-a\n+" + row + b"\n+c\n"))
+    file = only(patch.parse_patch(HEAD + b"@@ -1 +1,2 @@\n-a\n+" + row + b"\n+c\n"))
     assert shape(file) == [("-", 1, None, b"a"), ("+", None, 1, row), ("+", None, 2, b"c")]
 
 
 def test_crlf_and_invalid_utf_8_stay_as_they_are() -> None:
-    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n-a\r\n-caf\xe9\n+a\n+caf\xc3\xa9\n"))
-    assert [line.raw for line in file.lines()] == [b"a\r", b"caf\xe9", b"a", b"caf\xc3\xa9"]
+    file = only(patch.parse_patch(HEAD + b"@@ -1,2 +1,2 @@\n-a\r\n-caf\xe9\n+a\n+caf\xc3\xa9\n"))
+    assert [line.raw for line in file.iter_lines()] == [b"a\r", b"caf\xe9", b"a", b"caf\xc3\xa9"]
 
 
 def test_marks_of_a_missing_newline_are_no_lines_on_either_side() -> None:
     mark = b"\\ No newline at end of file\n"
-    file = only(patch.parse(HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n" + mark + b"+c\n" + mark))
-    assert [(line.raw, line.newline) for line in file.lines()] == [(b"a", True), (b"b", False), (b"c", False)]
+    file = only(patch.parse_patch(HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n" + mark + b"+c\n" + mark))
+    assert [(line.raw, line.newline) for line in file.iter_lines()] == [(b"a", True), (b"b", False), (b"c", False)]
     assert (file.added, file.removed) == (1, 1)
 
 
 def test_an_empty_context_line_may_have_lost_its_blank() -> None:
     for end in (b"\n", b"\r\n"):
-        file = only(patch.parse((HEAD + b"@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n").replace(b"\n", end)))
-        assert [line.number for line in file.lines()] == [1, 2, 3, 3]
-        assert [line.text for line in file.lines()] == ["a", "", "b", "c"]
+        file = only(patch.parse_patch((HEAD + b"@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n").replace(b"\n", end)))
+        assert [line.number for line in file.iter_lines()] == [1, 2, 3, 3]
+        assert [line.text for line in file.iter_lines()] == ["a", "", "b", "c"]
 
 
 def test_the_heading_of_a_hunk_is_kept() -> None:
-    assert only(patch.parse(HEAD + b"@@ -1 +1 @@ def caf\xe9():\r\n-a\n+b\n")).hunks[0].heading == "def caf\\xe9():"
+    assert (
+        only(patch.parse_patch(HEAD + b"@@ -1 +1 @@ def caf\xe9():\r\n-a\n+b\n")).hunks[0].heading == "def caf\\xe9():"
+    )
 
 
 def test_a_patch_converted_to_crlf_has_the_same_names_modes_and_numbers() -> None:
@@ -75,16 +80,18 @@ def test_a_patch_converted_to_crlf_has_the_same_names_modes_and_numbers() -> Non
         b"@@ -1,2 +1,2 @@ f\n \n-a\n+b\n\\ No newline at end of file\n"
         b"diff --git a/c b/d\nsimilarity index 100%\nrename from c\nrename to d\n"
     )
-    for one, other in zip(patch.parse(text).files, patch.parse(text.replace(b"\n", b"\r\n")).files, strict=True):
+    for one, other in zip(
+        patch.parse_patch(text).files, patch.parse_patch(text.replace(b"\n", b"\r\n")).files, strict=True
+    ):
         assert (one.old_path, one.new_path, one.status) == (other.old_path, other.new_path, other.status)
         assert (one.old_mode, one.new_mode) == (other.old_mode, other.new_mode)
-        assert [(line.kind, line.number, line.text, line.newline) for line in one.lines()] == [
-            (line.kind, line.number, line.text, line.newline) for line in other.lines()
+        assert [(line.kind, line.number, line.text, line.newline) for line in one.iter_lines()] == [
+            (line.kind, line.number, line.text, line.newline) for line in other.iter_lines()
         ]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
-    assert only(patch.parse(b"\xef\xbb\xbf" + HEAD + b"@@ -1 +1 @@\n-a\n+b\n")).path == "x"
+    assert only(patch.parse_patch(b"\xef\xbb\xbf" + HEAD + b"@@ -1 +1 @@\n-a\n+b\n")).path == "x"
 
 
 # --- names ---
@@ -118,23 +125,23 @@ def test_a_name_is_read_with_and_without_its_hunks(old: bytes, new: bytes, path:
         git + b"old mode 100644\nnew mode 100755\n",
         git + b"index 1111..2222\nBinary files differ\n",
     ):
-        file = only(patch.parse(text))
+        file = only(patch.parse_patch(text))
         assert (file.old_path, file.new_path) == (path, path)
 
 
 def test_prefixes_swapped_by_reverse_are_prefixes_still() -> None:
-    file = only(patch.parse(b"diff --git b/x a/x\n--- b/x\n+++ a/x\n@@ -1 +1 @@\n-a\n+b\n"))
+    file = only(patch.parse_patch(b"diff --git b/x a/x\n--- b/x\n+++ a/x\n@@ -1 +1 @@\n-a\n+b\n"))
     assert (file.old_path, file.new_path) == ("x", "x")
 
 
 def test_a_rename_tells_its_names_itself() -> None:
     text = b'diff --git "a/o \\303\\251" b/n w\nsimilarity index 90%\nrename from "o \\303\\251"\nrename to n w\n'
-    file = only(patch.parse(text))
-    assert (file.old_path, file.new_path, file.status) == ("o é", "n w", Status.RENAMED)
+    file = only(patch.parse_patch(text))
+    assert (file.old_path, file.new_path, file.status) == ("o é", "n w", FileStatus.RENAMED)
 
 
 def test_two_names_under_one_folder_have_no_prefixes() -> None:
-    file = only(patch.parse(b"diff --git a/x a/y\n--- a/x\n+++ a/y\n@@ -1 +1 @@\n-a\n+b\n"))
+    file = only(patch.parse_patch(b"diff --git a/x a/y\n--- a/x\n+++ a/y\n@@ -1 +1 @@\n-a\n+b\n"))
     assert (file.old_path, file.new_path) == ("a/x", "a/y")
 
 
@@ -146,18 +153,18 @@ def test_two_names_under_one_folder_have_no_prefixes() -> None:
     [("a/x", "b/x", ("x", "x")), ("o/x", "n/x", ("o/x", "n/x")), ("b/x", "a/x", ("b/x", "a/x"))],
 )
 def test_a_plain_diff_loses_the_prefixes_of_git_alone(old: str, new: str, paths: tuple[str, str]) -> None:
-    file = only(patch.parse(f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n".encode()))
+    file = only(patch.parse_patch(f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n".encode()))
     assert (file.old_path, file.new_path) == paths
 
 
 def test_plain_diff_files_follow_each_other_without_a_diff_line() -> None:
     one = b"--- a/x\t2026-01-01 10:00:00.000000000 +0000\n+++ b/x\t2026-01-02 10:00:00 +0000\n@@ -1 +1 @@\n-a\n+b\n"
-    diff = patch.parse(one + b"--- old.py\n+++ new.py\n@@ -1 +1 @@\n-a\n+b\n")
+    diff = patch.parse_patch(one + b"--- old.py\n+++ new.py\n@@ -1 +1 @@\n-a\n+b\n")
     assert [(file.old_path, file.new_path) for file in diff.files] == [("x", "x"), ("old.py", "new.py")]
 
 
 def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
-    diff = patch.parse(b"Binary files a/x.png and b/x.png differ\nOnly in b: y\n")
+    diff = patch.parse_patch(b"Binary files a/x.png and b/x.png differ\nOnly in b: y\n")
     assert (only(diff).path, only(diff).binary) == ("x.png", True)
 
 
@@ -199,7 +206,7 @@ MALFORMED = [
 @pytest.mark.parametrize(("text", "line", "says"), MALFORMED)
 def test_a_malformed_diff_is_an_error_at_its_line(text: bytes, line: int, says: str) -> None:
     with pytest.raises(PatchError) as raised:
-        patch.parse(text)
+        patch.parse_patch(text)
     assert raised.value.line == line
     assert says in str(raised.value)
     assert f"line {line}:" in str(raised.value)
@@ -207,12 +214,12 @@ def test_a_malformed_diff_is_an_error_at_its_line(text: bytes, line: int, says: 
 
 @pytest.mark.parametrize("blank", [b"", b"\n", b" \n\r\n", b"\xef\xbb\xbf"])
 def test_blank_text_is_an_empty_diff(blank: bytes) -> None:
-    assert patch.parse(blank) == Diff()
+    assert patch.parse_patch(blank) == Diff()
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"-- \n2.39.5\n\n", b"\n\n--------------2.39.5--\n\n"])
 def test_what_may_follow_the_last_hunk_is_no_excess(end: bytes) -> None:
-    assert patch.parse(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
+    assert patch.parse_patch(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
 
 
 ROWS = [*HEAD.splitlines(keepends=True), b"@@ -1 +1,2 @@\n", b"-a\n", b"+b\n", b" c\n", b"\\ N\n", b"\n"]
@@ -220,7 +227,7 @@ ROWS = [*HEAD.splitlines(keepends=True), b"@@ -1 +1,2 @@\n", b"-a\n", b"+b\n", b
 
 def parsed(text: bytes) -> Diff | PatchError:
     try:
-        return patch.parse(text)
+        return patch.parse_patch(text)
     except PatchError as error:
         return error
 
@@ -234,8 +241,8 @@ def test_any_text_is_a_diff_that_adds_up_or_a_patch_error_in_it(text: bytes) -> 
         assert 1 <= diff.line <= text.count(b"\n") + 1
         return
     for file in diff.files:
-        kinds = [line.kind for line in file.lines()]
-        assert (kinds.count(Kind.ADDED), kinds.count(Kind.REMOVED)) == (file.added, file.removed)
+        kinds = [line.kind for line in file.iter_lines()]
+        assert (kinds.count(LineKind.ADDED), kinds.count(LineKind.REMOVED)) == (file.added, file.removed)
 
 
 def test_a_line_taken_away_from_a_patch_is_never_a_quiet_loss() -> None:
@@ -243,7 +250,7 @@ def test_a_line_taken_away_from_a_patch_is_never_a_quiet_loss() -> None:
     lines = text.splitlines(keepends=True)
     for cut in range(3, len(lines)):  # the first three say nothing that the others do not
         with pytest.raises(PatchError):
-            patch.parse(b"".join(lines[:cut] + lines[cut + 1 :]))
+            patch.parse_patch(b"".join(lines[:cut] + lines[cut + 1 :]))
 
 
 def test_a_text_that_breaks_off_is_never_a_quiet_loss() -> None:
@@ -253,7 +260,7 @@ def test_a_text_that_breaks_off_is_never_a_quiet_loss() -> None:
     for cut in range(1, len(lines)):
         if cut not in whole_hunks:
             with pytest.raises(PatchError):
-                patch.parse(b"".join(lines[:cut]))
+                patch.parse_patch(b"".join(lines[:cut]))
 
 
 # --- size ---
@@ -264,7 +271,7 @@ def test_memory_stays_within_five_times_the_diff() -> None:
     text = HEAD + b"@@ -0,0 +1,20000 @@\n" + rows
     tracemalloc.start()
     try:
-        diff = patch.parse(text)
+        diff = patch.parse_patch(text)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -273,6 +280,6 @@ def test_memory_stays_within_five_times_the_diff() -> None:
 
 
 def test_an_escape_that_git_never_writes_is_read_as_its_character() -> None:
-    (file,) = patch.parse(b'diff --git a/x b/x\nsimilarity index 100%\nrename from "\\8"\nrename to y\n').files
+    (file,) = patch.parse_patch(b'diff --git a/x b/x\nsimilarity index 100%\nrename from "\\8"\nrename to y\n').files
 
     assert (file.old_path, file.new_path) == ("8", "y")

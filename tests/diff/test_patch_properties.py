@@ -23,8 +23,8 @@ def test_a_parsed_diff_turns_the_one_tree_into_the_other(trees: list[Files], for
         for number, (old, new) in enumerate(pairwise(trees)):
             there = history.git("diff", *form, f"c{number}", f"c{number + 1}")
             back = history.git("diff", *form, "-R", f"c{number}", f"c{number + 1}")
-            assert applied(patch.parse(there), old) == new
-            assert applied(patch.parse(back), new) == old
+            assert applied(patch.parse_patch(there), old) == new
+            assert applied(patch.parse_patch(back), new) == old
 
 
 @real_git
@@ -34,5 +34,5 @@ def test_counts_are_those_of_git_apply_numstat(trees: list[Files]) -> None:
         text = history.git("diff", "c0", "c1")
         (history.path / "patch").write_bytes(text)
         rows = history.git("apply", "--numstat", "-z", "--allow-empty", "patch").decode().split("\0")[:-1]
-        told = [f"{file.added}\t{file.removed}\t{file.new_path}" for file in patch.parse(text).files]
+        told = [f"{file.added}\t{file.removed}\t{file.new_path}" for file in patch.parse_patch(text).files]
         assert sorted(told) == sorted(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, Kind, Status
+from iquest_review.diff.diff import Diff, FileStatus, LineKind
 from iquest_review.errors import PatchError
 from tests.support.checkout import Checkout, Executable, Link, Tree, git, only, put, shape, texts
 
@@ -32,10 +32,10 @@ def named(diff: Diff) -> set[tuple[str, str, str]]:
 
 def assert_one_edit(diff: Diff, path: str = "x") -> None:
     file = only(diff)
-    assert (file.old_path, file.new_path, file.status) == (path, path, Status.MODIFIED)
-    assert texts(file, Kind.REMOVED) == ["line 15"]
-    assert texts(file, Kind.ADDED) == ["line fifteen"]
-    assert [line.number for line in file.lines() if line.kind is Kind.ADDED] == [15]
+    assert (file.old_path, file.new_path, file.status) == (path, path, FileStatus.MODIFIED)
+    assert texts(file, LineKind.REMOVED) == ["line 15"]
+    assert texts(file, LineKind.ADDED) == ["line fifteen"]
+    assert [line.number for line in file.iter_lines() if line.kind is LineKind.ADDED] == [15]
 
 
 # --- what can happen to a file ---
@@ -65,7 +65,7 @@ def test_every_kind_of_change_is_told(checkout: Checkout) -> None:
         "was file": Link(b"edited"),
     }
     change(checkout, old, new)
-    diff = patch.parse(checkout.diff("--find-copies", "--find-copies-harder"))
+    diff = patch.parse_patch(checkout.diff("--find-copies", "--find-copies-harder"))
     assert named(diff) == {
         ("modified", "edited", "edited"),
         ("renamed", "moved", "moved there"),
@@ -80,27 +80,27 @@ def test_every_kind_of_change_is_told(checkout: Checkout) -> None:
         ("added", "was file", "was file"),
         ("added", "born empty", "born empty"),
     }
-    mode, link, born = diff.find("mode"), diff.find("link"), diff.find("born")
+    mode, link, born = diff.find_file("mode"), diff.find_file("link"), diff.find_file("born")
     assert mode
     assert (mode.old_mode, mode.new_mode, mode.changed_lines) == ("100644", "100755", 0)
     assert link
-    assert (link.is_symlink, [line.text for line in link.lines()]) == (True, ["edited", "mode"])
+    assert (link.is_symlink, [line.text for line in link.iter_lines()]) == (True, ["edited", "mode"])
     assert born
     assert (born.old_mode, born.new_mode) == (None, "100644")
-    assert [(line.raw, line.newline) for line in born.lines()] == [(b"a", True), (b"b", False)]
+    assert [(line.raw, line.newline) for line in born.iter_lines()] == [(b"a", True), (b"b", False)]
 
 
 def test_an_empty_file_that_goes_is_told(checkout: Checkout) -> None:
     change(checkout, {"x": b""}, {})
-    file = only(patch.parse(checkout.diff()))
-    assert (file.status, file.hunks, file.old_mode) == (Status.DELETED, (), "100644")
+    file = only(patch.parse_patch(checkout.diff()))
+    assert (file.status, file.hunks, file.old_mode) == (FileStatus.DELETED, (), "100644")
 
 
 @pytest.mark.parametrize("options", [(), ("--binary",), ("--full-index",)])
 def test_binary_files_are_told_and_hide_nothing_behind_them(checkout: Checkout, options: tuple[str, ...]) -> None:
     old: Tree = {"a.bin": b"\x00a" * 100, "gone.bin": b"\x00b", "z": LINES}
     change(checkout, old, {"a.bin": b"\x00c" * 99, "new.bin": b"\x00" + os.urandom(3000), "z": EDITED})
-    diff = patch.parse(checkout.diff(*options))
+    diff = patch.parse_patch(checkout.diff(*options))
     assert [(file.path, file.binary, file.status.value) for file in diff.files] == [
         ("a.bin", True, "modified"),
         ("gone.bin", True, "deleted"),
@@ -120,12 +120,12 @@ def test_a_submodule_is_told_in_all_forms(checkout: Checkout, tmp_path: Path) ->
         else:
             checkout.git("rm", "--quiet", "--cached", "sub mod")
         checkout.git("commit", "--quiet", "--message", "Move the submodule")
-    steps = [("HEAD~3", Status.ADDED), ("HEAD~2", Status.MODIFIED), ("HEAD~1", Status.DELETED)]
+    steps = [("HEAD~3", FileStatus.ADDED), ("HEAD~2", FileStatus.MODIFIED), ("HEAD~1", FileStatus.DELETED)]
     for number, (base, status) in enumerate(steps):
         for form in ("short", "log", "diff"):
             head = f"HEAD~{2 - number}"
             text = checkout.git("diff", f"--submodule={form}", base, head)
-            told = [(file.path, file.status, file.is_submodule) for file in patch.parse(text).files]
+            told = [(file.path, file.status, file.is_submodule) for file in patch.parse_patch(text).files]
             assert told == [("sub mod", status, True)], text
 
 
@@ -133,17 +133,20 @@ def test_a_submodule_shown_as_a_diff_of_its_files_is_told_with_them() -> None:
     text = (
         b"Submodule sub 1111111..2222222:\ndiff --git a/sub/f b/sub/f\n--- a/sub/f\n+++ b/sub/f\n@@ -1 +1 @@\n-a\n+b\n"
     )
-    assert [(file.path, file.is_submodule) for file in patch.parse(text).files] == [("sub", True), ("sub/f", False)]
+    assert [(file.path, file.is_submodule) for file in patch.parse_patch(text).files] == [
+        ("sub", True),
+        ("sub/f", False),
+    ]
 
 
 def test_a_deletion_without_its_lines_is_a_deletion(checkout: Checkout) -> None:
     change(checkout, {"x": LINES}, {})
-    assert only(patch.parse(checkout.diff("--irreversible-delete"))).status is Status.DELETED
+    assert only(patch.parse_patch(checkout.diff("--irreversible-delete"))).status is FileStatus.DELETED
 
 
 def test_blanks_that_git_was_told_to_ignore_are_no_lost_lines(checkout: Checkout) -> None:
     change(checkout, {"x": LINES, "y": LINES}, {"x": Executable(LINES.replace(b" ", b"  ")), "y": EDITED})
-    diff = patch.parse(checkout.diff("--ignore-all-space"))
+    diff = patch.parse_patch(checkout.diff("--ignore-all-space"))
     assert [(file.path, file.new_mode, file.changed_lines) for file in diff.files] == [
         ("x", "100755", 0),
         ("y", "100644", 2),
@@ -170,7 +173,7 @@ def test_odd_names_are_read_exactly(checkout: Checkout, quote: str, form: tuple[
             {name: old for name in ODD if old is not None} | {"keep": b""},
             {name: new for name in ODD if new is not None} | {"keep": b""},
         )
-        diff = patch.parse(checkout.diff("--no-renames", *form))
+        diff = patch.parse_patch(checkout.diff("--no-renames", *form))
         expected = {name.decode("utf-8", "backslashreplace") for name in ODD}
         assert {file.old_path for file in diff.files} == {file.new_path for file in diff.files} == expected
         assert len(diff.files) == len(ODD)
@@ -183,9 +186,9 @@ def test_odd_names_survive_a_rename_and_a_change_of_mode(checkout: Checkout) -> 
         {name + b".to": b"%d\n" % number + LINES for number, name in enumerate(ODD)},
     )
     text = [name.decode("utf-8", "backslashreplace") for name in ODD]
-    assert named(patch.parse(checkout.diff())) == {("renamed", name, name + ".to") for name in text}
+    assert named(patch.parse_patch(checkout.diff())) == {("renamed", name, name + ".to") for name in text}
     checkout.commit({name + b".to": Executable(b"%d\n" % number + LINES) for number, name in enumerate(ODD)})
-    assert named(patch.parse(checkout.diff())) == {("modified", name + ".to", name + ".to") for name in text}
+    assert named(patch.parse_patch(checkout.diff())) == {("modified", name + ".to", name + ".to") for name in text}
 
 
 # --- who writes it ---
@@ -214,12 +217,12 @@ def test_the_writers_configuration_does_not_matter(
     for key, value in configuration.items():
         checkout.git("config", key, value)
     checkout.write({name: EDITED})
-    assert_one_edit(patch.parse(checkout.git("diff")), name)
+    assert_one_edit(patch.parse_patch(checkout.git("diff")), name)
     checkout.git("add", "--all")
-    assert_one_edit(patch.parse(checkout.git("diff", "--cached")), name)
+    assert_one_edit(patch.parse_patch(checkout.git("diff", "--cached")), name)
     checkout.git("commit", "--quiet", "--message", "Edit")
     for arguments in (("show",), ("log", "-p", "-1"), ("format-patch", "--stdout", "-1"), ("diff", "HEAD~1", "HEAD")):
-        assert_one_edit(patch.parse(checkout.git(*arguments)), name)
+        assert_one_edit(patch.parse_patch(checkout.git(*arguments)), name)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +253,7 @@ def test_what_stands_around_a_diff_is_no_part_of_it(checkout: Checkout, argument
     checkout.write({"x": EDITED})
     message = "Edit\n\n- a point\n+ another\n a third\n\n--- and\n+++ so\n on\n"
     checkout.git("commit", "--quiet", "--all", "--message", message)
-    assert_one_edit(patch.parse(checkout.git(*arguments)))
+    assert_one_edit(patch.parse_patch(checkout.git(*arguments)))
 
 
 def test_no_index_compares_folders_and_files(tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ def test_no_index_compares_folders_and_files(tmp_path: Path) -> None:
         options = arguments if arguments[:1] != ("-c",) else ()
         settings = arguments if arguments[:1] == ("-c",) else ()
         text = git(tmp_path, *settings, "diff", "--no-index", "--no-renames", *options, "old", "new", status=1)
-        assert named(patch.parse(text)) == {
+        assert named(patch.parse_patch(text)) == {
             ("modified", "old/x", "new/x"),
             ("deleted", "old/gone", "old/gone"),
             ("added", "new/born", "new/born"),
@@ -279,11 +282,11 @@ def test_plain_diff_is_read(tmp_path: Path) -> None:
     }.items():
         put(tmp_path, name, content)
     ran = subprocess.run(["diff", "-ru", "a", "b"], cwd=tmp_path, capture_output=True)
-    diff = patch.parse(ran.stdout)
+    diff = patch.parse_patch(ran.stdout)
     assert [(file.path, file.binary) for file in diff.files] == [("b b", False), ("p", True), ("x", False)]
-    assert [line.newline for line in diff.files[0].lines()] == [False, True]
+    assert [line.newline for line in diff.files[0].iter_lines()] == [False, True]
     ran = subprocess.run(["diff", "-u", "a/x", "b/x"], cwd=tmp_path, capture_output=True)
-    assert_one_edit(patch.parse(ran.stdout))
+    assert_one_edit(patch.parse_patch(ran.stdout))
 
 
 def test_a_merge_commit_shown_combined_is_refused_and_its_cure_works(checkout: Checkout) -> None:
@@ -295,12 +298,12 @@ def test_a_merge_commit_shown_combined_is_refused_and_its_cure_works(checkout: C
     checkout.git("merge", "--quiet", "side", status=1)
     checkout.write({"x": LINES.replace(b"line 15\n", b"line both\n")})
     with pytest.raises(PatchError, match="combined") as raised:
-        patch.parse(checkout.git("diff"))
+        patch.parse_patch(checkout.git("diff"))
     assert raised.value.line == 1
     checkout.git("commit", "--quiet", "--all", "--message", "Merge")
     with pytest.raises(PatchError, match="combined"):
-        patch.parse(checkout.git("show"))
-    assert only(patch.parse(checkout.git("show", "-m", "--first-parent"))).changed_lines == 2
+        patch.parse_patch(checkout.git("show"))
+    assert only(patch.parse_patch(checkout.git("show", "-m", "--first-parent"))).changed_lines == 2
 
 
 def test_utf_16_text_from_powershell_is_named_as_such(checkout: Checkout) -> None:
@@ -309,11 +312,11 @@ def test_utf_16_text_from_powershell_is_named_as_such(checkout: Checkout) -> Non
         text = checkout.diff().decode().replace("\n", "\r\n")
         mark = "\ufeff" if encoding == "utf-16-be" else ""
         with pytest.raises(PatchError, match="UTF-16"):
-            patch.parse((mark + text).encode(encoding))
+            patch.parse_patch((mark + text).encode(encoding))
 
 
 def test_several_diffs_of_one_file_without_a_commit_between_stay_apart(checkout: Checkout) -> None:
     change(checkout, {"x": LINES}, {"x": EDITED})
-    diff = patch.parse(checkout.diff() + checkout.diff("-R"))
+    diff = patch.parse_patch(checkout.diff() + checkout.diff("-R"))
     assert [file.path for file in diff.files] == ["x", "x"]
     assert shape(diff.files[0]) != shape(diff.files[1])

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.errors import PatchError
 from tests.support.apply_patch import applied
 from tests.support.checkout import Checkout, Executable, Link, Tree, only, shape
@@ -36,7 +36,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def series(checkout: Checkout, *trees: Tree, form: Sequence[str] = FORMS[0]) -> Diff:
     commits = [checkout.commit(tree) for tree in trees]
-    return patch.parse(checkout.git(*form, f"{commits[0]}..{commits[-1]}"))
+    return patch.parse_patch(checkout.git(*form, f"{commits[0]}..{commits[-1]}"))
 
 
 def changes(file: FileDiff) -> list[tuple[str, int | None, int | None, bytes]]:
@@ -86,23 +86,23 @@ def test_commits_that_undo_each_other_leave_nothing(checkout: Checkout, form: tu
 @pytest.mark.parametrize(
     ("trees", "expected"),
     [
-        ([{"x": LINES}, {"y": LINES}, {"y": line(9, b"nine\n")}], (Status.RENAMED, "x", "y", 2)),
-        ([{"x": LINES}, {"x": line(9, b"nine\n")}, {"y": line(9, b"nine\n")}], (Status.RENAMED, "x", "y", 2)),
-        ([{"x": LINES}, {"y": LINES}, {"z": line(9, b"nine\n")}], (Status.RENAMED, "x", "z", 2)),
-        ([{"x": LINES}, {"y": line(9, b"nine\n")}, {"x": line(9, b"nine\n")}], (Status.MODIFIED, "x", "x", 2)),
-        ([{}, {"x": b"a\n"}, {"x": b"a\nb\n"}], (Status.ADDED, "x", "x", 2)),
-        ([{}, {"x": LINES}, {"y": LINES}], (Status.ADDED, "y", "y", 40)),
-        ([{"x": b"a\nb\n"}, {"x": b"a\n"}, {}], (Status.DELETED, "x", "x", 2)),
-        ([{"x": LINES}, {"y": LINES}, {}], (Status.DELETED, "x", "x", 40)),
-        ([{"x": b"a\nb\n"}, {}, {"x": b"a\nc\n"}], (Status.MODIFIED, "x", "x", 2)),
-        ([{"x": b"a\n"}, {"x": Executable(b"a\n")}, {"x": Executable(b"b\n")}], (Status.MODIFIED, "x", "x", 2)),
-        ([{"x": Link(b"a")}, {"x": Link(b"b")}, {"x": Link(b"c")}], (Status.MODIFIED, "x", "x", 2)),
-        ([{"x": b"\0a"}, {"x": b"\0b"}, {"x": b"\0c"}], (Status.MODIFIED, "x", "x", 0)),
+        ([{"x": LINES}, {"y": LINES}, {"y": line(9, b"nine\n")}], (FileStatus.RENAMED, "x", "y", 2)),
+        ([{"x": LINES}, {"x": line(9, b"nine\n")}, {"y": line(9, b"nine\n")}], (FileStatus.RENAMED, "x", "y", 2)),
+        ([{"x": LINES}, {"y": LINES}, {"z": line(9, b"nine\n")}], (FileStatus.RENAMED, "x", "z", 2)),
+        ([{"x": LINES}, {"y": line(9, b"nine\n")}, {"x": line(9, b"nine\n")}], (FileStatus.MODIFIED, "x", "x", 2)),
+        ([{}, {"x": b"a\n"}, {"x": b"a\nb\n"}], (FileStatus.ADDED, "x", "x", 2)),
+        ([{}, {"x": LINES}, {"y": LINES}], (FileStatus.ADDED, "y", "y", 40)),
+        ([{"x": b"a\nb\n"}, {"x": b"a\n"}, {}], (FileStatus.DELETED, "x", "x", 2)),
+        ([{"x": LINES}, {"y": LINES}, {}], (FileStatus.DELETED, "x", "x", 40)),
+        ([{"x": b"a\nb\n"}, {}, {"x": b"a\nc\n"}], (FileStatus.MODIFIED, "x", "x", 2)),
+        ([{"x": b"a\n"}, {"x": Executable(b"a\n")}, {"x": Executable(b"b\n")}], (FileStatus.MODIFIED, "x", "x", 2)),
+        ([{"x": Link(b"a")}, {"x": Link(b"b")}, {"x": Link(b"c")}], (FileStatus.MODIFIED, "x", "x", 2)),
+        ([{"x": b"\0a"}, {"x": b"\0b"}, {"x": b"\0c"}], (FileStatus.MODIFIED, "x", "x", 0)),
     ],
 )
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[3]], ids=" ".join)
 def test_what_happens_to_a_file_is_added_up(
-    checkout: Checkout, trees: list[Tree], expected: tuple[Status, str, str, int], form: tuple[str, ...]
+    checkout: Checkout, trees: list[Tree], expected: tuple[FileStatus, str, str, int], form: tuple[str, ...]
 ) -> None:
     file = only(series(checkout, *trees, form=form))
     assert (file.status, file.old_path, file.new_path, file.changed_lines) == expected
@@ -119,9 +119,9 @@ def test_a_copy_starts_from_its_source_as_it_was_then(checkout: Checkout) -> Non
     edited = line(9, b"nine\n")
     trees: list[Tree] = [{"x": LINES}, {"x": edited}, {"x": edited, "y": edited}]
     diff = series(checkout, *trees, form=("log", "-p", "--find-copies-harder"))
-    copy = diff.find("y")
+    copy = diff.find_file("y")
     assert copy
-    assert (copy.status, copy.old_path, changes(copy)) == (Status.COPIED, "x", changes(diff.files[0]))
+    assert (copy.status, copy.old_path, changes(copy)) == (FileStatus.COPIED, "x", changes(diff.files[0]))
 
 
 def test_a_binary_file_that_becomes_text_is_not_shown_in_part(checkout: Checkout) -> None:
@@ -133,8 +133,8 @@ def test_two_names_that_change_hands_are_followed(checkout: Checkout) -> None:
     other = LINES.replace(b"line", b"row")
     diff = series(checkout, {"x": LINES}, {"y": LINES}, {"y": LINES, "x": other})
     assert {(file.status, file.old_path, file.new_path) for file in diff.files} == {
-        (Status.RENAMED, "x", "y"),
-        (Status.ADDED, "x", "x"),
+        (FileStatus.RENAMED, "x", "y"),
+        (FileStatus.ADDED, "x", "x"),
     }
 
 
@@ -144,8 +144,8 @@ def test_two_files_that_swap_names_are_followed(checkout: Checkout) -> None:
     trees: list[Tree] = [{"x": one, "y": other}, {"x": edited, "y": other}, {"x": other, "y": edited}]
     diff = series(checkout, *trees, form=("log", "-p", "--break-rewrites", "--find-renames"))
     assert {(file.status, file.old_path, file.new_path, file.changed_lines) for file in diff.files} == {
-        (Status.RENAMED, "x", "y", 2),
-        (Status.RENAMED, "y", "x", 0),
+        (FileStatus.RENAMED, "x", "y", 2),
+        (FileStatus.RENAMED, "y", "x", 0),
     }
 
 
@@ -158,7 +158,7 @@ def test_an_edited_file_that_becomes_a_link_is_a_change_of_its_mode(checkout: Ch
 
 def test_one_patch_is_as_it_was(checkout: Checkout) -> None:
     diff = series(checkout, {"x": b"file\n"}, {"x": Link(b"file")})
-    assert [file.status for file in diff.files] == [Status.DELETED, Status.ADDED]
+    assert [file.status for file in diff.files] == [FileStatus.DELETED, FileStatus.ADDED]
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -169,7 +169,7 @@ def test_patches_that_do_not_follow_one_another_are_refused_with_a_cure(checkout
     if not ids:
         text = b"".join(row for row in text.splitlines(keepends=True) if not row.startswith(b"index "))
     with pytest.raises(PatchError, match=r"git diff BASE\.\.\.HEAD") as raised:
-        patch.parse(text)
+        patch.parse_patch(text)
     second = [number for number, row in enumerate(text.split(b"\n"), 1) if row.startswith(b"diff --git ")][1]
     assert raised.value.line == second
 
@@ -181,14 +181,14 @@ def test_a_gap_between_patches_is_seen_even_where_no_line_tells_of_it(checkout: 
     for one, other in (("HEAD~2", "HEAD"), ("HEAD", "HEAD~2")):
         mails = [checkout.git("format-patch", "--stdout", "-1", commit) for commit in (one, other)]
         with pytest.raises(PatchError, match="contradicts"):
-            patch.parse(b"".join(mails))
+            patch.parse_patch(b"".join(mails))
 
 
 def test_a_file_cannot_be_added_twice() -> None:
     mail = b"From " + b"1" * 40 + b" Mon Sep 17 00:00:00 2001\n\ndiff --git a/x b/x\nnew file mode 100644\n"
     text = mail + b"index 0000000..2222222\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+b\n"
     with pytest.raises(PatchError, match="contradicts"):
-        patch.parse(text + text)
+        patch.parse_patch(text + text)
 
 
 def test_a_file_touched_twice_by_one_patch_loses_neither(checkout: Checkout) -> None:
@@ -197,14 +197,14 @@ def test_a_file_touched_twice_by_one_patch_loses_neither(checkout: Checkout) -> 
     mail = checkout.git("format-patch", "--stdout", "--no-signature", "-1")
     checkout.commit({"x": line(9, b"nine\n"), "y": LINES + b"end\n"})
     with pytest.raises(PatchError, match="contradicts"):
-        patch.parse(
+        patch.parse_patch(
             checkout.git("format-patch", "--stdout", "-1") + mail + checkout.git("diff", "-R", "HEAD~2", "HEAD~1")
         )
 
 
 def summed(text: bytes) -> Diff | str:
     try:
-        return patch.parse(text)
+        return patch.parse_patch(text)
     except PatchError as error:
         return str(error)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.excerpt.cutting import LARGE_ROWS
 from iquest_review.excerpt.excerpt import (
     Coverage,
@@ -59,8 +59,8 @@ def test_room_is_used_to_the_last_token_and_not_beyond(tokens: int) -> None:
 @given(diffs(), LIMITS)
 def test_what_is_shown_are_lines_of_the_diff_under_their_own_numbers(diff: Diff, limits: Limits) -> None:
     for part in fit_excerpt(diff.files, limits).parts:
-        own = {(line.kind, line.old_line, line.new_line, line.raw) for line in part.file.lines()}
-        shown = [line for hunk in part.hunks for line in hunk.lines()]
+        own = {(line.kind, line.old_line, line.new_line, line.raw) for line in part.file.iter_lines()}
+        shown = [line for hunk in part.hunks for line in hunk.iter_lines()]
 
         assert {(line.kind, line.old_line, line.new_line, line.raw) for line in shown} <= own
         whole = [hunk for hunk in part.hunks if not isinstance(hunk, FoldedHunk)]
@@ -184,8 +184,8 @@ def test_where_not_even_its_context_fits_the_first_changed_row_is_shown() -> Non
     file = modified("a.py", hunk(" 1", " 2", " 3", "-old", "+new", " 4", old=7, new=7))
     (left,) = list_left_out([file], fit_excerpt([file], Limits(1, 10_000)))
 
-    assert [line.raw for line in fit_excerpt([file], Limits(1, 10_000)).parts[0].hunks[0].lines()] == [b"old"]
-    assert [(line.kind, line.number, line.raw) for line in left.lines()] == [("+", 10, b"new"), (" ", 11, b"4")]
+    assert [line.raw for line in fit_excerpt([file], Limits(1, 10_000)).parts[0].hunks[0].iter_lines()] == [b"old"]
+    assert [(line.kind, line.number, line.raw) for line in left.iter_lines()] == [("+", 10, b"new"), (" ", 11, b"4")]
 
 
 def test_the_first_rows_of_the_best_hunk_go_before_what_is_folded() -> None:
@@ -220,17 +220,17 @@ def test_a_diff_with_whole_files_as_context_is_shown_around_its_changes() -> Non
     excerpt = fit_excerpt([modified("a.py", hunk(*rows))], Limits(2_000, 32_000))
 
     assert excerpt.compute_coverage() == (Coverage("a.py", ((2_998, 3_004),), 1, 1),)
-    assert [line.raw for line in excerpt.parts[0].hunks[0].lines() if line.new_line == 3_001] == [b"3000"]
+    assert [line.raw for line in excerpt.parts[0].hunks[0].iter_lines() if line.new_line == 3_001] == [b"3000"]
 
 
 def test_every_part_of_such_a_diff_has_its_own_numbers() -> None:
     rows = [f"{'-+'[number % 2] if number % 1_000 < 2 else ' '}{number}" for number in range(6_000)]
     file = modified("a.py", hunk(*rows, old=11, new=51))
     (part,) = fit_excerpt([file], Limits(2_000, 32_000)).parts
-    own = {(line.old_line, line.new_line, line.raw) for line in file.lines()}
+    own = {(line.old_line, line.new_line, line.raw) for line in file.iter_lines()}
 
     assert len(part.hunks) == 6
-    assert {(line.old_line, line.new_line, line.raw) for hunk in part.hunks for line in hunk.lines()} < own
+    assert {(line.old_line, line.new_line, line.raw) for hunk in part.hunks for line in hunk.iter_lines()} < own
 
 
 def test_such_context_is_kept_where_it_fits() -> None:
@@ -279,7 +279,7 @@ def test_the_estimate_is_by_bytes_and_rounded_up(text: str, tokens: int) -> None
 
 def test_a_hunk_of_half_a_million_lines_takes_no_time() -> None:
     row = (b"+value = compute(other)",)
-    file = FileDiff("a.py", "a.py", Status.ADDED, (Hunk(1, 1, "", row * 500_000, 500_000, 0),))
+    file = FileDiff("a.py", "a.py", FileStatus.ADDED, (Hunk(1, 1, "", row * 500_000, 500_000, 0),))
     started = time.process_time()
     excerpt = fit_excerpt([file], Limits(2_000, 100_000))
 
@@ -407,8 +407,8 @@ def test_what_is_left_is_what_was_left_out_for_want_of_room(diff: Diff, limits: 
 
     short = [omission for omission in excerpt.omissions if omission.reason in (Reason.LINES, Reason.TOKENS)]
     assert changed(left) == +accounted(Excerpt((), tuple(short)))
-    own = {(line.kind, line.old_line, line.new_line, line.raw) for file in diff.files for line in file.lines()}
-    assert {(line.kind, line.old_line, line.new_line, line.raw) for file in left for line in file.lines()} <= own
+    own = {(line.kind, line.old_line, line.new_line, line.raw) for file in diff.files for line in file.iter_lines()}
+    assert {(line.kind, line.old_line, line.new_line, line.raw) for file in left for line in file.iter_lines()} <= own
 
 
 def test_requests_that_go_on_show_every_line_once() -> None:
@@ -421,7 +421,7 @@ def test_requests_that_go_on_show_every_line_once() -> None:
     while files:
         excerpt = fit_excerpt(files, Limits(200, 100_000))
         for part in excerpt.parts:
-            own = (line for piece in part.hunks for line in piece.lines() if line.kind != " ")
+            own = (line for piece in part.hunks for line in piece.iter_lines() if line.kind != " ")
             seen += [(part.file.path, line.kind, line.number) for line in own]
         files, requests = list_left_out(files, excerpt), requests + 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, Status
+from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, FileStatus
 from iquest_review.excerpt.exclusions import Omission, Reason, find_exclusion_reason, screen
 from tests.support.prompts import added, deleted, hunk, lines, modified, renamed
 
@@ -136,9 +136,9 @@ def test_an_unchanged_long_line_is_not_counted() -> None:
 
 
 def test_binary_files_and_submodules_are_left_out() -> None:
-    assert find_exclusion_reason(FileDiff("a.png", "a.png", Status.MODIFIED, binary=True)) is Reason.BINARY
+    assert find_exclusion_reason(FileDiff("a.png", "a.png", FileStatus.MODIFIED, binary=True)) is Reason.BINARY
     assert (
-        find_exclusion_reason(FileDiff("lib", "lib", Status.MODIFIED, (), SUBMODULE_MODE, SUBMODULE_MODE))
+        find_exclusion_reason(FileDiff("lib", "lib", FileStatus.MODIFIED, (), SUBMODULE_MODE, SUBMODULE_MODE))
         is Reason.SUBMODULE
     )
 
@@ -147,9 +147,9 @@ def test_binary_files_and_submodules_are_left_out() -> None:
     "file",
     [
         renamed("a.py", "b.py"),
-        FileDiff("run.sh", "run.sh", Status.MODIFIED, (), "100644", "100755"),
-        FileDiff("empty.py", "empty.py", Status.ADDED, (), None, "100644"),
-        FileDiff("link", "link", Status.ADDED, (hunk("+/etc/passwd"),), None, "120000"),
+        FileDiff("run.sh", "run.sh", FileStatus.MODIFIED, (), "100644", "100755"),
+        FileDiff("empty.py", "empty.py", FileStatus.ADDED, (), None, "100644"),
+        FileDiff("link", "link", FileStatus.ADDED, (hunk("+/etc/passwd"),), None, "120000"),
         added("big.bin", "version https://git-lfs.github.com/spec/v1", "oid sha256:0", "size 1"),
         deleted("a.py", *lines(3)),
     ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.excerpt.folding import fold_hunks
 from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlock, render_hunk_row, render_line_rows
 from tests.support.prompts import added, deleted, diffs, hunk, modified
@@ -332,7 +332,7 @@ def test_no_line_is_folded_that_is_not_added_somewhere(block: list[str], cut: in
 )
 def test_lines_that_repeat_take_no_time(rows: list[str]) -> None:
     files = [
-        FileDiff(f"{at}.js", f"{at}.js", Status.MODIFIED, (Hunk(1, 1, "", tuple(made), *counts),))
+        FileDiff(f"{at}.js", f"{at}.js", FileStatus.MODIFIED, (Hunk(1, 1, "", tuple(made), *counts),))
         for at, (made, counts) in enumerate(
             [
                 ([f"-{row}".encode() for row in rows], (0, len(rows))),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import FileDiff, Kind, Line, Status
+from iquest_review.diff.diff import FileDiff, FileStatus, Line, LineKind
 from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.numbered_rows import (
     CUT_LINE_CHARS,
@@ -92,7 +92,7 @@ def test_what_grows_by_escaping_is_cut_too() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200).map(lambda raw: raw.replace(b"\n", b"")))
 def test_whatever_a_line_holds_it_is_one_row_of_visible_text(raw: bytes) -> None:
-    shown = render_line_text(Line(Kind.ADDED, None, 1, raw))
+    shown = render_line_text(Line(LineKind.ADDED, None, 1, raw))
 
     assert shown.splitlines() in ([], [shown])
     assert all(character.isprintable() or character in "\t\u00a0\u3000" or ord(character) > 0xFF for character in shown)
@@ -100,8 +100,8 @@ def test_whatever_a_line_holds_it_is_one_row_of_visible_text(raw: bytes) -> None
 
 
 def test_a_file_row_names_what_happened() -> None:
-    mode = FileDiff("run.sh", "run.sh", Status.MODIFIED, (), "100644", "100755")
-    link = FileDiff("link", "link", Status.ADDED, (), None, "120000")
+    mode = FileDiff("run.sh", "run.sh", FileStatus.MODIFIED, (), "100644", "100755")
+    link = FileDiff("link", "link", FileStatus.ADDED, (), None, "120000")
 
     assert render_file_row(modified("src/a.py")) == "=== file: src/a.py (modified)"
     assert render_file_row(renamed("a.py", "b.py")) == "=== file: b.py (renamed from a.py)"

@@ -35,7 +35,7 @@ class Story:
         head = self.checkout.commit(files)
         self.base = self.base or head
         printed = self.checkout.git("diff", "--find-renames=30%", self.base, head)
-        return patch.parse(printed), lambda path: tree[path].encode() if path in tree else None
+        return patch.parse_patch(printed), lambda path: tree[path].encode() if path in tree else None
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_line_that_was_moved_to_another_file_that_was_there_is_gone(story: Sto
 def test_lines_at_the_ends_of_two_hunks_are_not_in_a_row(story: Story, bug: Mark) -> None:
     story.push({"a.py": BASE})
     diff, text = story.push({"a.py": BASE.replace("line 5 = 25\n", "#\n").replace("line 35 = 1225\n", "#\n")})
-    last, first = list(diff.files[0].hunks[0].lines())[-1], next(diff.files[0].hunks[1].lines())
+    last, first = list(diff.files[0].hunks[0].iter_lines())[-1], next(diff.files[0].hunks[1].iter_lines())
 
     two = bug._replace(anchor=digest(f"{last.text} {first.text}"), lines=2)
     assert find_marked_lines(two, "a.py", last.number, diff, text) is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.diff.diff import Diff, FileDiff, Side, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Side
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
@@ -185,7 +185,7 @@ def test_a_finding_over_the_limit_keeps_its_position() -> None:
 
 
 def test_a_file_that_is_new_has_places_on_each_of_its_lines() -> None:
-    new = FileDiff("a.py", "a.py", Status.ADDED, (hunk("+one", "+two"),))
+    new = FileDiff("a.py", "a.py", FileStatus.ADDED, (hunk("+one", "+two"),))
 
     assert put("two", file=new).position == Position("a.py", "a.py", None, 2)
 

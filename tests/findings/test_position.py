@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, Side, Status
-from iquest_review.diff.full_file import unfolded
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, Side
+from iquest_review.diff.full_file import unfold_file
 from iquest_review.findings import position, verify
 from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
 from iquest_review.findings.verify import VerifiedFinding
@@ -52,7 +52,7 @@ class Change:
         self.gitlab.add_merge_request(7, 1, diff_refs=doubles.DiffRefs(base, base, head))
         self.refs = DiffRefs(base, base, head)
         self.repository = Repository(checkout.path)
-        self.diff = patch.parse(self.repository.patch(base, head))
+        self.diff = patch.parse_patch(self.repository.patch(base, head))
 
     @property
     def file(self) -> FileDiff:
@@ -113,8 +113,8 @@ each = pytest.mark.parametrize("change", CHANGES, indirect=True)
 
 @each
 def test_every_line_is_taken_and_its_line_code_is_gitlabs(change: Change) -> None:
-    for file in (change.file, unfolded(change.file, change.head(change.file.path))):
-        lines = list(file.lines())
+    for file in (change.file, unfold_file(change.file, change.head(change.file.path))):
+        lines = list(file.iter_lines())
         assert lines
         for line in lines:
             assert change.judged(at(file, line)) == position.compute_line_code(file, line), line
@@ -123,7 +123,7 @@ def test_every_line_is_taken_and_its_line_code_is_gitlabs(change: Change) -> Non
 @each
 def test_a_range_hangs_on_its_last_line_and_names_both_ends(change: Change) -> None:
     for side in Side:
-        lines = [line for line in change.file.lines() if line.side is side][:2]
+        lines = [line for line in change.file.iter_lines() if line.side is side][:2]
         if len(lines) == 2 and position.is_contiguous(tuple(lines)):
             place = at(change.file, *lines)
 
@@ -161,20 +161,20 @@ def test_a_finding_in_a_file_without_lines_goes_to_the_whole_file(
 
 def test_a_submodule_is_a_file_without_lines() -> None:
     """Its one row, "Subproject commit ...", is none to GitLab."""
-    submodule = FileDiff("lib", "lib", Status.MODIFIED, (Hunk(1, 1, "", (b"-x", b"+y"), 1, 1),), "160000", "160000")
+    submodule = FileDiff("lib", "lib", FileStatus.MODIFIED, (Hunk(1, 1, "", (b"-x", b"+y"), 1, 1),), "160000", "160000")
 
-    assert locate(VerifiedFinding(FINDING, None, submodule, tuple(submodule.lines()))) == Position(
+    assert locate(VerifiedFinding(FINDING, None, submodule, tuple(submodule.iter_lines()))) == Position(
         "lib", "lib", None, None
     )
 
 
 # -- one line of each kind
 
-FILE = patch.parse(
+FILE = patch.parse_patch(
     b"diff --git a/old.txt b/a.txt\nsimilarity index 80%\nrename from old.txt\nrename to a.txt\n"
     b"--- a/old.txt\n+++ b/a.txt\n@@ -10,5 +12,5 @@\n a\n-b\n-c\n+B\n+C\n d\n e\n@@ -30,2 +32,3 @@\n f\n+F\n g\n"
 ).files[0]
-LINES = {line.raw.decode(): line for line in FILE.lines()}
+LINES = {line.raw.decode(): line for line in FILE.iter_lines()}
 
 
 def lines(names: str) -> tuple[Line, ...]:
@@ -220,9 +220,9 @@ def test_without_context_a_side_that_has_lines_elsewhere_counts_on() -> None:
     """The counters of GitLab's own diff, which always has context."""
     added = Hunk(6, 6, "", (b"+a", b"+b"), 2, 0)
     removed = Hunk(20, 22, "", (b"-a", b"-b"), 0, 2)
-    file = FileDiff("a.txt", "a.txt", Status.MODIFIED, (added, removed))
+    file = FileDiff("a.txt", "a.txt", FileStatus.MODIFIED, (added, removed))
 
-    codes = [position.compute_line_code(file, line).partition("_")[2] for line in file.lines()]
+    codes = [position.compute_line_code(file, line).partition("_")[2] for line in file.iter_lines()]
     assert codes == ["6_6", "6_7", "20_22", "21_22"]
 
 
@@ -295,12 +295,12 @@ def test_a_name_of_a_thousand_characters_has_a_place() -> None:
 
 
 def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
-    quoted = patch.parse(
+    quoted = patch.parse_patch(
         b'diff --git "a/caf\\351" "b/caf\\351"\n--- "a/caf\\351"\n+++ "b/caf\\351"\n@@ -1 +1 @@\n-a\n+b\n'
     )
 
     (file,) = quoted.files
-    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.lines())[1:])) == Unplaced(UNREADABLE_PATH)
+    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.iter_lines())[1:])) == Unplaced(UNREADABLE_PATH)
 
 
 # -- any change at all
@@ -321,8 +321,8 @@ def test_any_change_of_a_file_has_gitlabs_places(
         checkout = Checkout(tmp_path_factory.mktemp("any") / "repository")
         change = Change(gitlab, checkout, {"a.txt": texts[0]}, {"a.txt": texts[1]})
         for file in change.diff.files:
-            whole = unfolded(file, texts[1].encode())
-            for line in whole.lines():
+            whole = unfold_file(file, texts[1].encode())
+            for line in whole.iter_lines():
                 assert change.judged(at(whole, line)) == position.compute_line_code(whole, line)
 
 

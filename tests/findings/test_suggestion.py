@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, Hunk, Side, Status
+from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, FileStatus, Hunk, Side
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.suggestion import MAX_REPLACED_LINES, build_replacement
@@ -34,7 +34,7 @@ def file(text: str | bytes = CODE, path: str = "pay.py", **more: Any) -> FileDif
     lines = (b" " + rows[0], *(b"+" + row for row in rows[1:]))
     ending = () if raw.endswith(b"\n") else (b"\\ No newline at end of file",)
     hunks = (Hunk(1, 1, "", (*lines, *ending), len(rows) - 1, 0),)
-    return replace(FileDiff(path, path, Status.MODIFIED, hunks), **more)
+    return replace(FileDiff(path, path, FileStatus.MODIFIED, hunks), **more)
 
 
 def finding(quote: str, fix: str | None, **more: Any) -> Finding:
@@ -97,7 +97,9 @@ def test_the_last_line_keeps_its_missing_newline() -> None:
 
 def test_lines_that_stand_outside_the_hunks_may_be_replaced() -> None:
     text = "".join(f"x{number} = {number}\n" for number in range(30))
-    change = FileDiff("pay.py", "pay.py", Status.MODIFIED, (Hunk(1, 1, "", (b"-y = 0", b"+x0 = 0", b" x1 = 1"), 1, 1),))
+    change = FileDiff(
+        "pay.py", "pay.py", FileStatus.MODIFIED, (Hunk(1, 1, "", (b"-y = 0", b"+x0 = 0", b" x1 = 1"), 1, 1),)
+    )
     verified = verify(finding("x20 = 20\nx21 = 21", "x20 = 1"), Diff((change,)), lambda _: text.encode())
 
     assert build_replacement(verified) == "x20 = 1"
@@ -243,7 +245,7 @@ def test_a_newline_that_only_one_of_them_has_is_doubtful() -> None:
 
 
 def test_a_removed_line_cannot_be_replaced() -> None:
-    change = FileDiff("pay.py", "pay.py", Status.MODIFIED, (Hunk(1, 1, "", (b"-a = 11", b"+b = 22"), 1, 1),))
+    change = FileDiff("pay.py", "pay.py", FileStatus.MODIFIED, (Hunk(1, 1, "", (b"-a = 11", b"+b = 22"), 1, 1),))
     verified = verify(finding("a = 11", "a = 1"), Diff((change,)))
 
     assert verified.finding.side is Side.OLD
@@ -252,7 +254,7 @@ def test_a_removed_line_cannot_be_replaced() -> None:
 
 def test_lines_with_a_gap_between_them_cannot_be_replaced() -> None:
     hunks = (Hunk(1, 1, "", (b"+a = 11",), 1, 0), Hunk(8, 9, "", (b"+b = 22",), 1, 0))
-    change = FileDiff("pay.py", "pay.py", Status.MODIFIED, hunks)
+    change = FileDiff("pay.py", "pay.py", FileStatus.MODIFIED, hunks)
     verified = verify(finding("a = 11\nb = 22", "c = 3"), Diff((change,)))
 
     assert len(verified.lines) == 2
@@ -281,7 +283,7 @@ def test_gitlab_reaches_a_hundred_lines(count: int) -> None:
 )
 def test_a_line_that_the_model_did_not_see_as_it_is_cannot_be_replaced(line: bytes) -> None:
     change = file(b"start\n" + line + b"\n")
-    shown = next(row for row in change.lines() if row.raw == line)
+    shown = next(row for row in change.iter_lines() if row.raw == line)
     verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), None, change, (shown,))
 
     assert build_replacement(verified) is None

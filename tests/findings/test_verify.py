@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Line, Side, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, LineKind, Side
 from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, VerifiedFinding, verify
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 from tests.support.findings import made
 
 PATCH = r"""diff --git a/src/pay.py b/src/pay.py
@@ -57,7 +57,7 @@ deleted file mode 100644
 -def gone():
 -    return os.environ["TOKEN"]
 """
-DIFF = patch.parse(PATCH.encode())
+DIFF = patch.parse_patch(PATCH.encode())
 PAY = Diff(DIFF.files[:1])
 
 
@@ -84,7 +84,7 @@ def problem(diff: Diff = DIFF, **fields: Any) -> str | None:
 def test_a_right_finding_is_left_as_it_is() -> None:
     right = finding(line=12, quote="    if not rows:")
 
-    line = Line(Kind.ADDED, None, 12, b"    if not rows:")
+    line = Line(LineKind.ADDED, None, 12, b"    if not rows:")
     assert verify(right, DIFF) == VerifiedFinding(right, None, DIFF.files[0], (line,))
 
 
@@ -206,11 +206,11 @@ diff --git a/a.py b/a.py
 def test_of_lines_of_the_same_text_the_one_with_the_quotes_indentation_is_meant(
     quote: str, number: int, line: int
 ) -> None:
-    assert place(patch.parse(TWINS.encode()), path="a.py", line=number, quote=quote)[1] == line
+    assert place(patch.parse_patch(TWINS.encode()), path="a.py", line=number, quote=quote)[1] == line
 
 
 def test_a_quote_with_a_slip_is_known_wherever_it_stands() -> None:
-    diff = patch.parse(TWINS.encode())
+    diff = patch.parse_patch(TWINS.encode())
 
     for quote in ("return open_everyting(a)", "    return opn_everything(a)", "return open_everything(a);"):
         assert place(diff, path="a.py", line=1, quote=quote)[1] == 7
@@ -244,7 +244,7 @@ def test_a_short_word_that_a_quote_begins_with_is_not_its_line() -> None:
 HEAD = "".join(f"value_{number} = compute({number})\n" for number in range(1, 41)).replace(
     "value_20 = compute(20)", "new"
 )
-CHANGED = patch.parse(
+CHANGED = patch.parse_patch(
     b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -19,3 +19,3 @@\n value_19 = compute(19)\n"
     b"-value_20 = compute(20)\n+new\n value_21 = compute(21)\n"
 )
@@ -270,10 +270,10 @@ def test_a_quote_that_stands_between_the_hunks_has_its_line() -> None:
 
     assert verified.problem is None
     assert (verified.finding.line, verified.finding.side) == (30, Side.NEW)
-    assert verified.lines == (Line(Kind.CONTEXT, 30, 30, b"value_30 = compute(30)"),)
+    assert verified.lines == (Line(LineKind.CONTEXT, 30, 30, b"value_30 = compute(30)"),)
     assert verified.file is not None
-    assert verified.lines[0] in tuple(verified.file.lines())
-    assert verified.lines[0] not in tuple(CHANGED.files[0].lines())
+    assert verified.lines[0] in tuple(verified.file.iter_lines())
+    assert verified.lines[0] not in tuple(CHANGED.files[0].iter_lines())
 
 
 def test_between_the_hunks_a_quote_of_several_rows_is_a_range() -> None:
@@ -334,7 +334,7 @@ def test_of_several_file_diffs_of_one_path_no_text_is_asked_for() -> None:
 
 
 def test_a_new_file_has_nothing_between_its_hunks() -> None:
-    new = Diff((replace(CHANGED.files[0], status=Status.ADDED),))
+    new = Diff((replace(CHANGED.files[0], status=FileStatus.ADDED),))
 
     assert outside("value_30 = compute(30)", diff=new).problem == NO_QUOTE
 
@@ -357,13 +357,13 @@ def test_the_lines_are_those_of_the_range() -> None:
 
     assert verified.file is DIFF.files[0]
     assert [line.new_line for line in verified.lines] == [11, 12, 13]
-    assert [line.kind for line in verified.lines] == [Kind.ADDED] * 3
+    assert [line.kind for line in verified.lines] == [LineKind.ADDED] * 3
 
 
 def test_the_lines_of_the_old_side_are_removed_ones() -> None:
     verified = verify(finding(path="lib/gone.py", quote='def gone():\nreturn os.environ["TOKEN"]'), DIFF)
 
-    assert [(line.kind, line.old_line) for line in verified.lines] == [(Kind.REMOVED, 1), (Kind.REMOVED, 2)]
+    assert [(line.kind, line.old_line) for line in verified.lines] == [(LineKind.REMOVED, 1), (LineKind.REMOVED, 2)]
 
 
 def test_a_demoted_finding_has_its_file_and_no_lines() -> None:
@@ -389,7 +389,7 @@ def test_a_removed_line_is_cited_on_the_old_side() -> None:
 
 def indented() -> Diff:
     rows = (b"-a = 1", b"-b = 2", b"-c = 3", b"+if x:", b"+    a = 1", b"+    b = 2", b"+    c = 3")
-    return Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (Hunk(10, 10, "", rows, 4, 3),)),))
+    return Diff((FileDiff("a.py", "a.py", FileStatus.MODIFIED, (Hunk(10, 10, "", rows, 4, 3),)),))
 
 
 def test_of_code_that_was_only_indented_the_new_side_is_meant() -> None:
@@ -475,7 +475,7 @@ def test_a_file_that_is_no_part_of_the_change_is_demoted(path: str) -> None:
 
 def changed(path: str, *texts: str, start: int = 1, old: str | None = None) -> FileDiff:
     rows = tuple(b"+" + text.encode() for text in texts)
-    return FileDiff(old or path, path, Status.MODIFIED, (Hunk(start, start, "", rows, len(rows), 0),))
+    return FileDiff(old or path, path, FileStatus.MODIFIED, (Hunk(start, start, "", rows, len(rows), 0),))
 
 
 def test_of_two_files_of_one_name_the_one_with_the_quote_is_meant() -> None:
@@ -509,7 +509,7 @@ def test_a_new_name_comes_before_an_old_one() -> None:
 def test_a_path_is_known_as_it_was_shown(name: str) -> None:
     diff = Diff((changed(name, "x = 1"), changed("other.py", "y = 2")))
 
-    assert place(diff, path=one_line(render_path(name), 1_000), line=1)[0] == name
+    assert place(diff, path=shorten_to_line(render_path(name), 1_000), line=1)[0] == name
 
 
 def test_without_a_path_the_only_file_is_meant() -> None:
@@ -535,7 +535,7 @@ def test_a_path_of_several_file_diffs_is_looked_up_in_all_of_them() -> None:
 
 
 def test_a_file_without_lines_has_no_line() -> None:
-    diff = Diff((FileDiff("a.png", "a.png", Status.MODIFIED, binary=True),))
+    diff = Diff((FileDiff("a.png", "a.png", FileStatus.MODIFIED, binary=True),))
 
     assert problem(diff, path="a.png", line=1) == NO_LINE
     assert problem(diff, path="a.png", quote="x = 1") == NO_QUOTE
@@ -559,7 +559,7 @@ def random_diff(chance: random.Random) -> Diff:
         rows.append(chance.choice([b" ", b" ", b"+", b"+", b"-"]) + text.encode())
     kinds = [row[:1] for row in rows]
     hunk = Hunk(chance.randint(1, 90), chance.randint(1, 90), "", tuple(rows), kinds.count(b"+"), kinds.count(b"-"))
-    return Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (hunk,)),))
+    return Diff((FileDiff("a.py", "a.py", FileStatus.MODIFIED, (hunk,)),))
 
 
 def quoted(line: Line, lines: list[Line], rows: int) -> str:
@@ -573,7 +573,7 @@ def test_a_right_quote_finds_its_line_though_the_number_is_far_off(rows: int) ->
     chance, right, tries = random.Random(7), 0, 500
     for _ in range(tries):
         diff = random_diff(chance)
-        lines = list(diff.files[0].lines())
+        lines = list(diff.files[0].iter_lines())
         line = chance.choice(
             [line for line in lines if len(line.text.strip()) > 8 and line.text.strip() != "return None"]
         )
@@ -586,7 +586,7 @@ def test_a_right_quote_finds_its_line_though_the_number_is_far_off(rows: int) ->
 
 def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
     rows = tuple(b"+" + f"value_{number % 5_000} = {number % 5_000}".encode() for number in range(50_000))
-    diff = Diff((FileDiff("a.py", "a.py", Status.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),)),))
+    diff = Diff((FileDiff("a.py", "a.py", FileStatus.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),)),))
     started = time.process_time()
     for number in range(20):
         assert place(diff, path="a.py", line=20_000 + number, quote=f"value_{number} = {number}")[1] == 20_001 + number
@@ -612,13 +612,13 @@ def test_any_finding_stands_on_a_line_of_the_diff_or_says_why_not(
     if verified.problem is not None:
         assert (placed.line, placed.end_line) == (None, None)
         return
-    file = DIFF.find(placed.path)
+    file = DIFF.find_file(placed.path)
     assert file is not None
-    numbers = {(shown.side, shown.number) for shown in file.lines()}
+    numbers = {(shown.side, shown.number) for shown in file.iter_lines()}
     assert (placed.side, placed.line) in numbers
     assert placed.end_line is None or (placed.side, placed.end_line) in numbers
-    assert {shown.kind for shown in file.lines() if (shown.side, shown.number) == (Side.OLD, placed.line)} <= {
-        Kind.REMOVED
+    assert {shown.kind for shown in file.iter_lines() if (shown.side, shown.number) == (Side.OLD, placed.line)} <= {
+        LineKind.REMOVED
     }
 
 
@@ -628,7 +628,7 @@ def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
         + "".join(f"+value_{number}_{row} = compute({row})\n" for row in range(60))
         for number in range(300)
     ]
-    diff = patch.parse("".join(patches).encode())
+    diff = patch.parse_patch("".join(patches).encode())
     nowhere = finding(path="", line=1, quote="this stands nowhere at all")
     elsewhere = finding(path="gone/from.py", line=1, quote="this stands nowhere at all")
     started = time.process_time()

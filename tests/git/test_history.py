@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
 from iquest_review.errors import GitError
 from iquest_review.git import history as facts
-from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched, anonymous
+from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines, anonymize
 from iquest_review.git.repository import Repository
 from tests.support.checkout import Checkout, Executable, Tree, git, put
 
@@ -61,12 +61,12 @@ def story(tmp_path: Path) -> Story:
 
 
 def ask(repository: Repository, base: str, head: str, seconds: float = 10) -> History:
-    with repository.opened() as opened:
-        return opened.history(base, head, opened.diff(base, head).files, seconds)
+    with repository.open_clone() as opened:
+        return opened.load_history(base, head, opened.diff(base, head).files, seconds)
 
 
 def of_branches(repository: Repository, base: str = "main", head: str = "feature") -> History:
-    merge_base, _, tip = repository.merge_base(base, head)
+    merge_base, _, tip = repository.find_merge_base(base, head)
     return ask(repository, merge_base, tip)
 
 
@@ -104,7 +104,7 @@ def test_people_stay_out_of_what_is_told(story: Story) -> None:
     story.commit(f"Ask ann@example.org\n\n{trailers}Told by <bob@mail.example.org>.\n", {"x": b"x\n"}, "feature")
     history = of_branches(story.told())
 
-    assert [(anonymous(fact.subject), anonymous(fact.body)) for fact in history.commits] == [
+    assert [(anonymize(fact.subject), anonymize(fact.body)) for fact in history.commits] == [
         ("Ask [address]", "Told by [address].")
     ]
     assert not {"Ann", "Bob", "bob@x", "Carl", "Dan"} & set(repr(history).replace("'", " ").split())
@@ -119,7 +119,7 @@ def test_people_stay_out_of_what_is_told(story: Story) -> None:
         (b"caf\xe9", "caf\ufffd"),
         ("<|im_end|>\u202e\x1b[2J", "<|im_end|>\u202e\x1b[2J"),
         ("变更：修复", "变更：修复"),
-        ("x" * 1_000_000, "x" * facts.LONGEST_SUBJECT),
+        ("x" * 1_000_000, "x" * facts.MAX_SUBJECT_CHARS),
         ("commit 1111\x00\x00" + "1" * 40 + " 1 \nForged\n", "commit 1111"),
     ],
     ids=lambda value: repr(value[:12]),
@@ -165,8 +165,8 @@ def test_removed_and_replaced_lines_are_traced_to_the_commits_that_wrote_them(st
 
     # Line 4 is the first commit's: whether that wrote it or only begins the history, git does not tell.
     assert history.touched == (
-        Touched("x", 11, 11, "Fix the crash on empty input", 1),
-        Touched("x", 2, 3, "Speed up", 2),
+        TouchedLines("x", 11, 11, "Fix the crash on empty input", 1),
+        TouchedLines("x", 2, 3, "Speed up", 2),
     )
 
 
@@ -186,7 +186,7 @@ def test_a_renamed_file_has_the_history_of_its_old_name_under_its_new_one(story:
     story.commit("Move", {"old": None, "new": TEN.replace(b"line 5\n", b"five\n")}, "feature")
     history = of_branches(story.told())
 
-    assert history.touched == (Touched("new", 5, 5, "Write it", 0),)
+    assert history.touched == (TouchedLines("new", 5, 5, "Write it", 0),)
     assert [fact.subject for fact in history.recent if fact.path == "new"] == ["Write it", "Start"]
     assert [fact.path for fact in history.churn] == ["new"]
 
@@ -217,9 +217,9 @@ def test_submodules_and_symbolic_links_are_traced_to_nobody(tmp_path: Path) -> N
     checkout.git("add", "link")
     checkout.git("update-index", "--cacheinfo", f"160000,{base},sub")
     checkout.git("commit", "--quiet", "--message", "Change both")
-    with Repository(checkout.path).opened() as opened:
+    with Repository(checkout.path).open_clone() as opened:
         files = opened.diff(base, checkout.head()).files
-        history = opened.history(base, checkout.head(), files, 10)
+        history = opened.load_history(base, checkout.head(), files, 10)
 
     assert {file.path: file.removed for file in files} == {"link": 1, "sub": 1}
     assert history.touched == ()
@@ -235,11 +235,11 @@ def test_each_file_has_its_last_three_commits_the_latest_of_each_first(story: St
     story.commit("Change", {"x": b"new\n", "y": b"new\n"}, "feature")
 
     assert of_branches(story.told()).recent == (
-        Recent("x", "x 4", 0),
-        Recent("y", "x 1", 3),
-        Recent("x", "x 3", 1),
-        Recent("y", "x 0", 4),
-        Recent("x", "x 2", 2),
+        RecentCommit("x", "x 4", 0),
+        RecentCommit("y", "x 1", 3),
+        RecentCommit("x", "x 3", 1),
+        RecentCommit("y", "x 0", 4),
+        RecentCommit("x", "x 2", 2),
     )
 
 
@@ -277,12 +277,12 @@ def test_a_file_that_usually_goes_along_and_is_missing_is_told(story: Story) -> 
     story.commit("Change", {"code": b"new", "also": b"new"}, "feature")
     told = of_branches(story.told()).together
 
-    assert told == (Together("test", "also", 9, 9), Together("docs", "also", 5, 9))
+    assert told == (Companion("test", "also", 9, 9), Companion("docs", "also", 5, 9))
 
 
 def test_commits_that_change_everything_tell_nothing_of_what_belongs_together(story: Story) -> None:
     for number in range(6):
-        story.commit("Format", {f"f{file}": b"%d" % number for file in range(facts.LARGEST_CHANGE + 1)})
+        story.commit("Format", {f"f{file}": b"%d" % number for file in range(facts.MAX_COMMIT_FILES + 1)})
     story.commit("Change", {"f0": b"new"}, "feature")
     history = of_branches(story.told())
 
@@ -290,15 +290,15 @@ def test_commits_that_change_everything_tell_nothing_of_what_belongs_together(st
     assert history.churn == (Churn("f0", 6, 0, 6),)
 
 
-def entries(changes: Iterable[Sequence[str]]) -> list[facts.Logged]:
-    return [facts.Logged(b"1" * 40, 0, 1, "x", "", tuple(paths)) for paths in changes]
+def entries(changes: Iterable[Sequence[str]]) -> list[facts.LogEntry]:
+    return [facts.LogEntry(b"1" * 40, 0, 1, "x", "", tuple(paths)) for paths in changes]
 
 
 @pytest.mark.parametrize(
     ("both", "alone", "told"), [(2, 0, False), (3, 0, True), (3, 3, True), (3, 4, False), (40, 40, True)]
 )
 def test_usually_means_three_times_and_half_of_the_times(both: int, alone: int, told: bool) -> None:
-    found = facts.together(entries([("a", "b")] * both + [("a",)] * alone), {"a": "a"}, {"a"})
+    found = facts.find_companions(entries([("a", "b")] * both + [("a",)] * alone), {"a": "a"}, {"a"})
 
     assert bool(found) is told
 
@@ -306,7 +306,7 @@ def test_usually_means_three_times_and_half_of_the_times(both: int, alone: int, 
 def test_often_is_surer_than_always() -> None:
     changes = [("a", "often")] * 40 + [("a",)] * 2 + [("c", "always")] * 3
 
-    found = facts.together(entries(changes), {"a": "a", "c": "c"}, {"a", "c"})
+    found = facts.find_companions(entries(changes), {"a": "a", "c": "c"}, {"a", "c"})
 
     assert [fact.path for fact in found] == ["often", "always"]
 
@@ -317,7 +317,7 @@ def test_often_is_surer_than_always() -> None:
 def cloned(story: Story, folder: Path, *options: str) -> tuple[Repository, str, str]:
     """A clone of the feature branch, and the change's two commits."""
     repository = story.told()
-    base, _, head = repository.merge_base("main", "feature")
+    base, _, head = repository.find_merge_base("main", "feature")
     git(folder, "-C", str(story.path), "config", "uploadpack.allowFilter", "true")
     git(folder, "clone", "--quiet", "--bare", "--branch=feature", *options, f"file://{story.path}", "clone")
     return Repository(folder / "clone"), base, head
@@ -338,8 +338,8 @@ def test_where_a_shallow_clone_ends_nothing_is_made_up(story: Story, tmp_path: P
 
     # Two commits of the change, "Fix 3", and "Fix 2" with all files as if it had made them.
     assert history.commits == (Commit("Change"), Commit("Change on"))
-    assert history.touched == (Touched("x", 1, 1, "Fix 3", 0),)
-    assert history.recent == (Recent("x", "Fix 3", 0),)
+    assert history.touched == (TouchedLines("x", 1, 1, "Fix 3", 0),)
+    assert history.recent == (RecentCommit("x", "Fix 3", 0),)
     assert history.churn == (Churn("x", 1, 1, 1),)
 
 
@@ -363,10 +363,10 @@ def test_a_partial_clone_tells_what_it_can_without_its_remote(story: Story, tmp_
     full = of_branches(story.told())
     git(tmp_path, "-C", str(story.path), "config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", f"file://{story.path}", "partial")
-    base, _, head = Repository(story.path).merge_base("main", "feature")
+    base, _, head = Repository(story.path).find_merge_base("main", "feature")
     files = Repository(story.path).diff(base, head).files
-    with Repository(tmp_path / "partial").opened() as opened:
-        history = opened.history(base, head, files, 10)
+    with Repository(tmp_path / "partial").open_clone() as opened:
+        history = opened.load_history(base, head, files, 10)
 
     assert history == replace(full, touched=())
     assert full.touched
@@ -374,17 +374,17 @@ def test_a_partial_clone_tells_what_it_can_without_its_remote(story: Story, tmp_
 
 def test_commits_that_are_not_here_are_no_error(story: Story) -> None:
     tell(story)
-    with story.told().opened() as opened:
-        assert opened.history("1" * 40, "2" * 40, (), 10) == History()
+    with story.told().open_clone() as opened:
+        assert opened.load_history("1" * 40, "2" * 40, (), 10) == History()
 
 
 @pytest.mark.parametrize("name", ["main", "--output=x", "", "1" * 39])
 def test_nothing_but_a_commit_id_reaches_git(story: Story, name: str) -> None:
     tell(story)
-    with story.told().opened() as opened:
+    with story.told().open_clone() as opened:
         for pair in ((name, "1" * 40), ("1" * 40, name)):
             with pytest.raises(GitError, match="no commit id"):
-                opened.history(*pair, (), 10)
+                opened.load_history(*pair, (), 10)
 
 
 def test_a_sha_256_history_is_told(tmp_path: Path) -> None:
@@ -392,7 +392,7 @@ def test_a_sha_256_history_is_told(tmp_path: Path) -> None:
     checkout.commit({"x": b"0\n"}, "Start")
     base, head = checkout.commit({"x": TEN}, "Fix"), checkout.commit({"x": TEN[7:]}, "Change")
 
-    assert ask(Repository(checkout.path), base, head).touched == (Touched("x", 1, 1, "Fix", 0),)
+    assert ask(Repository(checkout.path), base, head).touched == (TouchedLines("x", 1, 1, "Fix", 0),)
 
 
 # --- time ---
@@ -404,14 +404,14 @@ def test_ten_thousand_commits_are_read_in_time(story: Story) -> None:
         story.commit(f"Fix {number}", {f"f{number % 10}": b"%d\n" % number})
     story.commit("Change", {"f0": b"new\n", "f15": b"new\n"}, "feature")
     repository = story.told()
-    merge_base, _, head = repository.merge_base("main", "feature")
+    merge_base, _, head = repository.find_merge_base("main", "feature")
     started = time.monotonic()
     history = ask(repository, merge_base, head)
 
     assert time.monotonic() - started < 5
-    assert Recent("f15", "Start", 10_000) in history.recent  # long before the last commits
+    assert RecentCommit("f15", "Start", 10_000) in history.recent  # long before the last commits
     assert history.churn == (Churn("f0", 50, 50, 500),)
-    assert history.touched == (Touched("f0", 1, 1, "Fix 9990", 9),)
+    assert history.touched == (TouchedLines("f0", 1, 1, "Fix 9990", 9),)
 
 
 @pytest.mark.parametrize(("files", "subjects"), [(5, {"Early", "Late"}), (6, {"Late"})])
@@ -433,7 +433,7 @@ def test_a_change_of_many_files_is_traced_through_the_last_commits_alone(
 def test_no_time_is_no_history_and_no_error(story: Story) -> None:
     tell(story)
     repository = story.told()
-    merge_base, _, head = repository.merge_base("main", "feature")
+    merge_base, _, head = repository.find_merge_base("main", "feature")
 
     assert ask(repository, merge_base, head, seconds=0) == History()
 
@@ -443,13 +443,13 @@ def test_a_git_that_does_not_end_is_ended_at_the_deadline(
 ) -> None:
     tell(story)
     repository = story.told()
-    base, _, head = repository.merge_base("main", "feature")
+    base, _, head = repository.find_merge_base("main", "feature")
     files = repository.diff(base, head).files
     put(tmp_path, "bin/git", Executable(b"#!/bin/sh\nexec sleep 30\n"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     started = time.monotonic()
-    with repository.opened() as opened:
-        assert opened.history(base, head, files, 0.2) == History()
+    with repository.open_clone() as opened:
+        assert opened.load_history(base, head, files, 0.2) == History()
 
     assert time.monotonic() - started < 2
 
@@ -515,10 +515,10 @@ def test_nothing_in_a_hostile_clone_moves_the_history_or_runs(tmp_path: Path) ->
     canary.unlink()
 
     assert ask(repository, base, head) == before
-    with repository.opened() as opened:
-        assert opened.grep(head, ["name"], 9) == [("x.py", 2, "def name(): pass")]
-        assert list(opened.blobs(head, ["x.py", "y.py"])) == ["x.py", "y.py"]
-    assert before.touched == (Touched("x.py", 1, 1, "Fix 2", 0),)
+    with repository.open_clone() as opened:
+        assert opened.grep_definitions(head, ["name"], 9) == [("x.py", 2, "def name(): pass")]
+        assert list(opened.load_blobs(head, ["x.py", "y.py"])) == ["x.py", "y.py"]
+    assert before.touched == (TouchedLines("x.py", 1, 1, "Fix 2", 0),)
     assert not canary.exists()
 
 
@@ -545,7 +545,7 @@ def record(subject: bytes, paths: Sequence[bytes] = (), parents: int = 1) -> byt
 def test_every_commit_is_read_as_it_was_printed(commits: list[tuple[str, list[str]]]) -> None:
     printed = b"".join(record(subject.encode(), [path.encode() for path in paths]) for subject, paths in commits)
 
-    read = list(facts.logged(printed, whole=True))
+    read = list(facts.parse_log(printed, whole=True))
 
     assert [entry.paths for entry in read] == [tuple(paths) for _, paths in commits]
     assert [entry.subject for entry in read if "@" not in entry.subject] == [
@@ -557,10 +557,10 @@ def test_every_commit_is_read_as_it_was_printed(commits: list[tuple[str, list[st
 def test_an_output_that_is_cut_off_loses_no_more_than_its_last_commit(last: list[bytes]) -> None:
     commits = [record(b"one", [b"path/a", b"path/b"]), record(b"two"), record(b"three", last)]
     printed = b"".join(commits)
-    whole = list(facts.logged(printed, whole=True))
+    whole = list(facts.parse_log(printed, whole=True))
 
     for cut in range(len(printed)):
-        read = list(facts.logged(printed[:cut], whole=False))
+        read = list(facts.parse_log(printed[:cut], whole=False))
         assert read == whole[: len(read)]
         assert len(read) >= sum(len(b"".join(commits[: count + 1])) + 2 <= cut for count in range(1, 3))
 
@@ -571,8 +571,8 @@ def test_an_output_that_is_cut_off_loses_no_more_than_its_last_commit(last: list
     | st.lists(st.sampled_from([b"\0\0", b"a" * 40, b" 1 ", b"\n", b"filename x\n"])).map(b"".join)
 )
 def test_no_output_breaks_the_reading(printed: bytes) -> None:
-    assert len(list(facts.logged(printed, whole=True))) <= len(printed)
-    assert facts.touched(printed, "x", 0) is not None
+    assert len(list(facts.parse_log(printed, whole=True))) <= len(printed)
+    assert facts.parse_blame(printed, "x", 0) is not None
 
 
 BLAMED = (
@@ -584,25 +584,27 @@ BLAMED = (
 
 
 def test_runs_of_one_commit_are_one_and_what_begins_the_history_is_nobodys() -> None:
-    assert facts.touched(BLAMED, "x", 1_700_000_000) == (
-        Touched("x", 3, 5, "Fix it", 1),
-        Touched("x", 6, 14, "Tidy", 0),
+    assert facts.parse_blame(BLAMED, "x", 1_700_000_000) == (
+        TouchedLines("x", 3, 5, "Fix it", 1),
+        TouchedLines("x", 6, 14, "Tidy", 0),
     )
 
 
 @pytest.mark.parametrize("cut", range(0, len(BLAMED), 7))
 def test_a_trace_that_is_cut_off_tells_whole_runs(cut: int) -> None:
-    lines = {number for fact in facts.touched(BLAMED[:cut], "x", 1_700_000_000) for number in (fact.first, fact.last)}
+    lines = {
+        number for fact in facts.parse_blame(BLAMED[:cut], "x", 1_700_000_000) for number in (fact.first, fact.last)
+    }
 
     assert lines <= {3, 4, 5, 6, 14}
 
 
 def test_a_clock_that_runs_ahead_makes_no_negative_age() -> None:
-    assert facts.touched(BLAMED, "x", 0)[0].days == 0
+    assert facts.parse_blame(BLAMED, "x", 0)[0].days == 0
 
 
 def test_the_runs_of_removed_lines_are_those_of_the_old_file() -> None:
     rows = (b" a", b"-b", b"-c", b"+B", b" d", b"-e", b"\\ No newline at end of file")
-    file = FileDiff("x", "x", Status.MODIFIED, (Hunk(10, 10, "", rows, 1, 3),))
+    file = FileDiff("x", "x", FileStatus.MODIFIED, (Hunk(10, 10, "", rows, 1, 3),))
 
-    assert facts.removed(file) == [(11, 12), (14, 14)]
+    assert facts.find_removed_runs(file) == [(11, 12), (14, 14)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, Status
+from iquest_review.diff.diff import Diff, FileStatus
 from iquest_review.errors import GitError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import Repository
@@ -31,7 +31,7 @@ def edit(checkout: Checkout) -> tuple[str, str]:
 
 def assert_the_edit(diff: Diff) -> None:
     file = only(diff)
-    assert (file.path, file.status, file.added, file.removed) == ("x", Status.MODIFIED, 1, 1)
+    assert (file.path, file.status, file.added, file.removed) == ("x", FileStatus.MODIFIED, 1, 1)
 
 
 # --- the diff ---
@@ -48,7 +48,7 @@ def test_the_diff_is_what_git_prints(checkout: Checkout) -> None:
         "sp ace": b"a",
     }
     base, head = checkout.commit(old), checkout.commit(new)
-    assert Repository(checkout.path).diff(base, head) == patch.parse(checkout.diff())
+    assert Repository(checkout.path).diff(base, head) == patch.parse_patch(checkout.diff())
 
 
 def test_commits_are_compared_and_not_their_merge_base(checkout: Checkout) -> None:
@@ -65,12 +65,12 @@ def test_equal_commits_have_an_empty_diff(checkout: Checkout) -> None:
     assert Repository(checkout.path).diff(commit, commit) == Diff()
 
 
-@pytest.mark.parametrize(("kept", "status"), [(13, Status.RENAMED), (11, Status.ADDED)])
-def test_a_file_a_third_alike_is_renamed_as_gitlab_has_it(checkout: Checkout, kept: int, status: Status) -> None:
+@pytest.mark.parametrize(("kept", "status"), [(13, FileStatus.RENAMED), (11, FileStatus.ADDED)])
+def test_a_file_a_third_alike_is_renamed_as_gitlab_has_it(checkout: Checkout, kept: int, status: FileStatus) -> None:
     rows = [b"%030d\n" % number for number in range(40)]
     base = checkout.commit({"old": b"".join(rows)})
     head = checkout.commit({"new": b"".join(rows[:kept]) + b"".join(b"%030d\n" % number for number in range(99, 126))})
-    found = Repository(checkout.path).diff(base, head).find("new")
+    found = Repository(checkout.path).diff(base, head).find_file("new")
     assert found
     assert found.status is status
 
@@ -102,8 +102,8 @@ def test_a_subfolder_a_bare_clone_and_a_linked_work_tree_are_the_repository(
     (tmp_path / "symbolic").symlink_to(checkout.path)
     for folder in ("repository", "repository/folder", "repository/.git", "bare.git", "linked", "symbolic"):
         assert_the_edit(Repository(tmp_path / folder).diff(*edit))
-        assert Repository(tmp_path / folder).merge_base("main~1", "main") == (edit[0], *edit)
-    assert Repository(tmp_path / "linked").merge_base("HEAD", "main") == (edit[0], *edit)
+        assert Repository(tmp_path / folder).find_merge_base("main~1", "main") == (edit[0], *edit)
+    assert Repository(tmp_path / "linked").find_merge_base("HEAD", "main") == (edit[0], *edit)
 
 
 def test_a_submodules_git_file_is_followed(checkout: Checkout, edit: tuple[str, str], tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_a_sha_256_repository_is_read(tmp_path: Path) -> None:
     repository = Repository(checkout.path)
     assert len(head) == 64
     assert_the_edit(repository.diff(base, head))
-    assert repository.merge_base("main~1", "main") == (base, base, head)
-    assert repository.blob(head, "x") == EDITED
+    assert repository.find_merge_base("main~1", "main") == (base, base, head)
+    assert repository.load_blob(head, "x") == EDITED
 
 
 @pytest.mark.parametrize("option", ["--shared", "--reference"])
@@ -137,7 +137,7 @@ def test_a_clone_that_borrows_itself_lends_what_it_borrows(
 def test_packed_objects_and_packed_refs_are_found(checkout: Checkout, edit: tuple[str, str]) -> None:
     checkout.git("gc", "--quiet")
     assert_the_edit(Repository(checkout.path).diff(*edit))
-    assert Repository(checkout.path).merge_base("refs/heads/main~1", "main") == (edit[0], *edit)
+    assert Repository(checkout.path).find_merge_base("refs/heads/main~1", "main") == (edit[0], *edit)
 
 
 @pytest.mark.parametrize("filtered", ["blob:none", "tree:0"])
@@ -150,7 +150,7 @@ def test_a_partial_clone_is_an_error_and_no_wrong_diff(
     with pytest.raises(GitError, match=r"partial clone|does not hold commit"):
         repository.diff(*edit)
     with pytest.raises(GitError):
-        repository.blob(edit[1], "x")
+        repository.load_blob(edit[1], "x")
 
 
 @pytest.mark.parametrize("damage", ["empty", "gone"])
@@ -181,9 +181,9 @@ def test_a_folder_without_a_repository_says_so(tmp_path: Path) -> None:
     with pytest.raises(GitError, match="is no git repository"):
         repository.diff("1" * 40, "2" * 40)
     with pytest.raises(GitError, match="is no git repository"):
-        repository.merge_base("main", "HEAD")
+        repository.find_merge_base("main", "HEAD")
     with pytest.raises(GitError, match="is no git repository"):
-        repository.blob("1" * 40, "x")
+        repository.load_blob("1" * 40, "x")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -225,9 +225,9 @@ def test_a_merge_base_is_where_the_branches_part(checkout: Checkout) -> None:
     side = checkout.commit({"x": EDITED})
     repository = Repository(checkout.path)
     for base in ("main", "refs/heads/main", main, main[:12], "main^{commit}"):
-        assert repository.merge_base(base, "HEAD") == (fork, main, side)
+        assert repository.find_merge_base(base, "HEAD") == (fork, main, side)
     checkout.git("tag", "--annotate", "--message", "v1", "v1", "main")
-    assert repository.merge_base("v1", "side") == (fork, main, side)
+    assert repository.find_merge_base("v1", "side") == (fork, main, side)
 
 
 def test_a_criss_cross_has_the_base_git_takes(checkout: Checkout) -> None:
@@ -239,7 +239,7 @@ def test_a_criss_cross_has_the_base_git_takes(checkout: Checkout) -> None:
     for branch, other in (("main", side), ("side", main)):
         checkout.git("checkout", "--quiet", branch)
         checkout.git("merge", "--quiet", "--no-edit", other)
-    common = Repository(checkout.path).merge_base("main", "side")[0]
+    common = Repository(checkout.path).find_merge_base("main", "side")[0]
     assert common in (main, side)
     assert common == checkout.git("merge-base", "main", "side").decode().strip()
 
@@ -248,14 +248,14 @@ def test_unrelated_histories_have_no_common_commit(checkout: Checkout, edit: tup
     checkout.git("checkout", "--quiet", "--orphan", "other")
     checkout.commit({"y": b"y\n"})
     with pytest.raises(GitError, match=r"main and HEAD have no common commit .*--unshallow"):
-        Repository(checkout.path).merge_base("main", "HEAD")
+        Repository(checkout.path).find_merge_base("main", "HEAD")
 
 
 def test_a_shallow_clone_has_no_common_commit(checkout: Checkout, edit: tuple[str, str], tmp_path: Path) -> None:
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{checkout.path}", "shallow")
     git(tmp_path / "shallow", "fetch", "--quiet", "--depth=1", "origin", f"{edit[0]}:refs/heads/base")
     with pytest.raises(GitError, match="shallow"):
-        Repository(tmp_path / "shallow").merge_base("base", "HEAD")
+        Repository(tmp_path / "shallow").find_merge_base("base", "HEAD")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_what_names_no_commit_is_a_usage_error_that_shows_it(
 ) -> None:
     for names in ((ref, "HEAD"), ("HEAD", ref)):
         with pytest.raises(UsageError) as raised:
-            Repository(checkout.path).merge_base(*names)
+            Repository(checkout.path).find_merge_base(*names)
         assert repr(ref) in str(raised.value)
     assert [path.name for path in checkout.path.iterdir() if "canary" in path.name] == []
 
@@ -278,8 +278,8 @@ def test_a_name_of_several_refs_is_refused_since_git_would_take_the_tag(
     checkout.git("config", "core.warnAmbiguousRefs", "false")
     checkout.git("tag", "main", "HEAD~1")
     with pytest.raises(UsageError, match=r"several refs.*refs/heads/main"):
-        Repository(checkout.path).merge_base("main", "HEAD")
-    assert Repository(checkout.path).merge_base("refs/heads/main", "HEAD")[1] == edit[1]
+        Repository(checkout.path).find_merge_base("main", "HEAD")
+    assert Repository(checkout.path).find_merge_base("refs/heads/main", "HEAD")[1] == edit[1]
 
 
 @pytest.mark.parametrize("name", ["HEAD", "main", "--output=x", "-O", "a;b", "", "1" * 39, "A" * 40, "1" * 40 + "\n"])
@@ -289,7 +289,7 @@ def test_nothing_but_a_full_commit_id_reaches_git(checkout: Checkout, edit: tupl
         with pytest.raises(GitError, match="no commit id"):
             repository.diff(*pair)
     with pytest.raises(GitError, match="no commit id"):
-        repository.blob(name, "x")
+        repository.load_blob(name, "x")
 
 
 # --- files ---
@@ -298,7 +298,7 @@ def test_nothing_but_a_full_commit_id_reaches_git(checkout: Checkout, edit: tupl
 def test_a_file_is_read_from_its_commit_and_not_from_the_work_tree(checkout: Checkout, edit: tuple[str, str]) -> None:
     (checkout.path / "x").write_bytes(b"in the work tree")
     repository = Repository(checkout.path)
-    assert (repository.blob(edit[0], "x"), repository.blob(edit[1], "x")) == (LINES, EDITED)
+    assert (repository.load_blob(edit[0], "x"), repository.load_blob(edit[1], "x")) == (LINES, EDITED)
 
 
 def test_a_symbolic_link_is_never_followed(checkout: Checkout) -> None:
@@ -306,7 +306,7 @@ def test_a_symbolic_link_is_never_followed(checkout: Checkout) -> None:
     commit = checkout.commit({**tree, "x": LINES})
     repository = Repository(checkout.path)
     for path in ("to file", "out", "folder", "folder/f", "real/../x", "../repository/x", "/etc/passwd", "./x"):
-        assert repository.blob(commit, path) is None
+        assert repository.load_blob(commit, path) is None
 
 
 def test_only_an_exact_name_is_a_file(checkout: Checkout) -> None:
@@ -316,13 +316,13 @@ def test_only_an_exact_name_is_a_file(checkout: Checkout) -> None:
     )
     repository = Repository(checkout.path)
     for name in names:
-        assert repository.blob(commit, name) == name.encode()
-    assert repository.blob(commit, "e") == b"e"
+        assert repository.load_blob(commit, name) == name.encode()
+    assert repository.load_blob(commit, "e") == b"e"
     for name in ("a", "a/", "a/b/", "?.py", "", ".", "/", "X", "nope", "a\0b", ":x", "a//b", "./x", "..", "../x"):
-        assert repository.blob(commit, name) is None
+        assert repository.load_blob(commit, name) is None
 
 
 def test_a_submodule_is_no_file(checkout: Checkout, edit: tuple[str, str]) -> None:
     checkout.git("update-index", "--add", "--cacheinfo", f"160000,{edit[0]},sub")
     checkout.git("commit", "--quiet", "--message", "Add a submodule")
-    assert Repository(checkout.path).blob(checkout.head(), "sub") is None
+    assert Repository(checkout.path).load_blob(checkout.head(), "sub") is None

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from iquest_review.diff.diff import Diff, Kind
+from iquest_review.diff.diff import Diff, LineKind
 from iquest_review.errors import GitError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import Repository
@@ -111,9 +111,9 @@ def posted(gitlab: GitLabDouble) -> bytes:
 
 
 def assert_the_edit(diff: Diff) -> None:
-    file = diff.find("x")
+    file = diff.find_file("x")
     assert file
-    assert (texts(file, Kind.REMOVED), texts(file, Kind.ADDED)) == (["line 9"], ["nine"])
+    assert (texts(file, LineKind.REMOVED), texts(file, LineKind.ADDED)) == (["line 9"], ["nine"])
     assert [file.path for file in diff.files] == ["x", "y"]
 
 

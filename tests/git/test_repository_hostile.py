@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iquest_review.diff.diff import Diff, Kind
+from iquest_review.diff.diff import Diff, LineKind
 from iquest_review.errors import GitError, UsageError
 from iquest_review.git.history import Commit
 from iquest_review.git.repository import Repository
@@ -49,20 +49,20 @@ def trap(tmp_path: Path) -> Iterator[Trap]:
 def assert_shown(diff: Diff) -> None:
     file = only(diff)
     assert (file.path, file.binary) == ("x.py", False)
-    assert (texts(file, Kind.REMOVED), texts(file, Kind.ADDED)) == (["def secret(): 1"], ["def secret(): 2"])
+    assert (texts(file, LineKind.REMOVED), texts(file, LineKind.ADDED)) == (["def secret(): 1"], ["def secret(): 2"])
 
 
 def assert_unmoved(trap: Trap) -> None:
     """Everything the repository is asked for is as in a friendly one."""
     repository = Repository(trap.path)
     assert_shown(repository.diff(trap.base, trap.head_commit))
-    assert repository.merge_base("main~1", "main") == (trap.base, trap.base, trap.head_commit)
-    assert repository.blob(trap.head_commit, "x.py") == NEW
-    with repository.opened() as opened:
+    assert repository.find_merge_base("main~1", "main") == (trap.base, trap.base, trap.head_commit)
+    assert repository.load_blob(trap.head_commit, "x.py") == NEW
+    with repository.open_clone() as opened:
         files = opened.diff(trap.base, trap.head_commit).files
-        assert opened.blobs(trap.head_commit, ["x.py", "y.py"]) == {"x.py": NEW}
-        assert opened.grep(trap.head_commit, ["secret"], 9) == [("x.py", 1, "def secret(): 2")]
-        history = opened.history(trap.base, trap.head_commit, files, 10)
+        assert opened.load_blobs(trap.head_commit, ["x.py", "y.py"]) == {"x.py": NEW}
+        assert opened.grep_definitions(trap.head_commit, ["secret"], 9) == [("x.py", 1, "def secret(): 2")]
+        history = opened.load_history(trap.base, trap.head_commit, files, 10)
     assert history.commits == (Commit("Change"),)
     assert {(fact.path, fact.subject) for fact in history.recent} == {("x.py", "Change")}
 
@@ -159,11 +159,11 @@ def test_a_partial_clone_does_not_run_its_remote(trap: Trap) -> None:
     assert trap.springs()
     repository = Repository(trap.path)
     with pytest.raises(UsageError):
-        repository.merge_base("1" * 40, "main")
+        repository.find_merge_base("1" * 40, "main")
     with pytest.raises(GitError):
         repository.diff("1" * 40, trap.head_commit)
     with pytest.raises(GitError):
-        repository.blob("1" * 40, "x.py")
+        repository.load_blob("1" * 40, "x.py")
     assert_unmoved(trap)
 
 
@@ -243,7 +243,7 @@ def test_names_that_look_like_options_or_lead_elsewhere_are_names(trap: Trap) ->
     diff = Repository(trap.path).diff(base, head)
     assert {os.fsencode(file.path) for file in diff.files} == {*names, b"out", b"up"}
     for name in names:
-        assert Repository(trap.path).blob(head, os.fsdecode(name)) == b"x\n"
+        assert Repository(trap.path).load_blob(head, os.fsdecode(name)) == b"x\n"
 
 
 def test_a_bare_repository_in_the_tree_is_not_entered(trap: Trap) -> None:
@@ -257,8 +257,8 @@ def test_a_symbolic_link_in_the_place_of_a_folder_is_not_followed_for_its_files(
     base = trap.commit({"folder/secret": b"inside\n"})
     head = trap.commit({"folder": Link(os.fsencode(tmp_path / "outside"))})
     diff = Repository(trap.path).diff(base, head)
-    assert "outside" not in {line.text for file in diff.files for line in file.lines()}
-    assert Repository(trap.path).blob(head, "folder/secret") is None
+    assert "outside" not in {line.text for file in diff.files for line in file.iter_lines()}
+    assert Repository(trap.path).load_blob(head, "folder/secret") is None
 
 
 def test_a_submodules_url_is_not_visited(trap: Trap) -> None:
@@ -284,7 +284,7 @@ def test_somebody_elses_clone_is_read(trap: Trap, tmp_path: Path, kind: str) -> 
     assert b"dubious ownership" in ran.stderr
     repository = Repository(folder)
     assert_shown(repository.diff(trap.base, trap.head_commit))
-    assert repository.merge_base("main~1", "main") == (trap.base, trap.base, trap.head_commit)
+    assert repository.find_merge_base("main~1", "main") == (trap.base, trap.base, trap.head_commit)
 
 
 def test_nothing_is_left_behind_and_the_clone_is_as_it_was(

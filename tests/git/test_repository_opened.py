@@ -30,8 +30,8 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def blobs(checkout: Checkout, commit: str, *paths: str) -> dict[str, bytes]:
-    with Repository(checkout.path).opened() as opened:
-        return opened.blobs(commit, paths)
+    with Repository(checkout.path).open_clone() as opened:
+        return opened.load_blobs(commit, paths)
 
 
 # --- a run ---
@@ -62,60 +62,63 @@ def far(checkout: Checkout, tmp_path: Path) -> Iterator[Far]:
 
 
 def test_what_was_fetched_for_the_diff_is_there_for_everything_else(far: Far) -> None:
-    with far.clone.opened(far.remote) as opened:
+    with far.clone.open_clone(far.remote) as opened:
         files = opened.diff(far.base, far.head).files
         asked = len(far.gitlab.requests)
         assert asked > 0
         assert opened.diff(far.base, far.head).files == files
-        assert opened.blobs(far.head, ["x", "y", "z"]) == {"x": b"def found():\n" + LINES, "y": b"y\n"}
-        assert opened.blob(far.base, "x") == LINES
-        assert opened.grep(far.head, ["found"], 5) == [("x", 1, "def found():")]
-        history = opened.history(far.base, far.head, files, 5)
+        assert opened.load_blobs(far.head, ["x", "y", "z"]) == {"x": b"def found():\n" + LINES, "y": b"y\n"}
+        assert opened.load_blob(far.base, "x") == LINES
+        assert opened.grep_definitions(far.head, ["found"], 5) == [("x", 1, "def found():")]
+        history = opened.load_history(far.base, far.head, files, 5)
     assert [commit.subject for commit in history.commits] == []  # both ends are cut off: who knows what lies between
     assert len(far.gitlab.requests) == asked
 
 
 def test_files_and_definitions_of_a_commit_that_is_not_here_are_fetched_too(far: Far) -> None:
-    with far.clone.opened(far.remote) as opened:
-        assert opened.blobs(far.head, ["y"]) == {"y": b"y\n"}
-    with far.clone.opened(far.remote) as opened:
-        assert opened.grep(far.head, ["found"], 5) == [("x", 1, "def found():")]
-    with far.clone.opened(far.remote) as opened:
-        assert opened.blob(far.head, "y") == b"y\n"
+    with far.clone.open_clone(far.remote) as opened:
+        assert opened.load_blobs(far.head, ["y"]) == {"y": b"y\n"}
+    with far.clone.open_clone(far.remote) as opened:
+        assert opened.grep_definitions(far.head, ["found"], 5) == [("x", 1, "def found():")]
+    with far.clone.open_clone(far.remote) as opened:
+        assert opened.load_blob(far.head, "y") == b"y\n"
 
 
 def test_a_commit_that_cannot_be_had_is_told(far: Far) -> None:
-    with far.clone.opened() as opened:
-        for ask in (lambda: opened.blobs(far.head, ["x"]), lambda: opened.grep(far.head, ["found"], 5)):
+    with far.clone.open_clone() as opened:
+        for ask in (
+            lambda: opened.load_blobs(far.head, ["x"]),
+            lambda: opened.grep_definitions(far.head, ["found"], 5),
+        ):
             with pytest.raises(GitError, match=f"does not hold commit {far.head}; .*GIT_DEPTH: 0"):
                 ask()
 
 
 def test_a_history_fetches_nothing(far: Far) -> None:
-    with far.clone.opened(far.remote) as opened:
-        opened.history(far.base, far.head, (), 5)
+    with far.clone.open_clone(far.remote) as opened:
+        opened.load_history(far.base, far.head, (), 5)
     assert far.gitlab.requests == []
 
 
 def test_nothing_is_left_when_the_clone_is_closed(checkout: Checkout) -> None:
     checkout.commit({"x": LINES})
-    with Repository(checkout.path).opened() as opened:
+    with Repository(checkout.path).open_clone() as opened:
         home = opened.directory.own
         assert home.is_dir()
     assert not home.exists()
 
 
 def test_a_folder_without_a_repository_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="is no git repository"), Repository(tmp_path).opened():
+    with pytest.raises(GitError, match="is no git repository"), Repository(tmp_path).open_clone():
         pass
 
 
 def test_one_opened_clone_serves_both_kinds_of_ids(tmp_path: Path) -> None:
     new = Checkout(tmp_path / "new", "--object-format=sha256")
     base, head = new.commit({"x": LINES}), new.commit({"x": b"def found():\n"})
-    with Repository(new.path).opened() as opened:
-        assert opened.blobs(head, ["x"]) == {"x": b"def found():\n"}
-        assert opened.grep(head, ["found"], 5) == [("x", 1, "def found():")]
+    with Repository(new.path).open_clone() as opened:
+        assert opened.load_blobs(head, ["x"]) == {"x": b"def found():\n"}
+        assert opened.grep_definitions(head, ["found"], 5) == [("x", 1, "def found():")]
         assert len(opened.diff(base, head).files) == 1
 
 
@@ -152,8 +155,8 @@ def test_what_is_no_regular_file_of_the_commit_is_not_there(checkout: Checkout) 
     names += ["../repository/x", "/etc/passwd", "x\0y", "\ud800", "x" * 10_000, "..", "a/.", "x/", "a/b/.."]
 
     assert blobs(checkout, checkout.head(), *names, "x") == {"x": b"x"}
-    with Repository(checkout.path).opened() as opened:
-        assert {opened.blob(checkout.head(), name) for name in names} == {None}
+    with Repository(checkout.path).open_clone() as opened:
+        assert {opened.load_blob(checkout.head(), name) for name in names} == {None}
 
 
 def test_files_with_the_same_content_are_all_there(checkout: Checkout) -> None:
@@ -163,23 +166,23 @@ def test_files_with_the_same_content_are_all_there(checkout: Checkout) -> None:
 
 
 def test_files_that_are_too_large_are_left_out(checkout: Checkout) -> None:
-    just = b"x" * objects.LARGEST_FILE
+    just = b"x" * objects.MAX_FILE_BYTES
     commit = checkout.commit({"just": just, "over": just + b"x", "small": b"s"})
 
     assert blobs(checkout, commit, "over", "just", "small") == {"just": just, "small": b"s"}
-    with Repository(checkout.path).opened() as opened:
-        assert opened.blob(commit, "over") == just + b"x"
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.load_blob(commit, "over") == just + b"x"
 
 
 def test_files_that_are_too_large_together_are_left_out(checkout: Checkout) -> None:
     names = [f"f{number}" for number in range(10)]
-    commit = checkout.commit({**{name: name[1:].encode() * objects.LARGEST_FILE for name in names}, "last": b"l"})
-    most = objects.LARGEST_TOTAL // objects.LARGEST_FILE
-    with Repository(checkout.path).opened() as opened:
-        git = opened.git(commit)
-        found = objects.entries(git, commit, [*names, "last"])
+    commit = checkout.commit({**{name: name[1:].encode() * objects.MAX_FILE_BYTES for name in names}, "last": b"l"})
+    most = objects.MAX_TOTAL_BYTES // objects.MAX_FILE_BYTES
+    with Repository(checkout.path).open_clone() as opened:
+        git = opened.prepare_git(commit)
+        found = objects.list_entries(git, commit, [*names, "last"])
         many = {f"{name} {copy}": entry for copy in range(7) for name, entry in found.items() if name != "last"}
-        read = objects.contents(git, {**many, "last": found["last"]})
+        read = objects.load_contents(git, {**many, "last": found["last"]})
     assert len(read) == most
     assert "last" not in read
 
@@ -196,8 +199,8 @@ def test_a_file_that_a_partial_clone_lacks_is_left_out(checkout: Checkout, tmp_p
     commit = checkout.commit({"x": LINES, "y": b"y"})
     checkout.git("config", "uploadpack.allowFilter", "true")
     git(tmp_path, "clone", "--quiet", "--bare", "--filter=blob:none", f"file://{checkout.path}", "partial")
-    with Repository(tmp_path / "partial").opened() as opened:
-        assert opened.blobs(commit, ["x", "y"]) == {}
+    with Repository(tmp_path / "partial").open_clone() as opened:
+        assert opened.load_blobs(commit, ["x", "y"]) == {}
 
 
 def test_no_names_are_no_files(checkout: Checkout) -> None:
@@ -255,8 +258,8 @@ USED = {
 
 def test_definitions_are_told_from_uses(checkout: Checkout) -> None:
     commit = checkout.commit({name: b"\n" + text.encode() + b"\n" for name, text in (DEFINED | USED).items()})
-    with Repository(checkout.path).opened() as opened:
-        found = opened.grep(commit, ["wanted"], 100)
+    with Repository(checkout.path).open_clone() as opened:
+        found = opened.grep_definitions(commit, ["wanted"], 100)
 
     assert {path: text for path, _, text in found} == DEFINED
     assert {line for _, line, _ in found} == {2}
@@ -264,8 +267,8 @@ def test_definitions_are_told_from_uses(checkout: Checkout) -> None:
 
 def test_the_earlier_names_come_first_and_no_more_than_asked(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"def one():\ndef two():\r\n", "b": b"def one():\n"})
-    with Repository(checkout.path).opened() as opened:
-        found = opened.grep(commit, ["two", "one"], 2)
+    with Repository(checkout.path).open_clone() as opened:
+        found = opened.grep_definitions(commit, ["two", "one"], 2)
 
     assert found == [("a", 2, "def two():"), ("a", 1, "def one():")]
 
@@ -273,8 +276,10 @@ def test_the_earlier_names_come_first_and_no_more_than_asked(checkout: Checkout)
 def test_only_the_commit_is_looked_through(checkout: Checkout) -> None:
     commit = checkout.commit({"x": b"def committed():\n"})
     put(checkout.path, "x", b"def in_the_work_tree():\n")
-    with Repository(checkout.path).opened() as opened:
-        assert [hit[2] for hit in opened.grep(commit, ["committed", "in_the_work_tree"], 9)] == ["def committed():"]
+    with Repository(checkout.path).open_clone() as opened:
+        assert [hit[2] for hit in opened.grep_definitions(commit, ["committed", "in_the_work_tree"], 9)] == [
+            "def committed():"
+        ]
 
 
 @pytest.mark.parametrize(
@@ -282,9 +287,9 @@ def test_only_the_commit_is_looked_through(checkout: Checkout) -> None:
 )
 def test_what_is_no_identifier_is_not_looked_for(checkout: Checkout, name: str) -> None:
     commit = checkout.commit({"x": b"def a b(): .* a.b 1x\ndef known():\n"})
-    with Repository(checkout.path).opened() as opened:
-        assert opened.grep(commit, [name], 9) == []
-        assert opened.grep(commit, [name, "known"], 9) == [("x", 2, "def known():")]
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.grep_definitions(commit, [name], 9) == []
+        assert opened.grep_definitions(commit, [name, "known"], 9) == [("x", 2, "def known():")]
     assert not [path for path in checkout.path.rglob("*canary*") if path.name == "canary"]
 
 
@@ -295,22 +300,22 @@ def test_links_submodules_and_binaries_are_not_looked_into(checkout: Checkout, t
     )
     checkout.git("update-index", "--add", "--cacheinfo", f"160000,{checkout.head()},sub")
     checkout.git("commit", "--quiet", "--message", "Add a submodule")
-    with Repository(checkout.path).opened() as opened:
-        assert opened.grep(checkout.head(), ["known"], 9) == [("odd\nname", 1, "def known():")]
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.grep_definitions(checkout.head(), ["known"], 9) == [("odd\nname", 1, "def known():")]
 
 
 def test_a_definition_in_minified_code_is_none_to_look_up(checkout: Checkout) -> None:
-    row = b"def known(" + b"x, " * definitions.LONGEST_LINE
-    commit = checkout.commit({"a": row + b"\n", "b": row[: definitions.LONGEST_LINE] + b"\n"})
-    with Repository(checkout.path).opened() as opened:
-        assert [path for path, _, _ in opened.grep(commit, ["known"], 9)] == ["b"]
+    row = b"def known(" + b"x, " * definitions.MAX_LINE_CHARS
+    commit = checkout.commit({"a": row + b"\n", "b": row[: definitions.MAX_LINE_CHARS] + b"\n"})
+    with Repository(checkout.path).open_clone() as opened:
+        assert [path for path, _, _ in opened.grep_definitions(commit, ["known"], 9)] == ["b"]
 
 
 def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"def known():\n", "b": b"known(1)\n" * 200_000, "c": b"known" + b" " * GREP_BYTES})
     started = time.monotonic()
-    with Repository(checkout.path).opened() as opened:
-        assert opened.grep(commit, ["known"], 9) == [("a", 1, "def known():")]
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.grep_definitions(commit, ["known"], 9) == [("a", 1, "def known():")]
     assert time.monotonic() - started < 5
 
 
@@ -320,22 +325,22 @@ def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
 def test_uses_are_told_from_definitions_and_comments(checkout: Checkout) -> None:
     uses = ["call", "statement", "return", "import", "if", "condition", "loop", "block"]
     commit = checkout.commit({name: text.encode() for name, text in USED.items()})
-    with Repository(checkout.path).opened() as opened:
-        found = opened.used(commit, ["wanted"], 100)
+    with Repository(checkout.path).open_clone() as opened:
+        found = opened.grep_usages(commit, ["wanted"], 100)
 
     assert found == sorted((name, 1, USED[name]) for name in uses)
 
 
 def test_each_name_has_its_first_uses(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"one(1)\n" * 5, "b": b"two(one(2))\n"})
-    with Repository(checkout.path).opened() as opened:
-        assert [hit[:2] for hit in opened.used(commit, ["one", "two"], 2)] == [("a", 1), ("a", 2), ("b", 1)]
+    with Repository(checkout.path).open_clone() as opened:
+        assert [hit[:2] for hit in opened.grep_usages(commit, ["one", "two"], 2)] == [("a", 1), ("a", 2), ("b", 1)]
 
 
 def test_definitions_are_told_with_the_uses(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"f()\ndef f():\nf()\n"})
-    with Repository(checkout.path).opened() as opened:
-        assert opened.used(commit, ["f"], 1) == [("a", 1, "f()"), ("a", 2, "def f():")]
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.grep_usages(commit, ["f"], 1) == [("a", 1, "f()"), ("a", 2, "def f():")]
 
 
 @pytest.mark.parametrize(
@@ -352,18 +357,18 @@ def test_definitions_are_told_with_the_uses(checkout: Checkout) -> None:
     ],
 )
 def test_a_class_is_used_by_its_name(text: str) -> None:
-    assert definitions.uses(text, "Wanted")
+    assert definitions.has_usage(text, "Wanted")
 
 
 @pytest.mark.parametrize("text", ['"Wanted by many"', "as is. Wanted, too", "the Wanted thing", "unWanted()"])
 def test_prose_uses_no_class(text: str) -> None:
-    assert not definitions.uses(text, "Wanted")
+    assert not definitions.has_usage(text, "Wanted")
 
 
 def test_uses_of_what_is_no_identifier_are_not_looked_for(checkout: Checkout) -> None:
     commit = checkout.commit({"x": b"a.b(--help)\n"})
-    with Repository(checkout.path).opened() as opened:
-        assert opened.used(commit, ["a.b", "--help", ""], 9) == []
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.grep_usages(commit, ["a.b", "--help", ""], 9) == []
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -372,15 +377,17 @@ def test_whatever_git_prints_only_whole_rows_are_read(noise: bytes, cut: int) ->
     row = b"%s:a/b\x003\0def known():\n" % (b"1" * 40)
     hit = ("a/b", 3, "def known():")
 
-    assert definitions.found(row + noise, ["known"])[:1] == [hit]
-    assert definitions.found((row + row)[: len(row) + cut], ["known"]) == [hit] * (1 + (cut == len(row)))
+    assert definitions.parse_definition_hits(row + noise, ["known"])[:1] == [hit]
+    assert definitions.parse_definition_hits((row + row)[: len(row) + cut], ["known"]) == [hit] * (
+        1 + (cut == len(row))
+    )
 
 
 @pytest.mark.parametrize("text", ["a " * 500, "class " * 160, "known(" * 160, "<" * 990, "let " + "x" * 990, " " * 999])
 def test_no_line_makes_the_reading_slow(text: str) -> None:
     row = b"%s:a\x003\0%s\n" % (b"1" * 40, (text[:990] + " known").encode())
     started = time.monotonic()
-    definitions.found(row * 100, ["known"])
+    definitions.parse_definition_hits(row * 100, ["known"])
     assert time.monotonic() - started < 1
 
 
@@ -394,8 +401,8 @@ def test_a_command_that_does_not_end_is_ended_and_what_it_printed_counts(
     put(tmp_path, "bin/git", Executable(b"#!/bin/sh\necho so far\nexec sleep 30\n"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     started = time.monotonic()
-    with Repository(checkout.path).opened() as opened:
-        assert opened.directory.glimpse("log", seconds=0.2, most=100) == (b"so far\n", False)
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.directory.run_bounded("log", seconds=0.2, most=100) == (b"so far\n", False)
     assert time.monotonic() - started < 2
 
 
@@ -414,12 +421,12 @@ def test_a_glimpse_is_bounded_and_says_whether_it_is_all(
     checkout.commit({"x": b"x"})
     put(tmp_path, "bin/git", Executable(f"#!/bin/sh\n{script}\n".replace("; yes", "; exec yes").encode()))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    with Repository(checkout.path).opened() as opened:
-        assert opened.directory.glimpse("log", seconds=0.2, most=100) == seen
+    with Repository(checkout.path).open_clone() as opened:
+        assert opened.directory.run_bounded("log", seconds=0.2, most=100) == seen
 
 
 def test_without_git_a_glimpse_says_so(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout.commit({"x": b"x"})
     monkeypatch.setenv("PATH", "/nonexistent")
-    with Repository(checkout.path).opened() as opened, pytest.raises(GitError, match="git is not installed"):
-        opened.directory.glimpse("log", seconds=1, most=1)
+    with Repository(checkout.path).open_clone() as opened, pytest.raises(GitError, match="git is not installed"):
+        opened.directory.run_bounded("log", seconds=1, most=1)

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.errors import (
+    ContextExceededError,
+    FormatRefusedError,
+    ModelError,
+    ModelRefusedError,
+    ModelUnreachableError,
+)
 from iquest_review.llm.ask import Answer, ChatModel, StructuredOutput, ask_for_review
 from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema
@@ -50,7 +56,7 @@ class FakeModel:
     ) -> ModelReply:
         form = response_format["type"] if response_format else None
         if form in self.refuses:
-            raise FormatRefused(f"no {form}")
+            raise FormatRefusedError(f"no {form}")
         self.asked.append(Asked(messages, form, max_tokens))
         said = self.says.pop(0)
         if isinstance(said, ModelError):
@@ -186,7 +192,9 @@ def test_an_empty_second_reply_takes_nothing_away() -> None:
     assert answer(model(BAD, "  ")).result == UnusableReply(BAD, "it holds no JSON")
 
 
-@pytest.mark.parametrize("error", [ModelUnreachable("gone"), ModelRefused("no"), ContextExceeded("too long")])
+@pytest.mark.parametrize(
+    "error", [ModelUnreachableError("gone"), ModelRefusedError("no"), ContextExceededError("too long")]
+)
 def test_a_second_try_that_fails_takes_nothing_away(error: ModelError) -> None:
     answered = answer(model(BAD, error))
 
@@ -195,13 +203,15 @@ def test_a_second_try_that_fails_takes_nothing_away(error: ModelError) -> None:
     assert len(answered.replies) == 1
 
 
-@pytest.mark.parametrize("error", [ModelUnreachable("gone"), ContextExceeded("too long")])
+@pytest.mark.parametrize("error", [ModelUnreachableError("gone"), ContextExceededError("too long")])
 def test_a_second_try_that_fails_is_told_where_there_is_nothing_to_keep(error: ModelError) -> None:
     with pytest.raises(type(error)):
         answer(model("", error))
 
 
-@pytest.mark.parametrize("error", [ModelUnreachable("gone"), ModelRefused("no"), ContextExceeded("too long")])
+@pytest.mark.parametrize(
+    "error", [ModelUnreachableError("gone"), ModelRefusedError("no"), ContextExceededError("too long")]
+)
 def test_a_first_try_that_fails_is_told(error: ModelError) -> None:
     with pytest.raises(type(error)):
         answer(model(error))

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import FileDiff
-from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.errors import (
+    ContextExceededError,
+    FormatRefusedError,
+    ModelError,
+    ModelRefusedError,
+    ModelUnreachableError,
+)
 from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.llm import reply as replies
 from iquest_review.llm.ask_fixed import NEARBY_LINES, FixedRemarks, ask_fixed
@@ -86,7 +92,7 @@ def test_an_answer_that_cannot_be_used_is_not_asked_for_again() -> None:
     assert (result.numbers, len(result.replies), len(fake.asked)) == (frozenset(), 1, 1)
 
 
-@pytest.mark.parametrize("error", [ModelUnreachable, ModelRefused, ContextExceeded, FormatRefused])
+@pytest.mark.parametrize("error", [ModelUnreachableError, ModelRefusedError, ContextExceededError, FormatRefusedError])
 def test_a_model_that_cannot_be_asked_fixes_nothing_and_fails_nothing(error: type[ModelError]) -> None:
     assert asked(model(error("down"))) == FixedRemarks()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from iquest_review.diff.diff import Side
-from iquest_review.errors import ModelUnreachable
+from iquest_review.errors import ModelUnreachableError
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review
@@ -54,7 +54,9 @@ def test_one_part_is_summed_up_already() -> None:
     assert model.asked == []
 
 
-@pytest.mark.parametrize("said", [ModelUnreachable("down"), "no JSON", '{"issues": [], "summary": ""}', '{"issues": ['])
+@pytest.mark.parametrize(
+    "said", [ModelUnreachableError("down"), "no JSON", '{"issues": [], "summary": ""}', '{"issues": [']
+)
 def test_summaries_stand_one_after_another_where_the_model_writes_none(said: str | Exception) -> None:
     whole = merge_reviews(FakeModel([said]), TEMPLATES, PARTS, NONCE)
 

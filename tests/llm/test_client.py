@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import (
-    ContextExceeded,
-    FormatRefused,
+    ContextExceededError,
+    FormatRefusedError,
     ModelError,
-    ModelRefused,
-    ModelUnreachable,
+    ModelRefusedError,
+    ModelUnreachableError,
     UsageError,
 )
 from iquest_review.llm import client as module
@@ -266,7 +266,7 @@ def test_what_may_pass_is_asked_again(fault: Fault) -> None:
 @pytest.mark.parametrize("fault", passing())
 def test_what_does_not_pass_ends_after_a_few_attempts(fault: Fault) -> None:
     clock = Clock()
-    with ModelDouble(replies=[fault]) as double, pytest.raises(ModelUnreachable):
+    with ModelDouble(replies=[fault]) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, sleep=clock).complete(MESSAGES, None)
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
@@ -276,14 +276,14 @@ def test_what_does_not_pass_ends_after_a_few_attempts(fault: Fault) -> None:
 def test_a_refused_connection_is_tried_again_and_named() -> None:
     clock = Clock()
     port = refused_port()
-    with pytest.raises(ModelUnreachable, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
+    with pytest.raises(ModelUnreachableError, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
         endpoint(f"http://127.0.0.1:{port}/v1", sleep=clock).complete(MESSAGES, None)
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
 
 def test_an_unknown_host_is_named() -> None:
-    with pytest.raises(ModelUnreachable, match=r"^model\.invalid:8000 cannot be reached: "):
+    with pytest.raises(ModelUnreachableError, match=r"^model\.invalid:8000 cannot be reached: "):
         endpoint("http://model.invalid:8000/v1", deadline=0).complete(MESSAGES, None)
 
 
@@ -307,7 +307,7 @@ def test_a_server_that_asks_for_more_than_there_is_patience_is_not_waited_for() 
     clock = Clock()
     with (
         ModelDouble(replies=[Fault(503, headers={"Retry-After": "300"})]) as double,
-        pytest.raises(ModelUnreachable, match="come back in 300 s"),
+        pytest.raises(ModelUnreachableError, match="come back in 300 s"),
     ):
         endpoint(double.url, sleep=clock).complete(MESSAGES, None)
 
@@ -326,7 +326,7 @@ def test_patience_is_one_purse_for_the_whole_review() -> None:
         model = endpoint(double.url, deadline=10, sleep=clock)
         assert model.complete(MESSAGES, None).text == "One."
         assert model.complete(MESSAGES, None).text == "Two."
-        with pytest.raises(ModelUnreachable):
+        with pytest.raises(ModelUnreachableError):
             model.complete(MESSAGES, None)
 
     assert clock.waits == [4, 4]
@@ -341,7 +341,7 @@ def test_what_succeeds_costs_no_patience() -> None:
 
 def test_attempts_that_fail_slowly_cost_patience() -> None:
     slow = Fault(503, headers={"Retry-After": "0"}, delay=0.1)
-    with ModelDouble(replies=[slow]) as double, pytest.raises(ModelUnreachable):
+    with ModelDouble(replies=[slow]) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, deadline=0.15).complete(MESSAGES, None)
 
     assert len(double.completions) == 2
@@ -351,7 +351,7 @@ def test_a_server_that_says_nothing_is_given_up_after_the_timeout() -> None:
     started = time.monotonic()
     with (
         ModelDouble(replies=[Fault(delay=5)]) as double,
-        pytest.raises(ModelUnreachable, match=r"gave no answer within 0\.2 s"),
+        pytest.raises(ModelUnreachableError, match=r"gave no answer within 0\.2 s"),
     ):
         endpoint(double.url, timeout=0.2, deadline=0.2).complete(MESSAGES, None)
 
@@ -361,7 +361,7 @@ def test_a_server_that_says_nothing_is_given_up_after_the_timeout() -> None:
 
 def test_all_attempts_together_keep_the_deadline() -> None:
     started = time.monotonic()
-    with ModelDouble(replies=[Fault(delay=5)]) as double, pytest.raises(ModelUnreachable):
+    with ModelDouble(replies=[Fault(delay=5)]) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, timeout=0.3, deadline=0.5, sleep=Clock()).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1
@@ -372,7 +372,7 @@ def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "LEAST_TIMEOUT", 0.05)
     started = time.monotonic()
     with ModelDouble(replies=[Fault(503, headers={"Retry-After": "0"}), Fault(delay=5)]) as double:
-        with pytest.raises(ModelUnreachable, match="gave no answer"):
+        with pytest.raises(ModelUnreachableError, match="gave no answer"):
             endpoint(double.url, timeout=5, deadline=0.2).complete(MESSAGES, None)
         assert len(double.completions) == 2
 
@@ -382,7 +382,7 @@ def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.Monke
 def test_a_server_that_stalls_within_its_answer_is_given_up_after_the_timeout() -> None:
     started = time.monotonic()
     body = {"choices": [{"message": {"content": "x" * 500}}]}
-    with ModelDouble(replies=[Fault(body=body, delay=0.19, stall=5)]) as double, pytest.raises(ModelUnreachable):
+    with ModelDouble(replies=[Fault(body=body, delay=0.19, stall=5)]) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, timeout=0.2, deadline=0.1).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 0.36  # the timeout is the whole answer's, not each read's
@@ -394,7 +394,7 @@ def test_a_server_that_drips_is_given_up_after_the_timeout(head: str) -> None:
     started = time.monotonic()
     with (
         raw_server([f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode(), *([piece] * 200)], 0.05) as url,
-        pytest.raises(ModelUnreachable),
+        pytest.raises(ModelUnreachableError),
     ):
         endpoint(url, timeout=0.3, deadline=0.1).complete(MESSAGES, None)
 
@@ -410,7 +410,7 @@ def test_a_connection_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPa
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         started = time.monotonic()
-        with pytest.raises(ModelUnreachable, match=r"timed out|gave no answer"):
+        with pytest.raises(ModelUnreachableError, match=r"timed out|gave no answer"):
             endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/v1", timeout=0.2, deadline=0.1).complete(MESSAGES, None)
         for one in waiting:
             one.close()
@@ -422,7 +422,7 @@ def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "LARGEST_ANSWER", 100_000)
     with (
         ModelDouble(replies=[Fault(body=b"x" * 500_000)]) as double,
-        pytest.raises(ModelRefused, match="answered more than"),
+        pytest.raises(ModelRefusedError, match="answered more than"),
     ):
         endpoint(double.url).complete(MESSAGES, None)
 
@@ -436,7 +436,7 @@ def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_redirect_is_followed(status: int) -> None:
     with ModelDouble() as other:
         redirect = Fault(status, body="", headers={"Location": f"{other.url}/chat/completions"})
-        with ModelDouble(replies=[redirect]) as double, pytest.raises(ModelRefused, match="redirects to"):
+        with ModelDouble(replies=[redirect]) as double, pytest.raises(ModelRefusedError, match="redirects to"):
             endpoint(double.url, key=KEY).complete(MESSAGES, None)
 
     assert other.requests == []
@@ -462,14 +462,14 @@ def test_a_key_that_the_server_echoes_is_in_no_error(status: int, capfd: pytest.
 @pytest.mark.parametrize("server", ["vllm", "llama-server", "llama-cpp-python"])
 def test_a_prompt_that_is_too_long_is_told(server: ServerName) -> None:
     long = [{"role": "user", "content": "word " * 5_000}]
-    with ModelDouble(server, window=4096) as double, pytest.raises(ContextExceeded):
+    with ModelDouble(server, window=4096) as double, pytest.raises(ContextExceededError):
         endpoint(double.url).complete(long, None)
 
     assert len(double.completions) == 1
 
 
 def test_a_format_that_the_server_does_not_know_is_told() -> None:
-    with ModelDouble("llama-cpp-python") as double, pytest.raises(FormatRefused, match="refuses json_schema"):
+    with ModelDouble("llama-cpp-python") as double, pytest.raises(FormatRefusedError, match="refuses json_schema"):
         endpoint(double.url).complete(MESSAGES, SCHEMA)
 
     assert len(double.completions) == 1
@@ -490,7 +490,7 @@ def test_the_only_model_served_is_asked_with_its_window(server: ServerName, wind
 
 
 def test_an_unknown_model_is_told_with_those_that_are_served() -> None:
-    with ModelDouble() as double, pytest.raises(ModelRefused, match=f"model 'other'; it serves: {MODEL}$"):
+    with ModelDouble() as double, pytest.raises(ModelRefusedError, match=f"model 'other'; it serves: {MODEL}$"):
         endpoint(double.url, model="other").select_model()
 
 
@@ -500,7 +500,7 @@ def models(*entries: dict[str, Any]) -> dict[str, Fault]:
 
 def test_several_models_need_a_choice() -> None:
     with ModelDouble(routes=models({"id": "one"}, {"id": "two"})) as double:
-        with pytest.raises(ModelRefused, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
+        with pytest.raises(ModelRefusedError, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
             endpoint(double.url, model=None).select_model()
         assert endpoint(double.url, model="two").select_model().model == "two"
 
@@ -514,14 +514,14 @@ def test_several_names_of_one_model_need_no_choice() -> None:
 
 def test_an_adapter_of_the_model_is_another_model() -> None:
     entries = ({"id": "base", "root": "org/base"}, {"id": "lora", "root": "/path/lora", "parent": "base"})
-    with ModelDouble(routes=models(*entries)) as double, pytest.raises(ModelRefused, match="serves 2 models"):
+    with ModelDouble(routes=models(*entries)) as double, pytest.raises(ModelRefusedError, match="serves 2 models"):
         endpoint(double.url, model=None).select_model()
 
 
 def test_a_long_list_of_models_is_cut() -> None:
     with (
         ModelDouble(routes=models(*({"id": f"m{number}"} for number in range(300)))) as double,
-        pytest.raises(ModelRefused, match=r"m18, m19 and 280 more$"),
+        pytest.raises(ModelRefusedError, match=r"m18, m19 and 280 more$"),
     ):
         endpoint(double.url, model="other").select_model()
 
@@ -555,14 +555,14 @@ def test_a_server_without_a_list_may_review_when_the_model_is_set(fault: Fault) 
 
 @pytest.mark.parametrize("fault", [Fault(401), Fault(403), Fault(307, headers={"Location": "http://x/"})])
 def test_a_list_that_is_refused_ends_the_review(fault: Fault) -> None:
-    with ModelDouble(routes={"/v1/models": fault}) as double, pytest.raises(ModelRefused):
+    with ModelDouble(routes={"/v1/models": fault}) as double, pytest.raises(ModelRefusedError):
         endpoint(double.url).select_model()
 
 
 def test_a_server_that_still_loads_is_waited_for() -> None:
     clock = Clock()
     busy = Fault(503, body={"error": {"message": "Loading model", "code": 503}})
-    with ModelDouble("llama-server", routes={"/v1/models": busy}) as double, pytest.raises(ModelUnreachable):
+    with ModelDouble("llama-server", routes={"/v1/models": busy}) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, sleep=clock).select_model()
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
@@ -659,7 +659,7 @@ def test_a_parameter_that_is_refused_is_left_out_from_then_on() -> None:
 
 def test_a_server_that_refuses_a_parameter_it_was_not_sent_is_not_asked_for_ever() -> None:
     unknown = Fault(400, {"error": {"message": "unknown parameter top_p"}})
-    with ModelDouble(replies=[unknown]) as double, pytest.raises(ModelRefused, match="refuses top_p"):
+    with ModelDouble(replies=[unknown]) as double, pytest.raises(ModelRefusedError, match="refuses top_p"):
         endpoint(double.url).complete(MESSAGES, None)
 
     assert len(double.completions) == 2
@@ -685,7 +685,7 @@ def test_a_server_that_drips_what_is_no_body_is_given_up_as_well(dripped: str) -
     started = time.monotonic()
     with (
         raw_server([*first, *[endless] * 200], pause=0.02) as url,
-        pytest.raises(ModelUnreachable, match="gave no answer within"),
+        pytest.raises(ModelUnreachableError, match="gave no answer within"),
     ):
         endpoint(url, timeout=0.3, deadline=0).complete(MESSAGES, None)
 
@@ -695,7 +695,7 @@ def test_a_server_that_drips_what_is_no_body_is_given_up_as_well(dripped: str) -
 def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
     with (
         ModelDouble(replies=[Fault(200, gzip.compress(bytes(64 << 20)), {"Content-Encoding": "gzip"})]) as double,
-        pytest.raises(ModelRefused, match="more than 8 MiB"),
+        pytest.raises(ModelRefusedError, match="more than 8 MiB"),
     ):
         endpoint(double.url).complete(MESSAGES, None)
 
@@ -724,7 +724,7 @@ def test_a_long_list_of_long_names_is_told_in_short() -> None:
     names = [{"id": f"{number}" + "x" * 150} for number in range(10_000)] + [{"id": "y" * 100_000}]
     with (
         ModelDouble(routes={"/v1/models": Fault(200, {"data": names})}) as double,
-        pytest.raises(ModelRefused) as refusal,
+        pytest.raises(ModelRefusedError) as refusal,
     ):
         endpoint(double.url).select_model()
 
@@ -739,7 +739,7 @@ def test_a_key_comes_back_in_nothing_that_the_server_says() -> None:
     }
     with ModelDouble(routes=routes) as double:
         reply = endpoint(double.url, key=KEY).complete(MESSAGES, None)
-        with pytest.raises(ModelRefused, match=r"it serves: Bearer \*\*\*$"):
+        with pytest.raises(ModelRefusedError, match=r"it serves: Bearer \*\*\*$"):
             endpoint(double.url, key=KEY).select_model()
 
     assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.errors import (
+    ContextExceededError,
+    FormatRefusedError,
+    ModelError,
+    ModelRefusedError,
+    ModelUnreachableError,
+)
 from iquest_review.llm.errors import (
     NoRouteError,
     ParameterRefusedError,
@@ -25,38 +31,38 @@ from iquest_review.net.proxy import Proxy
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 MEANINGS = {
-    "llama-cpp-python-0.3.36/auth_missing": ModelRefused,
-    "llama-cpp-python-0.3.36/context_overflow_prompt": ContextExceeded,
-    "llama-cpp-python-0.3.36/json_schema": FormatRefused,
+    "llama-cpp-python-0.3.36/auth_missing": ModelRefusedError,
+    "llama-cpp-python-0.3.36/context_overflow_prompt": ContextExceededError,
+    "llama-cpp-python-0.3.36/json_schema": FormatRefusedError,
     "llama-cpp-python-0.3.36/malformed_json": TransientModelError,
-    "llama-cpp-python-0.3.36/x_request_id": ModelRefused,
-    "llama-server/auth_missing": ModelRefused,
-    "llama-server/context_overflow_prompt": ContextExceeded,
-    "llama-server/json_schema_bad": FormatRefused,
+    "llama-cpp-python-0.3.36/x_request_id": ModelRefusedError,
+    "llama-server/auth_missing": ModelRefusedError,
+    "llama-server/context_overflow_prompt": ContextExceededError,
+    "llama-server/json_schema_bad": FormatRefusedError,
     "llama-server/malformed_json": TransientModelError,
     "llama-server/method_not_allowed": NoRouteError,
-    "llama-server/missing_messages": ModelRefused,
-    "llama-server/n2": ModelRefused,
+    "llama-server/missing_messages": ModelRefusedError,
+    "llama-server/n2": ModelRefusedError,
     "llama-server/not_found_path": NoRouteError,
-    "llama-server/response_format_unknown": FormatRefused,
-    "transformers-serve-5.23.0/guided_json": ModelRefused,
+    "llama-server/response_format_unknown": FormatRefusedError,
+    "transformers-serve-5.23.0/guided_json": ModelRefusedError,
     "transformers-serve-5.23.0/tokenize_prompt": NoRouteError,
-    "transformers-serve-5.23.0/top_k_min_p": ModelRefused,
-    "vllm-0.32.0/auth_missing": ModelRefused,
-    "vllm-0.32.0/auth_wrong": ModelRefused,
-    "vllm-0.32.0/context_overflow_max_tokens": ContextExceeded,
-    "vllm-0.32.0/context_overflow_prompt": ContextExceeded,
-    "vllm-0.32.0/empty_messages": ModelRefused,
-    "vllm-0.32.0/json_schema_bad": FormatRefused,
-    "vllm-0.32.0/json_schema_missing_schema": FormatRefused,
-    "vllm-0.32.0/malformed_json": ModelRefused,
-    "vllm-0.32.0/max_tokens_0": ModelRefused,
+    "transformers-serve-5.23.0/top_k_min_p": ModelRefusedError,
+    "vllm-0.32.0/auth_missing": ModelRefusedError,
+    "vllm-0.32.0/auth_wrong": ModelRefusedError,
+    "vllm-0.32.0/context_overflow_max_tokens": ContextExceededError,
+    "vllm-0.32.0/context_overflow_prompt": ContextExceededError,
+    "vllm-0.32.0/empty_messages": ModelRefusedError,
+    "vllm-0.32.0/json_schema_bad": FormatRefusedError,
+    "vllm-0.32.0/json_schema_missing_schema": FormatRefusedError,
+    "vllm-0.32.0/malformed_json": ModelRefusedError,
+    "vllm-0.32.0/max_tokens_0": ModelRefusedError,
     "vllm-0.32.0/method_not_allowed": NoRouteError,
     "vllm-0.32.0/not_found_path": NoRouteError,
-    "vllm-0.32.0/response_format_unknown": FormatRefused,
-    "vllm-0.32.0/structured_outputs_two": ModelRefused,
-    "vllm-0.32.0/temperature_bad": ModelRefused,
-    "vllm-0.32.0/wrong_model": ModelRefused,
+    "vllm-0.32.0/response_format_unknown": FormatRefusedError,
+    "vllm-0.32.0/structured_outputs_two": ModelRefusedError,
+    "vllm-0.32.0/temperature_bad": ModelRefusedError,
+    "vllm-0.32.0/wrong_model": ModelRefusedError,
 }
 
 
@@ -126,23 +132,23 @@ def test_no_recorded_refusal_is_left_out() -> None:
 )
 @pytest.mark.parametrize("status", [400, 422, 500])
 def test_every_wording_of_a_full_context_is_one_failure(words: str, status: int) -> None:
-    assert type(meaning(status, {"error": {"message": words}})) is ContextExceeded
+    assert type(meaning(status, {"error": {"message": words}})) is ContextExceededError
 
 
 def test_a_full_context_is_told_by_its_code_alone() -> None:
-    assert type(meaning(400, {"error": {"message": "", "code": "context_length_exceeded"}})) is ContextExceeded
+    assert type(meaning(400, {"error": {"message": "", "code": "context_length_exceeded"}})) is ContextExceededError
 
 
 def test_a_body_that_is_too_large_is_a_full_context_whoever_says_so() -> None:
-    assert type(meaning(413, "<html><h1>413 Request Entity Too Large</h1></html>")) is ContextExceeded
+    assert type(meaning(413, "<html><h1>413 Request Entity Too Large</h1></html>")) is ContextExceededError
 
 
 @pytest.mark.parametrize("status", [400, 422, 500, 501])
 def test_a_format_is_refused_only_when_one_was_sent(status: int) -> None:
     words = {"detail": "response_format is not supported"}
 
-    assert type(meaning(status, words, form="json_schema")) is FormatRefused
-    assert not isinstance(meaning(status, words), FormatRefused)
+    assert type(meaning(status, words, form="json_schema")) is FormatRefusedError
+    assert not isinstance(meaning(status, words), FormatRefusedError)
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
@@ -150,13 +156,13 @@ def test_what_may_pass_may_be_asked_again(status: int) -> None:
     error = meaning(status, "<html><body>Bad <b>luck</b></body></html>")
 
     assert isinstance(error, TransientModelError)
-    assert isinstance(error, ModelUnreachable)
+    assert isinstance(error, ModelUnreachableError)
     assert str(error) == f"host:8000 answered {status}: Bad luck"
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
 def test_what_will_not_pass_is_not_asked_again(status: int) -> None:
-    assert type(meaning(status, {"error": "no"})) in (ModelRefused, NoRouteError)
+    assert type(meaning(status, {"error": "no"})) in (ModelRefusedError, NoRouteError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -301,14 +307,16 @@ def test_a_refusal_without_a_key_is_not_the_keys() -> None:
 def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> None:
     error = refused(status, "<h1>Access denied</h1> by policy", has_key=has_key, proxy=PROXY)
 
-    assert type(error) is ModelRefused
+    assert type(error) is ModelRefusedError
     assert str(error) == (
         f"host through the proxy proxy:3128 refuses the request ({status}): Access denied by policy; "
         "the proxy may have answered so"
     )
 
 
-@pytest.mark.parametrize(("status", "kind"), [(404, NoRouteError), (418, ModelRefused), (502, TransientModelError)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, NoRouteError), (418, ModelRefusedError), (502, TransientModelError)]
+)
 def test_any_status_behind_a_proxy_may_be_the_proxys_and_keeps_its_meaning(status: int, kind: type[ModelError]) -> None:
     error = refused(status, "<h1>Nowhere</h1>", proxy=PROXY)
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.errors import ContextExceeded, ModelRefused
+from iquest_review.errors import ContextExceededError, ModelRefusedError
 from iquest_review.llm.ask import StructuredOutput, ask_for_review
 from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.llm.reply import Review
@@ -109,9 +109,9 @@ def act(script: Script, fault: Fault, mode: StructuredOutput) -> str:
     model = endpoint(script.url, timeout=SLOW if fault.delay else 5)
     try:
         answer = ask_for_review(model, TEMPLATES, MESSAGES, mode)
-    except ContextExceeded:
+    except ContextExceededError:
         return "shrink"
-    except ModelRefused:
+    except ModelRefusedError:
         return "give up"
     assert isinstance(answer.result, Review)
     if len(script.forms) == 1:
@@ -171,13 +171,13 @@ COUNTS = [row for row in RECORDED if row["asked"] == "POST /tokenize"]
 def test_a_real_list_of_models_is_read(row: dict[str, Any]) -> None:
     with ModelDouble(routes={"/v1/models": answered(row)}) as double:
         if row["status"] == 401:
-            with pytest.raises(ModelRefused, match="asks for a key"):
+            with pytest.raises(ModelRefusedError, match="asks for a key"):
                 endpoint(double.url).select_model()
             return
         listed = [entry["id"] for entry in row["body"]["data"]]
         if not listed:  # transformers serve lists what lies in its cache, and serves more
             assert endpoint(double.url).select_model().model == MODEL
-            with pytest.raises(ModelRefused, match="set IQUEST_MODEL"):
+            with pytest.raises(ModelRefusedError, match="set IQUEST_MODEL"):
                 endpoint(double.url, None).select_model()
             return
         served = endpoint(double.url, None).select_model()

@@ -6,13 +6,13 @@ from email.utils import formatdate
 import pytest
 from tenacity import Future, RetryCallState, Retrying
 
-from iquest_review.net.retry import Passing, Purse, retry_after, waiting
+from iquest_review.net.retry import RetryBudget, TransientError, backoff, parse_retry_after
 
 
 def after(attempt: int, asked: float | None = None) -> RetryCallState:
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt
-    error = Passing()
+    error = TransientError()
     error.wait = asked
     state.outcome = Future(attempt)
     state.outcome.set_exception(error)
@@ -42,7 +42,7 @@ def after(attempt: int, asked: float | None = None) -> RetryCallState:
     ],
 )
 def test_a_retry_after_header_is_read_or_ignored(header: str | None, seconds: float | None) -> None:
-    assert retry_after(header) == seconds
+    assert parse_retry_after(header) == seconds
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/Los_Angeles"])
@@ -53,7 +53,7 @@ def test_a_date_is_meant_in_utc_wherever_the_runner_stands(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        wait = retry_after(time.strftime(form, time.gmtime(time.time() + 90)))
+        wait = parse_retry_after(time.strftime(form, time.gmtime(time.time() + 90)))
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -63,14 +63,14 @@ def test_a_date_is_meant_in_utc_wherever_the_runner_stands(
 
 
 def test_a_date_with_a_zone_is_read_in_its_zone() -> None:
-    wait = retry_after(formatdate(time.time() + 60, localtime=True))
+    wait = parse_retry_after(formatdate(time.time() + 60, localtime=True))
 
     assert wait is not None
     assert 50 < wait <= 60
 
 
 def test_each_wait_is_about_twice_the_last_one_up_to_the_longest() -> None:
-    wait = waiting(1, 20)
+    wait = backoff(1, 20)
 
     for attempt, usual in enumerate((1, 2, 4, 8, 16), start=1):
         assert 0.75 * usual <= wait(after(attempt)) <= min(1.25 * usual, 20)
@@ -79,26 +79,26 @@ def test_each_wait_is_about_twice_the_last_one_up_to_the_longest() -> None:
 
 
 def test_what_the_server_asks_for_is_cut_to_the_longest() -> None:
-    assert waiting(1, 20)(after(1, asked=7)) == 7
-    assert waiting(1, 20)(after(1, asked=300)) == 20
+    assert backoff(1, 20)(after(1, asked=7)) == 7
+    assert backoff(1, 20)(after(1, asked=300)) == 20
 
 
 def test_what_the_server_asks_for_is_obeyed_where_the_purse_decides() -> None:
-    assert waiting(1, 20, obey=True)(after(1, asked=300)) == 300
-    assert waiting(1, 20, obey=True)(after(1, asked=0)) == 0
+    assert backoff(1, 20, obey=True)(after(1, asked=300)) == 300
+    assert backoff(1, 20, obey=True)(after(1, asked=0)) == 0
 
 
 def test_a_purse_pays_for_waits_until_one_is_more_than_is_left() -> None:
-    purse, state = Purse(10), after(1)
+    purse, state = RetryBudget(10), after(1)
     state.upcoming_sleep = 4
 
-    assert [purse.spent(state) for _ in range(3)] == [False, False, True]
+    assert [purse.should_stop(state) for _ in range(3)] == [False, False, True]
     assert purse.left == 2
 
 
 def test_a_purse_pays_for_attempts_that_failed() -> None:
-    purse, state = Purse(10), after(1)
-    purse.pay(9.5)
+    purse, state = RetryBudget(10), after(1)
+    purse.charge(9.5)
     state.upcoming_sleep = 1
 
-    assert purse.spent(state)
+    assert purse.should_stop(state)

@@ -11,15 +11,15 @@ from pathlib import Path
 import certifi
 import pytest
 
-from iquest_review.app.run import Arguments, Job, job
-from iquest_review.errors import GitLabError, ModelRefused, ReviewError, UsageError
+from iquest_review.app.run import Arguments, Run, create_run
+from iquest_review.errors import GitLabError, ModelRefusedError, ReviewError, UsageError
 from iquest_review.gitlab.client import GitLab
 from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.address import Address
 from iquest_review.net.session import describe_route
-from iquest_review.net.tls import Named, Tls
-from iquest_review.progress import progress
+from iquest_review.net.tls import NamedFile, Tls
+from iquest_review.progress import create_progress
 from tests.support.certificates import Patient, behind_tls, self_signed
 
 MESSAGES = [{"role": "user", "content": "Well?"}]
@@ -51,8 +51,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return self_signed(tmp_path_factory.mktemp("client"), "runner")
 
 
-def asked(**environ: str) -> Job:
-    return job(Arguments(), {}, environ, progress(-1))
+def asked(**environ: str) -> Run:
+    return create_run(Arguments(), {}, environ, create_progress(-1))
 
 
 def model_says(port: int, tls: Tls) -> str:
@@ -121,7 +121,7 @@ def test_a_server_that_asks_in_vain_names_the_setting(  # type: ignore[no-untype
         ask(port, asked(IQUEST_CA_FILE=str(server / "cert.pem")).tls)
 
 
-@pytest.mark.parametrize(("ask", "error"), [(model_says, ModelRefused), (gitlab_says, GitLabError)])
+@pytest.mark.parametrize(("ask", "error"), [(model_says, ModelRefusedError), (gitlab_says, GitLabError)])
 def test_an_authority_nobody_knows_names_the_setting(ask, error: type[Exception], server: Path) -> None:  # type: ignore[no-untyped-def]
     with (
         behind_tls(Patient(("127.0.0.1", 0), Handler), server) as port,
@@ -217,8 +217,8 @@ def test_every_failure_of_tls_names_what_helps_with_it_and_nothing_else(
     inner = ssl.SSLError(1, f"[SSL: {code}] {openssl} (_ssl.c:1006)")
     error = OSError(f"Pool(host='h', port=1): Max retries exceeded with url: / (Caused by SSLError({inner!r}))")
 
-    for tls, words in ((Tls(), without), (Tls((), Named("IQUEST_CLIENT_CERT", "c.pem")), with_one)):
-        told = tls.failed("h:1", error, "X_URL")
+    for tls, words in ((Tls(), without), (Tls((), NamedFile("IQUEST_CLIENT_CERT", "c.pem")), with_one)):
+        told = tls.explain_failure("h:1", error, "X_URL")
         assert words in told
         assert "_ssl" not in told
         assert told.count("(") == told.count(")")
@@ -226,14 +226,14 @@ def test_every_failure_of_tls_names_what_helps_with_it_and_nothing_else(
 
 
 def test_where_nothing_is_named_nothing_is_added() -> None:
-    assert asked().tls.context() is None
+    assert asked().tls.build_context() is None
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     """GitLab Runner leaves one where it has no chain to give."""
     (tmp_path / "empty.pem").write_text("")
 
-    assert asked(CI_SERVER_TLS_CA_FILE=str(tmp_path / "empty.pem")).tls.context() is None
+    assert asked(CI_SERVER_TLS_CA_FILE=str(tmp_path / "empty.pem")).tls.build_context() is None
 
 
 @pytest.mark.parametrize("variable", ["IQUEST_CA_FILE", "CI_SERVER_TLS_CA_FILE", "IQUEST_CLIENT_CERT"])
@@ -252,36 +252,38 @@ def test_a_file_that_cannot_be_used_is_a_wrong_setting(
     (tmp_path / "wrong.pem").write_text("no certificate")
 
     with pytest.raises(UsageError, match=f"{variable}.*{why}") as caught:
-        asked(**{variable: value}).tls.context()
+        asked(**{variable: value}).tls.build_context()
 
     assert "MIIsecret" not in str(caught.value)
 
 
 def test_an_encrypted_key_is_an_error_and_asks_nobody_for_its_password(tmp_path: Path) -> None:
     self_signed(tmp_path, password="locked")
-    tls = Tls((), Named("IQUEST_CLIENT_CERT", str(tmp_path / "cert.pem")), Named("K", str(tmp_path / "key.pem")))
+    tls = Tls(
+        (), NamedFile("IQUEST_CLIENT_CERT", str(tmp_path / "cert.pem")), NamedFile("K", str(tmp_path / "key.pem"))
+    )
 
     with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .* and K .*: it is not PEM, or its key is encrypted"):
-        tls.context()
+        tls.build_context()
 
 
 def test_a_key_of_another_certificate_is_told_as_such(server: Path, client: Path) -> None:
     pair = asked(IQUEST_CLIENT_CERT=str(client / "cert.pem"), IQUEST_CLIENT_KEY=str(server / "key.pem"))
 
     with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY .*: the key does not belong to the certificate$"):
-        pair.tls.context()
+        pair.tls.build_context()
 
 
 def test_a_certificate_without_a_key_says_where_the_key_is_set(client: Path) -> None:
     with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .*: it holds no key: set IQUEST_CLIENT_KEY$"):
-        asked(IQUEST_CLIENT_CERT=str(client / "cert.pem")).tls.context()
+        asked(IQUEST_CLIENT_CERT=str(client / "cert.pem")).tls.build_context()
 
 
 def test_a_key_file_that_holds_no_key_is_named(client: Path) -> None:
     certificate = str(client / "cert.pem")
 
     with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY holds no key$"):
-        asked(IQUEST_CLIENT_CERT=certificate, IQUEST_CLIENT_KEY=certificate).tls.context()
+        asked(IQUEST_CLIENT_CERT=certificate, IQUEST_CLIENT_KEY=certificate).tls.build_context()
 
 
 def test_a_key_without_a_certificate_is_a_wrong_setting(client: Path) -> None:
@@ -297,11 +299,11 @@ def test_a_file_that_the_author_of_a_merge_request_writes_is_refused(variable: s
     here = {"CI_PROJECT_DIR": str(tmp_path / "app")}
 
     with pytest.raises(UsageError, match=r"lies in the checkout.*of the type File"):
-        asked(**inside, **here).tls.context()
+        asked(**inside, **here).tls.build_context()
     (tmp_path / "link").symlink_to(tmp_path / "app")
     for spelling in (f"/{tmp_path}/app/ca.pem", f"{tmp_path}/x/../app/ca.pem", f"{tmp_path}/link/ca.pem"):
         with pytest.raises(UsageError, match="lies in the checkout"):
-            asked(**{variable: spelling}, **here).tls.context()
+            asked(**{variable: spelling}, **here).tls.build_context()
     assert variable in str(asked(**outside, **here).tls)
 
 

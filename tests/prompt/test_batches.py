@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Diff, FileDiff
-from iquest_review.errors import ContextExceeded
+from iquest_review.errors import ContextExceededError
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
@@ -125,7 +125,7 @@ def test_what_never_fits_leaves_the_request_that_shows_nothing() -> None:
 
 
 def test_instructions_that_do_not_fit_are_an_error() -> None:
-    with pytest.raises(ContextExceeded):
+    with pytest.raises(ContextExceededError):
         build_prompts(material(added("a.py", "one")), Limits(2000, 500), 4, uncounted)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from iquest_review.diff.diff import Diff, FileDiff
-from iquest_review.errors import ContextExceeded
+from iquest_review.errors import ContextExceededError
 from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
@@ -154,7 +154,9 @@ def test_a_description_cannot_take_the_room_of_the_diff() -> None:
 
 @pytest.mark.parametrize("count", [nothing, times(1), times(2), times(0.9)])
 def test_a_limit_that_does_not_hold_the_instructions_is_an_error_that_says_so(count: TokenCounter) -> None:
-    with pytest.raises(ContextExceeded, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"):
+    with pytest.raises(
+        ContextExceededError, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"
+    ):
         fill_prompt(material(SMALL_HUNKS), Limits(2_000, 500), count)
 
 

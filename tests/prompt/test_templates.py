@@ -40,7 +40,7 @@ def own(folder: Path, **texts: str) -> Path:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_whole_prompt_reads_like_this(language: str) -> None:
-    shown, screened = screen(patch.parse((GOLDEN / "change.diff").read_bytes()))
+    shown, screened = screen(patch.parse_patch((GOLDEN / "change.diff").read_bytes()))
     intent = Intent("Retry uploads", "Uploads fail now and then.\n\nCloses #12", ("backend", "bug"), draft=True)
     messages = templates(language).render_messages(intent, fit_excerpt(shown, PLENTY, screened), NONCE)
     written = "".join(f"──── {message['role']} ────\n{message['content']}\n" for message in messages)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.diff.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.findings import verify
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category
@@ -115,7 +115,7 @@ def test_a_finding_of_the_note_moves_with_its_lines() -> None:
 
 
 def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
-    moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=Status.RENAMED),))
+    moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=FileStatus.RENAMED),))
     whole = told(finding(path="a.py", line=None, fix=None), verify.NO_LINE)
 
     on_line, on_file = classify(standing(), [told(on()), whole], moved, nothing).open
@@ -219,7 +219,7 @@ def test_another_remark_on_the_line_of_a_resolved_thread_is_raised() -> None:
 
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:
-    renamed = FileDiff("old.py", "a.py", Status.RENAMED, FIRST.files[0].hunks)
+    renamed = FileDiff("old.py", "a.py", FileStatus.RENAMED, FIRST.files[0].hunks)
     left_behind = OpenFinding(Location("a.py", 3), thread(on(), path="between.py"))
 
     [named] = add_former_names(

@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from iquest_review.redaction.environment import secrets
+from iquest_review.redaction.environment import collect_secrets
 
 
 @pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])
 def test_the_tokens_of_this_program_are_secrets_whatever_they_look_like(name: str) -> None:
-    assert secrets({name: "word"}) == {name: "word"}
+    assert collect_secrets({name: "word"}) == {name: "word"}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_tokens_of_this_program_are_secrets_whatever_they_look_like(name: st
     ],
 )
 def test_what_a_name_calls_a_secret_is_one(name: str) -> None:
-    assert secrets({name: "x7Qp2mZk9"}) == {name: "x7Qp2mZk9"}
+    assert collect_secrets({name: "x7Qp2mZk9"}) == {name: "x7Qp2mZk9"}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_a_name_calls_a_secret_is_one(name: str) -> None:
     ],
 )
 def test_a_secret_may_look_like_anything(value: str) -> None:
-    assert secrets({"DB_PASSWORD": value}) == {"DB_PASSWORD": value}
+    assert collect_secrets({"DB_PASSWORD": value}) == {"DB_PASSWORD": value}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_secret_may_look_like_anything(value: str) -> None:
     ],
 )
 def test_what_is_none_is_left_alone(name: str, value: str) -> None:
-    assert secrets({name: value}) == {}
+    assert collect_secrets({name: value}) == {}
 
 
 def test_the_password_in_a_url_is_a_secret_and_the_url_is_not() -> None:
@@ -111,12 +111,18 @@ def test_the_password_in_a_url_is_a_secret_and_the_url_is_not() -> None:
         "TOKEN_URL": "https://me:x7Qp2mZk8@git.example.org/",
     }
 
-    assert secrets(environ) == {"CI_REPOSITORY_URL": "x7Qp2mZk9", "DATABASE_URL": "pw", "TOKEN_URL": "x7Qp2mZk8"}
+    assert collect_secrets(environ) == {
+        "CI_REPOSITORY_URL": "x7Qp2mZk9",
+        "DATABASE_URL": "pw",
+        "TOKEN_URL": "x7Qp2mZk8",
+    }
 
 
 def test_no_value_takes_time() -> None:
     started = time.process_time()
-    secrets({f"TOKEN_{at}": value * 30_000 for at, value in enumerate(("a://", ":", "/a", "a.", "~/", "x7", "-", "{"))})
+    collect_secrets(
+        {f"TOKEN_{at}": value * 30_000 for at, value in enumerate(("a://", ":", "/a", "a.", "~/", "x7", "-", "{"))}
+    )
 
     assert time.process_time() - started < 0.5
 
@@ -130,4 +136,4 @@ def test_no_value_takes_time() -> None:
     ],
 )
 def test_public_values_are_none(name: str, value: str) -> None:
-    assert secrets({name: value}) == {}
+    assert collect_secrets({name: value}) == {}

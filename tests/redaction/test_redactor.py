@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Kind, Side
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, LineKind, Side
 from iquest_review.redaction import token_formats
 from iquest_review.redaction.redactor import Redactor, SecretFound
 from tests.support.planted_secrets import (
@@ -301,7 +301,7 @@ def test_each_line_of_a_private_key_becomes_a_placeholder(before: str) -> None:
     clean, found = one(added("key.txt", "a", *(f"{before}{line}{after}" for line in pem(body)), "b"))
 
     assert [row.count(b"[REDACTED:private-key]") for row in rows(clean)] == [0, 0, *(1 for _ in body), 0, 0]
-    assert found == (SecretFound("private-key", 3, True, "key.txt", Kind.ADDED),)
+    assert found == (SecretFound("private-key", 3, True, "key.txt", LineKind.ADDED),)
 
 
 def test_a_key_of_removed_added_and_unchanged_lines_goes_whole() -> None:
@@ -315,7 +315,7 @@ def test_a_key_of_removed_added_and_unchanged_lines_goes_whole() -> None:
 
     assert not any(line.encode() in row for row in rows(clean) for line in (*old, *new))
     assert [row[:1] for row in rows(clean)] == [b" ", b" ", *(row[:1].encode() for row in mixed), b" ", b" "]
-    assert {secret.row for secret in found} == {Kind.REMOVED, Kind.ADDED, Kind.CONTEXT}
+    assert {secret.row for secret in found} == {LineKind.REMOVED, LineKind.ADDED, LineKind.CONTEXT}
     assert {secret.side for secret in found} == {Side.OLD, Side.NEW}
 
 
@@ -389,13 +389,13 @@ def test_a_file_and_a_hunk_without_a_secret_are_the_very_same_objects() -> None:
     assert second.hunks[0] is clean_hunk
     assert second.hunks[1].rows[0] is files[1].hunks[1].rows[0]
     assert second.hunks[1].rows[1] == b"+y = '[REDACTED:github-token]'"
-    assert found == (SecretFound("github-token", 10, True, "b.py", Kind.ADDED),)
+    assert found == (SecretFound("github-token", 10, True, "b.py", LineKind.ADDED),)
 
 
 def test_a_removed_secret_is_told_on_the_old_side() -> None:
     _, found = one(deleted("a.env", "A=1", f"X={checked('npm_', chance())}"))
 
-    assert [(secret.line, secret.side, secret.row) for secret in found] == [(2, Side.OLD, Kind.REMOVED)]
+    assert [(secret.line, secret.side, secret.row) for secret in found] == [(2, Side.OLD, LineKind.REMOVED)]
 
 
 def test_a_file_reads_the_same_as_its_diff() -> None:
@@ -456,7 +456,7 @@ def test_a_diff_keeps_its_rows_markers_and_numbers(diff: Diff, seed: int) -> Non
 
 
 def _shape(hunks: tuple[Hunk, ...]) -> list[tuple[object, ...]]:
-    return [(line.kind, line.old_line, line.new_line, line.newline) for hunk in hunks for line in hunk.lines()]
+    return [(line.kind, line.old_line, line.new_line, line.newline) for hunk in hunks for line in hunk.iter_lines()]
 
 
 # -- time

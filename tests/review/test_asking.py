@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
+from iquest_review.errors import ContextExceededError, ModelError, ModelRefusedError
 from iquest_review.llm.errors import TransientModelError
 from iquest_review.llm.wire import ModelReply, ServedModel
-from iquest_review.net.retry import Deadline, NoTimeLeft
+from iquest_review.net.retry import Deadline, NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
-from iquest_review.progress import Lines
+from iquest_review.progress import PlainProgress
 from iquest_review.prompt.templates import Message
 from iquest_review.review.review import compute_exit_code, review
 from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
@@ -159,11 +159,11 @@ def test_as_many_requests_run_at_once_as_the_setting_says(large: bytes) -> None:
 
 
 def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> None:
-    class OneClock(Lines):
+    class OneClock(PlainProgress):
         running = False
 
         @contextmanager
-        def waiting(self, text: str) -> Iterator[None]:
+        def show_wait(self, text: str) -> Iterator[None]:
             assert not self.running
             self.running = True
             yield
@@ -190,7 +190,7 @@ def test_a_request_that_is_too_long_is_asked_again_in_halves(large: bytes) -> No
     def said(paths: list[str]) -> str:
         if len(model.asked[-1]) > 20_000:
             refused.append(len(model.asked[-1]))
-            raise ContextExceeded("at most 12000 tokens")
+            raise ContextExceededError("at most 12000 tokens")
         return clean(paths)
 
     model.said = said
@@ -285,7 +285,7 @@ def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_th
 
 
 def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    review(change(large), Parts(clean), options(), None, Desk().keep, None, Lines())
+    review(change(large), Parts(clean), options(), None, Desk().keep, None, PlainProgress())
 
     log = capsys.readouterr().err
     assert "part 1 of 3: 0 findings" in log
@@ -295,7 +295,7 @@ def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.Captur
 def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> None:
     def said(paths: list[str]) -> str:
         if "part_0.py" in paths:
-            raise ModelRefused("the filter does not like it")
+            raise ModelRefusedError("the filter does not like it")
         return clean(paths)
 
     outcome = reviewed(Parts(said), large, concurrency=2)
@@ -309,7 +309,7 @@ def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    "failure", [ModelRefused("the key is refused"), TransientModelError("model:8000 cannot be reached")]
+    "failure", [ModelRefusedError("the key is refused"), TransientModelError("model:8000 cannot be reached")]
 )
 def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, failure: ModelError) -> None:
     def said(paths: list[str]) -> str:
@@ -325,7 +325,7 @@ def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, f
 
 def test_a_refused_key_is_not_tried_with_the_other_parts(large: bytes) -> None:
     def said(paths: list[str]) -> str:
-        raise ModelRefused("the key is refused")
+        raise ModelRefusedError("the key is refused")
 
     model = Parts(said)
 
@@ -368,12 +368,12 @@ def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes)
 
 def over(after: int) -> tuple[Parts, str]:
     """A model for which there is no time after so many requests, and the words for that."""
-    words = str(Deadline.of(600))
+    words = str(Deadline.for_job(600))
     model = Parts(clean)
 
     def said(paths: list[str]) -> str:
         if len(model.asked) > after:
-            raise NoTimeLeft(words)
+            raise NoTimeLeftError(words)
         return clean(paths)
 
     model.said = said
@@ -415,8 +415,8 @@ def test_a_part_too_large_for_the_server_is_not_halved_when_the_time_is_over(lar
 
     def said(paths: list[str]) -> str:
         if len(model.asked) == 1:
-            raise ContextExceeded("at most 12000 tokens")
-        raise NoTimeLeft("no time left")
+            raise ContextExceededError("at most 12000 tokens")
+        raise NoTimeLeftError("no time left")
 
     model.said = said
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iquest_review.diff import patch
-from iquest_review.errors import ModelUnreachable
+from iquest_review.errors import ModelUnreachableError
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import parse_marker
@@ -38,7 +38,7 @@ from tests.support.reviews import (
 
 def known(text: bytes, **changed: Any) -> NoteMemory:
     """What the note remembers, when all of this patch was reviewed."""
-    hunks = tuple(identity for file in patch.parse(text).files for identity in ids(file))
+    hunks = tuple(identity for file in patch.parse_patch(text).files for identity in ids(file))
     fields: dict[str, Any] = {"settings": SETTINGS, "hunks": hunks, "model": "qwen", "summary": "As it was."}
     return NoteMemory(REFS.head_sha, REFS.head_sha, **{**fields, **changed})
 
@@ -228,7 +228,7 @@ def test_without_a_request_left_nothing_is_asked(first: PlacedFinding) -> None:
 def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
     made = later(CHANGED, thread(first), known=known(PATCH))
 
-    outcome = reviewed(FakeModel([ModelUnreachable("down")]), made)
+    outcome = reviewed(FakeModel([ModelUnreachableError("down")]), made)
 
     assert (outcome.status, outcome.settled) == (ReviewStatus.NOT_REVIEWED, ())
 
@@ -254,7 +254,7 @@ def test_nothing_is_gone_from_a_file_of_which_a_part_was_not_shown(first: Placed
 
 
 def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFinding) -> None:
-    model = FakeModel([ModelUnreachable("it is down")])
+    model = FakeModel([ModelUnreachableError("it is down")])
     outcome = reviewed(model, later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
     assert outcome.status is ReviewStatus.NOT_REVIEWED

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from iquest_review.errors import ContextExceeded, GitLabError, ModelUnreachable
+from iquest_review.errors import ContextExceededError, GitLabError, ModelUnreachableError
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import Placement
 from iquest_review.outcome import ReviewStatus
-from iquest_review.progress import Lines
+from iquest_review.progress import PlainProgress
 from iquest_review.reports.review_file import OutputFolderError
 from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
 from tests.support.reviews import (
@@ -32,7 +32,9 @@ from tests.support.reviews import (
 def test_a_review_is_kept_before_and_after_it_is_published() -> None:
     desk = Desk()
 
-    _, body = review(change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, Lines(verbosity=-1))
+    _, body = review(
+        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
+    )
 
     assert desk.did == ["kept", "published", "kept"]
     assert "## Review: No findings" in str(desk.events[0][1])
@@ -76,7 +78,9 @@ def test_what_goes_wrong_keeps_its_own_code_where_no_finding_fails_the_job(desk:
 def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -> None:
     desk = Desk(posted=None)
 
-    _, body = review(change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, Lines(verbosity=-1))
+    _, body = review(
+        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
+    )
 
     assert desk.did == ["kept", "published"]
     assert body == desk.events[0][1]
@@ -93,7 +97,7 @@ def test_a_clean_answer_is_a_review_without_findings() -> None:
 
 
 def test_a_prompt_too_long_for_the_server_is_halved() -> None:
-    model = FakeModel([ContextExceeded("at most 8192 tokens"), CLEAN])
+    model = FakeModel([ContextExceededError("at most 8192 tokens"), CLEAN])
 
     outcome = reviewed(model, big(900), max_requests=1)
 
@@ -103,7 +107,7 @@ def test_a_prompt_too_long_for_the_server_is_halved() -> None:
 
 
 def test_a_prompt_is_halved_twice_at_the_most() -> None:
-    model = FakeModel([ContextExceeded("at most 8192 tokens")])
+    model = FakeModel([ContextExceededError("at most 8192 tokens")])
 
     outcome = reviewed(model, big(900), max_requests=1)
 
@@ -113,7 +117,7 @@ def test_a_prompt_is_halved_twice_at_the_most() -> None:
 
 
 def test_a_model_that_is_down_is_an_outcome_that_says_so() -> None:
-    outcome = reviewed(FakeModel([ModelUnreachable("model:8000 cannot be reached")]))
+    outcome = reviewed(FakeModel([ModelUnreachableError("model:8000 cannot be reached")]))
 
     assert outcome.status is ReviewStatus.NOT_REVIEWED
     assert outcome.reason == "model:8000 cannot be reached"
@@ -217,9 +221,9 @@ def test_the_window_leaves_room_for_the_answer() -> None:
 
 def test_preview_asks_nobody_and_shows_the_same_excerpt() -> None:
     model = FakeModel([CLEAN])
-    review(change(), model, options(), None, Desk().keep, None, Lines(verbosity=-1))
+    review(change(), model, options(), None, Desk().keep, None, PlainProgress(verbosity=-1))
 
-    (prompt,), excerpt = preview(change(), options(), Lines(verbosity=-1))
+    (prompt,), excerpt = preview(change(), options(), PlainProgress(verbosity=-1))
 
     assert prompt.messages[1]["content"] == model.asked[0]
     assert excerpt.lines == 3
@@ -245,7 +249,7 @@ def test_a_model_is_not_asked_about_nothing() -> None:
 
 
 def test_what_nobody_saw_is_listed_as_not_shown() -> None:
-    outcome = reviewed(FakeModel([ModelUnreachable("model:8000 cannot be reached")]))
+    outcome = reviewed(FakeModel([ModelUnreachableError("model:8000 cannot be reached")]))
 
     assert [(entry.path, entry.changed_lines, entry.shown_changed_lines) for entry in outcome.coverage] == [
         ("a.py", 1, 0)

@@ -2,29 +2,29 @@
 
 from collections.abc import Mapping
 
-from iquest_review.diff.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 
 
 def applied(diff: Diff, files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files after the diff. Every line that the diff shows is checked against the files, by its number."""
     after = dict(files)
     for file in diff.files:
-        if file.status in (Status.RENAMED, Status.DELETED):
+        if file.status in (FileStatus.RENAMED, FileStatus.DELETED):
             del after[file.old_path]
     for file in diff.files:
-        before = b"" if file.status is Status.ADDED else files[file.old_path]
+        before = b"" if file.status is FileStatus.ADDED else files[file.old_path]
         content = _applied(file, before)
-        if file.status is Status.DELETED:
+        if file.status is FileStatus.DELETED:
             assert content == b""
         else:
-            assert file.status is Status.MODIFIED or file.new_path not in after
+            assert file.status is FileStatus.MODIFIED or file.new_path not in after
             after[file.new_path] = content
     return after
 
 
 def _applied(file: FileDiff, before: bytes) -> bytes:
     old, new, taken = _lines(before), list[bytes](), 0
-    for line in file.lines():
+    for line in file.iter_lines():
         raw = line.raw + (b"\n" if line.newline else b"")
         if line.old_line is not None:
             assert line.old_line > taken

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from iquest_review.diff import patch
-from iquest_review.diff.diff import Diff, Kind, Line, Side
+from iquest_review.diff.diff import Diff, Line, LineKind, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
@@ -70,7 +70,7 @@ class Change:
     def diffs(self) -> list[Diff]:
         checkout = Checkout.__new__(Checkout)
         checkout.path = self.checkout
-        return [patch.parse(checkout.git("diff", self.base, head).encode() + b"\n") for head in self.heads]
+        return [patch.parse_patch(checkout.git("diff", self.base, head).encode() + b"\n") for head in self.heads]
 
     def finding(self, path: str, quote: str, said: str, *, push: int = 0, **changed: Any) -> PlacedFinding:
         """What a model found on the lines of the quote; without a quote, in the file."""
@@ -88,14 +88,14 @@ class Change:
             quote=quote,
             **given,
         )
-        file = self.diffs[push].find(path)
+        file = self.diffs[push].find_file(path)
         problem = None if lines else NO_ANCHOR if file else NO_FILE
         return assign_place(VerifiedFinding(found, problem, file, lines))
 
     def _lines(self, path: str, quote: str, push: int) -> tuple[Line, ...]:
         """The added lines of the quote, where it stands first."""
-        file, wanted = self.diffs[push].find(path), quote.split("\n")
-        added = [line for line in file.lines() if line.kind is Kind.ADDED] if file and quote else []
+        file, wanted = self.diffs[push].find_file(path), quote.split("\n")
+        added = [line for line in file.iter_lines() if line.kind is LineKind.ADDED] if file and quote else []
         texts = [line.text for line in added]
         starts = [start for start in range(len(texts)) if texts[start : start + len(wanted)] == wanted]
         return tuple(added[starts[0] : starts[0] + len(wanted)]) if starts else ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from iquest_review.diff.diff import Diff, FileDiff, Kind
+from iquest_review.diff.diff import Diff, FileDiff, LineKind
 
 Name = str | bytes
 WHO = {
@@ -95,8 +95,8 @@ def only(diff: Diff) -> FileDiff:
 
 def shape(file: FileDiff) -> list[tuple[str, int | None, int | None, bytes]]:
     """A file diff's lines, readable in a failed test."""
-    return [(line.kind.value, line.old_line, line.new_line, line.raw) for line in file.lines()]
+    return [(line.kind.value, line.old_line, line.new_line, line.raw) for line in file.iter_lines()]
 
 
-def texts(file: FileDiff, kind: Kind) -> list[str]:
-    return [line.text for line in file.lines() if line.kind is kind]
+def texts(file: FileDiff, kind: LineKind) -> list[str]:
+    return [line.text for line in file.iter_lines() if line.kind is kind]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import Diff, FileDiff, Hunk, Status
-from iquest_review.diff.hunk_id import bare_id, hunk_id
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
+from iquest_review.diff.hunk_id import compute_bare_id, compute_hunk_id
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.exclusions import Omission
 from iquest_review.prompt.templates import Templates
@@ -18,7 +18,7 @@ NONCE = "0123456789abcdef"
 
 def ids(file: FileDiff) -> Iterator[str]:
     """The identities of all that happened to a file, in order."""
-    yield from (hunk_id(file, hunk) for hunk in file.hunks) if file.hunks else (bare_id(file),)
+    yield from (compute_hunk_id(file, hunk) for hunk in file.hunks) if file.hunks else (compute_bare_id(file),)
 
 
 def hunk(*rows: str | bytes, old: int = 1, new: int = 1, heading: str = "") -> Hunk:
@@ -28,19 +28,19 @@ def hunk(*rows: str | bytes, old: int = 1, new: int = 1, heading: str = "") -> H
 
 
 def modified(path: str, *hunks: Hunk) -> FileDiff:
-    return FileDiff(path, path, Status.MODIFIED, hunks)
+    return FileDiff(path, path, FileStatus.MODIFIED, hunks)
 
 
 def added(path: str, *lines: str) -> FileDiff:
-    return FileDiff(path, path, Status.ADDED, (hunk(*(f"+{line}" for line in lines)),), new_mode="100644")
+    return FileDiff(path, path, FileStatus.ADDED, (hunk(*(f"+{line}" for line in lines)),), new_mode="100644")
 
 
 def deleted(path: str, *lines: str) -> FileDiff:
-    return FileDiff(path, path, Status.DELETED, (hunk(*(f"-{line}" for line in lines)),), old_mode="100644")
+    return FileDiff(path, path, FileStatus.DELETED, (hunk(*(f"-{line}" for line in lines)),), old_mode="100644")
 
 
 def renamed(old: str, new: str) -> FileDiff:
-    return FileDiff(old, new, Status.RENAMED)
+    return FileDiff(old, new, FileStatus.RENAMED)
 
 
 def lines(count: int, text: str = "value") -> list[str]:
@@ -86,7 +86,7 @@ def _hunks(draw: st.DrawFn) -> Hunk:
 @st.composite
 def diffs(draw: st.DrawFn) -> Diff:
     """Diffs of up to five files, some of them large; with hunks that only a hostile patch has."""
-    statuses = st.sampled_from([Status.MODIFIED, Status.ADDED, Status.DELETED])
+    statuses = st.sampled_from([FileStatus.MODIFIED, FileStatus.ADDED, FileStatus.DELETED])
     paths = draw(st.lists(st.sampled_from(_PATHS), unique=True, max_size=5))
     return Diff(
         tuple(FileDiff(path, path, draw(statuses), tuple(draw(st.lists(_hunks(), max_size=3)))) for path in paths)

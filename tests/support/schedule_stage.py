@@ -40,8 +40,8 @@ def hasten() -> None:
     from iquest_review.gitlab import transport  # noqa: PLC0415
 
     command.briefly()
-    assert (transport.READ_TIMEOUT_SECONDS, wiring.DEADLINES) == (30, 2)
-    transport.READ_TIMEOUT_SECONDS, wiring.DEADLINES = 1.0, 100
+    assert (transport.READ_TIMEOUT_SECONDS, wiring.TIMEOUTS_PER_REQUEST) == (30, 2)
+    transport.READ_TIMEOUT_SECONDS, wiring.TIMEOUTS_PER_REQUEST = 1.0, 100
 
 
 class Process:

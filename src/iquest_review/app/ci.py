@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from iquest_review.app.settings import Secret
-from iquest_review.net.retry import NEVER, Deadline
-from iquest_review.text import one_line
+from iquest_review.app.settings import SecretValue
+from iquest_review.net.retry import NO_DEADLINE, Deadline
+from iquest_review.text import shorten_to_line
 
-JOB_TIMEOUT = 3600  # seconds a job may take where its runner does not say (before 15.7): GitLab's own default
-LONGEST_JOB = 10**8  # seconds; more is nonsense
-ASKEW = 300.0  # seconds that the clocks of GitLab and its runner may differ without a word
+DEFAULT_JOB_SECONDS = 3600  # seconds a job may take where its runner does not say (before 15.7): GitLab's own default
+MAX_JOB_SECONDS = 10**8  # seconds; more is nonsense
+MAX_CLOCK_SKEW_SECONDS = 300.0  # seconds that the clocks of GitLab and its runner may differ without a word
 
 
-class Pipeline(NamedTuple):
+class CiJob(NamedTuple):
     """What GitLab's own variables say of the job; all empty on a laptop."""
 
     ci: bool
@@ -26,7 +26,7 @@ class Pipeline(NamedTuple):
     project_path: str
     directory: str
     repository_url: str
-    job_token: Secret
+    job_token: SecretValue
     job_url: str
     ca_file: str
     commit_sha: str
@@ -48,8 +48,8 @@ class Pipeline(NamedTuple):
 
     def is_elsewhere(self, url: str) -> bool:
         """Whether an address is on another server than GitLab's, as far as that is known."""
-        here = origin(url)
-        elsewhere = self.server_url and here != origin(self.server_url)
+        here = parse_origin(url)
+        elsewhere = self.server_url and here != parse_origin(self.server_url)
         return bool(elsewhere or (self.server_host and (here is None or here[1] != self.server_host.lower())))
 
     @property
@@ -58,7 +58,7 @@ class Pipeline(NamedTuple):
         return bool(self.merge_request_project) and self.merge_request_project != self.project_id
 
 
-def origin(url: str) -> tuple[str, str, int] | None:
+def parse_origin(url: str) -> tuple[str, str, int] | None:
     """Scheme, host and port of an address; None for one that is not http or https, or holds a user's name."""
     try:
         parts = urlsplit(url)
@@ -70,13 +70,13 @@ def origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
-def pipeline(environ: Mapping[str, str]) -> Pipeline:
+def parse_ci_job(environ: Mapping[str, str]) -> CiJob:
     """The job's facts."""
 
     def value(name: str) -> str:
         return environ.get(name, "").strip()
 
-    return Pipeline(
+    return CiJob(
         ci=value("CI").lower() in ("1", "true", "yes"),
         api_url=value("CI_API_V4_URL"),
         server_url=value("CI_SERVER_URL"),
@@ -85,7 +85,7 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
         project_path=value("CI_PROJECT_PATH"),
         directory=value("CI_PROJECT_DIR"),
         repository_url=value("CI_REPOSITORY_URL"),
-        job_token=Secret(value("CI_JOB_TOKEN")),
+        job_token=SecretValue(value("CI_JOB_TOKEN")),
         job_url=value("CI_JOB_URL"),
         ca_file=value("CI_SERVER_TLS_CA_FILE"),
         commit_sha=value("CI_COMMIT_SHA"),
@@ -101,26 +101,30 @@ def pipeline(environ: Mapping[str, str]) -> Pipeline:
     )
 
 
-def deadline(
-    here: Pipeline, now: datetime, tell: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+def compute_deadline(
+    here: CiJob, now: datetime, tell: Callable[[str], object], clock: Callable[[], float] = time.monotonic
 ) -> Deadline:
     """When the job has to be done: never on a laptop, unless CI_JOB_TIMEOUT is set. Nonsense is told and ignored."""
-    seconds = _timeout(here, tell)
-    return NEVER if seconds is None else Deadline.of(seconds, _spent(here, now, seconds, tell), clock)
+    seconds = _parse_timeout(here, tell)
+    return (
+        NO_DEADLINE
+        if seconds is None
+        else Deadline.for_job(seconds, _parse_elapsed_seconds(here, now, seconds, tell), clock)
+    )
 
 
-def _timeout(here: Pipeline, tell: Callable[[str], object]) -> int | None:
+def _parse_timeout(here: CiJob, tell: Callable[[str], object]) -> int | None:
     """Seconds the job may take; None for any number."""
     text = here.job_timeout
-    if text.isascii() and text.isdecimal() and len(text) < 10 and 0 < int(text) <= LONGEST_JOB:
+    if text.isascii() and text.isdecimal() and len(text) < 10 and 0 < int(text) <= MAX_JOB_SECONDS:
         return int(text)
     if text:
-        instead = f"{JOB_TIMEOUT} are assumed" if here.ci else "it is ignored"
-        tell(f"CI_JOB_TIMEOUT is {one_line(text, 40)!r}, no number of seconds: {instead}")
-    return JOB_TIMEOUT if here.ci else None
+        instead = f"{DEFAULT_JOB_SECONDS} are assumed" if here.ci else "it is ignored"
+        tell(f"CI_JOB_TIMEOUT is {shorten_to_line(text, 40)!r}, no number of seconds: {instead}")
+    return DEFAULT_JOB_SECONDS if here.ci else None
 
 
-def _spent(here: Pipeline, now: datetime, seconds: int, tell: Callable[[str], object]) -> float:
+def _parse_elapsed_seconds(here: CiJob, now: datetime, seconds: int, tell: Callable[[str], object]) -> float:
     """Seconds since the job has started; 0 where nobody can know."""
     if not here.job_started_at:
         return 0.0
@@ -130,7 +134,8 @@ def _spent(here: Pipeline, now: datetime, seconds: int, tell: Callable[[str], ob
         spent = float("nan")
     else:
         spent = (now - (started if started.tzinfo else started.replace(tzinfo=UTC))).total_seconds()
-    if -ASKEW <= spent < seconds:
+    if -MAX_CLOCK_SKEW_SECONDS <= spent < seconds:
         return max(spent, 0.0)
-    tell(f"CI_JOB_STARTED_AT is {one_line(here.job_started_at, 40)!r}, no time this job can have started at: ignored")
+    started_at = shorten_to_line(here.job_started_at, 40)
+    tell(f"CI_JOB_STARTED_AT is {started_at!r}, no time this job can have started at: ignored")
     return 0.0

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from iquest_review.app import settings
-from iquest_review.app.ci import Pipeline, pipeline
+from iquest_review.app.ci import CiJob, parse_ci_job
 from iquest_review.app.settings import Settings
-from iquest_review.app.trusted_files import within
+from iquest_review.app.trusted_files import is_in_checkout
 from iquest_review.errors import UsageError
 from iquest_review.merge_request import MergeRequest
-from iquest_review.net.tls import Named, Tls
+from iquest_review.net.tls import NamedFile, Tls
 from iquest_review.progress import Progress
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
-LARGEST_FILE = 64 * 1024  # bytes of .iquest-review.yml
+MAX_SETTINGS_BYTES = 64 * 1024  # bytes of .iquest-review.yml
 
 
 class Arguments(NamedTuple):
@@ -31,14 +31,14 @@ class Arguments(NamedTuple):
     review_file: str = "iquest-review/review.json"
 
 
-class Job(NamedTuple):
+class Run(NamedTuple):
     """One run."""
 
     arguments: Arguments
     flags: Mapping[str, Any]
     variables: Mapping[str, str]  # the environment
     settings: Settings
-    pipeline: Pipeline
+    pipeline: CiJob
     progress: Progress
 
     @property
@@ -53,24 +53,24 @@ class Job(NamedTuple):
         Raises UsageError for a key without its certificate, and for a file that a merge request may bring along.
         """
         own, wanted = self.pipeline.ca_file, self.settings
-        authorities = (Named("IQUEST_CA_FILE", wanted.ca_file or ""), Named("CI_SERVER_TLS_CA_FILE", own))
+        authorities = (NamedFile("IQUEST_CA_FILE", wanted.ca_file or ""), NamedFile("CI_SERVER_TLS_CA_FILE", own))
         certificate, key = wanted.client_cert, wanted.client_key
         if key and not certificate:
             raise UsageError("IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT as well")
         ours = {"IQUEST_CA_FILE": wanted.ca_file, "IQUEST_CLIENT_CERT": certificate, "IQUEST_CLIENT_KEY": key}
         for name, path in ours.items():
-            if path and within(Path(path), self.pipeline.directory):
+            if path and is_in_checkout(Path(path), self.pipeline.directory):
                 raise UsageError(
-                    f"{name} {one_line(path, 200)} lies in the checkout, where a merge request's author writes it: "
-                    "make it a CI/CD variable of the type File"
+                    f"{name} {shorten_to_line(path, 200)} lies in the checkout, where a merge request's author "
+                    "writes it: make it a CI/CD variable of the type File"
                 )
         return Tls(
             tuple(named for named in authorities if named.path),
-            Named("IQUEST_CLIENT_CERT", certificate) if certificate else None,
-            Named("IQUEST_CLIENT_KEY", key) if key else None,
+            NamedFile("IQUEST_CLIENT_CERT", certificate) if certificate else None,
+            NamedFile("IQUEST_CLIENT_KEY", key) if key else None,
         )
 
-    def merge_request(self) -> MergeRequest | None:
+    def resolve_merge_request(self) -> MergeRequest | None:
         """The merge request that is meant: by flag or setting, else the pipeline's own.
 
         Raises UsageError for one without a project.
@@ -86,7 +86,7 @@ class Job(NamedTuple):
             return MergeRequest(self.pipeline.merge_request_project, int(self.pipeline.merge_request_iid))
         return None
 
-    def with_file(self, content: bytes | None) -> "Job":
+    def apply_settings_file(self, content: bytes | None) -> "Run":
         """The job with the settings of the target branch's file in force.
 
         Raises UsageError for a file that is not YAML, or sets what it may not.
@@ -94,12 +94,14 @@ class Job(NamedTuple):
         if content is None:
             return self
         try:
-            return self._replace(settings=settings.read(self.flags, self.variables, _parsed(content)))
+            return self._replace(
+                settings=settings.resolve_settings(self.flags, self.variables, _parse_settings_file(content))
+            )
         except UsageError as error:  # the author of a merge request looks at his own file, which may be right
             raise UsageError(f"{error} (as it stands on the target branch)") from None
 
 
-def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, str], progress: Progress) -> Job:
+def create_run(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, str], progress: Progress) -> Run:
     """The run that arguments and environment ask for. Raises UsageError for what cannot be meant."""
     sources = [name for name, value in (("--diff", arguments.diff), ("--base", arguments.base)) if value]
     sources += ["--merge-request"] if flags.get("merge_request") else []
@@ -107,32 +109,38 @@ def job(arguments: Arguments, flags: Mapping[str, Any], variables: Mapping[str, 
         raise UsageError(f"{' and '.join(sources)} name different changes; give one of them")
     if arguments.repo and not arguments.base:
         raise UsageError("--repo needs --base, the branch the change is meant for: --base main")
-    return Job(arguments, flags, variables, settings.read(flags, variables), pipeline(variables), progress)
+    return Run(
+        arguments, flags, variables, settings.resolve_settings(flags, variables), parse_ci_job(variables), progress
+    )
 
 
-def _parsed(content: bytes) -> Mapping[str, Any]:
+def _parse_settings_file(content: bytes) -> Mapping[str, Any]:
     """The file's names and values, all of them text: nothing in it is built, dated or computed."""
     import yaml  # noqa: PLC0415 - only who has the file pays for it
 
-    if len(content) > LARGEST_FILE:
-        raise UsageError(f"{settings.FILE} is larger than {LARGEST_FILE // 1024} KiB")
+    if len(content) > MAX_SETTINGS_BYTES:
+        raise UsageError(f"{settings.SETTINGS_FILE} is larger than {MAX_SETTINGS_BYTES // 1024} KiB")
     try:
         found = yaml.compose(content, Loader=yaml.BaseLoader)  # it knows texts, lists and maps only
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: \U00110000
         mark = getattr(error, "problem_mark", None)
-        raise UsageError(f"{settings.FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")) from None
+        raise UsageError(
+            f"{settings.SETTINGS_FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")
+        ) from None
     if found is None or (isinstance(found, yaml.ScalarNode) and not found.value):
         return {}
     if not isinstance(found, yaml.MappingNode):
-        raise UsageError(f"{settings.FILE} should hold `name: value` lines")
+        raise UsageError(f"{settings.SETTINGS_FILE} should hold `name: value` lines")
     values = dict[str, str]()
     for key, entry in found.value:
-        name = one_line(key.value, 40) if isinstance(key, yaml.ScalarNode) else "a name"
+        name = shorten_to_line(key.value, 40) if isinstance(key, yaml.ScalarNode) else "a name"
         if not isinstance(key, yaml.ScalarNode) or not isinstance(entry, yaml.ScalarNode):
-            raise UsageError(f"{name} in {settings.FILE} is no single value; the file holds `name: value` lines")
+            raise UsageError(
+                f"{name} in {settings.SETTINGS_FILE} is no single value; the file holds `name: value` lines"
+            )
         if key.value in values:
             raise UsageError(
-                f"{name} stands twice in {settings.FILE}, the second time in line {key.start_mark.line + 1}"
+                f"{name} stands twice in {settings.SETTINGS_FILE}, the second time in line {key.start_mark.line + 1}"
             )
         values[key.value] = entry.value
     return values

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from iquest_review.context.sources import ContextKind
 from iquest_review.errors import UsageError
 
-FILE = ".iquest-review.yml"
+SETTINGS_FILE = ".iquest-review.yml"
 STAND_IN = "stand-in"  # the api_url that names the embedded reviewer
 
 
-class Secret:
+class SecretValue:
     """A value that no repr, format or log shows."""
 
     __slots__ = ("_value",)
@@ -50,8 +50,8 @@ class Settings(NamedTuple):
 
     api_url: str | None
     model: str | None
-    api_key: Secret | None
-    gitlab_token: Secret | None
+    api_key: SecretValue | None
+    gitlab_token: SecretValue | None
     ca_file: str | None
     client_cert: str | None
     client_key: str | None
@@ -73,23 +73,27 @@ class Settings(NamedTuple):
     context: frozenset[str]
 
 
-def read(flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any] | None = None) -> Settings:
+def resolve_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any] | None = None
+) -> Settings:
     """The settings. `flags` and `file` are keyed by setting names; None in `flags` is a flag not given.
 
     Raises UsageError for an unknown name or a bad value, naming it and what would be right.
     """
     _check_names(environ, file or {})
-    values = {setting.name: _value(setting, flags, environ, file or {}) for setting in SETTINGS}
+    values = {setting.name: _resolve_value(setting, flags, environ, file or {}) for setting in SETTINGS}
     for name in ("api_key", "gitlab_token"):
-        values[name] = Secret(values[name]) if values[name] else None
+        values[name] = SecretValue(values[name]) if values[name] else None
     return Settings(**values)
 
 
-def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Any:
+def _resolve_value(
+    setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
+) -> Any:
     candidates = [("--" + setting.name.replace("_", "-"), flags.get(setting.name))]
     candidates += [(variable, environ.get(variable)) for variable in setting.variables]
     if setting.in_file:
-        candidates.append((f"{setting.name} in {FILE}", file.get(setting.name)))
+        candidates.append((f"{setting.name} in {SETTINGS_FILE}", file.get(setting.name)))
     for origin, value in candidates:
         text = str(value).strip() if value is not None else ""
         if text:
@@ -103,30 +107,30 @@ def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str
 def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
     known = {variable for setting in SETTINGS for variable in setting.variables}
     for name in environ:
-        if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN):
-            raise UsageError(f"{name[:60]} is no setting{_nearest(name[:60], known)}")
+        if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN_PREFIXES):
+            raise UsageError(f"{name[:60]} is no setting{_suggest_names(name[:60], known)}")
     allowed = {setting.name for setting in SETTINGS if setting.in_file}
     for key in file:
         if key in allowed:
             continue
         if any(setting.name == key for setting in SETTINGS):
             raise UsageError(
-                f"{FILE} may not set {key}; it belongs in a CI/CD variable, out of a merge request's reach"
+                f"{SETTINGS_FILE} may not set {key}; it belongs in a CI/CD variable, out of a merge request's reach"
             )
-        raise UsageError(f"{key[:60]} in {FILE} is no setting{_nearest(key[:60], allowed)}")
+        raise UsageError(f"{key[:60]} in {SETTINGS_FILE} is no setting{_suggest_names(key[:60], allowed)}")
 
 
-FOREIGN = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # what jobs and tests may use for themselves
+FOREIGN_PREFIXES = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # what jobs and tests may use for themselves
 
 
-def _nearest(name: str, known: set[str]) -> str:
+def _suggest_names(name: str, known: set[str]) -> str:
     import difflib  # noqa: PLC0415 - only a mistake pays for it
 
     near = difflib.get_close_matches(name, known, n=1)
     return f"; do you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def _require_whole(least: int, most: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
             raise ValueError(f"a whole number from {least} to {most}")
@@ -135,7 +139,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return convert
 
 
-def _decimal(least: float, most: float) -> Callable[[str], float]:
+def _require_decimal(least: float, most: float) -> Callable[[str], float]:
     def convert(text: str) -> float:
         if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII) or not least <= float(text) <= most:
             raise ValueError(f"a number from {least:g} to {most:g}")
@@ -144,7 +148,7 @@ def _decimal(least: float, most: float) -> Callable[[str], float]:
     return convert
 
 
-def _one_of(*choices: str) -> Callable[[str], str]:
+def _require_choice(*choices: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text.lower() not in choices:
             raise ValueError(f"one of: {', '.join(choices)}")
@@ -153,7 +157,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return convert
 
 
-def _several_of(*choices: str) -> Callable[[str], frozenset[str]]:
+def _require_choices(*choices: str) -> Callable[[str], frozenset[str]]:
     def convert(text: str) -> frozenset[str]:
         names = [name for name in re.split(r"[\s,]+", text.lower()) if name]
         if names in (["all"], ["none"]):
@@ -165,13 +169,13 @@ def _several_of(*choices: str) -> Callable[[str], frozenset[str]]:
     return convert
 
 
-def _project(text: str) -> str:
+def _parse_project(text: str) -> str:
     if not re.fullmatch(r"\d{1,18}|[\w.-]+(/[\w.-]+)+", text, re.ASCII) or ".." in text:
         raise ValueError("a project's number or its full path, group/project")
     return text
 
 
-def _language(text: str) -> str:
+def _parse_language(text: str) -> str:
     if not re.fullmatch(r"[\w -]{1,40}", text):
         raise ValueError("a language: en, zh, or a name the model knows")
     return _LANGUAGES.get(text.lower(), text)
@@ -194,17 +198,27 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("client_cert", ("IQUEST_CLIENT_CERT",), "PEM file of the certificate to show servers that ask for one"),
     Setting("client_key", ("IQUEST_CLIENT_KEY",), "PEM file of its key, if that is in another file"),
     Setting(
-        "project", ("IQUEST_PROJECT",), "project of the merge request: its number or full path", _project, flag=True
+        "project",
+        ("IQUEST_PROJECT",),
+        "project of the merge request: its number or full path",
+        _parse_project,
+        flag=True,
     ),
     Setting(
-        "merge_request", ("IQUEST_MERGE_REQUEST",), "number (iid) of the merge request", _whole(1, 10**8), flag=True
+        "merge_request",
+        ("IQUEST_MERGE_REQUEST",),
+        "number (iid) of the merge request",
+        _require_whole(1, 10**8),
+        flag=True,
     ),
-    Setting("max_lines", ("IQUEST_MAX_LINES",), "diff lines a request shows", _whole(1, 10**6), 2000, True, True),
+    Setting(
+        "max_lines", ("IQUEST_MAX_LINES",), "diff lines a request shows", _require_whole(1, 10**6), 2000, True, True
+    ),
     Setting(
         "max_tokens",
         ("IQUEST_MAX_TOKENS",),
         "prompt tokens of a request (default: what the server's window allows, else 32000)",
-        _whole(500, 10**7),
+        _require_whole(500, 10**7),
         None,
         True,
         True,
@@ -213,21 +227,21 @@ SETTINGS: tuple[Setting, ...] = (
         "max_requests",
         ("IQUEST_MAX_REQUESTS",),
         "requests that show the change, at most; one more sums up several",
-        _whole(1, 100),
+        _require_whole(1, 100),
         4,
         True,
         True,
     ),
-    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _whole(1, 32), 1),
-    Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _decimal(0, 2), 0.2),
-    Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _decimal(0.01, 1), 0.95),
-    Setting("max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "tokens of an answer", _whole(16, 10**6), 2048),
-    Setting("timeout", ("IQUEST_TIMEOUT",), "seconds one answer may take", _decimal(0.1, 86_400), 120.0),
+    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _require_whole(1, 32), 1),
+    Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _require_decimal(0, 2), 0.2),
+    Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _require_decimal(0.01, 1), 0.95),
+    Setting("max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "tokens of an answer", _require_whole(16, 10**6), 2048),
+    Setting("timeout", ("IQUEST_TIMEOUT",), "seconds one answer may take", _require_decimal(0.1, 86_400), 120.0),
     Setting(
         "structured_output",
         ("IQUEST_STRUCTURED_OUTPUT",),
         "auto, json_schema, json_object or prompt",
-        _one_of("auto", "json_schema", "json_object", "prompt"),
+        _require_choice("auto", "json_schema", "json_object", "prompt"),
         "auto",
         in_file=True,
     ),
@@ -235,7 +249,7 @@ SETTINGS: tuple[Setting, ...] = (
         "language",
         ("IQUEST_LANGUAGE",),
         "language of the review: en, zh, or any the model knows",
-        _language,
+        _parse_language,
         "en",
         True,
         True,
@@ -245,7 +259,7 @@ SETTINGS: tuple[Setting, ...] = (
         "max_findings",
         ("IQUEST_MAX_FINDINGS",),
         "findings on lines at most; the rest in the note",
-        _whole(0, 100),
+        _require_whole(0, 100),
         10,
         in_file=True,
     ),
@@ -253,7 +267,7 @@ SETTINGS: tuple[Setting, ...] = (
         "fail_on",
         ("IQUEST_FAIL_ON",),
         "exit 1 when a finding is this bad: low, medium, high (default: never)",
-        _one_of("never", "low", "medium", "high"),
+        _require_choice("never", "low", "medium", "high"),
         "never",
         True,
         True,
@@ -262,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
         "context",
         ("IQUEST_CONTEXT",),
         f"what is shown beside the diff: all, none, or some of {', '.join(ContextKind)}",
-        _several_of(*ContextKind),
+        _require_choices(*ContextKind),
         frozenset(ContextKind),
         in_file=True,
     ),

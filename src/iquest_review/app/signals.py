@@ -15,9 +15,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-TO_END = 1.0  # seconds that a process we started may take to end, before it is killed
-TO_LEAVE = 5.0  # seconds that the way out may take
-AGAIN = 0.02  # seconds after which what was lost in a destructor is raised again
+CHILD_EXIT_SECONDS = 1.0  # seconds that a process we started may take to end, before it is killed
+EXIT_SECONDS = 5.0  # seconds that the way out may take
+RAISE_AGAIN_SECONDS = 0.02  # seconds after which what was lost in a destructor is raised again
 
 
 class Interrupted(KeyboardInterrupt):
@@ -50,7 +50,7 @@ class Signals:
                 if before is not signal.SIG_IGN:  # nohup, or a shell's `&`
                     self._before[number] = before
                     signal.signal(number, self._handle)
-            self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._handle_unraisable
         return self
 
     def __exit__(
@@ -66,7 +66,7 @@ class Signals:
         """Interrupts the run with these words after so many seconds, if it is still under way then."""
         if seconds < threading.TIMEOUT_MAX and signal.SIGALRM in self._before:
             self._late = words
-            signal.setitimer(signal.ITIMER_REAL, max(seconds, AGAIN))
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, RAISE_AGAIN_SECONDS))
 
     def disarm(self) -> None:
         """The run is done: what comes now changes nothing any more."""
@@ -89,23 +89,23 @@ class Signals:
                 self.fired = Interrupted("ended by SIGTERM, as a job is that is cancelled", 143)
             case _:
                 self.fired = Interrupted(self._late, 4)
-        self._alarm(TO_LEAVE, self._give_up)
+        self._arm_alarm(EXIT_SECONDS, self._give_up)
         _end_children()
         raise self.fired
 
-    def _alarm(self, seconds: float, handler: Callable[[int, object], object]) -> None:
+    def _arm_alarm(self, seconds: float, handler: Callable[[int, object], object]) -> None:
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _raise_again(self, *_: object) -> None:
-        self._alarm(TO_LEAVE, self._give_up)
+        self._arm_alarm(EXIT_SECONDS, self._give_up)
         if self._armed and self.fired:
             raise self.fired
 
-    def _unraisable(self, lost: Any) -> None:
+    def _handle_unraisable(self, lost: Any) -> None:
         """Python drops what is raised in a destructor, or in a callback of its own."""
         if isinstance(lost.exc_value, Interrupted):
-            self._alarm(AGAIN, self._raise_again)
+            self._arm_alarm(RAISE_AGAIN_SECONDS, self._raise_again)
         else:
             self._hook(lost)
 
@@ -113,43 +113,43 @@ class Signals:
         words, code = (self.fired.words, self.fired.code) if self.fired else ("", 4)
         with suppress(OSError):
             os.write(2 if sys.stderr else -1, f"iquest-review: {words}\n".encode())
-        _signal(signal.SIGKILL)
+        _signal_children(signal.SIGKILL)
         os._exit(code)
 
 
 def _end_children() -> None:
     """Ends all processes under this one, and waits until they are gone: git writes into folders that are removed."""
-    _signal(signal.SIGTERM)
-    end = time.monotonic() + TO_END
-    while any(_running(child) for child in _children()):
+    _signal_children(signal.SIGTERM)
+    end = time.monotonic() + CHILD_EXIT_SECONDS
+    while any(_is_alive(child) for child in _list_children()):
         if time.monotonic() > end:
-            _signal(signal.SIGKILL)
+            _signal_children(signal.SIGKILL)
             return
         time.sleep(0.005)
 
 
-def _signal(number: int) -> None:
-    for child in list(_children()):
+def _signal_children(number: int) -> None:
+    for child in list(_list_children()):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(child, number)
 
 
-def _children(parent: str = "self") -> Iterator[int]:
+def _list_children(parent: str = "self") -> Iterator[int]:
     """The processes below one, by the kernel's own list; none where there is no such list."""
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208
-            for child in _read(f"/proc/{parent}/task/{thread}/children").split():
+            for child in _load_kernel_file(f"/proc/{parent}/task/{thread}/children").split():
                 yield int(child)
-                yield from _children(child)
+                yield from _list_children(child)
 
 
-def _running(child: int) -> bool:
+def _is_alive(child: int) -> bool:
     """Whether a process has not ended yet; whoever started it asks for its end later."""
-    status = _read(f"/proc/{child}/stat").rpartition(")")[2].split()
+    status = _load_kernel_file(f"/proc/{child}/stat").rpartition(")")[2].split()
     return bool(status) and status[0] not in "ZX"
 
 
-def _read(path: str) -> str:
+def _load_kernel_file(path: str) -> str:
     """A file of the kernel's; nothing where there is none. pathlib would take longer to load than `--help` to run."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123

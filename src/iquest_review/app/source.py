@@ -9,43 +9,43 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from iquest_review.app import settings
-from iquest_review.app.run import Job
+from iquest_review.app.run import Run
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
-from iquest_review.git.repository import Opened, Repository
+from iquest_review.git.repository import OpenClone, Repository
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import MAX_FILE_BYTES
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.publish import publish
-from iquest_review.redaction.environment import secrets
+from iquest_review.redaction.environment import collect_secrets
 from iquest_review.redaction.redactor import Redactor
 from iquest_review.review.work import ChangeToReview
 
-LARGEST_PATCH = 128 * 1024**2  # bytes
+MAX_PATCH_BYTES = 128 * 1024**2  # bytes
 
 
-def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Job]:
+def load_change(job: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Run]:
     """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
 
     No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
     """
-    around, redactor = NoteLinks(job_url=job.pipeline.job_url), Redactor(secrets(job.variables))
+    around, redactor = NoteLinks(job_url=job.pipeline.job_url), Redactor(collect_secrets(job.variables))
     if job.arguments.diff is not None:
-        return _clean(_saved_diff(job.arguments.diff), redactor), around, job
+        return _redact_change(_load_saved_diff(job.arguments.diff), redactor), around, job
     if job.arguments.base is not None:
-        found, file = _branch(job, redactor, stack)
-        return found, around, job.with_file(file)
+        found, file = _load_branch(job, redactor, stack)
+        return found, around, job.apply_settings_file(file)
     if gitlab is None:
-        return _pipeline(job, redactor, stack), around, job
+        return _load_ci_change(job, redactor, stack), around, job
     facts, stands = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
-    job = job.with_file(gitlab.fetch_file(settings.FILE, facts.refs.start_sha))
-    diff, opened = _merge_request(job, gitlab, facts, stack)
+    job = job.apply_settings_file(gitlab.fetch_file(settings.SETTINGS_FILE, facts.refs.start_sha))
+    diff, opened = _load_merge_request_diff(job, gitlab, facts, stack)
     found = ChangeToReview(
         diff,
         facts.intent,
@@ -54,12 +54,12 @@ def change(job: Job, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToR
         facts.refs,
         stands,
         publish.recall_memory(stands),
-        cache(partial(_text, gitlab, redactor, facts.refs.head_sha)),
+        cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return _clean(found, redactor, opened), NoteLinks(facts.project_url, job.pipeline.job_url), job
+    return _redact_change(found, redactor, opened), NoteLinks(facts.project_url, job.pipeline.job_url), job
 
 
-def _clean(found: ChangeToReview, redactor: Redactor, opened: Opened | None = None) -> ChangeToReview:
+def _redact_change(found: ChangeToReview, redactor: Redactor, opened: OpenClone | None = None) -> ChangeToReview:
     """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
     files, secrets = redactor.redact_diff(found.diff.files)
     intent, refs = found.intent, found.refs
@@ -81,37 +81,37 @@ def _clean(found: ChangeToReview, redactor: Redactor, opened: Opened | None = No
     return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
-def _saved_diff(name: str) -> ChangeToReview:
+def _load_saved_diff(name: str) -> ChangeToReview:
     try:
         if name == "-":
-            text: bytes | None = sys.stdin.buffer.read(LARGEST_PATCH + 1)
+            text: bytes | None = sys.stdin.buffer.read(MAX_PATCH_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
                 known = os.fstat(file.fileno()).st_size  # 0 for a pipe
-                text = file.read(LARGEST_PATCH + 1) if known <= LARGEST_PATCH else None
+                text = file.read(MAX_PATCH_BYTES + 1) if known <= MAX_PATCH_BYTES else None
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     name = "standard input" if name == "-" else name
-    if text is None or len(text) > LARGEST_PATCH:
-        raise UsageError(f"{name} is larger than {LARGEST_PATCH // 1024**2} MiB")
-    return ChangeToReview(patch.parse(text), Intent(), name)
+    if text is None or len(text) > MAX_PATCH_BYTES:
+        raise UsageError(f"{name} is larger than {MAX_PATCH_BYTES // 1024**2} MiB")
+    return ChangeToReview(patch.parse_patch(text), Intent(), name)
 
 
-def _branch(job: Job, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
+def _load_branch(job: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
     """The local change, and the settings file of the branch it is meant for."""
     directory = Path(job.arguments.repo or ".")
     if not directory.is_dir():
         raise UsageError(f"--repo {directory} is no folder")
     repository, base, head = Repository(directory), str(job.arguments.base), job.arguments.head
-    merge_base, start_sha, head_sha = repository.merge_base(base, head)
-    opened = stack.enter_context(repository.opened())
+    merge_base, start_sha, head_sha = repository.find_merge_base(base, head)
+    opened = stack.enter_context(repository.open_clone())
     intent = Intent(source_branch=head, target_branch=base)
     refs = DiffRefs(merge_base, start_sha, head_sha)
     found = ChangeToReview(opened.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
-    return _clean(found, redactor, opened), opened.blob(start_sha, settings.FILE)
+    return _redact_change(found, redactor, opened), opened.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
-def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
+def _load_ci_change(job: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
     """The merge request as the pipeline's own variables tell it: all there is without a token."""
     here = job.pipeline
     base, head = here.merge_request_base_sha, here.merge_request_head_sha or here.commit_sha
@@ -120,31 +120,33 @@ def _pipeline(job: Job, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
         raise UsageError(
             "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty and there is no GITLAB_API_TOKEN to ask GitLab for it"
         )
-    opened = stack.enter_context(Repository(Path(here.directory or ".")).opened(_remote(job)))
+    opened = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(job)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
-    found = ChangeToReview(opened.diff(base, head), intent, "git", job.merge_request(), DiffRefs(base, base, head))
-    return _clean(found, redactor, opened)
+    found = ChangeToReview(
+        opened.diff(base, head), intent, "git", job.resolve_merge_request(), DiffRefs(base, base, head)
+    )
+    return _redact_change(found, redactor, opened)
 
 
-def _merge_request(job: Job, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, Opened | None]:
+def _load_merge_request_diff(job: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:
     """The diff as GitLab shows it: from the clone when it is one of this project, else as GitLab's raw diff."""
     here = job.pipeline
     same = facts.merge_request.project in (here.project_id, here.project_path, here.merge_request_project)
     directory = Path(here.directory or ".")
     if (same and here.directory) or (directory / ".git").exists():
         try:
-            opened = stack.enter_context(Repository(directory).opened(_remote(job) if same else None))
+            opened = stack.enter_context(Repository(directory).open_clone(_find_remote(job) if same else None))
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
             job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
-    return _raw_diff(gitlab, facts), None
+    return _fetch_raw_diff(gitlab, facts), None
 
 
-def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
+def _fetch_raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
     """The diff as GitLab gives it. Raises GitLabError for one that is none: that is no wrong setting."""
     try:
-        diff = patch.parse(gitlab.fetch_raw_diff())
+        diff = patch.parse_patch(gitlab.fetch_raw_diff())
     except PatchError as error:
         raise GitLabError(f"GitLab's raw diff cannot be read: {error}") from None
     if not diff.files and facts.changed_files:
@@ -152,13 +154,13 @@ def _raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
     return diff
 
 
-def _text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
+def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
     """A file as it stands at the head, unless it is too large to be looked through."""
     content = gitlab.fetch_file(path, head)
     return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
 
 
-def _remote(job: Job) -> Remote | None:
+def _find_remote(job: Run) -> Remote | None:
     """Where the job's clone came from; user and token leave the URL for a header."""
     here = job.pipeline
     parts = urlsplit(here.repository_url)

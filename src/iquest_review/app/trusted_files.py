@@ -8,20 +8,20 @@ from pathlib import Path, PurePosixPath
 from iquest_review.app import settings
 from iquest_review.context.guidelines import AGENTS_FILE, CONTRIBUTING_FILES, DUO_FILE
 from iquest_review.context.sources import Lookup
-from iquest_review.diff.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.errors import UsageError
 from iquest_review.prompt.templates import SYSTEM, TemplateReader, list_template_folders, load_template_file
 
-JOBS = ".gitlab-ci.yml"
+CI_FILE = ".gitlab-ci.yml"
 
 
-def steering(files: Iterable[FileDiff], templates: PurePosixPath | None) -> tuple[str, ...]:
+def find_steering_paths(files: Iterable[FileDiff], templates: PurePosixPath | None) -> tuple[str, ...]:
     """The changed paths that steer reviews; `templates` is the folder of one's own where it lies in the repository."""
-    paths = {path for path in _changed(files) if _steers(PurePosixPath(path), templates)}
+    paths = {path for path in _list_changed_paths(files) if _can_steer(PurePosixPath(path), templates)}
     return tuple(sorted(paths | {file.path for file in files if _is_our_job(file)}))
 
 
-def inside(folder: Path, checkout: str) -> PurePosixPath | None:
+def locate_in_checkout(folder: Path, checkout: str) -> PurePosixPath | None:
     """A folder's path in the repository that is checked out there; None where it lies elsewhere, or nothing is."""
     for root in (Path(checkout).absolute(), Path(checkout).resolve()) if checkout else ():
         if folder.is_relative_to(root):
@@ -29,16 +29,18 @@ def inside(folder: Path, checkout: str) -> PurePosixPath | None:
     return None
 
 
-def within(file: Path, checkout: str) -> bool:
+def is_in_checkout(file: Path, checkout: str) -> bool:
     """Whether a file lies in what is checked out there, by its name or where its links lead."""
     named = Path("/" + posixpath.normpath(str(file.absolute())).lstrip("/"))  # POSIX keeps two slashes at the start
     try:
-        return inside(named, checkout) is not None or inside(file.resolve(), checkout) is not None
+        return (
+            locate_in_checkout(named, checkout) is not None or locate_in_checkout(file.resolve(), checkout) is not None
+        )
     except (OSError, RuntimeError, ValueError):  # a link to itself, a NUL: what is no file is named where it is used
         return False
 
 
-def reader(
+def choose_template_reader(
     folder: Path, checkout: str, language: str, files: Iterable[FileDiff], lookup: Lookup | None
 ) -> TemplateReader:
     """How the templates of a folder are read: as they stand on the target branch, where that holds them, so that a
@@ -46,11 +48,11 @@ def reader(
 
     Raises UsageError for a folder that comes with the merge request.
     """
-    named, real = inside(folder.absolute(), checkout), inside(folder.resolve(), checkout)
-    changed = {PurePosixPath(path) for path in _changed(files)}
+    named, real = locate_in_checkout(folder.absolute(), checkout), locate_in_checkout(folder.resolve(), checkout)
+    changed = {PurePosixPath(path) for path in _list_changed_paths(files)}
     for path in (named, real):
         if path is not None and lookup is not None:
-            settled = _settled(lookup, folder, path)
+            settled = _make_target_reader(lookup, folder, path)
             if any(settled(place / SYSTEM) is not None for place in list_template_folders(folder, language)):
                 return settled
     replaced = named is not None and not changed.isdisjoint((named, *named.parents))
@@ -59,7 +61,7 @@ def reader(
     return load_template_file
 
 
-def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> TemplateReader:
+def _make_target_reader(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> TemplateReader:
     def read(file: Path) -> bytes | None:
         path = (path_of_folder / file.relative_to(folder)).as_posix()
         return lookup.load_rules([path]).get(path)
@@ -67,17 +69,19 @@ def _settled(lookup: Lookup, folder: Path, path_of_folder: PurePosixPath) -> Tem
     return read
 
 
-def _steers(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
-    ours = path.as_posix() in (settings.FILE, DUO_FILE, *CONTRIBUTING_FILES) or path.name == AGENTS_FILE
+def _can_steer(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
+    ours = path.as_posix() in (settings.SETTINGS_FILE, DUO_FILE, *CONTRIBUTING_FILES) or path.name == AGENTS_FILE
     return ours or (templates is not None and path.is_relative_to(templates))
 
 
 def _is_our_job(file: FileDiff) -> bool:
     """Whether the job that reviews is changed: in a merge request's pipeline the author's version of it runs."""
-    named = PurePosixPath(file.path).name == JOBS
-    return named and any(line.kind is not Kind.CONTEXT and b"iquest" in line.raw.lower() for line in file.lines())
+    named = PurePosixPath(file.path).name == CI_FILE
+    return named and any(
+        line.kind is not LineKind.CONTEXT and b"iquest" in line.raw.lower() for line in file.iter_lines()
+    )
 
 
-def _changed(files: Iterable[FileDiff]) -> Iterator[str]:
+def _list_changed_paths(files: Iterable[FileDiff]) -> Iterator[str]:
     for file in files:
         yield from {file.old_path, file.new_path}

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from iquest_review.app import settings, source, trusted_files
-from iquest_review.app.ci import origin
-from iquest_review.app.run import Job
+from iquest_review.app.ci import parse_origin
+from iquest_review.app.run import Run
 from iquest_review.context.sources import ContextKind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
@@ -19,21 +19,21 @@ from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.address import Address
-from iquest_review.net.retry import NEVER, Deadline
+from iquest_review.net.retry import NO_DEADLINE, Deadline
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReason
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_review
-from iquest_review.redaction.environment import cleaning
+from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file
 from iquest_review.review import review
 from iquest_review.review.asking import Terms
 from iquest_review.review.work import ChangeToReview, Options
 from iquest_review.stand_in import MODEL_NAME
 
-DEADLINES = 2  # of one answer's timeout: what all attempts at a request may take together
+TIMEOUTS_PER_REQUEST = 2  # of one answer's timeout: what all attempts at a request may take together
 
 _CANNOT_POST = (
     "no GITLAB_API_TOKEN: posting needs a project access token with scope api and role Reporter, as a masked CI/CD "
@@ -43,20 +43,20 @@ _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
 
 
-def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
+def run_review(job: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
     """Reviews; returns the outcome, its note, and the exit code."""
-    gitlab = None if job.is_local else _gitlab(job, until)
+    gitlab = None if job.is_local else _find_gitlab(job, until)
     if gitlab is None and job.pipeline.is_fork and not job.is_local and not job.settings.api_url:
-        return _unconfigured_fork(job)
-    model_url = _model_url(job)
+        return _skip_fork(job)
+    model_url = _choose_model_url(job)
     if job.is_local:
         review_file.prepare_folder(
             Path(job.arguments.output)
         )  # before a question is asked whose answer could not be kept
     with ExitStack() as stack:
-        change, around, job = source.change(job, gitlab, stack)
-        options, publisher = _options(job, around, change), _publisher(job, gitlab, around, change.known)
-        model = stack.enter_context(_model(job, model_url, until))
+        change, around, job = source.load_change(job, gitlab, stack)
+        options, publisher = _build_options(job, around, change), _make_publisher(job, gitlab, around, change.known)
+        model = stack.enter_context(_open_model(job, model_url, until))
         outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
     code = review.compute_exit_code(outcome, options.fail_on)
     if code == 1:
@@ -64,19 +64,19 @@ def run_review(job: Job, until: Deadline = NEVER) -> tuple[Outcome, str, int]:
     return outcome, body, code
 
 
-def run_preview(job: Job, until: Deadline = NEVER) -> tuple[tuple[Prompt, ...], Excerpt]:
+def run_preview(job: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     with ExitStack() as stack:
-        change, around, job = source.change(job, None if job.is_local else _gitlab(job, until), stack)
-        return review.preview(change, _options(job, around, change), job.progress)
+        change, around, job = source.load_change(job, None if job.is_local else _find_gitlab(job, until), stack)
+        return review.preview(change, _build_options(job, around, change), job.progress)
 
 
-def run_publish(job: Job, until: Deadline = NEVER) -> str:
+def run_publish(job: Run, until: Deadline = NO_DEADLINE) -> str:
     """Posts a stored review; returns its note."""
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
     outcome = stored_review.load_review(Path(job.arguments.review_file))
-    merge_request = _addressee(job, outcome)
+    merge_request = _choose_addressee(job, outcome)
     token = job.settings.gitlab_token
     if token is None and not job.arguments.dry_run:
         raise UsageError(_CANNOT_POST)
@@ -89,14 +89,14 @@ def run_publish(job: Job, until: Deadline = NEVER) -> str:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
     around = summary.NoteLinks(project_url, job.pipeline.job_url)
-    _, body = review.deliver(outcome, around, lambda *_: None, _publisher(job, gitlab, around, None))
+    _, body = review.deliver(outcome, around, lambda *_: None, _make_publisher(job, gitlab, around, None))
     return body
 
 
-def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
+def _choose_addressee(job: Run, outcome: Outcome) -> MergeRequest:
     """The merge request a stored review is for. The file comes out of a job that read hostile text: it cannot send the
     note anywhere but where the command line or the pipeline says."""
-    asked, stored = job.merge_request(), outcome.merge_request
+    asked, stored = job.resolve_merge_request(), outcome.merge_request
     if asked is None:
         if stored is None:
             raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
@@ -115,12 +115,12 @@ def _addressee(job: Job, outcome: Outcome) -> MergeRequest:
     return asked
 
 
-def _gitlab(job: Job, until: Deadline) -> GitLab | None:
+def _find_gitlab(job: Run, until: Deadline) -> GitLab | None:
     """The connection to the merge request; None without a token, where a review is possible all the same.
 
     Raises UsageError when there is nothing to review, or no way to post what is to be posted.
     """
-    merge_request = job.merge_request()
+    merge_request = job.resolve_merge_request()
     if merge_request is None:
         if job.settings.project:
             raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
@@ -136,7 +136,7 @@ def _gitlab(job: Job, until: Deadline) -> GitLab | None:
     raise UsageError(_CANNOT_READ if job.arguments.dry_run else f"{_CANNOT_POST}; --dry-run reviews without posting")
 
 
-def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, until: Deadline) -> GitLab:
+def _connect(job: Run, merge_request: MergeRequest, token: settings.SecretValue, until: Deadline) -> GitLab:
     value = token.reveal()
     if value.startswith("glcbt-") or value == job.pipeline.job_token.reveal():
         raise UsageError(
@@ -145,7 +145,7 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, unti
         )
     if not job.pipeline.api_url:
         raise UsageError("CI_API_V4_URL is not set: outside a pipeline it names your GitLab, https://HOST/api/v4")
-    if origin(job.pipeline.api_url) is None:
+    if parse_origin(job.pipeline.api_url) is None:
         raise UsageError("CI_API_V4_URL should look like https://HOST/api/v4")
     if job.pipeline.is_misled:
         raise UsageError(
@@ -160,11 +160,11 @@ def _connect(job: Job, merge_request: MergeRequest, token: settings.Secret, unti
         sleep=until.sleep,
         tell=job.progress.say,
         warn=job.progress.warn,
-        clean=cleaning(job.variables),
+        clean=make_cleaner(job.variables),
     )
 
 
-def _model_url(job: Job) -> str:
+def _choose_model_url(job: Run) -> str:
     """Where the model is. Only a run that posts nothing, outside CI, may do without one."""
     if job.settings.api_url:
         return job.settings.api_url
@@ -175,18 +175,18 @@ def _model_url(job: Job) -> str:
 
 
 @contextmanager
-def _model(job: Job, url: str, until: Deadline) -> Iterator[ModelClient]:
+def _open_model(job: Run, url: str, until: Deadline) -> Iterator[ModelClient]:
     if url == settings.STAND_IN:
         from iquest_review.stand_in.server import StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
         with StandIn() as server:
-            yield _endpoint(job, server.url, MODEL_NAME, None, until)
+            yield _build_endpoint(job, server.url, MODEL_NAME, None, until)
         return
     key = job.settings.api_key.reveal() if job.settings.api_key else None
-    yield _endpoint(job, url, job.settings.model, key, until)
+    yield _build_endpoint(job, url, job.settings.model, key, until)
 
 
-def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
+def _build_endpoint(job: Run, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
     wanted = job.settings
     return ModelClient(
         Address.parse(url),
@@ -194,19 +194,19 @@ def _endpoint(job: Job, url: str, model: str | None, key: str | None, until: Dea
         key=key,
         sampling=Sampling(wanted.temperature, wanted.top_p, wanted.max_output_tokens),
         timeout=wanted.timeout,
-        deadline=DEADLINES * wanted.timeout,
+        deadline=TIMEOUTS_PER_REQUEST * wanted.timeout,
         until=until,
         tls=job.tls,
         tell=job.progress.say,
-        clean=cleaning(job.variables),
+        clean=make_cleaner(job.variables),
     )
 
 
-def _options(job: Job, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
-    wanted, folder = job.settings, Path(job.settings.prompts_dir or _shipped_prompts())
+def _build_options(job: Run, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
+    wanted, folder = job.settings, Path(job.settings.prompts_dir or _find_shipped_prompts())
     checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
-    read = trusted_files.reader(folder, checkout, wanted.language, files, lookup)
+    read = trusted_files.choose_template_reader(folder, checkout, wanted.language, files, lookup)
     templates = Templates.load(folder, wanted.language, read)
     return Options(
         templates=templates,
@@ -224,24 +224,24 @@ def _options(job: Job, around: summary.NoteLinks, change: ChangeToReview | None 
         full=job.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(ContextKind, wanted.context)),
-        steering=trusted_files.steering(files, trusted_files.inside(folder.resolve(), checkout)),
+        steering=trusted_files.find_steering_paths(files, trusted_files.locate_in_checkout(folder.resolve(), checkout)),
     )
 
 
-def _shipped_prompts() -> Path:
+def _find_shipped_prompts() -> Path:
     """The templates: inside the installed package, or at the top of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "prompts"
     return installed if installed.is_dir() else package.parent.parent / "prompts"
 
 
-def _keep(job: Job, outcome: Outcome, body: str) -> None:
+def _keep(job: Run, outcome: Outcome, body: str) -> None:
     review_file.write_review(Path(job.arguments.output), outcome, body)
     job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW_FILENAME}")
 
 
-def _publisher(
-    job: Job, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
+def _make_publisher(
+    job: Run, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
@@ -252,7 +252,7 @@ def _publisher(
 
 
 def _publish(
-    job: Job, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
+    job: Run, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
         published = publish_review(gitlab, outcome, around, known, job.progress.say)
@@ -272,13 +272,13 @@ def _publish(
     return outcome, published.body
 
 
-def _unconfigured_fork(job: Job) -> tuple[Outcome, str, int]:
+def _skip_fork(job: Run) -> tuple[Outcome, str, int]:
     """A fork's pipeline has none of the parent project's variables: nothing can be asked, and nobody is to blame."""
-    options = _options(job, summary.NoteLinks(job_url=job.pipeline.job_url))
+    options = _build_options(job, summary.NoteLinks(job_url=job.pipeline.job_url))
     outcome = Outcome(
         status=ReviewStatus.NOT_REVIEWED,
         reason=_FORK,
-        merge_request=job.merge_request(),
+        merge_request=job.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
     _, body = review.deliver(outcome, options.surroundings, partial(_keep, job), None)

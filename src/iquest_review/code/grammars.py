@@ -13,23 +13,23 @@ from time import monotonic
 
 import tree_sitter
 
-FREE_STEPS, BYTES_A_STEP = 300, 50  # code that people write takes a step for 70 to 200 bytes, 70,000 steps a second
-MOST_SECONDS = 2.0
-MOST_MATCHES = 64  # begun at once
-DEEPEST, LONGEST_LINE = 400, 10_000  # nodes or brackets, bytes
+FREE_STEPS, BYTES_PER_STEP = 300, 50  # code that people write takes a step for 70 to 200 bytes, 70,000 steps a second
+MAX_PARSE_SECONDS = 2.0
+MAX_MATCHES = 64  # begun at once
+MAX_DEPTH_NODES, MAX_LINE_BYTES = 400, 10_000  # nodes or brackets, bytes
 
 Clock = Callable[[], float]  # seconds, from anywhere
 Captures = dict[str, list[tree_sitter.Node]]
 
 _NAMED = "name: (_) @name body: (_) @body"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
-_CHUNK = 65_536  # bytes handed to the parser at once
+_CHUNK_BYTES = 65_536  # bytes handed to the parser at once
 _JS_VALUE = (
     "[(arrow_function body: (_) @body) (function_expression body: (_) @body) (generator_function body: (_) @body)]"
 )
 
 
-def _plain(*kinds: str, fields: str = _NAMED) -> str:
+def _make_patterns(*kinds: str, fields: str = _NAMED) -> str:
     """A pattern for each kind of node, all with the same fields; the first word is the kind of the definition."""
     return "".join(f"({node} {fields}) @{kind}\n" for kind, *nodes in map(str.split, kinds) for node in nodes)
 
@@ -44,7 +44,9 @@ _PYTHON = """
 
 # A call with a text and a function, as in it("adds", () => {...}), is what tests are made of.
 _JAVASCRIPT = (
-    _plain("function function_declaration generator_function_declaration method_definition", "class class_declaration")
+    _make_patterns(
+        "function function_declaration generator_function_declaration method_definition", "class class_declaration"
+    )
     + f"""
 (variable_declarator name: (_) @name value: {_JS_VALUE}) @function
 (variable_declarator name: (_) @name value: (call_expression arguments: (arguments . {_JS_VALUE}))) @function
@@ -61,7 +63,7 @@ _JS_FIELD = f"(field_definition property: (_) @name value: {_JS_VALUE}) @functio
 
 _TYPESCRIPT = (
     _JAVASCRIPT
-    + _plain(
+    + _make_patterns(
         "class abstract_class_declaration",
         "interface interface_declaration",
         "enum enum_declaration",
@@ -88,7 +90,7 @@ _GO = """
 """
 
 _JAVA = (
-    _plain(
+    _make_patterns(
         "class class_declaration",
         "interface interface_declaration annotation_type_declaration",
         "enum enum_declaration",
@@ -109,7 +111,7 @@ _KOTLIN = """
 """
 
 _C = (
-    _plain("struct struct_specifier", "union union_specifier", "enum enum_specifier")
+    _make_patterns("struct struct_specifier", "union union_specifier", "enum enum_specifier")
     + """
 (function_definition declarator: (_) @name body: (_) @body) @function
 (type_definition type: [(struct_specifier body: (_) @body) (union_specifier body: (_) @body)] declarator: (_) @name)
@@ -132,7 +134,7 @@ _CPP = (
 )
 
 _C_SHARP = (
-    _plain(
+    _make_patterns(
         "namespace namespace_declaration",
         "class class_declaration",
         "struct struct_declaration",
@@ -150,7 +152,7 @@ _C_SHARP = (
 )
 
 _RUST = (
-    _plain(
+    _make_patterns(
         "function function_item",
         "trait trait_item",
         "struct struct_item",
@@ -167,7 +169,7 @@ _RUST = (
 )
 
 _RUBY = (
-    _plain(
+    _make_patterns(
         "function method singleton_method", "class class", "module module", fields="name: (_) @name body: (_)? @body"
     )
     + """
@@ -178,7 +180,7 @@ _RUBY = (
 )
 
 _PHP = (
-    _plain(
+    _make_patterns(
         "function function_definition method_declaration",
         "class class_declaration",
         "interface interface_declaration",
@@ -196,7 +198,7 @@ _PHP = (
 _BASH = "(function_definition name: (_) @name body: (_) @body) @function"
 
 _SCALA = (
-    _plain(
+    _make_patterns(
         "class class_definition",
         "object object_definition given_definition",
         "trait trait_definition",
@@ -233,42 +235,42 @@ _BY_SUFFIX = {suffix: source for suffixes, source in _SOURCES.items() for suffix
 
 def is_known(path: str) -> bool:
     """Whether files of this name are parsed."""
-    return _suffix(path) in _BY_SUFFIX
+    return _extract_suffix(path) in _BY_SUFFIX
 
 
-def matches(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
+def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
     """What the query finds in a text in UTF-8 of a file that is known, the parser's errors among it.
 
     None for a text that is nested too deep to be read by people, and for one that takes the parser too many steps or
     MOST_SECONDS: text that is made for it can take minutes.
     """
-    if max(map(len, text.split(b"\n"))) > LONGEST_LINE or _depth(text) > DEEPEST:
+    if max(map(len, text.split(b"\n"))) > MAX_LINE_BYTES or _measure_depth(text) > MAX_DEPTH_NODES:
         return None  # the parsers may not even take a step, or run out of stack
-    language, query = _loaded(*_BY_SUFFIX[_suffix(path)])
-    steps, end = count(-FREE_STEPS), clock() + MOST_SECONDS
+    language, query = _load_language(*_BY_SUFFIX[_extract_suffix(path)])
+    steps, end = count(-FREE_STEPS), clock() + MAX_PARSE_SECONDS
     try:
         tree = tree_sitter.Parser(language).parse(
-            lambda at, _: text[at : at + _CHUNK],
-            progress_callback=lambda *_: next(steps) * BYTES_A_STEP > len(text) or clock() > end,
+            lambda at, _: text[at : at + _CHUNK_BYTES],
+            progress_callback=lambda *_: next(steps) * BYTES_PER_STEP > len(text) or clock() > end,
         )
     except ValueError:  # what the binding raises when the callback ends the parse
         return None
-    cursor = tree_sitter.QueryCursor(query, match_limit=MOST_MATCHES)  # its own callback ends the process (0.26.1)
-    cursor.set_max_start_depth(DEEPEST)  # below it every node takes as long as the tree is deep
+    cursor = tree_sitter.QueryCursor(query, match_limit=MAX_MATCHES)  # its own callback ends the process (0.26.1)
+    cursor.set_max_start_depth(MAX_DEPTH_NODES)  # below it every node takes as long as the tree is deep
     return [captures for _, captures in cursor.matches(tree.root_node)]
 
 
-def _depth(text: bytes) -> int:
+def _measure_depth(text: bytes) -> int:
     """How deep brackets are nested, those in strings and comments too."""
     return max(accumulate(1 if bracket in b"([{" else -1 for bracket in text.translate(None, _NO_BRACKETS)), default=0)
 
 
-def _suffix(path: str) -> str:
+def _extract_suffix(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[2].lower()
 
 
 @lru_cache
-def _loaded(module: str, function: str, query: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
+def _load_language(module: str, function: str, query: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
     """A language is loaded when the first file of it is there."""
     language = tree_sitter.Language(getattr(import_module(module), function)())
     return language, tree_sitter.Query(language, query + "\n(ERROR) @error")

@@ -15,20 +15,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from iquest_review.code.outline import Definition, definitions
+from iquest_review.code.outline import Definition, outline_file
 
-MEMORY = 512 * 1024**2  # bytes of address space that parsing may take on top
+MAX_MEMORY_BYTES = 512 * 1024**2  # bytes of address space that parsing may take on top
 MAX_CHILD_SECONDS = 5.0  # one hard file need not take the time of all
-PIECE = 65_536  # bytes read at once
+PIECE_BYTES = 65_536  # bytes read at once
 
 Outlines = dict[str, tuple[Definition, ...]]
 Parse = Callable[[str, bytes], tuple[Definition, ...]]
 
 
-def outlines(
+def outline_files(
     texts: Mapping[str, bytes],
     seconds: float,
-    parse: Parse = definitions,
+    parse: Parse = outline_file,
     child_seconds: float = MAX_CHILD_SECONDS,
 ) -> Outlines:
     """Return the definitions of each file, by path, as far as they are found within so many seconds.
@@ -37,14 +37,14 @@ def outlines(
     """
     found, left, end = Outlines(), dict(texts), time.monotonic() + seconds
     while left and (seconds := end - time.monotonic()) > 0:
-        told = _told(left, min(seconds, child_seconds), parse)
+        told = _run_child(left, min(seconds, child_seconds), parse)
         found |= told
         for path in [*told, *[path for path in left if path not in told][:1]]:
             del left[path]
     return found
 
 
-def _told(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
+def _run_child(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
     """What one child tells in so many seconds."""
     read, write = os.pipe()
     with warnings.catch_warnings():
@@ -53,12 +53,12 @@ def _told(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
     if child == 0:
         try:
             os.close(read)
-            _tell(texts, write, seconds, parse)
+            _write_outlines(texts, write, seconds, parse)
         finally:
             os._exit(0)
     os.close(write)
     try:
-        told = b"".join(_heard(read, time.monotonic() + seconds))
+        told = b"".join(_receive_pieces(read, time.monotonic() + seconds))
     finally:
         os.close(read)
         with suppress(ProcessLookupError):
@@ -66,15 +66,15 @@ def _told(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
         os.waitpid(child, 0)
     paths = list(texts)
     whole, _, _ = told.rpartition(b"\n")  # the last row may be cut off
-    return dict(_outline(paths, row) for row in whole.split(b"\n") if row)
+    return dict(_decode_outline(paths, row) for row in whole.split(b"\n") if row)
 
 
-def _tell(texts: Mapping[str, bytes], write: int, seconds: float, parse: Parse) -> None:
+def _write_outlines(texts: Mapping[str, bytes], write: int, seconds: float, parse: Parse) -> None:
     """In the child: a row for each file. The kernel ends a child whose parent is gone."""
     used = int(resource.getrusage(resource.RUSAGE_SELF).ru_utime)
     with suppress(ValueError, OSError):  # less is allowed already
         resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1,) * 2)
-        resource.setrlimit(resource.RLIMIT_AS, (_mapped() + MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (_measure_address_space() + MAX_MEMORY_BYTES,) * 2)
     for number, (path, text) in enumerate(texts.items()):
         found = [(one.name, one.kind, one.first, one.last, one.signature) for one in parse(path, text)]
         row = json.dumps([number, found]).encode() + b"\n"
@@ -82,20 +82,20 @@ def _tell(texts: Mapping[str, bytes], write: int, seconds: float, parse: Parse) 
             row = row[os.write(write, row) :]
 
 
-def _mapped() -> int:
+def _measure_address_space() -> int:
     """Bytes of address space this process has."""
     return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
-def _heard(read: int, end: float) -> Iterator[bytes]:
+def _receive_pieces(read: int, end: float) -> Iterator[bytes]:
     """What the child says until it is done, or the time is over."""
     while (left := end - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
-        piece = os.read(read, PIECE)
+        piece = os.read(read, PIECE_BYTES)
         if not piece:
             return
         yield piece
 
 
-def _outline(paths: list[str], row: bytes) -> tuple[str, tuple[Definition, ...]]:
+def _decode_outline(paths: list[str], row: bytes) -> tuple[str, tuple[Definition, ...]]:
     number, found = json.loads(row)
     return paths[number], tuple(Definition(*fields) for fields in found)

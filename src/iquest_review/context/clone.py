@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from iquest_review.code.outline_worker import outlines
+from iquest_review.code.outline_worker import outline_files
 from iquest_review.context.sources import OutlinedFile
 from iquest_review.diff.diff import FileDiff
 from iquest_review.errors import GitError
-from iquest_review.git.history import History, anonymous
-from iquest_review.git.repository import Opened
-from iquest_review.net.retry import Purse
+from iquest_review.git.history import History, anonymize
+from iquest_review.git.repository import OpenClone
+from iquest_review.net.retry import RetryBudget
 from iquest_review.redaction.redactor import Redactor
 
 # What nobody should wait longer for, in one review.
@@ -25,53 +25,55 @@ HISTORY_SECONDS, OUTLINE_SECONDS = 10.0, 10.0
 class Clone:
     """An opened clone, at the two ends of a change."""
 
-    opened: Opened
+    opened: OpenClone
     base: str  # the merge base: a commit of the target branch, which the change's author has no say in
     head: str
     files: Sequence[FileDiff]
     redactor: Redactor
-    patience: Purse = field(default_factory=lambda: Purse(OUTLINE_SECONDS))
+    patience: RetryBudget = field(default_factory=lambda: RetryBudget(OUTLINE_SECONDS))
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         """Files as they stand at the head, with what they define."""
-        texts, started = self._blobs(self.head, paths), time.monotonic()
-        found = outlines(texts, self.patience.left)
-        self.patience.pay(time.monotonic() - started)
+        texts, started = self._load_blobs(self.head, paths), time.monotonic()
+        found = outline_files(texts, self.patience.left)
+        self.patience.charge(time.monotonic() - started)
         return {path: (text, found.get(path, ())) for path, text in texts.items()}
 
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Files as they stand on the target branch."""
-        return self._blobs(self.base, paths)
+        return self._load_blobs(self.base, paths)
 
     def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define these names."""
         with suppress(GitError):
-            return self._clean(self.opened.grep(self.head, names, most))
+            return self._clean_hits(self.opened.grep_definitions(self.head, names, most))
         return ()
 
     def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
         """Lines of the head that define or use these names."""
         with suppress(GitError):
-            return self._clean(self.opened.used(self.head, names, most))
+            return self._clean_hits(self.opened.grep_usages(self.head, names, most))
         return ()
 
-    def _clean(self, hits: Sequence[tuple[str, int, str]]) -> Sequence[tuple[str, int, str]]:
+    def _clean_hits(self, hits: Sequence[tuple[str, int, str]]) -> Sequence[tuple[str, int, str]]:
         return [(path, line, self.redactor.redact_text(text).text) for path, line, text in hits]
 
     def load_history(self) -> History:
         """How the change came to be."""
         with suppress(GitError):
-            told = self.opened.history(self.base, self.head, self.files, HISTORY_SECONDS)
-            return _each(told, lambda text: anonymous(self.redactor.redact_text(text).text))
+            told = self.opened.load_history(self.base, self.head, self.files, HISTORY_SECONDS)
+            return _clean_history(told, lambda text: anonymize(self.redactor.redact_text(text).text))
         return History()
 
-    def _blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
+    def _load_blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
         with suppress(GitError):
-            return {path: self.redactor.redact_bytes(text) for path, text in self.opened.blobs(commit, paths).items()}
+            return {
+                path: self.redactor.redact_bytes(text) for path, text in self.opened.load_blobs(commit, paths).items()
+            }
         return {}
 
 
-def _each(history: History, clean: Callable[[str], str]) -> History:
+def _clean_history(history: History, clean: Callable[[str], str]) -> History:
     """The history with every text of its commits cleaned."""
     return History(
         tuple(replace(fact, subject=clean(fact.subject), body=clean(fact.body)) for fact in history.commits),

@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from iquest_review.code.outline import Definition, enclosing
+from iquest_review.code.outline import Definition, find_enclosing_definition
 from iquest_review.context.enclosing import Outline, widen_excerpt
 from iquest_review.context.guidelines import list_guideline_paths, select_guidelines
 from iquest_review.context.history_rows import HISTORY_KINDS, render_history_rows
 from iquest_review.context.references import References
 from iquest_review.context.rows import Frame, SideRows
 from iquest_review.context.sources import ALL_KINDS, ContextKind, Lookup
-from iquest_review.diff.diff import FileDiff, Hunk, Status
-from iquest_review.diff.full_file import unfolded
-from iquest_review.diff.hunk_id import file_key
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
+from iquest_review.diff.full_file import unfold_file
+from iquest_review.diff.hunk_id import make_file_key
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, compute_aside_bytes, render_diff_rows
 from iquest_review.excerpt.numbered_rows import FoldedHunk, count_row_bytes, take_first_rows
 from iquest_review.git.history import History
@@ -103,14 +103,14 @@ class Context:
 
     def _load_outlines(self, excerpt: Excerpt) -> dict[str, Outline]:
         """Of the files shown what can be widened, with their definitions. Each file is read and parsed once."""
-        whole = {file_key(file): file for file in self.files}
+        whole = {make_file_key(file): file for file in self.files}
         asked = [
             file
             for part in excerpt.parts
-            if (file := whole.get(file_key(part.file))) is not None
+            if (file := whole.get(make_file_key(part.file))) is not None
             and file.path not in self._outlines
             and file.hunks
-            and file.status not in (Status.ADDED, Status.DELETED)
+            and file.status not in (FileStatus.ADDED, FileStatus.DELETED)
         ]
         found = self.lookup.load_outlines([file.path for file in asked]) if asked else {}
         for file in asked:
@@ -133,7 +133,7 @@ class Context:
 
 
 def _build_outline(file: FileDiff, text: bytes, definitions: Sequence[Definition]) -> Outline | None:
-    whole = unfolded(file, text)
+    whole = unfold_file(file, text)
     return (whole, definitions) if whole is not file else None
 
 
@@ -156,7 +156,7 @@ def _find_signature(hunk: Hunk, definitions: Sequence[Definition]) -> str:
         if row[:1] in (b"+", b"-"):
             break
         unchanged += row[:1] != b"\\"
-    around = enclosing(definitions, hunk.new_start + unchanged, MAX_HEADED_LINES)
+    around = find_enclosing_definition(definitions, hunk.new_start + unchanged, MAX_HEADED_LINES)
     return around.signature if around and around.first < hunk.new_start else ""
 
 

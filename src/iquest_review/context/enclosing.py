@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from iquest_review.code.outline import Definition, enclosing
+from iquest_review.code.outline import Definition, find_enclosing_definition
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
@@ -152,7 +152,7 @@ class _Sheet:
         for at in range(start, end):
             row, line = self.whole.rows[at], self.new[at]
             if row[:1] in (b"+", b"-") and row[1:].strip():
-                definition = enclosing(self.definitions, line - (row[:1] == b"-"), MAX_ADDED_ROWS)
+                definition = find_enclosing_definition(self.definitions, line - (row[:1] == b"-"), MAX_ADDED_ROWS)
                 if definition and definition.last >= line and _should_show(definition):
                     found[definition] = None
         return found

@@ -14,7 +14,7 @@ from itertools import accumulate, islice, pairwise
 
 from iquest_review.context.rule_sections import parse_rule_sections
 from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens
-from iquest_review.text import counted, one_line, visible
+from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 DUO_FILE, AGENTS_FILE = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"
 CONTRIBUTING_FILES = ("CONTRIBUTING.md", ".gitlab/CONTRIBUTING.md", "docs/CONTRIBUTING.md")
@@ -63,7 +63,7 @@ def select_guidelines(files: Mapping[str, bytes], shown: Collection[str], most_b
         if parts:
             sources[path] = [(_render_head(path),), *parts]
     if far := len(_list_folders(shown)[MAX_FOLDERS:]):
-        problems.append(f"{AGENTS_FILE} was not looked for in {counted(far, 'more folder')}")
+        problems.append(f"{AGENTS_FILE} was not looked for in {format_count(far, 'more folder')}")
     sizes = [sum(map(count_row_bytes, parts)) for parts in sources.values()]
     shares = _divide_room(sizes, most_bytes, MIN_SOURCE_BYTES)
     rows = [row for parts, share in zip(sources.values(), shares, strict=False) for row in _fit_parts(parts, share)]
@@ -93,7 +93,7 @@ def _render_head(path: str) -> str:
 
 
 def _render_name(path: str) -> str:
-    return defuse_tokens(one_line(path, MAX_PATH_CHARS))
+    return defuse_tokens(shorten_to_line(path, MAX_PATH_CHARS))
 
 
 def _parse_markdown(path: str, raw: bytes) -> tuple[list[_Part], list[str]]:
@@ -117,7 +117,7 @@ def _parse_markdown(path: str, raw: bytes) -> tuple[list[_Part], list[str]]:
 
 def _render_rows(lines: Sequence[str], indent: str = "  ") -> _Part:
     """The lines as rows: indented, every character to be seen, no two of them blank in a row."""
-    texts = [defuse_tokens(visible(line.rstrip())) for line in lines]
+    texts = [defuse_tokens(escape_invisible(line.rstrip())) for line in lines]
     rows = [text and indent + text for text, before in zip(texts, ["", *texts], strict=False) if text or before]
     return tuple(rows[:-1] if rows and not rows[-1] else rows)
 
@@ -134,7 +134,7 @@ def _parse_duo(raw: bytes, shown: Collection[str]) -> tuple[list[_Part], list[st
         if not name.strip() or not text.strip():  # GitLab leaves these out: custom_instruction.rb, `valid?`
             problems.append(f"is used without entry {number}, which should have a name and instructions")
         elif any(should_apply(filters, path) for path in shown):
-            head = one_line(f"{name} (for {' '.join(filters) or 'all files'})", MAX_NAME_CHARS)
+            head = shorten_to_line(f"{name} (for {' '.join(filters) or 'all files'})", MAX_NAME_CHARS)
             parts.append((f"  {defuse_tokens(head)}:", *_render_rows(text.split("\n"), "    ")))
         if not all(filters):  # YAML takes an unquoted !spec/** for a tag
             problems.append(f"has an empty or overlong filter in entry {number}; quote what begins with ! or *")
@@ -240,7 +240,7 @@ def _fit_parts(parts: Sequence[_Part], most: int) -> Iterator[str]:
     for part, share in zip(parts, shares, strict=False):
         yield from _shorten_part(part, share)
     if left_out := len(sizes) - len(shares):
-        yield f"[not shown: {counted(left_out, 'more part')}]"
+        yield f"[not shown: {format_count(left_out, 'more part')}]"
 
 
 def _shorten_part(part: _Part, most: int) -> Iterator[str]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from iquest_review.context.sources import ContextKind
 from iquest_review.excerpt.numbered_rows import count_bytes, defuse_tokens, render_path
-from iquest_review.git.history import Churn, Commit, History, Recent, Together, Touched
-from iquest_review.text import counted, one_line
+from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines
+from iquest_review.text import format_count, shorten_to_line
 
 MAX_SUBJECT_CHARS, MAX_BODY_CHARS, MAX_PATH_CHARS = 150, 250, 200  # characters
 MIN_CHURN_COMMITS, MIN_COUNTED_COMMITS = (
@@ -81,7 +81,7 @@ def _render_commit(fact: Commit) -> str:
     return f"commit of this change: {_render_subject(fact.subject)}{body}"
 
 
-def _render_touched_lines(facts: Sequence[Touched]) -> Iterator[str]:
+def _render_touched_lines(facts: Sequence[TouchedLines]) -> Iterator[str]:
     """A row for each commit and file."""
     runs = dict[tuple[str, str, int], list[tuple[int, int]]]()
     for fact in facts:
@@ -94,21 +94,21 @@ def _render_touched_lines(facts: Sequence[Touched]) -> Iterator[str]:
         yield f"removed {place} came {_render_age(days)} with: {_render_subject(subject)}"
 
 
-def _render_companion(fact: Together) -> str:
+def _render_companion(fact: Companion) -> str:
+    commits = format_count(fact.of, "commit")
     return (
-        f"not in this change: {_shorten_path(fact.path)}, which {fact.times} of the last {counted(fact.of, 'commit')} "
+        f"not in this change: {_shorten_path(fact.path)}, which {fact.times} of the last {commits} "
         f"of {_shorten_path(fact.along)} changed, too"
     )
 
 
 def _render_churn(fact: Churn) -> str:
     fixes = f", {fact.fixes} of them {'a fix' if fact.fixes == 1 else 'fixes'}" if fact.fixes else ""
-    return (
-        f"changed often: {_shorten_path(fact.path)}, by {fact.commits} of the last {counted(fact.of, 'commit')}{fixes}"
-    )
+    commits = format_count(fact.of, "commit")
+    return f"changed often: {_shorten_path(fact.path)}, by {fact.commits} of the last {commits}{fixes}"
 
 
-def _render_recent(facts: Sequence[Recent], told: Collection[tuple[str, str]]) -> Iterator[str]:
+def _render_recent(facts: Sequence[RecentCommit], told: Collection[tuple[str, str]]) -> Iterator[str]:
     """A row for each file, without the commits that are told of its removed lines."""
     changes = dict[str, list[str]]()
     for fact in facts:
@@ -119,7 +119,7 @@ def _render_recent(facts: Sequence[Recent], told: Collection[tuple[str, str]]) -
 
 
 def _render_age(days: int) -> str:
-    return f"{counted(days, 'day')} earlier" if days else "less than a day earlier"
+    return f"{format_count(days, 'day')} earlier" if days else "less than a day earlier"
 
 
 def _render_subject(text: str) -> str:
@@ -127,7 +127,7 @@ def _render_subject(text: str) -> str:
 
 
 def _clean_text(text: str, limit: int) -> str:
-    return defuse_tokens(one_line(text[: 10 * limit], limit))
+    return defuse_tokens(shorten_to_line(text[: 10 * limit], limit))
 
 
 def _shorten_path(path: str) -> str:

@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from iquest_review.code.definitions import defines, uses
-from iquest_review.code.outline import LONGEST_SIGNATURE, Calling, Definition, called, imported
-from iquest_review.code.signatures import redefined
+from iquest_review.code.definitions import has_definition, has_usage
+from iquest_review.code.outline import MAX_SIGNATURE_CHARS, CallKind, Definition, find_calls, find_imports
+from iquest_review.code.signatures import find_changed_signatures
 from iquest_review.context.enclosing import Outline
 from iquest_review.context.sources import Lookup, SourceLine
 from iquest_review.diff.diff import FileDiff
-from iquest_review.diff.hunk_id import FileKey, file_key
+from iquest_review.diff.hunk_id import FileKey, make_file_key
 from iquest_review.excerpt.excerpt import Excerpt, Part
 from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
 from iquest_review.excerpt.ranking import is_test
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_CALLS, MAX_DEFINING_LINES = 20, 200  # signatures that are shown; defining lines that are looked at for them
 MAX_USES, MAX_USES_PER_NAME, MAX_SEARCHED_USES = (
@@ -73,7 +73,7 @@ class References:
             near = next((one for one in known if one.name == name and one.first <= number <= one.last), None)
             if left and _is_call_target(name, callings[name].how, near):
                 left -= 1
-                signature = one_line((near.signature if near else text).strip(), LONGEST_SIGNATURE)
+                signature = shorten_to_line((near.signature if near else text).strip(), MAX_SIGNATURE_CHARS)
                 yield f"{render_path(path)}:{number}: {defuse_tokens(signature)}"
 
     def list_uses(self, excerpt: Excerpt, files: Sequence[FileDiff]) -> Iterator[str]:
@@ -87,27 +87,27 @@ class References:
             for path, number, text in _spread_over_files(hits)[:MAX_USES_PER_NAME]:
                 shown.setdefault((path, number), text)
         for (path, number), text in list(shown.items())[:MAX_USES]:
-            yield f"{render_path(path)}:{number}: {defuse_tokens(one_line(text.strip(), MAX_USE_CHARS))}"
+            yield f"{render_path(path)}:{number}: {defuse_tokens(shorten_to_line(text.strip(), MAX_USE_CHARS))}"
 
     def _look_for_uses(self, names: Sequence[str]) -> None:
         self._used |= {name: [] for name in names}
         for hit in self.lookup.find_using_lines(names, MAX_SEARCHED_USES) if names else ():
             for name in names:
-                if defines(hit[2], name) or uses(hit[2], name):
+                if has_definition(hit[2], name) or has_usage(hit[2], name):
                     self._used[name].append(hit)
 
     def _find_definitions(self, excerpt: Excerpt, callings: Mapping[str, "_Call"]) -> dict[str, list[SourceLine]]:
         """Where the functions are defined that added lines call: in a file of the same language, and for code in no
         test. Names that are defined in too many places are left out."""
         rare = [name for name in callings if name not in COMMON][:MAX_NAMES]
-        bare = [name for name, called in callings.items() if called.how is Calling.BARE]
+        bare = [name for name, called in callings.items() if called.how is CallKind.BARE]
         common = [name for name in bare if name in COMMON and name not in BUILTIN][:MAX_NAMES]
         for names in (rare, common):  # apart: the common ones may take all that is read of an answer
             self._look_for_definitions([name for name in names if name not in self._defined])
         found = dict[str, list[SourceLine]]()
         for name in (*rare, *common):
             places = _select_reachable(name, self._defined[name], callings[name].callers)
-            certain = name not in COMMON and callings[name].how is not Calling.METHOD
+            certain = name not in COMMON and callings[name].how is not CallKind.METHOD
             if len(places) < (MIN_AMBIGUOUS_DEFINITIONS if certain else 2):
                 found[name] = [hit for hit in places if not _is_shown(hit, excerpt)]
         return found
@@ -115,7 +115,7 @@ class References:
     def _look_for_definitions(self, names: Sequence[str]) -> None:
         self._defined |= {name: [] for name in names}
         for hit in self.lookup.find_defining_lines(names, MAX_DEFINING_LINES) if names else ():
-            for name in [name for name in names if defines(hit[2], name)][:1]:
+            for name in [name for name in names if has_definition(hit[2], name)][:1]:
                 self._defined[name].append(hit)
 
 
@@ -123,7 +123,7 @@ class References:
 class _Call:
     """How a name is called at its plainest, and from what files."""
 
-    how: Calling
+    how: CallKind
     callers: set[str]
 
 
@@ -133,31 +133,31 @@ def _collect_calls(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[st
     for part in sorted(excerpt.parts, key=lambda part: is_test(part.file.path)):
         path = part.file.path
         whole = outlines[path][0].hunks if path in outlines else part.hunks
-        lines = [line for hunk in part.hunks for line in hunk.lines()]
-        for name, how in called(lines, imported(row[1:] for hunk in whole for row in hunk.rows)).items():
+        lines = [line for hunk in part.hunks for line in hunk.iter_lines()]
+        for name, how in find_calls(lines, find_imports(row[1:] for hunk in whole for row in hunk.rows)).items():
             one = found.setdefault(name, _Call(how, set()))
             one.how = max(one.how, how)
             one.callers.add(path)
     return found
 
 
-def _is_call_target(name: str, how: Calling, definition: Definition | None) -> bool:
+def _is_call_target(name: str, how: CallKind, definition: Definition | None) -> bool:
     """Whether the one definition of a name may be what is called, by whether it is a method."""
     is_method = definition is not None and definition.kind == "method"
-    if how is Calling.METHOD:
+    if how is CallKind.METHOD:
         return is_method and len(name) >= MIN_METHOD_NAME_CHARS
     return name not in COMMON or not is_method
 
 
 def _collect_redefined_names(excerpt: Excerpt, files: Sequence[FileDiff]) -> dict[str, set[str]]:
     """The names that shown hunks no longer define, or not as before, with the paths of their files; code first."""
-    whole: dict[FileKey, FileDiff] = {file_key(file): file for file in files}
+    whole: dict[FileKey, FileDiff] = {make_file_key(file): file for file in files}
     found = dict[str, set[str]]()
     for part in sorted(excerpt.parts, key=_is_test_part):
         if _get_language_family(part.file.path) in _PROSE:
             continue
-        file = whole.get(file_key(part.file), part.file)
-        for name in redefined(part.hunks, file.hunks):
+        file = whole.get(make_file_key(part.file), part.file)
+        for name in find_changed_signatures(part.hunks, file.hunks):
             if len(name) >= MIN_NAME_CHARS and name not in COMMON and not name.startswith("__"):
                 found.setdefault(name, set()).update((part.file.old_path, part.file.path))
     return dict(list(found.items())[:MAX_NAMES])
@@ -167,14 +167,14 @@ def _select_users(name: str, hits: Sequence[SourceLine], homes: Collection[str])
     """Those of the lines that use a name of these files, not another's: a file that defines the name itself uses its
     own, and what begins with _ is used where it is defined. None where too many define it."""
     is_private = name.startswith("_")
-    definers = [path for path, _, text in hits if defines(text, name) and (path in homes or not is_private)]
+    definers = [path for path, _, text in hits if has_definition(text, name) and (path in homes or not is_private)]
     if len(definers) >= MIN_AMBIGUOUS_DEFINITIONS:
         return []
     languages = {_get_language_family(path) for path in homes}
     return [
         hit
         for hit in hits
-        if not defines(hit[2], name)
+        if not has_definition(hit[2], name)
         and (
             hit[0] in homes or (hit[0] not in definers and not is_private and _get_language_family(hit[0]) in languages)
         )

@@ -18,7 +18,7 @@ class Side(StrEnum):
     NEW = "new"
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """What a line is in the diff; the value is its marker."""
 
     CONTEXT = " "
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     REMOVED = "-"
 
 
-class Status(StrEnum):
+class FileStatus(StrEnum):
     """What happened to a file, in git's words."""
 
     ADDED = "added"
@@ -40,7 +40,7 @@ class Status(StrEnum):
 class Line:
     """One line of a hunk. Numbers count from 1; an added line has no old one, a removed line no new one."""
 
-    kind: Kind
+    kind: LineKind
     old_line: int | None
     new_line: int | None
     raw: bytes  # without marker and LF; a CR before the LF is kept
@@ -54,12 +54,12 @@ class Line:
     @property
     def side(self) -> Side:
         """The side the line is cited by: the new file's, unless it is gone from there."""
-        return Side.OLD if self.kind is Kind.REMOVED else Side.NEW
+        return Side.OLD if self.kind is LineKind.REMOVED else Side.NEW
 
     @property
     def number(self) -> int:
         """The line's number on its side."""
-        number = self.old_line if self.kind is Kind.REMOVED else self.new_line
+        number = self.old_line if self.kind is LineKind.REMOVED else self.new_line
         assert number is not None  # noqa: S101 - every line is on its own side
         return number
 
@@ -81,20 +81,20 @@ class Hunk:
         """Added and removed lines."""
         return self.added + self.removed
 
-    def lines(self) -> Iterator[Line]:
+    def iter_lines(self) -> Iterator[Line]:
         """The hunk's lines in order, numbered; "\\ No newline" rows are folded into the line before them."""
         old, new = self.old_start, self.new_start
         for index, row in enumerate(self.rows):
             marker, raw = row[:1], row[1:]
             newline = not (index + 1 < len(self.rows) and self.rows[index + 1][:1] == b"\\")
             if marker == b"+":
-                yield Line(Kind.ADDED, None, new, raw, newline)
+                yield Line(LineKind.ADDED, None, new, raw, newline)
                 new += 1
             elif marker == b"-":
-                yield Line(Kind.REMOVED, old, None, raw, newline)
+                yield Line(LineKind.REMOVED, old, None, raw, newline)
                 old += 1
             elif marker != b"\\":
-                yield Line(Kind.CONTEXT, old, new, raw, newline)
+                yield Line(LineKind.CONTEXT, old, new, raw, newline)
                 old, new = old + 1, new + 1
 
 
@@ -104,7 +104,7 @@ class FileDiff:
 
     old_path: str
     new_path: str
-    status: Status
+    status: FileStatus
     hunks: tuple[Hunk, ...] = ()
     old_mode: str | None = None  # git's octal file modes, where the patch tells them
     new_mode: str | None = None
@@ -140,10 +140,10 @@ class FileDiff:
         """Whether the entry is a symbolic link: its one line of text is a path."""
         return SYMLINK_MODE in (self.old_mode, self.new_mode)
 
-    def lines(self) -> Iterator[Line]:
+    def iter_lines(self) -> Iterator[Line]:
         """All lines of all hunks, in order."""
         for hunk in self.hunks:
-            yield from hunk.lines()
+            yield from hunk.iter_lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class Diff:
         """Added and removed lines of all files."""
         return sum(file.changed_lines for file in self.files)
 
-    def find(self, path: str) -> FileDiff | None:
+    def find_file(self, path: str) -> FileDiff | None:
         """The file diff of a new or, failing that, an old path."""
         return next(
             (file for file in self.files if file.new_path == path),

@@ -6,17 +6,17 @@ neither new nor deleted and that has a hunk (lib/gitlab/diff/lines_unfolder.rb).
 
 from dataclasses import replace
 
-from iquest_review.diff.diff import FileDiff, Hunk, Status
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
 
 _NO_NEWLINE = b"\\ No newline at end of file"
 
 
-def unfolded(file: FileDiff, text: bytes) -> FileDiff:
+def unfold_file(file: FileDiff, text: bytes) -> FileDiff:
     """The file diff in one hunk with every unchanged line of the new file's text.
 
     The very same file diff when it cannot be unfolded, or when the text is not the one the hunks lead to.
     """
-    if not file.hunks or file.binary or file.is_submodule or file.status in (Status.ADDED, Status.DELETED):
+    if not file.hunks or file.binary or file.is_submodule or file.status in (FileStatus.ADDED, FileStatus.DELETED):
         return file
     lines = text.split(b"\n")
     open_end = bool(lines.pop())  # what stands after the last LF is no line
@@ -26,11 +26,11 @@ def unfolded(file: FileDiff, text: bytes) -> FileDiff:
     old = new = 0  # how many lines of either side are behind us
     for hunk in file.hunks:
         gap = hunk.new_start - 1 - new
-        after = _after(hunk)
+        after = _list_new_lines(hunk)
         end = new + gap + len(after)
         if gap < 0 or hunk.old_start - 1 - old != gap or lines[new + gap : end] != after or end > len(lines):
             return file
-        if _ends_open(hunk) != (open_end and end == len(lines)):
+        if _has_open_end(hunk) != (open_end and end == len(lines)):
             return file
         rows += [b" " + line for line in lines[new : new + gap]]
         rows += hunk.rows
@@ -41,12 +41,12 @@ def unfolded(file: FileDiff, text: bytes) -> FileDiff:
     return replace(file, hunks=(Hunk(1, 1, "", tuple(rows), file.added, file.removed),))
 
 
-def _after(hunk: Hunk) -> list[bytes]:
+def _list_new_lines(hunk: Hunk) -> list[bytes]:
     """The hunk's lines as the new file has them."""
     return [row[1:] for row in hunk.rows if row[:1] not in (b"-", b"\\")]
 
 
-def _ends_open(hunk: Hunk) -> bool:
+def _has_open_end(hunk: Hunk) -> bool:
     """Whether the new file ends in the hunk without a newline."""
     rows = hunk.rows
     return any(row[:1] == b"\\" and rows[at - 1][:1] != b"-" for at, row in enumerate(rows) if at)

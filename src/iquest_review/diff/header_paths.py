@@ -2,7 +2,7 @@
 
 import re
 
-NOWHERE = b"/dev/null"
+DEV_NULL = b"/dev/null"
 
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
@@ -10,61 +10,61 @@ _ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f
 _PREFIX = re.compile(rb"[a-z12]/")
 
 
-def named(token: bytes) -> bytes:
+def parse_path(token: bytes) -> bytes:
     """The path of a --- or +++ line: unquoted, without the TAB git puts behind blanks, or diff's time stamp."""
-    return unquoted(token) if token.startswith(b'"') else token.split(b"\t", 1)[0].rstrip(b"\r")
+    return unquote_path(token) if token.startswith(b'"') else token.split(b"\t", 1)[0].rstrip(b"\r")
 
 
-def unquoted(token: bytes) -> bytes:
+def unquote_path(token: bytes) -> bytes:
     """git's C-style quoting undone; other text as it is."""
     match = _QUOTED.match(token)
-    return _ESCAPE.sub(_escaped, match[1]) if match else token
+    return _ESCAPE.sub(_decode_escape, match[1]) if match else token
 
 
-def paths(old: bytes | None, new: bytes | None, git: bytes) -> tuple[bytes, bytes]:
+def resolve_paths(old: bytes | None, new: bytes | None, git: bytes) -> tuple[bytes, bytes]:
     """Both paths of a file, from its --- and +++ lines, or without them from the rest of its `diff --git` line.
 
     The side that is not there has the other's name.
     """
-    left, right = _halves(git)
+    left, right = _parse_git_line(git)
     if old is None or new is None:
-        return _without_prefixes(left, right, (left, right))
-    before, after = _without_prefixes(old, new, (left, right))
-    return (after, after) if old == NOWHERE else (before, before) if new == NOWHERE else (before, after)
+        return _strip_prefixes(left, right, (left, right))
+    before, after = _strip_prefixes(old, new, (left, right))
+    return (after, after) if old == DEV_NULL else (before, before) if new == DEV_NULL else (before, after)
 
 
-def text(path: bytes) -> str:
+def decode_path(path: bytes) -> str:
     """The path for people and models; bytes that are no UTF-8 as \\xNN."""
     return path.decode("utf-8", "backslashreplace")
 
 
-def _escaped(match: re.Match[bytes]) -> bytes:
+def _decode_escape(match: re.Match[bytes]) -> bytes:
     value = match[1]
     octal = b"0" <= value[:1] <= b"7"  # git writes \303; the patch of another may hold \8
     return bytes([int(value, 8) & 0xFF]) if octal else _ESCAPES.get(value, value)
 
 
-def _without_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+def _strip_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """Both paths less a/ and b/ (or i/ and w/ ...: diff.mnemonicPrefix). Without prefixes (diff.noprefix) both sides
     of the `diff --git` line read the same, with them they never do."""
-    left = git[0] if old == NOWHERE else old
-    right = git[1] if new == NOWHERE else new
+    left = git[0] if old == DEV_NULL else old
+    right = git[1] if new == DEV_NULL else new
     prefixed = left != right and _PREFIX.match(left) and _PREFIX.match(right) and left[:1] != right[:1]
     if not git[0]:  # plain `diff -u`: only git's own pair of letters is a prefix
-        prefixed = old.startswith((b"a/", NOWHERE)) and new.startswith((b"b/", NOWHERE))
+        prefixed = old.startswith((b"a/", DEV_NULL)) and new.startswith((b"b/", DEV_NULL))
     return (
-        old[2:] if prefixed and old != NOWHERE else old,
-        new[2:] if prefixed and new != NOWHERE else new,
+        old[2:] if prefixed and old != DEV_NULL else old,
+        new[2:] if prefixed and new != DEV_NULL else new,
     )
 
 
-def _halves(git: bytes) -> tuple[bytes, bytes]:
+def _parse_git_line(git: bytes) -> tuple[bytes, bytes]:
     """The two names of a `diff --git` line. Unquoted names with blanks can be told apart only when they are equal
     but for the prefix, which is when nothing else tells the name."""
     if quoted := _QUOTED.findall(git):
         first, last = _QUOTED.match(git), git.rstrip().endswith(b'"')
-        left = unquoted(git) if first else git.split(b' "', 1)[0]
-        right = _ESCAPE.sub(_escaped, quoted[-1]) if last else git.rsplit(b" ", 1)[-1]
+        left = unquote_path(git) if first else git.split(b' "', 1)[0]
+        right = _ESCAPE.sub(_decode_escape, quoted[-1]) if last else git.rsplit(b" ", 1)[-1]
         return left, right
     middle = len(git) // 2
     return git[:middle], git[middle + 1 :]

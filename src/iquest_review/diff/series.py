@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from iquest_review.diff.diff import FileDiff, Status
+from iquest_review.diff.diff import FileDiff, FileStatus
 from iquest_review.errors import PatchError
 
 _CURE = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
@@ -23,39 +23,39 @@ class Step:
     ids: tuple[bytes, bytes] | None = None  # of the two contents, abbreviated
 
 
-def net(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, ...]:
+def combine_steps(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, ...]:
     """What the patches of a series change, together. `newest_first` counts where the contents' ids do not tell.
 
     Raises PatchError for patches that do not follow one another.
     """
     patches = [list(patch) for _, patch in groupby(steps, key=lambda step: step.patch)]
     now: dict[str, Step] = {}
-    for patch in reversed(patches) if next(_backwards(steps), newest_first) else patches:
-        renamed = {step.file.old_path for step in patch if step.file.status is Status.RENAMED}
+    for patch in reversed(patches) if next(_compare_order(steps), newest_first) else patches:
+        renamed = {step.file.old_path for step in patch if step.file.status is FileStatus.RENAMED}
         then = {path: step for path, step in now.items() if path not in renamed}
         for step in patch:
             old_path, status = step.file.old_path, step.file.status
-            first = (then if status is Status.ADDED else now).get(old_path)
-            if status is not Status.COPIED and then.get(old_path) is first:
+            first = (then if status is FileStatus.ADDED else now).get(old_path)
+            if status is not FileStatus.COPIED and then.get(old_path) is first:
                 then.pop(old_path, None)
-            joined = _joined(first, step) if first else step
+            joined = _join_steps(first, step) if first else step
             if joined and then.setdefault(joined.file.new_path, joined) is not joined:
                 raise PatchError(step.line, _CURE)  # two histories end in one name
         now = then
     return tuple(step.file for step in now.values())
 
 
-def _backwards(steps: Sequence[Step]) -> Iterator[bool]:
+def _compare_order(steps: Sequence[Step]) -> Iterator[bool]:
     """Whether the newest patch stands first, as each pair tells of which one starts with what the other leaves."""
     last: dict[str, Step] = {}
     for step in steps:
         earlier = last.get(step.file.old_path) or last.get(step.file.new_path)
-        if earlier and earlier.patch != step.patch and _follows(earlier, step) != _follows(step, earlier):
-            yield _follows(step, earlier)
+        if earlier and earlier.patch != step.patch and _can_follow(earlier, step) != _can_follow(step, earlier):
+            yield _can_follow(step, earlier)
         last[step.file.old_path] = last[step.file.new_path] = step
 
 
-def _follows(first: Step, second: Step) -> bool:
+def _can_follow(first: Step, second: Step) -> bool:
     """Whether the second step starts with the content the first one leaves, as far as their ids are known."""
     if first.ids is None or second.ids is None:
         return True
@@ -63,40 +63,40 @@ def _follows(first: Step, second: Step) -> bool:
     return left.startswith(start) or start.startswith(left)
 
 
-def _joined(first: Step, second: Step) -> Step | None:
+def _join_steps(first: Step, second: Step) -> Step | None:
     """Both steps as one; None when they undo each other."""
-    from iquest_review.diff.composition import compose  # noqa: PLC0415 - git's own diffs change no file twice
+    from iquest_review.diff.composition import compose_hunks  # noqa: PLC0415 - git's own diffs change no file twice
 
     a, b = first.file, second.file
-    if (a.status is Status.DELETED) != (b.status is Status.ADDED) or not _follows(first, second):
+    if (a.status is FileStatus.DELETED) != (b.status is FileStatus.ADDED) or not _can_follow(first, second):
         raise PatchError(second.line, _CURE)
-    if a.status in (Status.ADDED, Status.COPIED) and b.status is Status.DELETED:
+    if a.status in (FileStatus.ADDED, FileStatus.COPIED) and b.status is FileStatus.DELETED:
         return None
-    status = _status(a.status, b.status)
+    status = _combine_status(a.status, b.status)
     old_path, new_path = a.old_path, b.new_path
-    if status is Status.ADDED:
+    if status is FileStatus.ADDED:
         old_path = new_path
-    elif status is Status.DELETED:
+    elif status is FileStatus.DELETED:
         new_path = old_path
-    if old_path == new_path and status in (Status.RENAMED, Status.COPIED):
-        status = Status.MODIFIED
-    old_mode = None if status is Status.ADDED else a.old_mode or b.old_mode
-    new_mode = None if status is Status.DELETED else b.new_mode or a.new_mode
+    if old_path == new_path and status in (FileStatus.RENAMED, FileStatus.COPIED):
+        status = FileStatus.MODIFIED
+    old_mode = None if status is FileStatus.ADDED else a.old_mode or b.old_mode
+    new_mode = None if status is FileStatus.DELETED else b.new_mode or a.new_mode
     binary = a.binary or b.binary
     try:
-        hunks = () if binary else compose(a.hunks, b.hunks)
+        hunks = () if binary else compose_hunks(a.hunks, b.hunks)
     except ValueError:
         raise PatchError(second.line, _CURE) from None
     unknown = binary or (b.is_submodule and not b.hunks)
-    if status is Status.MODIFIED and not hunks and not unknown and old_mode == new_mode:
+    if status is FileStatus.MODIFIED and not hunks and not unknown and old_mode == new_mode:
         return None
     ids = (first.ids[0], second.ids[1]) if first.ids and second.ids else first.ids or second.ids
     return replace(second, file=FileDiff(old_path, new_path, status, hunks, old_mode, new_mode, binary), ids=ids)
 
 
-def _status(a: Status, b: Status) -> Status:
-    if b is Status.DELETED or a is Status.MODIFIED:
+def _combine_status(a: FileStatus, b: FileStatus) -> FileStatus:
+    if b is FileStatus.DELETED or a is FileStatus.MODIFIED:
         return b
-    if a is Status.DELETED:
-        return Status.MODIFIED
-    return b if b is Status.COPIED and a is not Status.ADDED else a
+    if a is FileStatus.DELETED:
+        return FileStatus.MODIFIED
+    return b if b is FileStatus.COPIED and a is not FileStatus.ADDED else a

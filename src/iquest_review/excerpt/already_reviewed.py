@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.diff.hunk_id import bare_id, hunk_id, run_ids
+from iquest_review.diff.hunk_id import compute_bare_id, compute_hunk_id, compute_prefix_ids
 from iquest_review.excerpt.cutting import is_large, slice_hunk
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
@@ -25,7 +25,7 @@ def select_unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tupl
     for file in files:
         hunks = tuple(rest for hunk in file.hunks if (rest := _match_known_ids(file, hunk, left)[1]))
         lines = sum(hunk.changed_lines for hunk in file.hunks) - sum(hunk.changed_lines for hunk in hunks)
-        if hunks or (not file.hunks and not _use_up(left, bare_id(file))):
+        if hunks or (not file.hunks and not _use_up(left, compute_bare_id(file))):
             shown.append(replace(file, hunks=hunks) if lines else file)
         if lines:
             omissions.append(Omission(file.path, Reason.SEEN, lines))
@@ -44,8 +44,8 @@ def compute_known_ids(
             rests = [_match_known_ids(file, hunk, left) for hunk in file.hunks]
             known += [identity for taken, _ in rests for identity in taken]
             seen = all(rest is None for _, rest in rests)
-        elif seen := _use_up(left, bare_id(file)):
-            known.append(bare_id(file))
+        elif seen := _use_up(left, compute_bare_id(file)):
+            known.append(compute_bare_id(file))
         if seen:
             whole.add(file.path)
     return tuple(known), frozenset(whole)
@@ -59,15 +59,15 @@ def list_shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]
         if pieces is None:
             continue
         if not file.hunks:
-            yield bare_id(file)
+            yield compute_bare_id(file)
         for hunk, after in zip_longest(file.hunks, file.hunks[1:]):
             if not hunk.changed_lines:
                 continue
             within = [piece for piece in pieces if _is_within(piece, hunk, after) and not _is_moved_away(piece)]
             if sum(piece.changed_lines for piece in within) == hunk.changed_lines:
-                yield hunk_id(file, hunk)
+                yield compute_hunk_id(file, hunk)
             else:
-                yield from (hunk_id(file, piece) for piece in within)
+                yield from (compute_hunk_id(file, piece) for piece in within)
 
 
 def _is_moved_away(piece: Hunk) -> bool:
@@ -80,14 +80,14 @@ def _match_known_ids(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[li
     of a large one, or nothing."""
     if not left:
         return [], hunk
-    whole = hunk_id(file, hunk)
+    whole = compute_hunk_id(file, hunk)
     if _use_up(left, whole):
         return [whole], None
     if not left or not is_large(hunk):
         return [], hunk
     at, taken = 0, list[str]()
     for _ in range(MAX_PARTS):
-        runs = enumerate(run_ids(file, hunk.rows[at:]), at + 1)
+        runs = enumerate(compute_prefix_ids(file, hunk.rows[at:]), at + 1)
         end, identity = max((run for run in runs if left[run[1]]), default=(0, ""))
         if not end:
             break

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from iquest_review.diff.diff import Hunk
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.excerpt.numbered_rows import (
     CUT_LINE_CHARS,
@@ -44,7 +44,7 @@ def reserve_room(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
             room = room.subtract(1, count_bytes(render_hunk_row(piece)) + 1)
             continue
         if len(piece.rows) <= MAX_CACHED_ROWS:
-            size = _measure_hunk(Same(piece))
+            size = _measure_hunk(IdentityKey(piece))
             if len(piece.rows) > room.lines or size > room.bytes:
                 return Reason.LINES if len(piece.rows) > room.lines else Reason.TOKENS
         else:
@@ -57,7 +57,7 @@ def reserve_room(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _measure_hunk(hunk: Same[Hunk]) -> int:
+def _measure_hunk(hunk: IdentityKey[Hunk]) -> int:
     """Bytes a hunk takes."""
     rows = [render_hunk_row(hunk.value), *render_line_rows(hunk.value)]
     return sum(map(count_bytes, rows)) + len(rows)
@@ -109,11 +109,13 @@ def is_large(hunk: Hunk) -> bool:
 
 def narrow_context(hunk: Hunk, context: int = CONTEXT_LINES) -> Sequence[Hunk]:
     """The hunks git would have made of it with so many lines around a change; the first has its heading."""
-    return _narrow_with_cache(Same(hunk), context) if len(hunk.rows) <= MAX_CACHED_ROWS else _narrow(hunk, context)
+    return (
+        _narrow_with_cache(IdentityKey(hunk), context) if len(hunk.rows) <= MAX_CACHED_ROWS else _narrow(hunk, context)
+    )
 
 
 @lru_cache(4096)
-def _narrow_with_cache(hunk: Same[Hunk], context: int) -> Sequence[Hunk]:
+def _narrow_with_cache(hunk: IdentityKey[Hunk], context: int) -> Sequence[Hunk]:
     return _narrow(hunk.value, context)
 
 

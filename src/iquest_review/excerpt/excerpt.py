@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from iquest_review.diff.diff import FileDiff, Hunk, Kind
+from iquest_review.diff.diff import FileDiff, Hunk, LineKind
 from iquest_review.excerpt.cutting import Room
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.folding import HunkPlace
@@ -168,7 +168,9 @@ def _merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], .
 
 def _find_new_range(hunk: Hunk) -> tuple[int, int] | None:
     """First and last new-file line of a hunk; None when it only removes, or is folded."""
-    numbers = [line.new_line for line in hunk.lines() if line.kind is not Kind.REMOVED and line.new_line is not None]
+    numbers = [
+        line.new_line for line in hunk.iter_lines() if line.kind is not LineKind.REMOVED and line.new_line is not None
+    ]
     return (numbers[0], numbers[-1]) if numbers else None
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from iquest_review.diff.diff import Diff, FileDiff, Status
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 
 
@@ -151,6 +151,6 @@ def _has_generated_mark(file: FileDiff) -> bool:
     first = next(iter(file.hunks), None)
     if first is None or first.new_start > _HEAD_LINES:
         return False
-    markers = {Status.ADDED: b"+", Status.DELETED: b"-"}.get(file.status, b" ")
+    markers = {FileStatus.ADDED: b"+", FileStatus.DELETED: b"-"}.get(file.status, b" ")
     rows = first.rows[: _HEAD_LINES - first.new_start + 1]
     return any(_GENERATED_MARK.match(row) for row in rows if row[:1] == markers)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from iquest_review.diff.diff import FileDiff, Hunk, Line, Status
-from iquest_review.text import counted, one_line, visible
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, Line
+from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 MAX_LINE_CHARS = 2_000  # characters; people do not write longer lines
 CUT_LINE_CHARS = 500  # characters that are left of a longer one
@@ -28,7 +28,7 @@ class FoldedHunk(Hunk):
     other: str | None = None  # the file that removed lines are added to; None: white space is all that changes
     endings: bool = False  # of white space that of line endings alone
 
-    def lines(self) -> Iterator[Line]:
+    def iter_lines(self) -> Iterator[Line]:
         """None: they are not shown."""
         return iter(())
 
@@ -74,7 +74,7 @@ def defuse_tokens(text: str) -> str:
 
 def render_path(path: str) -> str:
     """A path on one row; LF and TAB, which a file name may hold, as escapes."""
-    return defuse_tokens(visible(path).replace("\n", "\\n").replace("\t", "\\t"))
+    return defuse_tokens(escape_invisible(path).replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def render_line_text(line: Line) -> str:
@@ -91,11 +91,11 @@ def render_file_row(file: FileDiff) -> str:
 def render_hunk_row(hunk: Hunk) -> str:
     """The row that opens a hunk, or stands for one that is folded."""
     if isinstance(hunk, FoldedHunk):
-        lines = counted(hunk.changed_lines, "line")
+        lines = format_count(hunk.changed_lines, "line")
         if hunk.other is None:
             return f"~ {lines} changed in {'line endings' if hunk.endings else 'white space'} only"
         return f"~ {lines} moved to {render_path(hunk.other)}, unchanged"
-    return f"@@ {defuse_tokens(one_line(hunk.heading, 100))}".rstrip()
+    return f"@@ {defuse_tokens(shorten_to_line(hunk.heading, 100))}".rstrip()
 
 
 def render_line_rows(hunk: Hunk) -> Iterator[str]:
@@ -106,7 +106,7 @@ def render_line_rows(hunk: Hunk) -> Iterator[str]:
         if isinstance(hunk, MarkedHunk)
         else {}
     )
-    for line in hunk.lines():
+    for line in hunk.iter_lines():
         mark = marks.get(line.new_line or 0, "") if marks else ""
         row = f"{mark}{line.kind.value}{line.number}| {render_line_text(line)}"
         yield row if line.newline else f"{row}\n{NO_NEWLINE}"
@@ -147,12 +147,12 @@ def _shorten_text(raw: bytes) -> tuple[str, bool]:
 
 @lru_cache(4096)  # a line is written once to see whether it fits and again to be shown
 def _decode_text(raw: bytes) -> str:
-    return defuse_tokens(visible(raw.decode("utf-8", "backslashreplace")))
+    return defuse_tokens(escape_invisible(raw.decode("utf-8", "backslashreplace")))
 
 
 def _describe_status(file: FileDiff) -> str:
     words = [str(file.status)]
-    if file.status in (Status.RENAMED, Status.COPIED):
+    if file.status in (FileStatus.RENAMED, FileStatus.COPIED):
         words = [f"{file.status} from {render_path(file.old_path)}"]
     if file.old_mode and file.new_mode and file.old_mode != file.new_mode:
         words.append(f"mode {file.old_mode} to {file.new_mode}")

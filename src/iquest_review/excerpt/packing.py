@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt import ranking
 from iquest_review.excerpt.cutting import (
     CONTEXT_LINES,
@@ -74,14 +74,14 @@ def _estimate_bytes(hunk: Hunk) -> int:
 
 
 @lru_cache(maxsize=2)
-def _measure_change(files: Same[tuple[FileDiff, ...]]) -> FoldedChange:
+def _measure_change(files: IdentityKey[tuple[FileDiff, ...]]) -> FoldedChange:
     """The same files are fitted many times until a prompt is full."""
     return FoldedChange.from_files(files.value)
 
 
 def pack_hunks(files: Sequence[FileDiff], room: Room, past: Mapping[str, tuple[int, int]]) -> "Packing":
     """What of the files is shown in a room: everything as it is or, where that is too much, the best hunks first."""
-    change = _measure_change(Same(files)) if isinstance(files, tuple) else FoldedChange.from_files(files)
+    change = _measure_change(IdentityKey(files)) if isinstance(files, tuple) else FoldedChange.from_files(files)
     packing = Packing(change, room)
     if change.lines <= room.lines and change.size <= room.bytes and packing.take_all():
         return packing

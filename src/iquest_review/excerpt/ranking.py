@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from iquest_review.diff.diff import FileDiff, Hunk, Kind, Status
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, LineKind
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import MarkedHunk
 
 ROW_BYTES = 40  # bytes of a row of prompt, about
@@ -116,11 +116,11 @@ def count_repeated_edits(hunks: Iterable[Hunk]) -> Counter[Edit]:
 def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
     """What a hunk of a file is worth, with the reasons."""
     kind, reasons = _classify_file(file.path)
-    if file.status is Status.DELETED or not hunk.added:
-        word = "deleted file" if file.status is Status.DELETED else "only removed"
+    if file.status is FileStatus.DELETED or not hunk.added:
+        word = "deleted file" if file.status is FileStatus.DELETED else "only removed"
         return Score(_score_removal(kind, hunk), (*reasons, word))
     lines = around.changed.get(file.path) or file.changed_lines
-    gain, why = _compute_gain(Same(hunk))
+    gain, why = _compute_gain(IdentityKey(hunk))
     if not _CODE.search(file.path):
         why = tuple(word for word in why if word == "moved")  # prose has its "if" and "open" too
     factor, doubts = _find_doubts(file.path, hunk, around)
@@ -131,7 +131,7 @@ def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
 def estimate_score(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
     """About what `score` comes to, told without reading a row; `changed_lines` are the file's."""
     kind = _classify_file(file.path)[0]
-    if not hunk.added or file.status is Status.DELETED:
+    if not hunk.added or file.status is FileStatus.DELETED:
         return _score_removal(kind, hunk)
     return kind * _damp_gain(1 + hunk.added, changed_lines) / _compute_cost(hunk)
 
@@ -180,7 +180,7 @@ def _damp_gain(gain: float, changed_lines: int) -> float:
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _compute_gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
+def _compute_gain(same: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
     """What the added rows of a hunk may hold, and in what words."""
     hunk = same.value
     gain, words = _compute_rows_gain(hunk, [row for row in hunk.rows if row[:1] == b"+"])
@@ -188,7 +188,7 @@ def _compute_gain(same: Same[Hunk]) -> tuple[float, tuple[str, ...]]:
     if not blocks:
         return gain, words
     moved = {number for block in blocks for number in range(block.first, block.last + 1)}
-    new = [b"+" + line.raw for line in hunk.lines() if line.kind is Kind.ADDED and line.new_line not in moved]
+    new = [b"+" + line.raw for line in hunk.iter_lines() if line.kind is LineKind.ADDED and line.new_line not in moved]
     anew, words = _compute_rows_gain(hunk, new) if any(map(bytes.strip, (row[1:] for row in new))) else (0.0, ())
     return anew + MOVED_WEIGHT * max(0.0, gain - anew), (*words, "moved")
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from iquest_review.diff.diff import Diff, FileDiff, Kind, Line, Side, Status
-from iquest_review.diff.full_file import unfolded
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Line, LineKind, Side
+from iquest_review.diff.full_file import unfold_file
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.fingerprint import Mark, digest, join_words
 
@@ -28,20 +28,20 @@ def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, text:
 
     What cannot be known, since the rest of the file is not to be had, counts as still there.
     """
-    file = diff.find(path)
+    file = diff.find_file(path)
     if not mark.lines:
         return Location(file.path, None) if file else None
-    if file is None or (file.status is Status.DELETED and mark.side is Side.NEW):
-        others = (other for other in diff.files if other.status in (Status.ADDED, Status.RENAMED))
+    if file is None or (file.status is FileStatus.DELETED and mark.side is Side.NEW):
+        others = (other for other in diff.files if other.status in (FileStatus.ADDED, FileStatus.RENAMED))
         return next((Location(other.path, number) for other in others for number in _find_mark(mark, other)), None)
     if numbers := list(_find_mark(mark, file)):
         return Location(file.path, _pick_nearest(numbers, line))
     if mark.side is Side.OLD:
         return None
-    if file.status is Status.ADDED or not file.hunks:
+    if file.status is FileStatus.ADDED or not file.hunks:
         return None  # all of it has been looked at, or nothing of it changes any more
     whole = text(file.path)
-    if whole is None or (opened := unfolded(file, whole)) is file:
+    if whole is None or (opened := unfold_file(file, whole)) is file:
         return Location(file.path, line)
     numbers = list(_find_mark(mark, opened))
     return Location(file.path, _pick_nearest(numbers, line)) if numbers else None
@@ -50,7 +50,7 @@ def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, text:
 def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str | None = None) -> Iterator[int]:
     """The first line of each place in the file where so many lines have the text of this digest. Who knows the text of
     the first of them says so, and has it sooner."""
-    numbers, words = _index_lines(Same(file), side)
+    numbers, words = _index_lines(IdentityKey(file), side)
     for index in range(len(words) - count + 1):
         if first is not None and words[index] != first:
             continue
@@ -60,9 +60,9 @@ def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str
 
 
 @lru_cache(maxsize=16)  # a finding, or a thread, after the other asks about the same few files
-def _index_lines(file: Same[FileDiff], side: Side) -> tuple[list[int], list[str]]:
+def _index_lines(file: IdentityKey[FileDiff], side: Side) -> tuple[list[int], list[str]]:
     """The numbers of the lines of a side, and their words."""
-    lines = [line for line in file.value.lines() if _is_on_side(line, side)]
+    lines = [line for line in file.value.iter_lines() if _is_on_side(line, side)]
     return [line.number for line in lines], [join_words([render_line_text(line)]) for line in lines]
 
 
@@ -71,7 +71,7 @@ def _find_mark(mark: Mark, file: FileDiff) -> Iterator[int]:
 
 
 def _is_on_side(line: Line, side: Side) -> bool:
-    return line.kind is Kind.REMOVED if side is Side.OLD else line.kind is not Kind.REMOVED
+    return line.kind is LineKind.REMOVED if side is Side.OLD else line.kind is not LineKind.REMOVED
 
 
 def _pick_nearest(numbers: list[int], line: int | None) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iquest_review.diff.diff import Side
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_TITLE_CHARS = 100  # characters
 
@@ -56,4 +56,4 @@ class Finding:
 
 def derive_title(description: str) -> str:
     """The first sentence of a description, on one line."""
-    return one_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], MAX_TITLE_CHARS)
+    return shorten_to_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], MAX_TITLE_CHARS)

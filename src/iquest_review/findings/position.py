@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from iquest_review.diff.diff import FileDiff, Kind, Line
+from iquest_review.diff.diff import FileDiff, Line, LineKind
 from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding
 from iquest_review.merge_request import DiffRefs
 
@@ -121,7 +121,7 @@ def compute_line_code(file: FileDiff, line: Line) -> str:
 
 
 def _build_range_end(file: FileDiff, line: Line) -> RangeEnd:
-    return RangeEnd(compute_line_code(file, line), "new" if line.kind is Kind.ADDED else "old")
+    return RangeEnd(compute_line_code(file, line), "new" if line.kind is LineKind.ADDED else "old")
 
 
 def _compute_counters(file: FileDiff, line: Line) -> tuple[int, int]:
@@ -131,7 +131,7 @@ def _compute_counters(file: FileDiff, line: Line) -> tuple[int, int]:
         if max(before, after) < 0 or max(before, after) >= len(hunk.rows):
             continue  # not in this hunk, and not worth a walk
         old, new = hunk.old_start, hunk.new_start
-        shown = list(hunk.lines())
+        shown = list(hunk.iter_lines())
         # The hunk of an empty side starts at 0 in git's header, at 1 in ours.
         no_old = old == 1 and all(other.old_line is None for other in shown)
         no_new = new == 1 and all(other.new_line is None for other in shown)

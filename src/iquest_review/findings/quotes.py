@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Line, Side
-from iquest_review.diff.full_file import unfolded
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.full_file import unfold_file
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.finding import Finding
 
@@ -79,7 +79,7 @@ def find_outside_hunks(
     whole = "".join(map(strip_blanks, quote))
     head = text(files[0].path) if len(files) == 1 and len(whole) >= MIN_PART_CHARS else None
     longest = max(re.findall(r"\w+", " ".join(quote)), key=len, default="")
-    if head is None or longest.encode() not in head or (file := unfolded(files[0], head)) is files[0]:
+    if head is None or longest.encode() not in head or (file := unfold_file(files[0], head)) is files[0]:
         return None
     sides = {plain: build_sides(file, plain)[1] for plain in (strip_blanks, strip_escapes)}
     for reading, plain in _READINGS:
@@ -163,16 +163,16 @@ class _Rows(NamedTuple):
 
 def get_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
     """The file's lines: all in the diff's order, those of the new file, those of the old one."""
-    return _cache_sides(Same(file), plain)
+    return _cache_sides(IdentityKey(file), plain)
 
 
 @lru_cache(maxsize=2_048)
-def _cache_sides(file: Same[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+def _cache_sides(file: IdentityKey[FileDiff], plain: Callable[[str], str]) -> tuple[_Rows, ...]:
     return build_sides(file.value, plain)
 
 
 def build_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
-    rows = tuple((plain(render_line_text(line)), line) for line in file.lines())
+    rows = tuple((plain(render_line_text(line)), line) for line in file.iter_lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
     return tuple(_Rows(side, _index_places(side)) for side in (rows, new, old))

@@ -15,7 +15,7 @@ from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.position import is_contiguous
 from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
-from iquest_review.text import visible
+from iquest_review.text import escape_invisible
 
 MAX_REPLACED_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
 NOTEBOOK_SUFFIX = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
@@ -129,7 +129,7 @@ def _is_escaped(fix: str, before: str) -> bool:
     a JSON that was escaped twice."""
     for match in _ESCAPE.finditer(fix):
         code = int(match[1] or match[2] or match[3], 16)
-        if match[0] not in before and (code > 0x10FFFF or visible(chr(code)) != chr(code)):
+        if match[0] not in before and (code > 0x10FFFF or escape_invisible(chr(code)) != chr(code)):
             return True
     for mark in "\"'":
         escaped = "\\" + mark
@@ -212,7 +212,7 @@ def _is_lost_as_block(full: Sequence[str], first: str, others: Sequence[str | No
 def _has_same_indentation(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
     """Whether the rows are indented by what the lines are indented by, or else their file: tabs, or blanks."""
     kinds = {kind for row in old for kind in _extract_indentation(row)}
-    kinds = kinds or {kind for line in file.lines() for kind in _extract_indentation(render_line_text(line)[:1])}
+    kinds = kinds or {kind for line in file.iter_lines() for kind in _extract_indentation(render_line_text(line)[:1])}
     if len(kinds) != 1:
         return True
     strange = "\t" if " " in kinds else "  "  # one blank alone stands before the stars of a comment

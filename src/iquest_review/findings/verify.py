@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from iquest_review.diff.diff import Diff, FileDiff, Line
-from iquest_review.diff.identity_key import Same
+from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text, render_path
 from iquest_review.findings import quotes
 from iquest_review.findings.finding import Finding
@@ -76,7 +76,7 @@ def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = p
 
 def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
     """The file diffs a cited path means; a series of patches holds several of one path."""
-    index = _build_index(Same(diff))
+    index = _build_index(IdentityKey(diff))
     if not finding.path:  # the seed's form names no file: a quote that stands in one file alone does
         one = len({file.path for file in diff.files}) == 1
         return list(diff.files) if one else _select_by_quote(finding, diff.files, index)
@@ -121,13 +121,13 @@ class _Index(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _build_index(diff: Same[Diff]) -> _Index:
+def _build_index(diff: IdentityKey[Diff]) -> _Index:
     index = _Index({}, {}, {}, {})
     for file in diff.value.files:
         for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
             index.keys[name] = _normalize_path(name)
             known.setdefault(index.keys[name], []).append(file)
-        rows = [quotes.strip_escapes(render_line_text(line)) for line in file.lines()]
+        rows = [quotes.strip_escapes(render_line_text(line)) for line in file.iter_lines()]
         index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
     return index
 

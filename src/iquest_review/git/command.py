@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iquest_review.errors import GitError
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 _HARMLESS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null"),
@@ -64,7 +64,7 @@ class Remote:
         return f"Remote({self.url!r})"
 
 
-class Refused(GitError):
+class GitExitError(GitError):
     """git ended with another status than 0; `complaint` is its reason, or empty."""
 
     def __init__(self, status: int, complaint: str) -> None:
@@ -84,9 +84,9 @@ class GitDirectory:
 
     def run(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         """What a git command prints; `given` is its standard input."""
-        return self.ask(*arguments, given=given, environment=environment)[0]
+        return self.run_with_warnings(*arguments, given=given, environment=environment)[0]
 
-    def ask(
+    def run_with_warnings(
         self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> tuple[bytes, str]:
         """What a git command prints, and what it warns of. Raises GitError, with git's own complaint."""
@@ -106,10 +106,10 @@ class GitDirectory:
         if said.startswith("Timeout:"):
             raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
         if status:
-            raise Refused(status, _complaint(said))
+            raise GitExitError(status, _extract_complaint(said))
         return bytes(printed), said
 
-    def glimpse(self, *arguments: str, seconds: float, most: int) -> tuple[bytes, bool]:
+    def run_bounded(self, *arguments: str, seconds: float, most: int) -> tuple[bytes, bool]:
         """The first `most` bytes that a git command prints within so many seconds, and whether they are all there is:
         not when it fails, either. Raises GitError without git."""
         if seconds <= 0:
@@ -149,18 +149,18 @@ class GitDirectory:
         except GitCommandNotFound:  # gone since, or GIT_PYTHON_REFRESH=quiet let it be missing
             raise GitError("git is not installed") from None
 
-    def shallow(self) -> frozenset[bytes]:
+    def list_shallow_commits(self) -> frozenset[bytes]:
         """The commits whose parents are not here, although they have some."""
         file = self.common / "shallow"
         return frozenset(_ID.findall(file.read_bytes())) if file.is_file() else frozenset()
 
-    def missing(self, commits: Sequence[str]) -> list[str]:
+    def list_missing_commits(self, commits: Sequence[str]) -> list[str]:
         """Those of the commits whose tree is not here."""
         lacking = []
         for commit in commits:
             try:
                 self.run("cat-file", "-e", f"{commit}^{{tree}}")
-            except Refused:
+            except GitExitError:
                 lacking.append(commit)
         return lacking
 
@@ -178,26 +178,28 @@ class GitDirectory:
         try:
             self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--end-of-options",
                      remote.url, *commits, environment=environment)  # fmt: skip
-        except Refused as refused:
+        except GitExitError as refused:
             why = "user or password is refused" if "could not read Username" in refused.complaint else refused
             host = urlsplit(remote.url).hostname
             raise GitError(f"{host} does not give commit {' and '.join(commits)}: {why}") from None
 
 
-def git_directory(folder: Path) -> Path | None:
+def find_git_directory(folder: Path) -> Path | None:
     """The git directory that stands in a folder, or that the folder is."""
     marked = folder / ".git"
     if marked.is_file():  # of a linked work tree or a submodule
-        return folder / path_in(marked.read_bytes().removeprefix(b"gitdir:"))
+        return folder / parse_path_file(marked.read_bytes().removeprefix(b"gitdir:"))
     return next(
         (found for found in (marked, folder) if (found / "objects").is_dir() and (found / "HEAD").exists()), None
     )
 
 
-def path_in(content: bytes) -> Path:
+def parse_path_file(content: bytes) -> Path:
     return Path(os.fsdecode(content.strip()))
 
 
-def _complaint(said: str) -> str:
+def _extract_complaint(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return one_line(next((line for line in lines if line.startswith(("fatal:", "error:"))), "".join(lines[:1])), 300)
+    return shorten_to_line(
+        next((line for line in lines if line.startswith(("fatal:", "error:"))), "".join(lines[:1])), 300
+    )

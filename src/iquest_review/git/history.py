@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from iquest_review.diff import header_paths
-from iquest_review.diff.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, LineKind
 
-LARGEST_CHANGE = 50  # files; a commit that changes more of them says nothing of what belongs together
-SUPPORT, CONFIDENCE = 3, 0.5  # commits, and the share of them, that make "usually"
-LONGEST_SUBJECT, LONGEST_BODY, BODY_LINES = 300, 600, 3  # characters, lines
-MOST_OF_A_FILE = 8  # runs of removed lines; a file that is written anew has hundreds
+MAX_COMMIT_FILES = 50  # files; a commit that changes more of them says nothing of what belongs together
+MIN_SUPPORT_COMMITS, MIN_CONFIDENCE_SHARE = 3, 0.5  # commits, and the share of them, that make "usually"
+MAX_SUBJECT_CHARS, MAX_BODY_CHARS, MAX_BODY_LINES = 300, 600, 3  # characters, lines
+MAX_RUNS_PER_FILE = 8  # runs of removed lines; a file that is written anew has hundreds
 
 _FIX = re.compile(
     r"\b(?:(?:hot|bug)?-?fix(?:e[sd]|ing)?|bugs?|revert(?:s|ed)?|regressions?)\b|修复|修正|修正|修復|回滚|回退|缺陷|漏洞",
@@ -24,11 +24,11 @@ _PERSON = re.compile(r"\s*(?:[\w-]{1,40}-by|cc|from|author|co-author)\s*:", re.I
 _ADDRESS = re.compile(r"<?[\w.+-]{1,100}@[\w-]{1,100}(?:\.[\w-]{1,100}){0,10}>?")
 _LOGGED = re.compile(rb"([0-9a-f]{40,64}) (\d{1,20}) ([0-9a-f ]*)\n([^\n]*)\n(.*)", re.DOTALL)
 _BLAMED = re.compile(rb"([0-9a-f]{40,64}) \d+ (\d{1,20}) (\d{1,20})")
-_DAY = 86_400  # seconds
+_DAY_SECONDS = 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LogEntry:
     """A commit as `git log` prints it."""
 
     id: bytes
@@ -48,7 +48,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class TouchedLines:
     """Lines that the change removes or replaces, and the commit that wrote them."""
 
     path: str  # the file as the diff cites it
@@ -59,7 +59,7 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentCommit:
     """One of the last commits of a file."""
 
     path: str
@@ -68,7 +68,7 @@ class Recent:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Companion:
     """A file that usually changes when another one does, and does not in this change."""
 
     path: str
@@ -93,9 +93,9 @@ class History:
     which stand in the order they were made in."""
 
     commits: tuple[Commit, ...] = ()
-    touched: tuple[Touched, ...] = ()
-    recent: tuple[Recent, ...] = ()
-    together: tuple[Together, ...] = ()
+    touched: tuple[TouchedLines, ...] = ()
+    recent: tuple[RecentCommit, ...] = ()
+    together: tuple[Companion, ...] = ()
     churn: tuple[Churn, ...] = ()
 
 
@@ -104,7 +104,7 @@ def is_fix(subject: str) -> bool:
     return _FIX.search(subject) is not None
 
 
-def logged(printed: bytes, whole: bool, shallow: Collection[bytes] = ()) -> Iterator[Logged]:
+def parse_log(printed: bytes, whole: bool, shallow: Collection[bytes] = ()) -> Iterator[LogEntry]:
     """The commits in what `git log -z` printed in `log.FORMAT`. The last one is left out where the output is not whole,
     and so are those where a shallow clone ends: git says that they made every file there is."""
     # Neither a message nor a path can hold a NUL, and only a commit begins with two of them.
@@ -114,52 +114,56 @@ def logged(printed: bytes, whole: bool, shallow: Collection[bytes] = ()) -> Iter
         match = _LOGGED.fullmatch(head)
         if match and match[1] not in shallow:
             changed = [path.removeprefix(b"\n") if at == 0 else path for at, path in enumerate(paths)]
-            yield Logged(
+            yield LogEntry(
                 match[1],
                 int(match[2]),
                 len(match[3].split()),
-                _subject(match[4]),
-                _body(match[5]),
-                tuple(map(header_paths.text, changed)),
+                _decode_subject(match[4]),
+                _decode_body(match[5]),
+                tuple(map(header_paths.decode_path, changed)),
             )
 
 
-def own(entries: Iterable[Logged], most: int) -> tuple[Commit, ...]:
+def select_own_commits(entries: Iterable[LogEntry], most: int) -> tuple[Commit, ...]:
     """The change's own commits, newest first -> the last `most` of them that are no merges, in order."""
     made = [Commit(entry.subject, entry.body) for entry in entries if entry.parents < 2]
     return tuple(reversed(made[:most]))
 
 
-def recent(entries: Iterable[Logged], cited: Mapping[str, str], now: int, most: int) -> tuple[Recent, ...]:
+def find_recent_commits(
+    entries: Iterable[LogEntry], cited: Mapping[str, str], now: int, most: int
+) -> tuple[RecentCommit, ...]:
     """The last `most` commits of each file. `cited` gives each old path the name that the diff cites it by."""
-    found = dict[str, list[Recent]]((path, []) for path in cited)
+    found = dict[str, list[RecentCommit]]((path, []) for path in cited)
     for entry in entries:
         for path in entry.paths:
             if path in found and len(found[path]) < most:
-                found[path].append(Recent(cited[path], entry.subject, _days(now, entry.time)))
+                found[path].append(RecentCommit(cited[path], entry.subject, _count_days(now, entry.time)))
     return tuple(fact for row in range(most) for facts in found.values() for fact in facts[row : row + 1])
 
 
-def together(entries: Iterable[Logged], cited: Mapping[str, str], changed: Collection[str]) -> tuple[Together, ...]:
+def find_companions(
+    entries: Iterable[LogEntry], cited: Mapping[str, str], changed: Collection[str]
+) -> tuple[Companion, ...]:
     """The files that usually change along with these and are not among the changed paths, the surest ones first; each
     with the one file that it goes along with most surely."""
     alone, both = Counter[str](), Counter[tuple[str, str]]()
     for entry in entries:
-        if len(entry.paths) <= LARGEST_CHANGE:
+        if len(entry.paths) <= MAX_COMMIT_FILES:
             here = [path for path in entry.paths if path in cited]
             alone.update(here)
             both.update((path, other) for path in here for other in entry.paths if other not in changed)
     pairs = [
-        Together(other, cited[path], times, alone[path])
+        Companion(other, cited[path], times, alone[path])
         for (path, other), times in both.items()
-        if times >= SUPPORT and times >= CONFIDENCE * alone[path]
+        if times >= MIN_SUPPORT_COMMITS and times >= MIN_CONFIDENCE_SHARE * alone[path]
     ]
     # Laplace's rule: 40 of 42 times is surer than 3 of 3.
     pairs.sort(key=lambda pair: (-(pair.times + 1) / (pair.of + 2), pair.path, pair.along))
     return tuple({pair.path: pair for pair in reversed(pairs)}.values())[::-1]
 
 
-def churn(entries: Sequence[Logged], cited: Mapping[str, str]) -> tuple[Churn, ...]:
+def count_churn(entries: Sequence[LogEntry], cited: Mapping[str, str]) -> tuple[Churn, ...]:
     """How often each of these files was changed, the most often repaired one first."""
     commits, fixes = Counter[str](), Counter[str]()
     for entry in entries:
@@ -171,11 +175,11 @@ def churn(entries: Sequence[Logged], cited: Mapping[str, str]) -> tuple[Churn, .
     return tuple(sorted(facts, key=lambda fact: (-fact.fixes, -fact.commits, fact.path)))
 
 
-def removed(file: FileDiff) -> list[tuple[int, int]]:
+def find_removed_runs(file: FileDiff) -> list[tuple[int, int]]:
     """The runs of lines that are removed or replaced, as (first, last) of the old file."""
     runs = list[tuple[int, int]]()
-    for line in file.lines():
-        if line.kind is Kind.REMOVED and line.old_line is not None:
+    for line in file.iter_lines():
+        if line.kind is LineKind.REMOVED and line.old_line is not None:
             if runs and runs[-1][1] == line.old_line - 1:
                 runs[-1] = (runs[-1][0], line.old_line)
             else:
@@ -183,7 +187,7 @@ def removed(file: FileDiff) -> list[tuple[int, int]]:
     return runs
 
 
-def touched(printed: bytes, path: str, now: int) -> tuple[Touched, ...]:
+def parse_blame(printed: bytes, path: str, now: int) -> tuple[TouchedLines, ...]:
     """The commits in what `git blame --incremental` printed for a file: repairs first, then those of most lines. Where
     the commits end that git could look at, nobody knows who wrote a line."""
     subjects, times, ends = dict[bytes, str](), dict[bytes, int](), set[bytes]()
@@ -193,7 +197,7 @@ def touched(printed: bytes, path: str, now: int) -> tuple[Touched, ...]:
         if match := _BLAMED.fullmatch(row):
             commit, run = match[1], (int(match[2]), int(match[2]) + int(match[3]) - 1, match[1])
         elif key == b"summary":
-            subjects[commit] = _subject(value)
+            subjects[commit] = _decode_subject(value)
         elif key == b"committer-time" and value.isdigit():
             times[commit] = int(value[:20])
         elif key == b"boundary":
@@ -201,19 +205,19 @@ def touched(printed: bytes, path: str, now: int) -> tuple[Touched, ...]:
         elif key == b"filename":  # the last row of each run
             runs.append(run)
     facts = [
-        Touched(path, first, last, subjects[commit], _days(now, times[commit]))
-        for first, last, commit in _joined(sorted(runs))
+        TouchedLines(path, first, last, subjects[commit], _count_days(now, times[commit]))
+        for first, last, commit in _join_runs(sorted(runs))
         if commit in subjects and commit in times and commit not in ends
     ]
-    return tuple(sorted(facts, key=by_weight)[:MOST_OF_A_FILE])
+    return tuple(sorted(facts, key=weigh_touched_lines)[:MAX_RUNS_PER_FILE])
 
 
-def by_weight(fact: Touched) -> tuple[bool, int]:
+def weigh_touched_lines(fact: TouchedLines) -> tuple[bool, int]:
     """Sorts lines that a repair wrote first, then the longest runs."""
     return not is_fix(fact.subject), fact.first - fact.last
 
 
-def _joined(runs: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
+def _join_runs(runs: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, bytes]]:
     """The runs with those of one commit that follow one another as one."""
     last: tuple[int, int, bytes] | None = None
     for run in runs:
@@ -227,25 +231,25 @@ def _joined(runs: Iterable[tuple[int, int, bytes]]) -> Iterator[tuple[int, int, 
         yield last
 
 
-def _days(now: int, time: int) -> int:
-    return max(0, (now - time) // _DAY)
+def _count_days(now: int, time: int) -> int:
+    return max(0, (now - time) // _DAY_SECONDS)
 
 
-def _subject(raw: bytes) -> str:
-    return _text(raw, LONGEST_SUBJECT).strip()
+def _decode_subject(raw: bytes) -> str:
+    return _decode_text(raw, MAX_SUBJECT_CHARS).strip()
 
 
-def _body(raw: bytes) -> str:
+def _decode_body(raw: bytes) -> str:
     """The first lines that say something, on one."""
-    lines = [line.strip() for line in _text(raw, LONGEST_BODY).split("\n") if not _PERSON.match(line)]
-    return " ".join([line for line in lines if line][:BODY_LINES])
+    lines = [line.strip() for line in _decode_text(raw, MAX_BODY_CHARS).split("\n") if not _PERSON.match(line)]
+    return " ".join([line for line in lines if line][:MAX_BODY_LINES])
 
 
-def _text(raw: bytes, most: int) -> str:
+def _decode_text(raw: bytes, most: int) -> str:
     return raw[: 4 * most].decode("utf-8", "replace")[:most]
 
 
-def anonymous(text: str) -> str:
+def anonymize(text: str) -> str:
     """A text of a commit without addresses of people. What is a secret is taken out before: a password in a URL looks
     like the beginning of an address."""
     return _ADDRESS.sub("[address]", text)

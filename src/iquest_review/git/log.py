@@ -8,32 +8,38 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.diff.diff import FileDiff, Status
+from iquest_review.diff.diff import FileDiff, FileStatus
 from iquest_review.errors import GitError
 from iquest_review.git import history as facts
 from iquest_review.git import objects
 from iquest_review.git.command import GitDirectory
-from iquest_review.git.history import History, Logged, Together, Touched
+from iquest_review.git.history import Companion, History, LogEntry, TouchedLines
 
-WINDOW = 500  # commits of the target branch that are looked at
-MOST_OWN, MOST_RECENT, MOST_TOGETHER, MOST_CHURN, MOST_TOUCHED = 30, 3, 10, 30, 40  # facts; recent ones a file
+WINDOW_COMMITS = 500  # commits of the target branch that are looked at
+MAX_OWN_COMMITS, MAX_RECENT_COMMITS, MAX_COMPANIONS, MAX_CHURN_FILES, MAX_TOUCHED_RUNS = (
+    30,
+    3,
+    10,
+    30,
+    40,
+)  # facts; recent ones a file
 # A change of so few files is looked at as far back as it takes: each file costs a walk through all commits, a fifth of
 # a second where these are 10,000. Of a larger one so many files are traced, and through the last commits alone.
-FEW, MOST_TRACED = 5, 20
-MOST_RUNS = 50  # of removed lines that are traced in a file
-LONG_OWN = 300  # commits; a change that has more is not looked through
-LARGEST = 16 * 1024**2  # bytes that are read of a command
+FEW_FILES, MAX_TRACED_FILES = 5, 20
+MAX_TRACED_RUNS = 50  # of removed lines that are traced in a file
+MAX_LISTED_COMMITS = 300  # commits; a change that has more is not looked through
+MAX_OUTPUT_BYTES = 16 * 1024**2  # bytes that are read of a command
 
-FORMAT = "%x00%x00%H %ct %P%n%s%n%b"
+LOG_FORMAT = "%x00%x00%H %ct %P%n%s%n%b"
 _LOG = (
     *("log", "-z", "--no-color", "--no-show-signature", "--no-decorate", "--no-notes", "--no-mailmap", "--no-ext-diff"),
-    *("--no-textconv", "--encoding=UTF-8", "--no-renames", "--ignore-submodules=none", f"--format={FORMAT}"),
+    *("--no-textconv", "--encoding=UTF-8", "--no-renames", "--ignore-submodules=none", f"--format={LOG_FORMAT}"),
 )
 _BLAME = ("blame", "--incremental", "--no-textconv", "--no-color-lines", "--no-progress", "--ignore-revs-file=")
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class LogReader:
     """git, and the moment when nobody waits for it any longer."""
 
     git: GitDirectory
@@ -45,73 +51,83 @@ class Reader:
         """What is left."""
         return min(self.git.timeout, self.end - time.monotonic())
 
-    def read(self, *arguments: str) -> tuple[bytes, bool]:
+    def run_in_time(self, *arguments: str) -> tuple[bytes, bool]:
         """What git prints until the end, and whether it is all."""
-        return self.git.glimpse(*arguments, seconds=self.seconds, most=LARGEST)
+        return self.git.run_bounded(*arguments, seconds=self.seconds, most=MAX_OUTPUT_BYTES)
 
-    def log(self, *arguments: str) -> list[Logged]:
+    def list_commits(self, *arguments: str) -> list[LogEntry]:
         """Commits, newest first; not those where a shallow clone ends."""
-        return list(facts.logged(*self.read(*_LOG, *arguments), self.shallow))
+        return list(facts.parse_log(*self.run_in_time(*_LOG, *arguments), self.shallow))
 
 
-def history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
+def load_history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
     """What the commits up to `base` tell of these files, and those from there to `head` of the change."""
-    reader = Reader(git, git.shallow(), time.monotonic() + seconds)
-    own = commits(reader, base, head)
-    window = reader.log("--name-only", "--no-merges", f"--max-count={WINDOW}", base, "--")
+    reader = LogReader(git, git.list_shallow_commits(), time.monotonic() + seconds)
+    own = list_own_commits(reader, base, head)
+    window = reader.list_commits("--name-only", "--no-merges", f"--max-count={WINDOW_COMMITS}", base, "--")
     if not window:
         return History(own)
     now = window[0].time
-    old = [file for file in files if file.status not in (Status.ADDED, Status.COPIED) and not file.is_submodule]
+    old = [file for file in files if file.status not in (FileStatus.ADDED, FileStatus.COPIED) and not file.is_submodule]
     cited = {file.old_path: file.path for file in old}
     changed = {path for file in files for path in (file.old_path, file.new_path)}
     return History(
         own,
-        touched(reader, base, old, window),
-        facts.recent([*window, *older(reader, base, window, cited)], cited, now, MOST_RECENT),
-        together(reader, head, facts.together(window, cited, changed)),
-        facts.churn(window, cited)[:MOST_CHURN],
+        trace_removed_lines(reader, base, old, window),
+        facts.find_recent_commits(
+            [*window, *list_older_commits(reader, base, window, cited)], cited, now, MAX_RECENT_COMMITS
+        ),
+        drop_gone_companions(reader, head, facts.find_companions(window, cited, changed)),
+        facts.count_churn(window, cited)[:MAX_CHURN_FILES],
     )
 
 
-def commits(reader: Reader, base: str, head: str) -> tuple[facts.Commit, ...]:
+def list_own_commits(reader: LogReader, base: str, head: str) -> tuple[facts.Commit, ...]:
     """The merge request's own commits. In a shallow clone they can be told from the target branch's only where the way
     from head to base is whole."""
-    printed, whole = reader.read(*_LOG, "--topo-order", f"--max-count={LONG_OWN}", f"{base}..{head}", "--")
-    found = list(facts.logged(printed, whole))
-    cut = reader.shallow and (not whole or len(found) == LONG_OWN or any(one.id in reader.shallow for one in found))
-    return () if cut else facts.own(found, MOST_OWN)
+    printed, whole = reader.run_in_time(
+        *_LOG, "--topo-order", f"--max-count={MAX_LISTED_COMMITS}", f"{base}..{head}", "--"
+    )
+    found = list(facts.parse_log(printed, whole))
+    cut = reader.shallow and (
+        not whole or len(found) == MAX_LISTED_COMMITS or any(one.id in reader.shallow for one in found)
+    )
+    return () if cut else facts.select_own_commits(found, MAX_OWN_COMMITS)
 
 
-def touched(reader: Reader, base: str, files: Sequence[FileDiff], window: Sequence[Logged]) -> tuple[Touched, ...]:
+def trace_removed_lines(
+    reader: LogReader, base: str, files: Sequence[FileDiff], window: Sequence[LogEntry]
+) -> tuple[TouchedLines, ...]:
     """Which commits wrote the lines that the first files lose."""
-    losing = [file for file in files if file.removed and file.status is not Status.DELETED and not file.is_symlink]
-    since = base if len(files) <= FEW else f"{window[-1].id.decode('ascii')}..{base}"
-    found = list[Touched]()
-    for file in losing[:MOST_TRACED]:
-        runs = [f"-L{first},{last}" for first, last in facts.removed(file)[:MOST_RUNS]]
-        printed, _ = reader.read(*_BLAME, *runs, since, "--", file.old_path)
-        found += facts.touched(printed, file.path, window[0].time)
-    return tuple(sorted(found, key=facts.by_weight)[:MOST_TOUCHED])
+    losing = [file for file in files if file.removed and file.status is not FileStatus.DELETED and not file.is_symlink]
+    since = base if len(files) <= FEW_FILES else f"{window[-1].id.decode('ascii')}..{base}"
+    found = list[TouchedLines]()
+    for file in losing[:MAX_TRACED_FILES]:
+        runs = [f"-L{first},{last}" for first, last in facts.find_removed_runs(file)[:MAX_TRACED_RUNS]]
+        printed, _ = reader.run_in_time(*_BLAME, *runs, since, "--", file.old_path)
+        found += facts.parse_blame(printed, file.path, window[0].time)
+    return tuple(sorted(found, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
 
 
-def together(reader: Reader, head: str, found: Sequence[Together]) -> tuple[Together, ...]:
+def drop_gone_companions(reader: LogReader, head: str, found: Sequence[Companion]) -> tuple[Companion, ...]:
     """Those of the files that are still there."""
-    first = found[: 3 * MOST_TOGETHER]
+    first = found[: 3 * MAX_COMPANIONS]
     if not first or reader.seconds <= 0:
         return ()
     try:
-        there = objects.entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
+        there = objects.list_entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
     except GitError:  # too late, or a partial clone without trees: what may be gone is not spoken of
         return ()
-    return tuple(fact for fact in first if fact.path in there)[:MOST_TOGETHER]
+    return tuple(fact for fact in first if fact.path in there)[:MAX_COMPANIONS]
 
 
-def older(reader: Reader, base: str, window: Sequence[Logged], cited: Mapping[str, str]) -> list[Logged]:
+def list_older_commits(
+    reader: LogReader, base: str, window: Sequence[LogEntry], cited: Mapping[str, str]
+) -> list[LogEntry]:
     """The last commits of those files that none of the last commits changes."""
     seen = {path for entry in window for path in entry.paths}
     resting = [path for path in cited if path not in seen]
-    if not resting or len(cited) > FEW or len(window) < WINDOW:
+    if not resting or len(cited) > FEW_FILES or len(window) < WINDOW_COMMITS:
         return []
-    most = f"--max-count={MOST_RECENT * FEW}"
-    return reader.log("--name-only", "--no-merges", most, base, "--", *resting)
+    most = f"--max-count={MAX_RECENT_COMMITS * FEW_FILES}"
+    return reader.list_commits("--name-only", "--no-merges", most, base, "--", *resting)

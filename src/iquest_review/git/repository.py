@@ -18,7 +18,7 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import GitError, UsageError
 from iquest_review.git import objects
-from iquest_review.git.command import GitDirectory, Refused, Remote, git_directory, path_in
+from iquest_review.git.command import GitDirectory, GitExitError, Remote, find_git_directory, parse_path_file
 
 if TYPE_CHECKING:
     from iquest_review.git.history import History
@@ -37,7 +37,7 @@ _GREP = (
     *("--no-column", "--no-heading", "--no-break"),
 )
 GREP_SECONDS, GREP_BYTES = 5.0, 1024**2
-SHA_1 = 40  # digits of a commit's id
+SHA_1_DIGITS = 40  # digits of a commit's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,56 +49,61 @@ class Repository:
     largest: int = 128 * 1024**2  # bytes a diff may have: millions of lines, and ten times that in memory at worst
 
     @contextmanager
-    def opened(self, remote: Remote | None = None) -> Iterator["Opened"]:
+    def open_clone(self, remote: Remote | None = None) -> Iterator["OpenClone"]:
         """The clone, opened for a whole run: what had to be fetched from `remote` once stays until the end.
 
         Raises GitError where there is no repository.
         """
-        clone = self._clone()
+        clone = self._find_clone()
         with tempfile.TemporaryDirectory(prefix="iquest-review-") as temporary:
             home = Path(temporary)
             for folder in ("objects/info", "refs/heads"):
                 (home / folder).mkdir(parents=True)
             (home / "HEAD").write_text("ref: refs/heads/none\n")
-            (home / "config").write_text(_config(SHA_1))
+            (home / "config").write_text(_render_config(SHA_1_DIGITS))
             (home / "objects/info/alternates").write_bytes(os.fsencode(clone.common / "objects") + b"\n")
             if (clone.common / "shallow").is_file():
                 (home / "shallow").write_bytes((clone.common / "shallow").read_bytes())
-            yield Opened(self, GitDirectory(home, home, self.timeout), remote)
+            yield OpenClone(self, GitDirectory(home, home, self.timeout), remote)
 
     def diff(self, base: str, head: str, remote: Remote | None = None) -> Diff:
         """What `head` changes since `base`: see `Opened.diff`."""
-        with self.opened(remote) as opened:
+        with self.open_clone(remote) as opened:
             return opened.diff(base, head)
 
-    def blob(self, commit: str, path: str) -> bytes | None:
+    def load_blob(self, commit: str, path: str) -> bytes | None:
         """A file as it stands in a commit: see `Opened.blob`."""
-        with self.opened() as opened:
-            return opened.blob(commit, path)
+        with self.open_clone() as opened:
+            return opened.load_blob(commit, path)
 
-    def merge_base(self, base: str, head: str) -> tuple[str, str, str]:
+    def find_merge_base(self, base: str, head: str) -> tuple[str, str, str]:
         """The commits of two refs and of their merge base, as (merge base, base, head), for `base...head`.
 
         Raises UsageError for a ref that is not there, GitError when the two have no common commit.
         """
-        tips = [self._resolve(base), self._resolve(head)]
-        with self.opened() as opened:
+        tips = [self._resolve_ref(base), self._resolve_ref(head)]
+        with self.open_clone() as opened:
             try:
-                common = opened.git(tips[0]).run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
-            except Refused as refused:
+                common = (
+                    opened.prepare_git(tips[0]).run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
+                )
+            except GitExitError as refused:
                 if refused.status != 1:
                     raise
                 raise GitError(f"{base} and {head} have no common commit in {self.directory}; is the clone shallow? "
                                "`git fetch --unshallow` completes it") from None  # fmt: skip
         return common, tips[0], tips[1]
 
-    def _resolve(self, ref: str) -> str:
+    def _resolve_ref(self, ref: str) -> str:
         """The commit a ref of the clone names."""
         try:
-            found, warnings = self._clone().ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
-        except Refused as refused:
+            found, warnings = self._find_clone().run_with_warnings(
+                "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}"
+            )
+        except GitExitError as refused:
             raise UsageError(
-                f"{ref!r} names no commit in {self.directory}{_why(refused)}; `git branch --all` lists what there is"
+                f"{ref!r} names no commit in {self.directory}{_explain_exit(refused)}; "
+                "`git branch --all` lists what there is"
             ) from None
         if "is ambiguous" in warnings:  # git would take the tag
             raise UsageError(f"{ref!r} is the name of several refs; give it in full: refs/heads/{ref}")
@@ -107,14 +112,14 @@ class Repository:
             raise UsageError(f"{ref!r} names no single commit")
         return commit
 
-    def _clone(self) -> GitDirectory:
+    def _find_clone(self) -> GitDirectory:
         """The clone's own git directory, looked for as git does; linked work trees and bare ones included."""
         start = self.directory.resolve()
         try:
             for folder in (start, *start.parents):
-                if own := git_directory(folder):
+                if own := find_git_directory(folder):
                     common = own / "commondir"  # of a linked work tree
-                    shared = own / path_in(common.read_bytes()) if common.is_file() else own
+                    shared = own / parse_path_file(common.read_bytes()) if common.is_file() else own
                     return GitDirectory(own.resolve(), shared.resolve(), self.timeout)
         except OSError as error:
             raise GitError(f"{self.directory} cannot be read: {error.strerror}") from None
@@ -122,7 +127,7 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenClone:
     """A clone, opened: one borrowed git directory for everything that a run asks of it."""
 
     repository: Repository
@@ -135,38 +140,38 @@ class Opened:
 
         Raises GitError when a commit cannot be had.
         """
-        commits = [_commit(base), _commit(head)]
-        git = self.git(head)
+        commits = [_check_commit_id(base), _check_commit_id(head)]
+        git = self.prepare_git(head)
         try:
-            found = self._patch(git, commits)
+            found = self._make_patch(git, commits)
             self.here.update(commits)  # their trees are, or there were no diff
-            return patch.parse(found)
-        except Refused as refused:
-            if not self._complete(git, commits):
+            return patch.parse_patch(found)
+        except GitExitError as refused:
+            if not self._fetch_missing(git, commits):
                 raise GitError(
                     f"the diff cannot be made from {self.repository.directory}; is it a partial clone? {refused}"
                 ) from None
-        return patch.parse(self._patch(git, commits))
+        return patch.parse_patch(self._make_patch(git, commits))
 
-    def blob(self, commit: str, path: str) -> bytes | None:
+    def load_blob(self, commit: str, path: str) -> bytes | None:
         """A file as it stands in a commit; None where there is no such file.
 
         Raises GitError when the commit or the file cannot be had.
         """
-        git = self._holding(commit)
-        found = objects.entries(git, commit, [path]).get(path)
+        git = self._ensure_commit(commit)
+        found = objects.list_entries(git, commit, [path]).get(path)
         return git.run("cat-file", "blob", found.id) if found else None
 
-    def blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+    def load_blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Files as they stand in a commit, by their paths in the order asked. Not among them: what is no regular file
         there, files over 1 MiB, those after the first 64 MiB, and those a partial clone has left away.
 
         Raises GitError when the commit cannot be had.
         """
-        git = self._holding(commit)
-        return objects.contents(git, objects.entries(git, commit, paths))
+        git = self._ensure_commit(commit)
+        return objects.load_contents(git, objects.list_entries(git, commit, paths))
 
-    def grep(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
+    def grep_definitions(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
         """The first `most` lines of a commit that look like definitions of these names, as (path, line, text), the
         earlier names first. What is no identifier is not looked for; what takes too long is not found.
 
@@ -174,10 +179,10 @@ class Opened:
         """
         from iquest_review.code import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
 
-        wanted = definitions.searchable(names)
-        return definitions.found(self._lines(commit, wanted), wanted)[:most]
+        wanted = definitions.filter_identifiers(names)
+        return definitions.parse_definition_hits(self._grep_lines(commit, wanted), wanted)[:most]
 
-    def used(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
+    def grep_usages(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
         """The lines of a commit that define these names and those that use them in code, of these for each name the
         first `most`, as (path, line, text) in the order of the paths.
 
@@ -185,41 +190,43 @@ class Opened:
         """
         from iquest_review.code import definitions  # noqa: PLC0415 - as above
 
-        wanted = definitions.searchable(names)
-        return definitions.used(self._lines(commit, wanted), wanted, most)
+        wanted = definitions.filter_identifiers(names)
+        return definitions.parse_usage_hits(self._grep_lines(commit, wanted), wanted, most)
 
-    def _lines(self, commit: str, names: Sequence[str]) -> bytes:
+    def _grep_lines(self, commit: str, names: Sequence[str]) -> bytes:
         """What git prints of the lines with these identifiers, as far as it is read."""
         if not names:
             return b""
         patterns = [part for name in names for part in ("-e", name)]
-        git = self._holding(commit)
-        return git.glimpse(*_GREP, *patterns, _commit(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES)[0]
+        git = self._ensure_commit(commit)
+        return git.run_bounded(
+            *_GREP, *patterns, _check_commit_id(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES
+        )[0]
 
-    def history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
+    def load_history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
         """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,
         the first ones count most. Raises GitError for what is no commit id."""
         from iquest_review.git import log  # noqa: PLC0415 - nor has it a history
 
-        return log.history(self.git(base), _commit(base), _commit(head), files, seconds)
+        return log.load_history(self.prepare_git(base), _check_commit_id(base), _check_commit_id(head), files, seconds)
 
-    def git(self, commit: str) -> GitDirectory:
+    def prepare_git(self, commit: str) -> GitDirectory:
         """The git directory, for ids like this one: whoever opens a clone need not know how it names its commits."""
-        length = len(_commit(commit))
+        length = len(_check_commit_id(commit))
         if length != self.directory.id_length:
-            (self.directory.own / "config").write_text(_config(length))
+            (self.directory.own / "config").write_text(_render_config(length))
         return replace(self.directory, id_length=length)
 
-    def _holding(self, commit: str) -> GitDirectory:
-        git = self.git(commit)
+    def _ensure_commit(self, commit: str) -> GitDirectory:
+        git = self.prepare_git(commit)
         if commit not in self.here:
-            self._complete(git, [commit])
+            self._fetch_missing(git, [commit])
             self.here.add(commit)
         return git
 
-    def _complete(self, git: GitDirectory, commits: Sequence[str]) -> bool:
+    def _fetch_missing(self, git: GitDirectory, commits: Sequence[str]) -> bool:
         """Fetches those of the commits that are not here; whether there were any."""
-        missing = git.missing(commits)
+        missing = git.list_missing_commits(commits)
         if missing and self.remote is None:
             raise GitError(
                 f"{self.repository.directory} does not hold commit {' and '.join(missing)}; "
@@ -229,7 +236,7 @@ class Opened:
             git.fetch(self.remote, missing, [commit for commit in commits if commit not in missing])
         return bool(missing)
 
-    def _patch(self, git: GitDirectory, commits: Sequence[str]) -> bytes:
+    def _make_patch(self, git: GitDirectory, commits: Sequence[str]) -> bytes:
         file = git.own / "patch"  # not a pipe: so its size is known before it is in memory
         git.run(*_DIFF, f"--output={file}", "--end-of-options", *commits)
         size, largest = file.stat().st_size, self.repository.largest
@@ -238,14 +245,14 @@ class Opened:
         return file.read_bytes()
 
 
-def _config(id_length: int) -> str:
+def _render_config(id_length: int) -> str:
     """The configuration of our own git directory; a commit id of 64 digits is SHA-256."""
     if id_length == 64:
         return "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n"
     return "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 
 
-def _commit(name: str) -> str:
+def _check_commit_id(name: str) -> str:
     """The name, if it is a full commit id: nothing else reaches a git command line.
 
     Raises GitError otherwise.
@@ -255,6 +262,6 @@ def _commit(name: str) -> str:
     return name
 
 
-def _why(refused: Refused) -> str:
+def _explain_exit(refused: GitExitError) -> str:
     """git's complaint about a ref, unless it says no more than that there is none."""
     return "" if "Needed a single revision" in refused.complaint else f" ({refused.complaint})"

@@ -20,10 +20,10 @@ from iquest_review.gitlab.existing import ExistingThreads, Thread, collect_exist
 from iquest_review.gitlab.facts import Facts, parse_diff_refs, parse_facts
 from iquest_review.gitlab.transport import MAX_REASON_CHARS, MAX_WAIT_SECONDS, Client, TransientGitLabError
 from iquest_review.merge_request import MergeRequest
-from iquest_review.net.retry import telling, waiting
-from iquest_review.net.tls import USUAL, Tls
+from iquest_review.net.retry import backoff, log_retry
+from iquest_review.net.tls import DEFAULT_TLS, Tls
 from iquest_review.note.thread import is_same_body
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_ATTEMPTS = 5
 MAX_RETRY_SECONDS = 120.0  # seconds for all attempts at one thing
@@ -50,7 +50,7 @@ class GitLab:
         token: str,
         merge_request: MergeRequest,
         *,
-        tls: Tls = USUAL,
+        tls: Tls = DEFAULT_TLS,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
         warn: Callable[[str], object] = lambda _: None,
@@ -270,9 +270,9 @@ class GitLab:
         retrying = Retrying(
             retry=retry_if_exception_type(TransientGitLabError),
             stop=stop_before_delay(MAX_RETRY_SECONDS) | stop_after_attempt(MAX_ATTEMPTS),
-            wait=waiting(1, MAX_WAIT_SECONDS),
+            wait=backoff(1, MAX_WAIT_SECONDS),
             sleep=self._sleep,
-            before_sleep=telling(self._tell),
+            before_sleep=log_retry(self._tell),
             reraise=True,
         )
         return retrying(self._request, "get", path, query_data=query, streamed=streamed)
@@ -281,7 +281,7 @@ class GitLab:
         try:
             response = self._client.http_request(verb, path, **rest)
         except GitlabError as error:
-            said = one_line(_decode_message(error.error_message), MAX_REASON_CHARS)
+            said = shorten_to_line(_decode_message(error.error_message), MAX_REASON_CHARS)
             scope = "insufficient_scope" in f"{error.error_message}{error.response_body!r}"
             raise build_refusal_error(error.response_code or 0, self._name, said, scope=scope) from None
         except (RecursionError, ValueError):  # python-gitlab reads an error's JSON, however it is made

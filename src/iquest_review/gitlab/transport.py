@@ -19,7 +19,7 @@ from iquest_review.net.error_body import (
     redact_error_body,
 )
 from iquest_review.net.proxy import MAY_BE_THE_PROXY
-from iquest_review.net.retry import Passing, retry_after
+from iquest_review.net.retry import TransientError, parse_retry_after
 from iquest_review.net.session import (
     DirectSession,
     LimitedAdapter,
@@ -30,7 +30,7 @@ from iquest_review.net.session import (
 )
 from iquest_review.net.time_limit import TimeLimit, receive_body
 from iquest_review.net.tls import Tls
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_WAIT_SECONDS = 60.0  # seconds; the limit on notes asks for a minute, and who asks for more is not waited for
 RATE_LIMIT_WAIT_SECONDS = (
@@ -48,7 +48,7 @@ MAX_ANSWER_BYTES = 128 * 2**20  # bytes, unpacked: a whole diff is the largest t
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
-class TransientGitLabError(Passing, GitLabError):
+class TransientGitLabError(TransientError, GitLabError):
     """A failure of GitLab that may pass."""
 
     def __init__(self, message: str, status: int | None = None, wait: float | None = None) -> None:
@@ -64,7 +64,7 @@ class _Session(DirectSession):
         super().__init__()
         self._host, self._tls, self._clean = host, tls, clean
         self.mount("http://", LimitedAdapter())
-        self.mount("https://", LimitedAdapter(tls.context()))
+        self.mount("https://", LimitedAdapter(tls.build_context()))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         host = self._host
@@ -89,12 +89,12 @@ class _Session(DirectSession):
             why = describe_unfinished_answer(error) or f"cannot be reached ({find_root_cause(error)})"
             raise TransientGitLabError(f"GitLab at {host} {why}") from None
         except OSError as error:  # requests names the certificates' file it misses so
-            raise GitLabError(f"{host}: {one_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
+            raise GitLabError(f"{host}: {shorten_to_line(str(error), 300)} (REQUESTS_CA_BUNDLE)") from None
         status = response.status_code
         if status >= 400 and (why := _explain_refusal(status, content, str(request.url))):
             raise GitLabError(f"GitLab at {host}{why}", status)
         if status in _TRANSIENT_STATUSES or (status == 409 and "Resource lock" in response.text[:500]):
-            wait = retry_after(response.headers.get("Retry-After"))
+            wait = parse_retry_after(response.headers.get("Retry-After"))
             if wait is not None and wait > MAX_WAIT_SECONDS:
                 raise GitLabError(f"GitLab at {host} answered {status} and asks to come back in {wait:.0f} s", status)
             raise TransientGitLabError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from iquest_review.errors import FormatRefused, ModelError
+from iquest_review.errors import FormatRefusedError, ModelError
 from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema, parse_reply
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Message, Templates
@@ -99,7 +99,7 @@ def _complete(
     for step in _list_formats(form):
         try:
             reply = model.complete(messages, _build_response_format(step), max_tokens)
-        except FormatRefused as refusal:
+        except FormatRefusedError as refusal:
             answer.refused.append(str(refusal))
         else:
             answer.replies.append(reply)

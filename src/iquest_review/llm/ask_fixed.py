@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from iquest_review.diff.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.errors import ModelError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
 from iquest_review.excerpt.numbered_rows import render_line_text
@@ -168,7 +168,7 @@ def _collect_evidence(remark: Remark, excerpt: Excerpt) -> str:
     """The rows that can show a remark to be fixed, white space aside, each between line feeds: those that change in its
     file, but for the very row it is about."""
     hunks = (hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks)
-    lines = (line for hunk in hunks for line in hunk.lines() if line.kind is not Kind.CONTEXT)
+    lines = (line for hunk in hunks for line in hunk.iter_lines() if line.kind is not LineKind.CONTEXT)
     texts = (
         _strip_blanks(render_line_text(line)) for line in lines if line.new_line is None or line.new_line != remark.line
     )

@@ -9,7 +9,7 @@ from iquest_review.llm.ask import ChatModel
 from iquest_review.llm.reply import MAX_SUGGESTIONS, Review, parse_reply
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Templates
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_SUMMARY_CHARS = 1_000  # characters of a part's summary
 MAX_ROW_TITLE_CHARS = 200  # characters of a finding
@@ -51,10 +51,10 @@ def merge_reviews(model: ChatModel, templates: Templates, reviews: Sequence[Revi
 def _render_rows(reviews: Sequence[Review]) -> Iterator[str]:
     """What was said of each part; a row is one row, whatever the model wrote into it."""
     for number, review in enumerate(reviews, 1):
-        yield f"part {number}: {defuse_tokens(one_line(review.summary, MAX_SUMMARY_CHARS)) or 'no summary'}"
+        yield f"part {number}: {defuse_tokens(shorten_to_line(review.summary, MAX_SUMMARY_CHARS)) or 'no summary'}"
         worst = sorted(review.findings, key=lambda finding: finding.severity.rank)[:MAX_TITLES_PER_PART]
         for finding in worst:
-            said = defuse_tokens(one_line(finding.description, MAX_ROW_TITLE_CHARS))
-            yield f"    {finding.severity} in {one_line(render_path(finding.path), MAX_ROW_TITLE_CHARS)}: {said}"
+            said = defuse_tokens(shorten_to_line(finding.description, MAX_ROW_TITLE_CHARS))
+            yield f"    {finding.severity} in {shorten_to_line(render_path(finding.path), MAX_ROW_TITLE_CHARS)}: {said}"
         for text in review.suggestions:
-            yield f"    suggestion: {defuse_tokens(one_line(text, MAX_ROW_TITLE_CHARS))}"
+            yield f"    suggestion: {defuse_tokens(shorten_to_line(text, MAX_ROW_TITLE_CHARS))}"

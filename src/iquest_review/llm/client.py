@@ -16,7 +16,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 from tenacity import Retrying, retry_if_exception_type
 
-from iquest_review.errors import ContextExceeded, ModelError, ModelRefused, ModelUnreachable, UsageError
+from iquest_review.errors import ContextExceededError, ModelError, ModelRefusedError, ModelUnreachableError, UsageError
 from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.llm import wire
 from iquest_review.llm.errors import (
@@ -30,7 +30,7 @@ from iquest_review.llm.errors import (
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
 from iquest_review.net.error_body import find_root_cause, load_json, mask_key, redact_error_body
-from iquest_review.net.retry import NEVER, Deadline, NoTimeLeft, Purse, telling, waiting
+from iquest_review.net.retry import NO_DEADLINE, Deadline, NoTimeLeftError, RetryBudget, backoff, log_retry
 from iquest_review.net.session import (
     create_session,
     describe_route,
@@ -39,7 +39,7 @@ from iquest_review.net.session import (
     find_proxy,
 )
 from iquest_review.net.time_limit import TimeLimit, receive_body
-from iquest_review.net.tls import USUAL, Tls
+from iquest_review.net.tls import DEFAULT_TLS, Tls
 from iquest_review.prompt.templates import Message
 
 MAX_ATTEMPTS = 6
@@ -79,8 +79,8 @@ class ModelClient:
         sampling: Sampling,
         timeout: float,
         deadline: float,
-        until: Deadline = NEVER,
-        tls: Tls = USUAL,
+        until: Deadline = NO_DEADLINE,
+        tls: Tls = DEFAULT_TLS,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
         clean: Callable[[str], str] = str,
@@ -95,10 +95,10 @@ class ModelClient:
         self._counts = True
         self._refused = set[str]()  # parameters
         self._key = key
-        self._tls = tls if address.base.startswith("https:") else USUAL
+        self._tls = tls if address.base.startswith("https:") else DEFAULT_TLS
         self._session = create_session(key, self._tls)
         self._host = describe_route(address.base)
-        self._purse, self._until = Purse(deadline, until), until
+        self._purse, self._until = RetryBudget(deadline, until), until
         self._sleep, self._clean = sleep, clean
         self._tell = tell
 
@@ -133,7 +133,7 @@ class ModelClient:
         try:
             answer = self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout)
             count = wire.parse_token_count(self._parse_json(answer))
-        except (ModelUnreachable, ModelRefused, ContextExceeded):
+        except (ModelUnreachableError, ModelRefusedError, ContextExceededError):
             count = None
         self._counts = count is not None
         return count
@@ -210,10 +210,10 @@ class ModelClient:
         """What the attempt comes to, which is handed its timeout; what may pass is repeated while patience lasts."""
         for turn in Retrying(
             retry=retry_if_exception_type(TransientModelError),
-            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._purse.spent(state),
-            wait=waiting(1, MAX_WAIT_SECONDS, obey=True),
+            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._purse.should_stop(state),
+            wait=backoff(1, MAX_WAIT_SECONDS, obey=True),
             sleep=self._sleep,
-            before_sleep=telling(self._tell),
+            before_sleep=log_retry(self._tell),
             reraise=True,
         ):
             with turn:
@@ -222,18 +222,18 @@ class ModelClient:
                 try:
                     return attempt(timeout if first else min(timeout, max(self._purse.left, MIN_TIMEOUT_SECONDS)))
                 except TransientModelError:
-                    self._purse.pay(time.monotonic() - started)
+                    self._purse.charge(time.monotonic() - started)
                     raise
         raise AssertionError("the last turn returns or raises")
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
-        within = self._until.granted(timeout)
+        within = self._until.grant_seconds(timeout)
         try:
             return self._send_once(method, url, body, within)
         except TransientModelError:
-            if within < timeout and not self._until.allows(0):
-                raise NoTimeLeft(f"no answer in the last {within:.0f} s; {self._until}") from None
+            if within < timeout and not self._until.can_wait(0):
+                raise NoTimeLeftError(f"no answer in the last {within:.0f} s; {self._until}") from None
             raise
 
     def _send_once(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
@@ -271,18 +271,18 @@ class ModelClient:
             within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
             return TransientModelError(f"{self.host} gave no answer within {within}", in_time=False)
         if told := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
-            return ModelRefused(told)
+            return ModelRefusedError(told)
         if told := describe_unfinished_answer(error):
             return TransientModelError(f"{self.host} {told}")
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
             return TransientModelError(f"{self.host} cannot be reached: {find_root_cause(error)}")
         missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""
-        return ModelRefused(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
+        return ModelRefusedError(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
 
     def _receive_body(self, response: requests.Response, limit: TimeLimit) -> bytes:
         content = receive_body(limit, response.raw, MAX_ANSWER_BYTES)
         if len(content) > MAX_ANSWER_BYTES:
-            raise ModelRefused(f"{self.host} answered more than {MAX_ANSWER_BYTES // 2**20} MiB")
+            raise ModelRefusedError(f"{self.host} answered more than {MAX_ANSWER_BYTES // 2**20} MiB")
         return content
 
     def _parse_json(self, content: bytes) -> Any:

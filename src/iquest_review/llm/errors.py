@@ -9,11 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from iquest_review.errors import ContextExceeded, FormatRefused, ModelError, ModelRefused, ModelUnreachable
+from iquest_review.errors import (
+    ContextExceededError,
+    FormatRefusedError,
+    ModelError,
+    ModelRefusedError,
+    ModelUnreachableError,
+)
 from iquest_review.net.error_body import LONGEST, SEARCHED, extract_error_message, load_json
 from iquest_review.net.proxy import MAY_BE_THE_PROXY, Proxy
-from iquest_review.net.retry import Passing, retry_after
-from iquest_review.text import one_line
+from iquest_review.net.retry import TransientError, parse_retry_after
+from iquest_review.text import shorten_to_line
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _BROKEN_STATUSES = frozenset({408, 500, 504, 524})
@@ -39,7 +45,7 @@ _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to
 MAX_FIRST_WORDS_CHARS = 80  # characters of what is no answer at all
 
 
-class TransientModelError(Passing, ModelUnreachable):
+class TransientModelError(TransientError, ModelUnreachableError):
     """A failure that may pass. `status` is the server's; None when there was no answer at all.
 
     A server that breaks over a prompt, or is not done in time, may manage a smaller one.
@@ -54,7 +60,7 @@ class TransientModelError(Passing, ModelUnreachable):
         self.less_may_pass = not in_time or status in _BROKEN_STATUSES
 
 
-class ParameterRefusedError(ModelRefused):
+class ParameterRefusedError(ModelRefusedError):
     """The server does not know a parameter, or not this value of it, without which it may answer."""
 
     def __init__(self, message: str, name: str) -> None:
@@ -62,7 +68,7 @@ class ParameterRefusedError(ModelRefused):
         self.name = name
 
 
-class NoRouteError(ModelRefused):
+class NoRouteError(ModelRefusedError):
     """The server has no such path."""
 
 
@@ -81,36 +87,36 @@ class RequestContext:
 def classify_failure(asked: RequestContext, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
     """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
     host, words = asked.host, extract_error_message(content, SEARCHED)
-    short = one_line(words, LONGEST)
+    short = shorten_to_line(words, LONGEST)
     is_error = status != 200 or _is_error(content)
     if 300 <= status < 400:
         target = _find_redirect_host(headers.get("Location", ""))
-        return ModelRefused(f"{host} redirects to {target}: set IQUEST_API_URL to the final address")
+        return ModelRefusedError(f"{host} redirects to {target}: set IQUEST_API_URL to the final address")
     if asked.proxy and status == 407:
-        return ModelRefused(f"{host}: {asked.proxy.describe_refusal(status, short)}")
+        return ModelRefusedError(f"{host}: {asked.proxy.describe_refusal(status, short)}")
     doubt = MAY_BE_THE_PROXY if asked.proxy and status >= 400 and load_json(content) is None else ""
     if status in (401, 403):
-        return ModelRefused(f"{host} {_explain_denied_access(asked, status, short, doubt)}")
+        return ModelRefusedError(f"{host} {_explain_denied_access(asked, status, short, doubt)}")
     if _TO_TLS.search(words) and status == 400:
-        return ModelRefused(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
+        return ModelRefusedError(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
-        return ContextExceeded(f"{host}: {short}")
+        return ContextExceededError(f"{host}: {short}")
     if asked.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
-        return FormatRefused(f"{host} refuses {asked.form} ({status}): {short}")
+        return FormatRefusedError(f"{host} refuses {asked.form} ({status}): {short}")
     if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
         return ParameterRefusedError(f"{host} refuses {named[0]} ({status}): {short}", named[0])
     if status == 404 and "model" in words.lower():
-        return ModelRefused(f"{host} does not serve the model {one_line(str(asked.model), 100)!r}: {short}")
+        return ModelRefusedError(f"{host} does not serve the model {shorten_to_line(str(asked.model), 100)!r}: {short}")
     if status in _ABSENT_STATUSES:
         cure = f"{short}{doubt}" if doubt else "IQUEST_API_URL should end in /v1"
-        return NoRouteError(f"{host} has no {one_line(asked.path, 100)} ({status}): {cure}")
+        return NoRouteError(f"{host} has no {shorten_to_line(asked.path, 100)} ({status}): {cure}")
     if status in _PASSING_STATUSES:
-        wait = retry_after(headers.get("Retry-After"))
+        wait = parse_retry_after(headers.get("Retry-After"))
         later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
         return TransientModelError(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
     if status == 200:
         return TransientModelError(f"{host} answered without a choice: {short}", status=status)
-    return ModelRefused(f"{host} refuses the request ({status}): {short}{doubt}")
+    return ModelRefusedError(f"{host} refuses the request ({status}): {short}{doubt}")
 
 
 def _explain_denied_access(asked: RequestContext, status: int, short: str, doubt: str) -> str:
@@ -145,4 +151,4 @@ def _find_redirect_host(location: str) -> str:
         host = urlsplit(location).hostname
     except ValueError:  # a bracket without its other half
         host = None
-    return one_line(host or "another address", 80)
+    return shorten_to_line(host or "another address", 80)

@@ -15,7 +15,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity, derive_title
 from iquest_review.llm.repair import JsonAnswer, TooBrokenError, find_json_answers, is_review
-from iquest_review.text import one_line, visible
+from iquest_review.text import escape_invisible, shorten_to_line
 
 MAX_ANSWER_CHARS = 256 * 1024  # characters of an answer that is read at all
 MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
@@ -214,7 +214,7 @@ def _parse_issue(entry: object) -> Finding | None:
         last = last if last is not None and last > first else None
     fix = _parse_code(entry.get("suggestion"))
     issue = {
-        "path": one_line(_parse_text(entry.get("file")), 1_000),
+        "path": shorten_to_line(_parse_text(entry.get("file")), 1_000),
         "line": first,
         "end_line": last,
         "severity": _SEVERITIES.get(_find_first_word(entry.get("severity")), Severity.MEDIUM),
@@ -274,7 +274,7 @@ def _parse_text(value: object) -> str:
         value = "\n".join(entry for entry in value if isinstance(entry, str))
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return visible(value.replace("\r\n", "\n")).strip()[:MAX_TEXT_CHARS] if isinstance(value, str) else ""
+    return escape_invisible(value.replace("\r\n", "\n")).strip()[:MAX_TEXT_CHARS] if isinstance(value, str) else ""
 
 
 def _find_first_word(value: object) -> str:
@@ -292,7 +292,7 @@ def _parse_code(value: object) -> str | None:
     code = value.replace("\r\n", "\n")
     if fenced := _FENCED.fullmatch(code):
         code = fenced[1]
-    return visible(code) or None
+    return escape_invisible(code) or None
 
 
 _FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)

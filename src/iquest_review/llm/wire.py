@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from iquest_review.errors import ModelRefused
-from iquest_review.text import one_line
+from iquest_review.errors import ModelRefusedError
+from iquest_review.text import shorten_to_line
 
 MAX_NAMED_MODELS = 20  # models listed in a message
 MAX_MODEL_NAME_CHARS = 200  # characters of a model's name
@@ -45,16 +45,22 @@ def select_served_model(answer: Any, model: str | None, host: str) -> ServedMode
     names = [str(entry["id"]) for entry in listed]
     if model is None:
         if not names:
-            raise ModelRefused(f"{host} does not say which model it serves; set IQUEST_MODEL")
+            raise ModelRefusedError(f"{host} does not say which model it serves; set IQUEST_MODEL")
         if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # several names of one are one
-            raise ModelRefused(f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}")
+            raise ModelRefusedError(
+                f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}"
+            )
         model = names[0]
     wanted = (model, f"{model}:latest")  # Ollama's way to name what has no tag
     entry = next((entry for entry in listed if entry["id"] in wanted), None)
     if names and entry is None:
-        raise ModelRefused(f"{host} does not serve the model {one_line(model, 100)!r}; it serves: {_join_names(names)}")
+        raise ModelRefusedError(
+            f"{host} does not serve the model {shorten_to_line(model, 100)!r}; it serves: {_join_names(names)}"
+        )
     entry = entry or {}
-    return ServedModel(model, one_line(str(entry.get("root") or model), MAX_MODEL_NAME_CHARS), _parse_window(entry))
+    return ServedModel(
+        model, shorten_to_line(str(entry.get("root") or model), MAX_MODEL_NAME_CHARS), _parse_window(entry)
+    )
 
 
 def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: float) -> ModelReply | None:
@@ -70,7 +76,7 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
         text=_parse_str(message.get("content")),
         reasoning=_parse_str(message.get("reasoning")) or _parse_str(message.get("reasoning_content")),
         finish_reason=_parse_str(choice.get("finish_reason")),
-        model=one_line(_parse_str(answer.get("model")), MAX_MODEL_NAME_CHARS) or str(model),
+        model=shorten_to_line(_parse_str(answer.get("model")), MAX_MODEL_NAME_CHARS) or str(model),
         prompt_tokens=_parse_number(usage.get("prompt_tokens")),
         completion_tokens=_parse_number(usage.get("completion_tokens")),
         seconds=seconds,
@@ -84,7 +90,7 @@ def parse_token_count(answer: Any) -> int | None:
 
 def _join_names(names: list[str]) -> str:
     more = f" and {len(names) - MAX_NAMED_MODELS} more" if len(names) > MAX_NAMED_MODELS else ""
-    return ", ".join(one_line(name, 100) for name in names[:MAX_NAMED_MODELS]) + more
+    return ", ".join(shorten_to_line(name, 100) for name in names[:MAX_NAMED_MODELS]) + more
 
 
 def _parse_window(entry: dict[str, Any]) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from iquest_review.errors import UsageError
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +78,4 @@ def _is_link_local(host: str) -> bool:
 
 def _strip_credentials(text: str) -> str:
     """What of a rejected URL may be repeated: a user name, a key or a parameter may be a secret."""
-    return one_line(re.sub(r".*@", "", re.split(r"[?#]", text)[0], flags=re.DOTALL), 80)
+    return shorten_to_line(re.sub(r".*@", "", re.split(r"[?#]", text)[0], flags=re.DOTALL), 80)

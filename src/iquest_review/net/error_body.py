@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MIN_SECRET_CHARS = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
 MAX_ERROR_BYTES = 64 * 1024  # bytes of an error's body that are looked at
@@ -49,7 +49,7 @@ def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
         text = json.dumps(value)
     else:
         text = re.sub(r"<[^<>]*>", " ", content[: 4 * SEARCHED].decode("utf-8", "replace"))
-    return one_line(text, limit) or "no reason given"
+    return shorten_to_line(text, limit) or "no reason given"
 
 
 def redact_error_body(content: bytes, clean: Callable[[str], str]) -> bytes:
@@ -82,7 +82,7 @@ def find_root_cause(error: Exception) -> str:
     )
     if reason and is_tls_eof(error):
         return "the connection ended inside TLS; a server that wants, or refuses, IQUEST_CLIENT_CERT may do that"
-    return one_line(reason[0], 120) if reason else type(error).__name__
+    return shorten_to_line(reason[0], 120) if reason else type(error).__name__
 
 
 def is_tls_eof(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAY_BE_THE_PROXY = "; the proxy may have answered so"
 
@@ -19,7 +19,7 @@ class Proxy:
     def host(self) -> str:
         """Host and port, for people to read; empty where there is none."""
         at = self.address.rpartition("@")[2].rpartition("//")[2]
-        return one_line(re.split("[/?#]", at)[0], 100)
+        return shorten_to_line(re.split("[/?#]", at)[0], 100)
 
     @property
     def problem(self) -> str:

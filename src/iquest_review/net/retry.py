@@ -10,16 +10,16 @@ from datetime import UTC
 
 from tenacity import RetryCallState
 
-from iquest_review.errors import GitLabError, ModelUnreachable
+from iquest_review.errors import GitLabError, ModelUnreachableError
 
-LONGEST = 1e9  # seconds that a server may ask for; more is nonsense
+MAX_RETRY_AFTER_SECONDS = 1e9  # seconds that a server may ask for; more is nonsense
 # Of a job's time, in seconds and at most as a share of it. GitLab's limit on notes is by the minute: to post takes two
 # of those at worst. What is left after the command belongs to after_script and the upload of artifacts.
-POSTING, AFTER = (120.0, 1 / 5), (30.0, 1 / 20)
-USEFUL = (15.0, 1 / 20)  # a request that would have less is not worth beginning
+POSTING_RESERVE, SHUTDOWN_RESERVE = (120.0, 1 / 5), (30.0, 1 / 20)
+MIN_REQUEST_TIME = (15.0, 1 / 20)  # a request that would have less is not worth beginning
 
 
-class NoTimeLeft(ModelUnreachable):
+class NoTimeLeftError(ModelUnreachableError):
     """The job ends before an answer could be had."""
 
 
@@ -35,23 +35,25 @@ class Deadline:
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of(cls, seconds: float, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+    def for_job(cls, seconds: float, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> "Deadline":
         """Of a job that may take so many seconds, and has taken some of them."""
-        posting, after, useful = (min(most, share * seconds) for most, share in (POSTING, AFTER, USEFUL))
+        posting, after, useful = (
+            min(most, share * seconds) for most, share in (POSTING_RESERVE, SHUTDOWN_RESERVE, MIN_REQUEST_TIME)
+        )
         end = clock() + seconds - spent - after
         return cls(seconds, end - posting, end, useful, clock)
 
     def __str__(self) -> str:
         return f"no time left: the job may take {self.seconds:g} s (CI_JOB_TIMEOUT)"
 
-    def granted(self, wanted: float) -> float:
+    def grant_seconds(self, wanted: float) -> float:
         """The seconds that a request may take of those it wants. Raises NoTimeLeft where too few are left."""
         left = self.asking - self.clock()
         if left < min(wanted, self.useful):
-            raise NoTimeLeft(str(self))
+            raise NoTimeLeftError(str(self))
         return min(wanted, left)
 
-    def allows(self, wait: float) -> bool:
+    def can_wait(self, wait: float) -> bool:
         """Whether there is time for a request after so many seconds."""
         return self.clock() + wait + self.useful <= self.asking
 
@@ -62,39 +64,39 @@ class Deadline:
         sleep(seconds)
 
 
-NEVER = Deadline()
+NO_DEADLINE = Deadline()
 
 
-class Passing(Exception):
+class TransientError(Exception):
     """Mixed into a failure that may pass; `wait` is what the server asked for, in seconds, None for nothing."""
 
     wait: float | None = None
 
 
-class Purse:
+class RetryBudget:
     """Seconds that failed attempts and the waits between them may take, for all requests that share it.
 
     What succeeds costs nothing: a purse bounds what a bad server can cost a whole job, and not what a good one may
     take. `spent` is a stop condition of tenacity.
     """
 
-    def __init__(self, seconds: float, until: Deadline = NEVER) -> None:
+    def __init__(self, seconds: float, until: Deadline = NO_DEADLINE) -> None:
         self.left = seconds
         self._until = until
 
-    def pay(self, seconds: float) -> None:
+    def charge(self, seconds: float) -> None:
         """Takes out what a failed attempt took."""
         self.left -= seconds
 
-    def spent(self, state: RetryCallState) -> bool:
+    def should_stop(self, state: RetryCallState) -> bool:
         """Whether the next wait is more than what is left, or than what the job has; if not, it is paid for."""
-        if state.upcoming_sleep >= self.left or not self._until.allows(state.upcoming_sleep):
+        if state.upcoming_sleep >= self.left or not self._until.can_wait(state.upcoming_sleep):
             return True
         self.left -= state.upcoming_sleep
         return False
 
 
-def waiting(first: float, longest: float, *, obey: bool = False) -> Callable[[RetryCallState], float]:
+def backoff(first: float, longest: float, *, obey: bool = False) -> Callable[[RetryCallState], float]:
     """For tenacity: seconds before the next attempt, never over `longest`.
 
     With `obey`, what the server asks for is not cut short: whoever comes back earlier is refused again. The caller's
@@ -103,7 +105,7 @@ def waiting(first: float, longest: float, *, obey: bool = False) -> Callable[[Re
 
     def seconds(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.wait if isinstance(error, Passing) else None
+        asked = error.wait if isinstance(error, TransientError) else None
         if asked is not None:
             return asked if obey else min(asked, longest)
         jitter = 0.75 + 0.5 * (time.monotonic() % 1)  # two jobs that fail together should not come back together
@@ -112,7 +114,7 @@ def waiting(first: float, longest: float, *, obey: bool = False) -> Callable[[Re
     return seconds
 
 
-def telling(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]:
+def log_retry(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]:
     """For tenacity, before it sleeps: says what failed, and when it is tried again."""
 
     def before_sleep(state: RetryCallState) -> None:
@@ -122,7 +124,7 @@ def telling(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]:
     return before_sleep
 
 
-def retry_after(header: str | None) -> float | None:
+def parse_retry_after(header: str | None) -> float | None:
     """Seconds of a Retry-After header, given as a number or a date; None for none or nonsense."""
     if not header:
         return None
@@ -135,4 +137,4 @@ def retry_after(header: str | None) -> float | None:
             seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    return seconds if 0 <= seconds <= LONGEST else None
+    return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None

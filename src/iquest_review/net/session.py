@@ -15,7 +15,7 @@ from iquest_review.net.error_body import is_tls_eof
 from iquest_review.net.proxy import Proxy
 from iquest_review.net.time_limit import watch_connections
 from iquest_review.net.tls import Tls
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 _LASTING_STATUSES = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
 
@@ -25,7 +25,7 @@ def create_session(key: str | None, tls: Tls) -> requests.Session:
     made = DirectSession()
     made.auth = _BearerAuth(key)
     made.mount("http://", LimitedAdapter())
-    made.mount("https://", LimitedAdapter(tls.context()))
+    made.mount("https://", LimitedAdapter(tls.build_context()))
     return made
 
 
@@ -61,9 +61,9 @@ def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tl
         return f"{host} speaks TLS: should {variable} begin with https://?"
     tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", said)
     if between and tunnel and tunnel[1] in _LASTING_STATUSES:
-        return f"{host}: {between.describe_refusal(int(tunnel[1]), one_line(tunnel[2].strip(), 100))}"
+        return f"{host}: {between.describe_refusal(int(tunnel[1]), shorten_to_line(tunnel[2].strip(), 100))}"
     if isinstance(error, requests.exceptions.SSLError) and not is_tls_eof(error):
-        return tls.failed(host, error, variable)
+        return tls.explain_failure(host, error, variable)
     return None
 
 

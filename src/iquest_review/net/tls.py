@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iquest_review.errors import UsageError
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 _BEGIN_KEY, _BEGIN_CERTIFICATE = b"PRIVATE KEY-----", b"CERTIFICATE-----"
 # TLS alerts about a client's certificate, as OpenSSL names them: it calls old ones sslv3 and tlsv1 in any version.
@@ -26,7 +26,7 @@ _CURES = (
 )
 
 
-class Named(NamedTuple):
+class NamedFile(NamedTuple):
     """A file, and the variable that names it."""
 
     variable: str
@@ -36,11 +36,11 @@ class Named(NamedTuple):
 class Tls(NamedTuple):
     """What connections to GitLab and to the model server add to what is usual on the machine."""
 
-    authorities: tuple[Named, ...] = ()  # PEM files; an empty file says nothing
-    certificate: Named | None = None  # of the client, for servers that ask for one
-    key: Named | None = None  # of the certificate, where its file does not hold it
+    authorities: tuple[NamedFile, ...] = ()  # PEM files; an empty file says nothing
+    certificate: NamedFile | None = None  # of the client, for servers that ask for one
+    key: NamedFile | None = None  # of the certificate, where its file does not hold it
 
-    def context(self) -> ssl.SSLContext | None:
+    def build_context(self) -> ssl.SSLContext | None:
         """What connections are made with; None where nothing is named.
 
         The usual authorities are trusted as well: requests adds them to any context. GitLab Runner sets
@@ -52,20 +52,20 @@ class Tls(NamedTuple):
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         for authority in trusted:
-            with _usable(authority):
+            with _name_files_on_failure(authority):
                 context.load_verify_locations(authority.path)
         if self.certificate:
-            with _usable(self.certificate, self.key, shown=True):
+            with _name_files_on_failure(self.certificate, self.key, shown=True):
                 # With a password of ours, even a wrong one, OpenSSL does not ask the terminal for that of the key.
                 context.load_cert_chain(self.certificate.path, self.key.path if self.key else None, password="")
         return context
 
-    def failed(self, host: str, error: Exception, variable: str) -> str:
+    def explain_failure(self, host: str, error: Exception, variable: str) -> str:
         """What a failed TLS handshake means, and what helps; `variable` names the address.
 
         An alert comes from the server, and is about what it was shown; "certificate verify failed" is our own word.
         """
-        said = reason(error)
+        said = extract_tls_reason(error)
         if re.search("wrong version number|record layer failure|unexpected message", said):
             return f"{host} does not speak TLS: should {variable} begin with http://?"
         if said.startswith("certificate verify failed"):
@@ -83,28 +83,30 @@ class Tls(NamedTuple):
         return f"{host}: {problem}: {said}{'' if name else ' (IQUEST_CLIENT_CERT names the file of one)'}"
 
 
-USUAL = Tls()
+DEFAULT_TLS = Tls()
 
 
-def reason(error: Exception) -> str:
+def extract_tls_reason(error: Exception) -> str:
     """OpenSSL's own words for a failure, without the version of TLS before them and the place in its source."""
     said = re.search(r"\[[A-Z0-9_ ]+: [A-Z0-9_ ]+\] (.*?)\.?(?: \(_ssl\.c:|['\"]?\)|$)", str(error), re.DOTALL)
     words = re.sub(r"^(?:ssl|tls)v\d+ (?=alert )", "", said[1]) if said else type(error).__name__
-    return one_line(words, 200)
+    return shorten_to_line(words, 200)
 
 
 @contextmanager
-def _usable(*files: Named | None, shown: bool = False) -> Iterator[None]:
+def _name_files_on_failure(*files: NamedFile | None, shown: bool = False) -> Iterator[None]:
     """Names the files where what is done with them fails; `shown` to servers, they need a key."""
     try:
         yield
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: a NUL in a path
-        named = " and ".join(f"{file.variable} {_shown(file.path)}" for file in files if file)
-        why = "its variable should be of the type File" if "-----BEGIN" in named else _why(error, files, shown)
+        named = " and ".join(f"{file.variable} {_shorten_path(file.path)}" for file in files if file)
+        why = (
+            "its variable should be of the type File" if "-----BEGIN" in named else _explain_error(error, files, shown)
+        )
         raise UsageError(f"{named} cannot be used: {why}") from None
 
 
-def _why(error: Exception, files: tuple[Named | None, ...], shown: bool) -> str:
+def _explain_error(error: Exception, files: tuple[NamedFile | None, ...], shown: bool) -> str:
     if not isinstance(error, ssl.SSLError):
         return str(getattr(error, "strerror", None) or error)
     if not shown:
@@ -118,8 +120,8 @@ def _why(error: Exception, files: tuple[Named | None, ...], shown: bool) -> str:
     return "it is not PEM, or its key is encrypted"
 
 
-def _shown(path: str) -> str:
-    return one_line("-----BEGIN ..." if path.lstrip().startswith("-----BEGIN") else path, 200)
+def _shorten_path(path: str) -> str:
+    return shorten_to_line("-----BEGIN ..." if path.lstrip().startswith("-----BEGIN") else path, 200)
 
 
 def _is_empty(path: str) -> bool:

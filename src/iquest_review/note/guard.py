@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any, NamedTuple
 
 from iquest_review.note import markdown
-from iquest_review.text import JOINER, one_line, visible
+from iquest_review.text import JOINER, escape_invisible, shorten_to_line
 
 MAX_NOTE_CHARS = 1_000_000  # characters of a note (lib/gitlab/database.rb)
 MAX_SHOWN_CHARS = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them
@@ -94,7 +94,7 @@ def _find_fault(body: str, pages: LinkTargets) -> str:
     if len(body) > MAX_NOTE_CHARS:
         return "it is longer than a note may be"
     without = body.replace(JOINER, "")
-    if visible(without) != without:
+    if escape_invisible(without) != without:
         return _UNSEEN
     # Any line, also of a code block: GitLab before 17 looks for commands in the raw text.
     if command := _COMMAND.search(body):
@@ -196,7 +196,7 @@ def _wrap_as_code(body: str, fault: str) -> str:
         new = kind is not None and not any(row.startswith(f"<!-- iquest-review:{kind[1]} ") for row in markers)
         (markers if new else rest).append(row)
     text = "\n".join(rest).strip("\n")
-    shown = visible(text[:MAX_SHOWN_CHARS].replace(JOINER, ""))[:MAX_SHOWN_CHARS]
+    shown = escape_invisible(text[:MAX_SHOWN_CHARS].replace(JOINER, ""))[:MAX_SHOWN_CHARS]
     more = "\n(there is more of it)" if len(text) > MAX_SHOWN_CHARS or len(shown) == MAX_SHOWN_CHARS else ""
     notice = NOTICE.format(fault=fault.partition(" (")[0])
     return "\n\n".join(["\n".join(markers), notice, markdown.format_code_block(shown + more)]).lstrip("\n") + "\n"
@@ -208,7 +208,7 @@ _MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed)(?:
 
 def _describe_fault(name: str, text: str) -> str:
     """A fault with the text it was found in, on one line."""
-    return f"{name} ({one_line(text.replace(JOINER, ''), 80)})"
+    return f"{name} ({shorten_to_line(text.replace(JOINER, ''), 80)})"
 
 
 def _render_page(body: str, *, raw_html: bool) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from iquest_review.text import JOINER, visible
+from iquest_review.text import JOINER, escape_invisible
 
 MAX_FENCE_BACKTICKS = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence
 MAX_REACH_LINES = 100  # lines above or below a suggestion's: GitLab cuts it silently there
@@ -101,7 +101,7 @@ def indent_item(markdown: str, width: int = 2) -> str:
 
 def _make_visible(text: str) -> str:
     """The text with its line ends alike and all its characters visible. A comment of ours in it is none of ours."""
-    return _OWN_COMMENT.sub(f"<!--{JOINER}", visible(text.replace("\r\n", "\n").replace("\r", "\n")))
+    return _OWN_COMMENT.sub(f"<!--{JOINER}", escape_invisible(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _escape_blocks(rows: list[str]) -> Iterator[str]:

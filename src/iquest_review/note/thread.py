@@ -10,7 +10,7 @@ from iquest_review.findings.fingerprint import Mark, format_marker
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.note import markdown
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.text import JOINER, visible
+from iquest_review.text import JOINER, escape_invisible
 
 MAX_LINE_CHARS, MAX_TEXT_CHARS = 2_000, 20_000  # characters, as they came
 _SYMBOLS = {Severity.HIGH: "🔴", Severity.MEDIUM: "🟠", Severity.LOW: "🔵"}
@@ -80,7 +80,9 @@ def format_code_and_fix(finding: PlacedFinding, text: Words) -> Iterator[str]:
 
 def truncate_for_note(content: str, most: int, text: Words) -> str:
     """The text up to so many characters, and how many are left."""
-    content = visible(content.replace("\r\n", "\n"))  # first: an escape takes more room than what it stands for
+    content = escape_invisible(
+        content.replace("\r\n", "\n")
+    )  # first: an escape takes more room than what it stands for
     if len(content) <= most:
         return content
     return f"{content[:most]}\n{text.more_characters.format(count=f'{len(content) - most:,}')}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
-from iquest_review.diff.hunk_id import FileKey, file_key
+from iquest_review.diff.hunk_id import FileKey, make_file_key
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
@@ -88,8 +88,8 @@ def merge_excerpts(
     left_out, room = dict[tuple[str, Reason], int](), dict[str, Reason]()
     for excerpt in excerpts:
         for part in excerpt.parts:
-            shown.setdefault(file_key(part.file), []).extend(part.hunks)
-            wide.setdefault(file_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
+            shown.setdefault(make_file_key(part.file), []).extend(part.hunks)
+            wide.setdefault(make_file_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
         for omission in excerpt.omissions:
             if omission.reason in _WANT_OF_ROOM:
                 room[omission.path] = omission.reason
@@ -102,14 +102,14 @@ def merge_excerpts(
             lines = sum(hunk.changed_lines for hunk in part.hunks)
             left_out[place] = left_out.get(place, 0) + lines
     parts = tuple(
-        Part(file, _sort_hunks(shown[file_key(file)]), _sort_hunks(wide[file_key(file)]))
+        Part(file, _sort_hunks(shown[make_file_key(file)]), _sort_hunks(wide[make_file_key(file)]))
         for file in files
-        if file_key(file) in shown
+        if make_file_key(file) in shown
     )
     omissions = [*screened, *(Omission(path, reason, lines) for (path, reason), lines in left_out.items())]
     missing = tuple(_find_missing_lines(files, parts, left_out, room))
     paths = {omission.path for omission in missing}
-    left = tuple(Part(file, file.hunks) for file in files if file.path in paths and file_key(file) not in shown)
+    left = tuple(Part(file, file.hunks) for file in files if file.path in paths and make_file_key(file) not in shown)
     return Excerpt(parts, (*omissions, *missing), left)
 
 
@@ -180,9 +180,9 @@ def _find_missing_lines(
     room: Mapping[str, Reason],
 ) -> Iterator[Omission]:
     """What is neither shown nor left out for another reason had no room."""
-    shown = {file_key(part.file): part for part in parts}
+    shown = {make_file_key(part.file): part for part in parts}
     for file in files:
-        part = shown.get(file_key(file))
+        part = shown.get(make_file_key(file))
         changed = sum(hunk.changed_lines for hunk in file.hunks)
         seen = sum(hunk.changed_lines - count_hidden_lines(hunk) for hunk in part.hunks) if part else 0
         other = sum(lines for (path, _), lines in left_out.items() if path == file.path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iquest_review.context.rows import NO_FRAME, NO_SIDE_ROWS, Frame, SideRows
 from iquest_review.diff.diff import FileDiff
-from iquest_review.errors import ContextExceeded
+from iquest_review.errors import ContextExceededError
 from iquest_review.excerpt.excerpt import (
     ASIDE_SHARE,
     BYTES_PER_TOKEN,
@@ -83,7 +83,7 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
                 break
         room = int(draft.tokens * AIM_SHARE * limits.tokens / prompt.tokens)
     if best is None:
-        raise ContextExceeded(
+        raise ContextExceededError(
             f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
         )
     if not best.excerpt.parts and material.frame not in (None, NO_FRAME):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_PATH_CHARS, MAX_NAME_CHARS = 200, 80  # characters
 DEFINITION_LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits
@@ -44,7 +44,7 @@ def _list_definitions(file: FileDiff, left: int) -> Iterator[str]:
         added = (row[1:].decode("utf-8", "replace") for row in hunk.rows[: max(0, left)] if _DEFINES.match(row))
         left -= len(hunk.rows)
         for name in (hunk.heading, *added):
-            text = defuse_tokens(one_line(name.strip().rstrip("{:").strip(), MAX_NAME_CHARS))
+            text = defuse_tokens(shorten_to_line(name.strip().rstrip("{:").strip(), MAX_NAME_CHARS))
             if text and text not in seen:
                 seen.add(text)
                 yield text

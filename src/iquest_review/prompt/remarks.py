@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
-from iquest_review.text import one_line
+from iquest_review.text import shorten_to_line
 
 MAX_TEXT_CHARS, MAX_PATH_CHARS = 1_000, 300  # characters of one remark
 
@@ -24,7 +24,7 @@ def render_remarks(remarks: Sequence[Remark]) -> Iterator[str]:
     for number, remark in enumerate(remarks, 1):
         place = "no line" if remark.line is None else f"line {remark.line}"
         yield f"remark {number}: {_shorten_path(remark.path)} ({place})"
-        yield f"    {one_line(defuse_tokens(remark.text), MAX_TEXT_CHARS)}"
+        yield f"    {shorten_to_line(defuse_tokens(remark.text), MAX_TEXT_CHARS)}"
 
 
 def _shorten_path(path: str) -> str:

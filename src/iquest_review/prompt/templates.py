@@ -20,7 +20,7 @@ from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path, take_first_rows
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark, render_remarks
-from iquest_review.text import counted, one_line, visible
+from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 Message = dict[str, str]  # OpenAI's form: role and content
 TemplateReader = Callable[[Path], bytes | None]  # a template's file; None for none
@@ -115,9 +115,9 @@ class Templates:
         user = self._render(
             USER,
             nonce=nonce,
-            title=defuse_tokens(one_line(intent.title, MAX_TITLE_CHARS)),
+            title=defuse_tokens(shorten_to_line(intent.title, MAX_TITLE_CHARS)),
             description=defuse_tokens(_shorten_description(intent.description, compute_aside_bytes(tokens))),
-            labels=[defuse_tokens(one_line(label, MAX_LABEL_CHARS)) for label in intent.labels[:MAX_LABELS]],
+            labels=[defuse_tokens(shorten_to_line(label, MAX_LABEL_CHARS)) for label in intent.labels[:MAX_LABELS]],
             draft=intent.draft,
             diff="\n".join(render_diff_rows(excerpt)),
             omitted="\n".join(render_omissions(excerpt.omissions, compute_aside_bytes(tokens))),
@@ -227,7 +227,7 @@ def _render_folders(omissions: Sequence[Omission], most: int) -> Iterator[str]:
 
 
 def _render_omission(omission: Omission) -> str:
-    lines = f", {counted(omission.changed_lines, 'changed line')}" if omission.changed_lines else ""
+    lines = f", {format_count(omission.changed_lines, 'changed line')}" if omission.changed_lines else ""
     return f"{_shorten_path(omission.path)}: {omission.reason}{lines}"
 
 
@@ -242,6 +242,6 @@ def _shorten_path(path: str) -> str:
 
 def _shorten_description(description: str, most: int) -> str:
     """The description, cut to so many bytes."""
-    text = visible(description.replace("\r\n", "\n"))
+    text = escape_invisible(description.replace("\r\n", "\n"))
     start = text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
     return text if start == text else start + "\n[cut]"

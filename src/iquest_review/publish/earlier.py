@@ -69,7 +69,7 @@ def classify(
                 still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
     for finding in told:
         # What never was in the change cannot be gone from it.
-        nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find(finding.path) is None
+        nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find_file(finding.path) is None
         here = (
             Location("", None)
             if nowhere

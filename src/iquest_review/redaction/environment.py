@@ -32,11 +32,11 @@ _FILE = re.compile(
 # A variable may hold a word, though its name calls it a secret: it would go out of ordinary code.
 _WORDS = re.compile(r"[a-z_-]{1,15}|true|false", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}")  # the images of Python name the key of its releases
-_LEAST = 8  # characters, of what is not known to be a secret
+_MIN_SECRET_CHARS = 8  # characters, of what is not known to be a secret
 _LOGIN = re.compile(r"[\w+.-]++://[^/@\s:]*+:([^/@\s]++)@")
 
 
-def secrets(environ: Mapping[str, str]) -> dict[str, str]:
+def collect_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """Those of this program and of GitLab, what the names of other variables call a secret, and passwords in URLs."""
     found = dict[str, str]()
     for name, value in environ.items():
@@ -50,19 +50,19 @@ def secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def cleaning(environ: Mapping[str, str]) -> Callable[[str], str]:
+def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
     """What takes secrets out of a text that people are going to read. It is made at its first text: many say none."""
 
     @cache
     def redactor() -> Redactor:
-        return Redactor(secrets(environ))
+        return Redactor(collect_secrets(environ))
 
     return lambda text: redactor().redact_text(text).text
 
 
 def _is_secret(name: str, value: str) -> bool:
     surely = _SURELY.search(name)
-    if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _LEAST:
+    if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _MIN_SECRET_CHARS:
         return False
     plain = value.encode("utf-8", "surrogateescape")
     if name == "GPG_KEY" and _FINGERPRINT.fullmatch(value):

@@ -8,7 +8,7 @@ a body of a private key with none of its ends in sight unless it is all of a hun
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from iquest_review.diff.diff import FileDiff, Hunk, Kind, Side
+from iquest_review.diff.diff import FileDiff, Hunk, LineKind, Side
 from iquest_review.redaction import private_keys, scanner
 from iquest_review.redaction.known_values import KnownValues
 from iquest_review.redaction.scanner import LineSecret, MarkedLines
@@ -25,12 +25,12 @@ class SecretFound:
     line: int  # counts from 1, of a diff on `side`
     certain: bool  # known by its form or value; else it only looks like one, by its name and entropy
     path: str = ""  # of a diff
-    row: Kind = Kind.CONTEXT  # of a diff: whether the line is added, removed or neither
+    row: LineKind = LineKind.CONTEXT  # of a diff: whether the line is added, removed or neither
 
     @property
     def side(self) -> Side:
         """The side the line counts on."""
-        return Side.OLD if self.row is Kind.REMOVED else Side.NEW
+        return Side.OLD if self.row is LineKind.REMOVED else Side.NEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ def _redact_hunk(path: str, hunk: Hunk, own: KnownValues, found: list[SecretFoun
     heading = scanner.redact_heading_line(head, marked.pop(len(hunk.rows), ()), own)
     rows, hits = _redact_rows(hunk.rows, marked, own)
     if hits:
-        numbered = dict(zip((at for at, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.lines(), strict=True))
+        numbered = dict(
+            zip((at for at, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.iter_lines(), strict=True)
+        )
         for hit in hits:
             line = numbered[hit.at]
             found.append(SecretFound(hit.kind, line.number, hit.certain, path, line.kind))

@@ -12,7 +12,7 @@ from iquest_review.excerpt import ranking
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.numbered_rows import MarkedHunk, count_hidden_lines, render_path
 from iquest_review.prompt.fitting import Prompt
-from iquest_review.text import counted
+from iquest_review.text import format_count
 
 _UNUSUAL = re.compile(r"[^\n -~]")
 MAX_LISTED_HUNKS = 300  # that are told about one by one
@@ -79,17 +79,17 @@ def _render_rows(prompts: Sequence[Prompt], excerpt: Excerpt) -> Iterator[str]:
         for message in prompt.messages:
             yield from (f"──── {message['role']}{request} ────", message["content"], "")
     tokens = f", about {sum(prompt.tokens for prompt in prompts):,} tokens" if prompts else ""
-    yield f"──── shown: {counted(len(excerpt.parts), 'file')}, {counted(excerpt.lines, 'line')}{tokens} ────"
+    yield f"──── shown: {format_count(len(excerpt.parts), 'file')}, {format_count(excerpt.lines, 'line')}{tokens} ────"
     for entry in excerpt.compute_coverage():
         yield f"{render_path(entry.path)}: {entry.shown_changed_lines} of {entry.changed_lines} changed lines"
     if excerpt.omissions:
         paths = {omission.path for omission in excerpt.omissions}
-        yield f"──── left out, whole or in part: {counted(len(paths), 'file')} ────"
+        yield f"──── left out, whole or in part: {format_count(len(paths), 'file')} ────"
     for omission in excerpt.omissions:
-        yield f"{render_path(omission.path)}: {omission.reason}, {counted(omission.changed_lines, 'changed line')}"
+        yield f"{render_path(omission.path)}: {omission.reason}, {format_count(omission.changed_lines, 'changed line')}"
     hunks = sum(len(part.file.hunks) for part in (*excerpt.parts, *excerpt.left))
     if hunks:
-        yield f"──── why: {counted(hunks, 'hunk')} ────"
+        yield f"──── why: {format_count(hunks, 'hunk')} ────"
     for hunk in islice(list_ranked_hunks(excerpt), MAX_LISTED_HUNKS):
         share = f"{hunk.shown_changed_lines} of {hunk.changed_lines} shown"
         yield f"{render_path(hunk.path)}:{hunk.line}: {share}: {', '.join(hunk.reasons)}"

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
 
-from iquest_review.errors import ContextExceeded, ModelError, ModelRefused
+from iquest_review.errors import ContextExceededError, ModelError, ModelRefusedError
 from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.llm import ask
 from iquest_review.llm.ask import Answer, StructuredOutput
 from iquest_review.llm.reply import Review
 from iquest_review.llm.wire import ModelReply, ServedModel
-from iquest_review.net.retry import NoTimeLeft
+from iquest_review.net.retry import NoTimeLeftError
 from iquest_review.outcome import Usage
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
 from iquest_review.prompt.fitting import FULL_SHARE, Material, Prompt, TokenCounter
 from iquest_review.prompt.templates import Message
-from iquest_review.text import counted
+from iquest_review.text import format_count
 
 DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
 SHRINK_FACTOR = 0.5  # of the tokens, when a prompt was longer than the window
@@ -91,7 +91,7 @@ class Inquiry:
         return [reply for one in self.asked if one.answer for reply in one.answer.replies]
 
 
-class NothingFitsError(ContextExceeded):
+class NothingFitsError(ContextExceededError):
     """Nothing was asked: the smallest part of the change is more than a prompt may hold."""
 
     def __init__(self, message: str, excerpt: Excerpt) -> None:
@@ -174,7 +174,7 @@ class _RequestRunner:
         return done
 
     def _can_halve(self, one: Exchange) -> bool:
-        overflows = isinstance(one.failure, ContextExceeded)
+        overflows = isinstance(one.failure, ContextExceededError)
         rounds = self.left > (0 if overflows else MAX_SHRINK_ROUNDS - 1)
         return one.less_may_pass and rounds and self.spent < self.terms.max_requests
 
@@ -183,7 +183,7 @@ class _RequestRunner:
         self.say.say(f"showing less at a time: {_describe_failure(again[0])}")
         files = [file for one in again for file in batches.list_shown_files(one.prompt.excerpt)]
         # A window takes all of a prompt, time and words go into what it shows.
-        overflows = any(isinstance(one.failure, ContextExceeded) for one in again)
+        overflows = any(isinstance(one.failure, ContextExceededError) for one in again)
         sizes = [one.prompt.tokens for one in again]
         largest = min(room.tokens, min(sizes) if overflows else max(sizes))
         fixed = 0 if overflows else room.tokens - fitting.measure_room(self.material, room).tokens
@@ -194,7 +194,7 @@ class _RequestRunner:
             prompts = batches.build_prompts(
                 replace(self.material, files=files), replace(room, tokens=tokens), most, self.model.count_tokens
             )
-        except ContextExceeded:  # not even the instructions fit
+        except ContextExceededError:  # not even the instructions fit
             return []
         return [prompt for prompt in prompts if prompt.excerpt.parts]
 
@@ -212,11 +212,11 @@ class _RequestRunner:
         for text, prompt in self._number_prompts(prompts):
             asked = _skip_if_hopeless(prompt, refused) if refused else None
             if asked is None:
-                with self.say.waiting(text):
+                with self.say.show_wait(text):
                     asked = self._ask(prompt)
                 self._log_part(asked, prompts)
             failure = asked.failure
-            hopeless = isinstance(failure, ModelRefused | NoTimeLeft) or (failure and self._can_halve(asked))
+            hopeless = isinstance(failure, ModelRefusedError | NoTimeLeftError) or (failure and self._can_halve(asked))
             refused = asked if hopeless else refused
             yield asked
 
@@ -227,7 +227,7 @@ class _RequestRunner:
             self.say.say(text)
         pool, asked = ThreadPoolExecutor(together), list[Exchange]()
         try:
-            with self.say.waiting(f"{together} requests at a time"):
+            with self.say.show_wait(f"{together} requests at a time"):
                 for one in pool.map(self._ask, prompts):
                     self._log_part(one, prompts)
                     asked.append(one)
@@ -244,7 +244,7 @@ class _RequestRunner:
     def _number_prompts(self, prompts: Sequence[Prompt]) -> Iterator[tuple[str, Prompt]]:
         for number, prompt in enumerate(prompts, 1):
             part = f"part {number} of {len(prompts)}, " if len(prompts) > 1 else ""
-            lines = counted(prompt.excerpt.lines, "line")
+            lines = format_count(prompt.excerpt.lines, "line")
             yield f"asking {self.name} on {self.model.host}: {part}{lines}, {prompt.tokens:,} tokens", prompt
 
     def _ask(self, prompt: Prompt) -> Exchange:
@@ -273,12 +273,12 @@ def _skip_if_hopeless(prompt: Prompt, refused: Exchange) -> Exchange | None:
 def _count_tries(one: Exchange) -> int:
     if one.answer is not None:
         return one.answer.tries
-    return 0 if one.spared or isinstance(one.failure, ContextExceeded) else 1
+    return 0 if one.spared or isinstance(one.failure, ContextExceededError) else 1
 
 
 def _describe_exchange(one: Exchange) -> str:
     if one.answer is not None and isinstance(one.answer.result, Review):
-        return counted(len(one.answer.result.findings), "finding")
+        return format_count(len(one.answer.result.findings), "finding")
     return str(one.failure) if one.failure else "the answer could not be used"
 
 

@@ -14,13 +14,13 @@ from iquest_review.findings.rules import deceptive_text
 from iquest_review.findings.verify import verify
 from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review, UnusableReply
-from iquest_review.net.retry import NoTimeLeft
+from iquest_review.net.retry import NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import Work
-from iquest_review.text import counted
+from iquest_review.text import format_count
 
 NOT_EVERYTHING_FITS = "not everything fitted into the prompt"
 
@@ -65,7 +65,7 @@ def _assemble_review(
     excerpt = _merge_excerpts(task, usable, inquiry.asked)
     said = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
     reviews = [_redact_review(review, task.change.redact) for review in said]
-    with say.waiting(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
+    with say.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = merge_reviews(model, task.options.templates, reviews, task.options.nonce)
     found, findings = _place_findings(_find_by_rule(task), whole.review.findings, task)
     lost = _describe_losses(whole.review)
@@ -74,7 +74,7 @@ def _assemble_review(
         *_describe_failed_parts(usable, inquiry.asked),
         *([NOT_EVERYTHING_FITS] if excerpt.over_budget else []),
     ]
-    say.say("; ".join([counted(len(findings), "finding"), *problems]))
+    say.say("; ".join([format_count(len(findings), "finding"), *problems]))
     return replace(
         _add_coverage(base, task, inquiry, excerpt),
         status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
@@ -128,7 +128,7 @@ def _merge_excerpts(task: Work, answered: Sequence[Exchange], asked: Sequence[Ex
 
 
 def _choose_omission_reason(unanswered: Exchange) -> Reason:
-    return Reason.TIME if isinstance(unanswered.failure, NoTimeLeft) else Reason.UNANSWERED
+    return Reason.TIME if isinstance(unanswered.failure, NoTimeLeftError) else Reason.UNANSWERED
 
 
 def _add_coverage(base: Outcome, task: Work, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:

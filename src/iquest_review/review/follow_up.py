@@ -19,7 +19,7 @@ from iquest_review.publish import earlier
 from iquest_review.publish.earlier import OpenFinding
 from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import Options, Waivers, Work
-from iquest_review.text import counted
+from iquest_review.text import format_count
 
 
 def reconcile(
@@ -60,7 +60,7 @@ def merge_with_earlier(
     gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
     settled = (*gone, *(one.settle(SettledReason.FIXED) for one in fixed))
     if settled:
-        say.say(f"{counted(len(settled), 'earlier finding')} settled")
+        say.say(f"{format_count(len(settled), 'earlier finding')} settled")
     left &= {thread.id for thread in change.standing.threads if not thread.resolved}
     return replace(
         outcome,
@@ -130,7 +130,7 @@ def _find_fixed_findings(
         return [], ()
     paths = {one.here.path for one in candidates}
     files = [file for file in task.change.diff.files if file.path in paths]
-    with say.waiting(f"asking whether {counted(len(candidates), 'earlier finding')} may be fixed"):
+    with say.show_wait(f"asking whether {format_count(len(candidates), 'earlier finding')} may be fixed"):
         remarks = [replace(one.remark, text=task.change.redact(one.remark.text)) for one in candidates]
         answer = ask_fixed(model, task.options.templates, remarks, files, inquiry.limits, task.options.nonce)
     return [candidates[number] for number in sorted(answer.numbers)], answer.replies

@@ -23,7 +23,7 @@ from iquest_review.publish import plan
 from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
 from iquest_review.review.assembling import assemble_outcome
 from iquest_review.review.work import ChangeToReview, Options, Waivers, Work
-from iquest_review.text import counted
+from iquest_review.text import format_count
 
 UNCHANGED = "nothing has changed since the last review"
 
@@ -55,7 +55,10 @@ def review(
     anything of the kind where a finding reaches `fail_on`.
     """
     started = time.monotonic()
-    files, lines = counted(len(change.diff.files), "changed file"), counted(change.diff.changed_lines, "changed line")
+    files, lines = (
+        format_count(len(change.diff.files), "changed file"),
+        format_count(change.diff.changed_lines, "changed line"),
+    )
     say.say(f"{files}, {lines} from {change.origin}")
     task = Work.of(change, options)
     if task.fresh:

@@ -13,7 +13,9 @@ from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE
 
 def told(*rows: str, path: str = "app/login.py", language: str = "en") -> list[Finding]:
     text = f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -0,0 +1,{len(rows)} @@\n"
-    return find_deceptive_text(patch.parse((text + "".join(f"+{row}\n" for row in rows)).encode()).files, language)
+    return find_deceptive_text(
+        patch.parse_patch((text + "".join(f"+{row}\n" for row in rows)).encode()).files, language
+    )
 
 
 DIRECTION = ["x = '\u202e'", "if a != 'u\u2066b\u2069':", "# \u202b"]
@@ -115,7 +117,7 @@ def test_what_languages_and_programs_need_is_no_deceit(row: str) -> None:
 def test_removed_and_unchanged_lines_are_no_findings() -> None:
     text = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@\n \u202e\n-\u202e\n+fine\n"
 
-    assert find_deceptive_text(patch.parse(text.encode()).files, "en") == []
+    assert find_deceptive_text(patch.parse_patch(text.encode()).files, "en") == []
 
 
 def test_tests_may_speak_to_models_but_not_turn_the_direction() -> None:
@@ -128,7 +130,7 @@ def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
     head = "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1 @@\n"
     text = f"{head}+{''.join(DIRECTION)}us\u200ber\n"
 
-    (found,) = find_deceptive_text(patch.parse(text.encode()).files, "en", shown=False)
+    (found,) = find_deceptive_text(patch.parse_patch(text.encode()).files, "en", shown=False)
 
     assert "direction" in found.title
 
@@ -159,7 +161,7 @@ def test_a_flood_is_cut_off() -> None:
         for n in range(MAX_FINDINGS_PER_RULE + 5)
     )
 
-    assert len(find_deceptive_text(patch.parse(rows.encode()).files, "en")) == MAX_FINDINGS_PER_RULE
+    assert len(find_deceptive_text(patch.parse_patch(rows.encode()).files, "en")) == MAX_FINDINGS_PER_RULE
 
 
 def test_a_chinese_review_says_it_in_chinese() -> None:

@@ -20,7 +20,7 @@ def leaks(rows: list[str], path: str = "app/config.py", language: str = "en", ow
     text = (
         f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n" + "\n".join(rows) + "\n"
     )
-    files, found = Redactor({"GITLAB_API_TOKEN": own}).redact_diff(patch.parse(text.encode()).files)
+    files, found = Redactor({"GITLAB_API_TOKEN": own}).redact_diff(patch.parse_patch(text.encode()).files)
     return list(find_leaked_secrets(found, files, language))
 
 
@@ -61,7 +61,7 @@ def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
     text = (
         "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1,2 @@\n" + "\n".join(rows) + "\n"
     )
-    files, found = Redactor({"X": OWN}).redact_diff(patch.parse(text.encode()).files)
+    files, found = Redactor({"X": OWN}).redact_diff(patch.parse_patch(text.encode()).files)
 
     assert [finding.line for finding in find_leaked_secrets(found, files, "en", sure=True)] == [1]
 
@@ -79,7 +79,7 @@ def test_a_file_full_of_secrets_is_one_finding_that_counts_them() -> None:
 
 def test_a_thousand_files_of_secrets_are_a_few_findings() -> None:
     patches = [f"diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -0,0 +1,1 @@\n+{OWN}\n" for n in range(1_000)]
-    files, found = Redactor({"X": OWN}).redact_diff(patch.parse("".join(patches).encode()).files)
+    files, found = Redactor({"X": OWN}).redact_diff(patch.parse_patch("".join(patches).encode()).files)
 
     assert len(list(find_leaked_secrets(found, files, "en"))) == MAX_FINDINGS_PER_RULE
 
@@ -92,7 +92,7 @@ def test_the_words_are_those_of_the_review() -> None:
 
 @pytest.mark.parametrize("files", [()])
 def test_secrets_of_files_that_were_reviewed_before_are_not_told_again(files: tuple[FileDiff, ...]) -> None:
-    found = Redactor({"X": OWN}).redact_diff(patch.parse(
+    found = Redactor({"X": OWN}).redact_diff(patch.parse_patch(
         f"diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -0,0 +1,1 @@\n+{OWN}\n".encode()
     ).files)[1]  # fmt: skip
 

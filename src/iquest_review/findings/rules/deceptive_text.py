@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from iquest_review.diff.diff import FileDiff, Hunk, Kind
+from iquest_review.diff.diff import FileDiff, Hunk, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.findings.finding import Finding, Severity
@@ -120,8 +120,8 @@ def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
-    for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.lines()):
-        if line.kind is Kind.ADDED and line.new_line is not None:
+    for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.iter_lines()):
+        if line.kind is LineKind.ADDED and line.new_line is not None:
             for deceit, word in _find_deceits(
                 line.raw[: 4 * MAX_SCANNED_CHARS].decode("utf-8", "replace")[:MAX_SCANNED_CHARS],
                 acts=acts,

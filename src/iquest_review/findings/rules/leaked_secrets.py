@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from iquest_review.diff.diff import FileDiff, Kind
+from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_test
 from iquest_review.findings.finding import Finding, Severity
@@ -34,12 +34,12 @@ def find_leaked_secrets(
 ) -> Iterator[Finding]:
     """One for each file and kind of secret in its added lines, on the first of them; MOST in all. What only looks like
     one is no finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
-    lines = ((file.path, line) for file in files for line in file.lines() if line.kind is Kind.ADDED)
+    lines = ((file.path, line) for file in files for line in file.iter_lines() if line.kind is LineKind.ADDED)
     rows = {(path, line.new_line): render_line_text(line) for path, line in lines}
     places = dict[tuple[str, str, bool], list[int]]()
     for secret in secrets:
         told = secret.certain or not (sure or is_test(secret.path))
-        if told and secret.row is Kind.ADDED and (secret.path, secret.line) in rows:
+        if told and secret.row is LineKind.ADDED and (secret.path, secret.line) in rows:
             places.setdefault((secret.path, secret.kind, secret.certain), []).append(secret.line)
     for (path, kind, certain), numbers in list(places.items())[:MAX_FINDINGS_PER_RULE]:
         yield _describe_secret(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)
