@@ -94,7 +94,7 @@ def _run_command(arguments: argparse.Namespace, signals: Signals) -> int:
     fields = {name: given[name] for name in Arguments._fields if given.get(name) is not None}
     say = create_progress(arguments.verbose - arguments.quiet, make_cleaner(os.environ))
     asked = create_run(Arguments(**fields), flags, os.environ, say)
-    until = compute_deadline(asked.pipeline, datetime.now(UTC), asked.progress.say)
+    until = compute_deadline(asked.ci, datetime.now(UTC), asked.progress.say)
     signals.end_in(until.end - until.clock(), str(until))
     if arguments.command == "review":
         _, body, code = wiring.run_review(asked, until)

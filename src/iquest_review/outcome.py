@@ -97,7 +97,7 @@ class Outcome:
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
     kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews
-    standing: tuple[OpenThread, ...] = ()  # threads from earlier reviews that stay open
+    still_open: tuple[OpenThread, ...] = ()  # threads from earlier reviews that stay open
     settled: tuple[SettledFinding, ...] = ()
     waived: int = 0  # findings not raised, since somebody waived them
     steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
@@ -122,4 +122,4 @@ class Outcome:
     def severities(self) -> tuple[Severity, ...]:
         """Of everything that stands: found now, or earlier and not settled."""
         found = (finding.severity for finding in (*self.findings, *self.kept))
-        return (*found, *(one.severity for one in self.standing))
+        return (*found, *(one.severity for one in self.still_open))

@@ -274,8 +274,8 @@ def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble,
 def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
-    standing = gitlab.fetch_existing_threads().threads[0]
-    assert [gitlab.has_waiver(standing) for _ in range(3)] == [True] * 3
+    existing = gitlab.fetch_existing_threads().threads[0]
+    assert [gitlab.has_waiver(existing) for _ in range(3)] == [True] * 3
     assert sum("/members/all/" in request.path for request in server.requests) == 1
 
 

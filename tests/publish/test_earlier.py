@@ -60,7 +60,7 @@ def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
     return Thread(**{**fields, "mark": build_mark(one), "body": compose_thread(one, text), "head": "", **changed})
 
 
-def standing(*threads: Thread) -> ExistingThreads:
+def existing(*threads: Thread) -> ExistingThreads:
     return ExistingThreads(1, threads)
 
 
@@ -74,20 +74,20 @@ def told(one: PlacedFinding, reason: str = OVER_LIMIT) -> PlacedFinding:
 def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
     made = thread(on())
 
-    earlier = classify(standing(made), (), LATER, nothing)
+    earlier = classify(existing(made), (), LATER, nothing)
 
     assert earlier.open == (OpenFinding(Location("a.py", 4), made),)
     assert earlier.gone == ()
 
 
 def test_a_thread_whose_line_is_gone_is_settled() -> None:
-    assert classify(standing(thread(on())), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(thread(on())), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
     disputed = thread(on(), replies=(ThreadReply(2, "Why should it ever be empty?"),))
 
-    earlier = classify(standing(disputed), (), FIXED, nothing)
+    earlier = classify(existing(disputed), (), FIXED, nothing)
 
     assert (earlier.gone, [one.thread for one in earlier.open]) == ((), [disputed])
     assert earlier.open[0].here == Location("a.py", 3)
@@ -96,19 +96,19 @@ def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
 def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
     agreed = thread(on(), replies=(ThreadReply(2, "Done, thanks!"),))
 
-    assert classify(standing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_resolved_thread_is_past() -> None:
     for diff in (FIRST, FIXED):
-        earlier = classify(standing(thread(on(), resolved=True)), (), diff, nothing)
+        earlier = classify(existing(thread(on(), resolved=True)), (), diff, nothing)
         assert (earlier.open, earlier.gone) == ((), ())
 
 
 def test_a_finding_of_the_note_moves_with_its_lines() -> None:
     one = told(on(f"def total(prices):\n    # of all\n{BUG}"))
 
-    [still] = classify(standing(), [one], LATER, nothing).open
+    [still] = classify(existing(), [one], LATER, nothing).open
 
     assert (one.line, one.end_line) == (1, 3)
     assert still.finding == replace(one, line=2, end_line=4)
@@ -118,7 +118,7 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
     moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=FileStatus.RENAMED),))
     whole = told(finding(path="a.py", line=None, fix=None), verify.NO_LINE)
 
-    on_line, on_file = classify(standing(), [told(on()), whole], moved, nothing).open
+    on_line, on_file = classify(existing(), [told(on()), whole], moved, nothing).open
 
     assert on_line.finding is not None
     assert on_file.finding is not None
@@ -126,7 +126,7 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
 
 
 def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
-    earlier = classify(standing(), [told(on())], FIXED, nothing)
+    earlier = classify(existing(), [told(on())], FIXED, nothing)
 
     assert (earlier.open, earlier.gone) == ((), (SettledFinding("", SettledReason.GONE),))
 
@@ -135,7 +135,7 @@ def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
 def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
-    [still] = classify(standing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED, nothing).open
 
     assert still.finding == one
 
@@ -143,7 +143,7 @@ def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> Non
 def test_what_names_a_file_that_a_later_push_changes_can_be_asked_about() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_FILE)
 
-    [still] = classify(standing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED, nothing).open
 
     assert (still.here, list(select_askable([still], {"a.py"}))) == (Location("a.py", None), [still])
 
@@ -151,8 +151,8 @@ def test_what_names_a_file_that_a_later_push_changes_can_be_asked_about() -> Non
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_QUOTE)
 
-    assert [still.finding for still in classify(standing(), [one], FIXED, nothing).open] == [one]
-    assert classify(standing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)
+    assert [still.finding for still in classify(existing(), [one], FIXED, nothing).open] == [one]
+    assert classify(existing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)
 
 
 # --- what is raised again ---
@@ -161,11 +161,11 @@ def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
 def again(
     made: Thread, one: PlacedFinding, ours: tuple[str, ...] = (), waived: Callable[[Thread], bool] = nobody
 ) -> FindingsToRaise:
-    return select_findings_to_raise([one], standing(made), NoteMemory("", "", "", resolved=ours), waived)
+    return select_findings_to_raise([one], existing(made), NoteMemory("", "", "", resolved=ours), waived)
 
 
 def test_a_new_finding_is_raised_and_has_no_thread() -> None:
-    assert select_findings_to_raise([on()], standing(), None, nobody) == FindingsToRaise(
+    assert select_findings_to_raise([on()], existing(), None, nobody) == FindingsToRaise(
         (on(),), frozenset(), frozenset()
     )
 
@@ -182,7 +182,7 @@ def test_a_finding_that_was_waived_is_not_raised_again() -> None:
 
 def test_a_finding_whose_thread_a_person_resolved_is_not_raised_again() -> None:
     assert again(thread(on(), resolved=True), on()) == FindingsToRaise((), frozenset(), frozenset({ID}))
-    assert select_findings_to_raise([on()], standing(thread(on(), resolved=True)), None, nobody) == FindingsToRaise(
+    assert select_findings_to_raise([on()], existing(thread(on(), resolved=True)), None, nobody) == FindingsToRaise(
         (), frozenset(), frozenset({ID})
     )
 
@@ -207,7 +207,7 @@ def test_each_thread_answers_for_one_finding() -> None:
     first, second = (on(diff=twice, category=Category.BUG) for _ in range(2))
     first, second = replace(first, line=1, twins=(3,)), replace(second, line=3, twins=(1,))
 
-    found = select_findings_to_raise([first, second], standing(thread(first)), None, lambda _: True)
+    found = select_findings_to_raise([first, second], existing(thread(first)), None, lambda _: True)
 
     assert found == FindingsToRaise((second,), frozenset(), frozenset({ID}))
 
@@ -289,6 +289,6 @@ def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None
     lines = [b"row %d\n" % number for number in range(1, 30)]
     head = b"".join([*lines[:9], f"{BUG}\n".encode(), *lines[10:], b"z = 3\n", b"last\n"])
 
-    earlier = classify(standing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
+    earlier = classify(existing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
 
     assert [one.here for one in earlier.open] == [Location("a.py", 10)]

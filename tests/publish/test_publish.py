@@ -472,9 +472,9 @@ def test_a_persons_own_token_remembers_in_the_note_what_it_resolved(board: Board
 
 def test_what_a_job_resolved_that_died_before_its_note_is_remembered(board: Board, change: Change) -> None:
     board.publish(change.review([change.divides()]))
-    board.gitlab().resolve(board.standing().threads[0])
+    board.gitlab().resolve(board.existing().threads[0])
 
-    known = recall_memory(board.standing())
+    known = recall_memory(board.existing())
     assert known is not None
     assert known.resolved == (resolved(board),)
 
@@ -486,7 +486,7 @@ def resolved_by_us(board: Board, change: Change) -> None:
 
 
 def resolved(board: Board) -> str:
-    [found] = [thread.id for thread in board.standing().threads if thread.resolved]
+    [found] = [thread.id for thread in board.existing().threads if thread.resolved]
     return found
 
 
@@ -514,7 +514,7 @@ def test_of_two_threads_that_say_the_same_the_younger_is_deleted(board: Board, c
 def test_the_one_that_somebody_replied_to_stays(board: Board, change: Change) -> None:
     board.publish(three(change))
     again(board, change.divides())
-    younger = board.standing().threads[-1]
+    younger = board.existing().threads[-1]
     board.double.reply(PROJECT, IID, younger.id, "Hm?")
     board.publish(three(change))
     assert board.first_note(DIVIDES) == younger.note
@@ -531,7 +531,7 @@ def test_of_two_notes_the_younger_is_deleted(board: Board, change: Change) -> No
 def test_a_younger_note_with_replies_stays(board: Board, change: Change) -> None:
     board.publish(change.review())
     board.gitlab().write_note(board.note)
-    board.double.reply(PROJECT, IID, board.standing().notes[1].discussion, "Thanks")
+    board.double.reply(PROJECT, IID, board.existing().notes[1].discussion, "Thanks")
     board.publish(change.review(summary="Later."))
 
     assert [("Later." in body) for body in board.notes] == [True, False]
@@ -634,7 +634,7 @@ def test_an_older_runs_note_is_replaced(board: Board, change: Change) -> None:
 
 def test_a_run_on_what_the_note_named_when_it_began_asks_for_no_versions(board: Board, change: Change) -> None:
     board.publish(change.review(summary="Older."))
-    known = recall_memory(board.standing())
+    known = recall_memory(board.existing())
     board.push(1)
     board.publish(change.review(push=1), known=known)
     assert not [one for one in board.asked if "versions" in one]

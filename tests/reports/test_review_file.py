@@ -83,9 +83,9 @@ OUTCOMES = st.builds(
     suggestions=st.lists(TEXT, max_size=2).map(tuple),
     findings=FINDINGS,
     kept=FINDINGS,
-    standing=st.lists(st.builds(OpenThread, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2).map(
-        tuple
-    ),
+    still_open=st.lists(
+        st.builds(OpenThread, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2
+    ).map(tuple),
     settled=st.lists(st.builds(SettledFinding, TEXT, st.sampled_from(SettledReason)), max_size=2).map(tuple),
     waived=NUMBER,
     merged=NUMBER,
@@ -116,7 +116,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "suggestions", "findings", "kept", "standing", "settled", "waived", "steering", "merged"),
+        *("before", "suggestions", "findings", "kept", "still_open", "settled", "waived", "steering", "merged"),
         *("reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
@@ -131,7 +131,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
             "replacement",
         ]
     assert value["settled"][0] == {"thread": "d" * 40, "why": "gone"}
-    assert value["standing"][0] == {"thread": "a" * 40, "severity": "high", "path": "app/total.py", "line": 9}
+    assert value["still_open"][0] == {"thread": "a" * 40, "severity": "high", "path": "app/total.py", "line": 9}
     assert list(value["coverage"][0]) == ["path", "shown", "changed_lines", "shown_changed_lines"]
     assert list(value["omissions"][0]) == ["path", "reason", "changed_lines"]
     assert list(value["usage"]) == ["requests", "prompt_tokens", "completion_tokens", "seconds"]

@@ -65,8 +65,8 @@ CHANGED = PATCH.replace(b"+two", b"+2")
 def later(text: bytes, *threads: Thread, known: NoteMemory | None) -> ChangeToReview:
     """A push after the first, by which a.py is what CHANGED makes of it or, else, what PATCH does."""
     head = b"one\n2\nthree\n" if text == CHANGED else b"one\ntwo\nthree\n"
-    standing = ExistingThreads(1, threads, (SummaryNote(9, "n", SUMMARY_MARKER),))
-    return change(text, refs=REFS, standing=standing, known=known, text=lambda _: head)
+    existing = ExistingThreads(1, threads, (SummaryNote(9, "n", SUMMARY_MARKER),))
+    return change(text, refs=REFS, existing=existing, known=known, text=lambda _: head)
 
 
 def test_a_later_push_shows_only_what_is_new() -> None:
@@ -114,7 +114,7 @@ def test_what_a_lost_answer_was_about_is_not_taken_as_reviewed() -> None:
 def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
-    [stands] = outcome.standing
+    [stands] = outcome.still_open
     assert (stands.severity, stands.path, stands.line) == (Severity.MEDIUM, "a.py", 2)
     assert outcome.settled == ()
     assert compute_exit_code(outcome, Severity.MEDIUM) == 1
@@ -123,7 +123,7 @@ def test_a_finding_whose_lines_are_there_still_stands(first: PlacedFinding) -> N
 def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=known(PATCH)))
 
-    assert (outcome.standing, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.GONE),))
+    assert (outcome.still_open, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.GONE),))
     assert compute_exit_code(outcome, Severity.LOW) == 0
 
 
@@ -144,7 +144,7 @@ def test_a_finding_that_was_waived_is_not_raised_again(first: PlacedFinding) -> 
 
     outcome = reviewed(FakeModel([answer(issue())]), later(PATCH, thread(first), known=None), board=board)
 
-    assert (outcome.findings, outcome.waived, outcome.standing) == ((), 1, ())
+    assert (outcome.findings, outcome.waived, outcome.still_open) == ((), 1, ())
 
 
 def test_an_open_thread_that_is_waived_does_not_fail_the_job(first: PlacedFinding) -> None:
@@ -180,7 +180,7 @@ def test_the_model_is_asked_about_a_finding_beside_which_something_is_new(first:
 
     assert len(model.asked) == outcome.usage.requests == 2
     assert first.description in model.asked[1]
-    assert (outcome.standing, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.FIXED),))
+    assert (outcome.still_open, outcome.settled) == ((), (SettledFinding("d" * 40, SettledReason.FIXED),))
 
 
 def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> None:
@@ -195,7 +195,7 @@ def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> Non
 def test_what_the_model_is_not_sure_of_still_stands(first: PlacedFinding, unsure: str) -> None:
     outcome = reviewed(FakeModel([CLEAN, unsure]), beside(thread(first)))
 
-    [stands] = outcome.standing
+    [stands] = outcome.still_open
     assert (stands.severity, stands.path, stands.line) == (Severity.MEDIUM, "a.py", 2)
     assert outcome.settled == ()
 
@@ -242,7 +242,7 @@ def test_nothing_is_gone_from_a_file_that_nobody_can_read_any_more(first: Placed
     outcome = reviewed(FakeModel([CLEAN]), later(BINARY + SECOND, thread(first), known=known(PATCH)))
 
     assert outcome.settled == ()
-    assert [stands.path for stands in outcome.standing] == ["a.py"]
+    assert [stands.path for stands in outcome.still_open] == ["a.py"]
 
 
 def test_nothing_is_gone_from_a_file_of_which_a_part_was_not_shown(first: PlacedFinding) -> None:

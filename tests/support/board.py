@@ -158,16 +158,16 @@ class Board:
     def push(self, push: int) -> None:
         self.double.push(PROJECT, IID, self.change.commits(push))
 
-    def standing(self) -> ExistingThreads:
+    def existing(self) -> ExistingThreads:
         return self.gitlab().fetch_existing_threads()
 
     def thread(self, said: str) -> str:
         """The discussion that says so."""
-        [found] = [thread.id for thread in self.standing().threads if said in thread.body]
+        [found] = [thread.id for thread in self.existing().threads if said in thread.body]
         return found
 
     def first_note(self, said: str) -> int:
-        [found] = [thread.note for thread in self.standing().threads if said in thread.body]
+        [found] = [thread.note for thread in self.existing().threads if said in thread.body]
         return found
 
     @property

@@ -117,7 +117,7 @@ def later(language: str = "en") -> tuple[Outcome, PostedState]:
         suggestions=(),
         findings=(new, refused),
         kept=(over, nowhere),
-        standing=(
+        still_open=(
             OpenThread("a" * 40, Severity.HIGH, "app/total.py", 9),
             OpenThread("b" * 40, Severity.MEDIUM, "b.py", None),
         ),

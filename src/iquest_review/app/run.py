@@ -38,7 +38,7 @@ class Run(NamedTuple):
     flags: Mapping[str, Any]
     variables: Mapping[str, str]  # the environment
     settings: Settings
-    pipeline: CiJob
+    ci: CiJob
     progress: Progress
 
     @property
@@ -52,14 +52,14 @@ class Run(NamedTuple):
 
         Raises UsageError for a key without its certificate, and for a file that a merge request may bring along.
         """
-        own, wanted = self.pipeline.ca_file, self.settings
+        own, wanted = self.ci.ca_file, self.settings
         authorities = (NamedFile("IQUEST_CA_FILE", wanted.ca_file or ""), NamedFile("CI_SERVER_TLS_CA_FILE", own))
         certificate, key = wanted.client_cert, wanted.client_key
         if key and not certificate:
             raise UsageError("IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT as well")
         ours = {"IQUEST_CA_FILE": wanted.ca_file, "IQUEST_CLIENT_CERT": certificate, "IQUEST_CLIENT_KEY": key}
         for name, path in ours.items():
-            if path and is_in_checkout(Path(path), self.pipeline.directory):
+            if path and is_in_checkout(Path(path), self.ci.directory):
                 raise UsageError(
                     f"{name} {shorten_to_line(path, 200)} lies in the checkout, where a merge request's author "
                     "writes it: make it a CI/CD variable of the type File"
@@ -76,14 +76,14 @@ class Run(NamedTuple):
         Raises UsageError for one without a project.
         """
         if self.settings.merge_request is not None:
-            project = self.settings.project or self.pipeline.merge_request_project or self.pipeline.project_id
+            project = self.settings.project or self.ci.merge_request_project or self.ci.project_id
             if not project:
                 raise UsageError("--merge-request needs --project, its number or full path (IQUEST_PROJECT)")
             return MergeRequest(project, self.settings.merge_request)
         if self.settings.project and not self.is_local:
             raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
-        if re.fullmatch(r"\d{1,18}", self.pipeline.merge_request_iid, re.ASCII) and self.pipeline.merge_request_project:
-            return MergeRequest(self.pipeline.merge_request_project, int(self.pipeline.merge_request_iid))
+        if re.fullmatch(r"\d{1,18}", self.ci.merge_request_iid, re.ASCII) and self.ci.merge_request_project:
+            return MergeRequest(self.ci.merge_request_project, int(self.ci.merge_request_iid))
         return None
 
     def apply_settings_file(self, content: bytes | None) -> "Run":

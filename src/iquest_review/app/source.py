@@ -28,24 +28,24 @@ from iquest_review.review.work import ChangeToReview
 MAX_PATCH_BYTES = 128 * 1024**2  # bytes
 
 
-def load_change(job: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Run]:
+def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Run]:
     """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
 
     No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
     """
-    around, redactor = NoteLinks(job_url=job.pipeline.job_url), Redactor(collect_secrets(job.variables))
-    if job.arguments.diff is not None:
-        return _redact_change(_load_saved_diff(job.arguments.diff), redactor), around, job
-    if job.arguments.base is not None:
-        found, file = _load_branch(job, redactor, stack)
-        return found, around, job.apply_settings_file(file)
+    around, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
+    if run.arguments.diff is not None:
+        return _redact_change(_load_saved_diff(run.arguments.diff), redactor), around, run
+    if run.arguments.base is not None:
+        found, file = _load_branch(run, redactor, stack)
+        return found, around, run.apply_settings_file(file)
     if gitlab is None:
-        return _load_ci_change(job, redactor, stack), around, job
+        return _load_ci_change(run, redactor, stack), around, run
     facts, stands = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
-    job.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
-    job = job.apply_settings_file(gitlab.fetch_file(settings.SETTINGS_FILE, facts.refs.start_sha))
-    diff, opened = _load_merge_request_diff(job, gitlab, facts, stack)
+    run.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
+    run = run.apply_settings_file(gitlab.fetch_file(settings.SETTINGS_FILE, facts.refs.start_sha))
+    diff, opened = _load_merge_request_diff(run, gitlab, facts, stack)
     found = ChangeToReview(
         diff,
         facts.intent,
@@ -56,7 +56,7 @@ def load_change(job: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
         publish.recall_memory(stands),
         cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return _redact_change(found, redactor, opened), NoteLinks(facts.project_url, job.pipeline.job_url), job
+    return _redact_change(found, redactor, opened), NoteLinks(facts.project_url, run.ci.job_url), run
 
 
 def _redact_change(found: ChangeToReview, redactor: Redactor, opened: OpenClone | None = None) -> ChangeToReview:
@@ -97,12 +97,12 @@ def _load_saved_diff(name: str) -> ChangeToReview:
     return ChangeToReview(patch.parse_patch(text), Intent(), name)
 
 
-def _load_branch(job: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
+def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
     """The local change, and the settings file of the branch it is meant for."""
-    directory = Path(job.arguments.repo or ".")
+    directory = Path(run.arguments.repo or ".")
     if not directory.is_dir():
         raise UsageError(f"--repo {directory} is no folder")
-    repository, base, head = Repository(directory), str(job.arguments.base), job.arguments.head
+    repository, base, head = Repository(directory), str(run.arguments.base), run.arguments.head
     merge_base, start_sha, head_sha = repository.find_merge_base(base, head)
     opened = stack.enter_context(repository.open_clone())
     intent = Intent(source_branch=head, target_branch=base)
@@ -111,35 +111,35 @@ def _load_branch(job: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
     return _redact_change(found, redactor, opened), opened.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
-def _load_ci_change(job: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
+def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
     """The merge request as the pipeline's own variables tell it: all there is without a token."""
-    here = job.pipeline
+    here = run.ci
     base, head = here.merge_request_base_sha, here.merge_request_head_sha or here.commit_sha
-    job.progress.say("no GITLAB_API_TOKEN: the review is kept as an artifact and not posted")
+    run.progress.say("no GITLAB_API_TOKEN: the review is kept as an artifact and not posted")
     if not base:
         raise UsageError(
             "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty and there is no GITLAB_API_TOKEN to ask GitLab for it"
         )
-    opened = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(job)))
+    opened = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(run)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
     found = ChangeToReview(
-        opened.diff(base, head), intent, "git", job.resolve_merge_request(), DiffRefs(base, base, head)
+        opened.diff(base, head), intent, "git", run.resolve_merge_request(), DiffRefs(base, base, head)
     )
     return _redact_change(found, redactor, opened)
 
 
-def _load_merge_request_diff(job: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:
+def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:
     """The diff as GitLab shows it: from the clone when it is one of this project, else as GitLab's raw diff."""
-    here = job.pipeline
+    here = run.ci
     same = facts.merge_request.project in (here.project_id, here.project_path, here.merge_request_project)
     directory = Path(here.directory or ".")
     if (same and here.directory) or (directory / ".git").exists():
         try:
-            opened = stack.enter_context(Repository(directory).open_clone(_find_remote(job) if same else None))
+            opened = stack.enter_context(Repository(directory).open_clone(_find_remote(run) if same else None))
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
-            job.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
+            run.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
     return _fetch_raw_diff(gitlab, facts), None
 
 
@@ -160,18 +160,18 @@ def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> byt
     return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
 
 
-def _find_remote(job: Run) -> Remote | None:
+def _find_remote(run: Run) -> Remote | None:
     """Where the job's clone came from; user and token leave the URL for a header."""
-    here = job.pipeline
+    here = run.ci
     parts = urlsplit(here.repository_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     host = parts.netloc.rpartition("@")[2]
     if here.is_elsewhere(urlunsplit((parts.scheme, host, "", "", ""))):
-        job.progress.say(f"CI_REPOSITORY_URL names another server than CI_SERVER_URL: nothing is fetched from {host}")
+        run.progress.say(f"CI_REPOSITORY_URL names another server than CI_SERVER_URL: nothing is fetched from {host}")
         return None
     password = here.job_token.reveal() or parts.password or ""
     url = urlunsplit((parts.scheme, host, parts.path, "", ""))
-    user, wanted = parts.username or "gitlab-ci-token", job.settings
+    user, wanted = parts.username or "gitlab-ci-token", run.settings
     ca_file = here.ca_file or wanted.ca_file  # the runner's own clone was made with the first
     return Remote(url, user, password, ca_file or None, wanted.client_cert, wanted.client_key)

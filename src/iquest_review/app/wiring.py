@@ -43,151 +43,151 @@ _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
 
 
-def run_review(job: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
+def run_review(run: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
     """Reviews; returns the outcome, its note, and the exit code."""
-    gitlab = None if job.is_local else _find_gitlab(job, until)
-    if gitlab is None and job.pipeline.is_fork and not job.is_local and not job.settings.api_url:
-        return _skip_fork(job)
-    model_url = _choose_model_url(job)
-    if job.is_local:
+    gitlab = None if run.is_local else _find_gitlab(run, until)
+    if gitlab is None and run.ci.is_fork and not run.is_local and not run.settings.api_url:
+        return _skip_fork(run)
+    model_url = _choose_model_url(run)
+    if run.is_local:
         review_file.prepare_folder(
-            Path(job.arguments.output)
+            Path(run.arguments.output)
         )  # before a question is asked whose answer could not be kept
     with ExitStack() as stack:
-        change, around, job = source.load_change(job, gitlab, stack)
-        options, publisher = _build_options(job, around, change), _make_publisher(job, gitlab, around, change.known)
-        model = stack.enter_context(_open_model(job, model_url, until))
-        outcome, body = review.review(change, model, options, gitlab, partial(_keep, job), publisher, job.progress)
+        change, around, run = source.load_change(run, gitlab, stack)
+        options, publisher = _build_options(run, around, change), _make_publisher(run, gitlab, around, change.known)
+        model = stack.enter_context(_open_model(run, model_url, until))
+        outcome, body = review.review(change, model, options, gitlab, partial(_keep, run), publisher, run.progress)
     code = review.compute_exit_code(outcome, options.fail_on)
     if code == 1:
-        job.progress.say(f"a finding that stands is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
+        run.progress.say(f"a finding that stands is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
     return outcome, body, code
 
 
-def run_preview(job: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
+def run_preview(run: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not."""
     with ExitStack() as stack:
-        change, around, job = source.load_change(job, None if job.is_local else _find_gitlab(job, until), stack)
-        return review.preview(change, _build_options(job, around, change), job.progress)
+        change, around, run = source.load_change(run, None if run.is_local else _find_gitlab(run, until), stack)
+        return review.preview(change, _build_options(run, around, change), run.progress)
 
 
-def run_publish(job: Run, until: Deadline = NO_DEADLINE) -> str:
+def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
     """Posts a stored review; returns its note."""
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
-    outcome = stored_review.load_review(Path(job.arguments.review_file))
-    merge_request = _choose_addressee(job, outcome)
-    token = job.settings.gitlab_token
-    if token is None and not job.arguments.dry_run:
+    outcome = stored_review.load_review(Path(run.arguments.review_file))
+    merge_request = _choose_addressee(run, outcome)
+    token = run.settings.gitlab_token
+    if token is None and not run.arguments.dry_run:
         raise UsageError(_CANNOT_POST)
-    gitlab = _connect(job, merge_request, token, until) if token else None
+    gitlab = _connect(run, merge_request, token, until) if token else None
     project_url = ""
     if gitlab is not None:
         facts = gitlab.fetch_facts()
         project_url = facts.project_url
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
-            job.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
-    around = summary.NoteLinks(project_url, job.pipeline.job_url)
-    _, body = review.deliver(outcome, around, lambda *_: None, _make_publisher(job, gitlab, around, None))
+            run.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
+    around = summary.NoteLinks(project_url, run.ci.job_url)
+    _, body = review.deliver(outcome, around, lambda *_: None, _make_publisher(run, gitlab, around, None))
     return body
 
 
-def _choose_addressee(job: Run, outcome: Outcome) -> MergeRequest:
+def _choose_addressee(run: Run, outcome: Outcome) -> MergeRequest:
     """The merge request a stored review is for. The file comes out of a job that read hostile text: it cannot send the
     note anywhere but where the command line or the pipeline says."""
-    asked, stored = job.resolve_merge_request(), outcome.merge_request
+    asked, stored = run.resolve_merge_request(), outcome.merge_request
     if asked is None:
         if stored is None:
-            raise UsageError(f"{job.arguments.review_file} names no merge request; give --project and --merge-request")
+            raise UsageError(f"{run.arguments.review_file} names no merge request; give --project and --merge-request")
         return stored
     if stored is None:
-        if job.settings.merge_request is None:
+        if run.settings.merge_request is None:
             raise UsageError(
-                f"{job.arguments.review_file} is a review of no merge request; --merge-request names one to post it on"
+                f"{run.arguments.review_file} is a review of no merge request; --merge-request names one to post it on"
             )
         return asked
     numbers = asked.project.isdecimal() and stored.project.isdecimal()
     if asked.iid != stored.iid or (numbers and asked.project != stored.project):
         raise UsageError(
-            f"{job.arguments.review_file} is a review of !{stored.iid}, not of !{asked.iid}; post it from there"
+            f"{run.arguments.review_file} is a review of !{stored.iid}, not of !{asked.iid}; post it from there"
         )
     return asked
 
 
-def _find_gitlab(job: Run, until: Deadline) -> GitLab | None:
+def _find_gitlab(run: Run, until: Deadline) -> GitLab | None:
     """The connection to the merge request; None without a token, where a review is possible all the same.
 
     Raises UsageError when there is nothing to review, or no way to post what is to be posted.
     """
-    merge_request = job.resolve_merge_request()
+    merge_request = run.resolve_merge_request()
     if merge_request is None:
-        if job.settings.project:
+        if run.settings.project:
             raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
         raise UsageError(
             "no change to review: this is no merge-request pipeline; give --project and --merge-request, or --diff "
             "FILE, or --base BRANCH"
         )
-    if job.settings.gitlab_token is not None:
-        return _connect(job, merge_request, job.settings.gitlab_token, until)
-    in_its_pipeline = job.settings.merge_request is None
-    if in_its_pipeline and (job.pipeline.is_fork or job.arguments.dry_run):
+    if run.settings.gitlab_token is not None:
+        return _connect(run, merge_request, run.settings.gitlab_token, until)
+    in_its_pipeline = run.settings.merge_request is None
+    if in_its_pipeline and (run.ci.is_fork or run.arguments.dry_run):
         return None
-    raise UsageError(_CANNOT_READ if job.arguments.dry_run else f"{_CANNOT_POST}; --dry-run reviews without posting")
+    raise UsageError(_CANNOT_READ if run.arguments.dry_run else f"{_CANNOT_POST}; --dry-run reviews without posting")
 
 
-def _connect(job: Run, merge_request: MergeRequest, token: settings.SecretValue, until: Deadline) -> GitLab:
+def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue, until: Deadline) -> GitLab:
     value = token.reveal()
-    if value.startswith("glcbt-") or value == job.pipeline.job_token.reveal():
+    if value.startswith("glcbt-") or value == run.ci.job_token.reveal():
         raise UsageError(
             "GITLAB_API_TOKEN holds CI_JOB_TOKEN, which can only read; create a project access token with scope api "
             "and role Reporter"
         )
-    if not job.pipeline.api_url:
+    if not run.ci.api_url:
         raise UsageError("CI_API_V4_URL is not set: outside a pipeline it names your GitLab, https://HOST/api/v4")
-    if parse_origin(job.pipeline.api_url) is None:
+    if parse_origin(run.ci.api_url) is None:
         raise UsageError("CI_API_V4_URL should look like https://HOST/api/v4")
-    if job.pipeline.is_misled:
+    if run.ci.is_misled:
         raise UsageError(
             "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
             "one of them set by hand?"
         )
     return GitLab(
-        job.pipeline.api_url,
+        run.ci.api_url,
         value,
         merge_request,
-        tls=job.tls,
+        tls=run.tls,
         sleep=until.sleep,
-        tell=job.progress.say,
-        warn=job.progress.warn,
-        clean=make_cleaner(job.variables),
+        tell=run.progress.say,
+        warn=run.progress.warn,
+        clean=make_cleaner(run.variables),
     )
 
 
-def _choose_model_url(job: Run) -> str:
+def _choose_model_url(run: Run) -> str:
     """Where the model is. Only a run that posts nothing, outside CI, may do without one."""
-    if job.settings.api_url:
-        return job.settings.api_url
-    if job.pipeline.ci or not (job.is_local or job.arguments.dry_run):
+    if run.settings.api_url:
+        return run.settings.api_url
+    if run.ci.ci or not (run.is_local or run.arguments.dry_run):
         raise UsageError("no IQUEST_API_URL: set it to your model server, http://HOST:8000/v1, or to stand-in")
-    job.progress.say("no IQUEST_API_URL: the built-in rules (stand-in) answer instead of a model")
+    run.progress.say("no IQUEST_API_URL: the built-in rules (stand-in) answer instead of a model")
     return settings.STAND_IN
 
 
 @contextmanager
-def _open_model(job: Run, url: str, until: Deadline) -> Iterator[ModelClient]:
+def _open_model(run: Run, url: str, until: Deadline) -> Iterator[ModelClient]:
     if url == settings.STAND_IN:
         from iquest_review.stand_in.server import StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
         with StandIn() as server:
-            yield _build_endpoint(job, server.url, MODEL_NAME, None, until)
+            yield _build_endpoint(run, server.url, MODEL_NAME, None, until)
         return
-    key = job.settings.api_key.reveal() if job.settings.api_key else None
-    yield _build_endpoint(job, url, job.settings.model, key, until)
+    key = run.settings.api_key.reveal() if run.settings.api_key else None
+    yield _build_endpoint(run, url, run.settings.model, key, until)
 
 
-def _build_endpoint(job: Run, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
-    wanted = job.settings
+def _build_endpoint(run: Run, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
+    wanted = run.settings
     return ModelClient(
         Address.parse(url),
         model=model,
@@ -196,15 +196,15 @@ def _build_endpoint(job: Run, url: str, model: str | None, key: str | None, unti
         timeout=wanted.timeout,
         deadline=TIMEOUTS_PER_REQUEST * wanted.timeout,
         until=until,
-        tls=job.tls,
-        tell=job.progress.say,
-        clean=make_cleaner(job.variables),
+        tls=run.tls,
+        tell=run.progress.say,
+        clean=make_cleaner(run.variables),
     )
 
 
-def _build_options(job: Run, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
-    wanted, folder = job.settings, Path(job.settings.prompts_dir or _find_shipped_prompts())
-    checkout = "" if job.is_local or not wanted.prompts_dir else job.pipeline.directory
+def _build_options(run: Run, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
+    wanted, folder = run.settings, Path(run.settings.prompts_dir or _find_shipped_prompts())
+    checkout = "" if run.is_local or not wanted.prompts_dir else run.ci.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
     read = trusted_files.choose_template_reader(folder, checkout, wanted.language, files, lookup)
     templates = Templates.load(folder, wanted.language, read)
@@ -221,7 +221,7 @@ def _build_options(job: Run, around: summary.NoteLinks, change: ChangeToReview |
         nonce=secrets.token_hex(8),
         surroundings=around,
         settings=digest("\0".join((templates.digest, wanted.language, wanted.model or "")))[:12],
-        full=job.arguments.full,
+        full=run.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(ContextKind, wanted.context)),
         steering=trusted_files.find_steering_paths(files, trusted_files.locate_in_checkout(folder.resolve(), checkout)),
@@ -235,29 +235,29 @@ def _find_shipped_prompts() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "prompts"
 
 
-def _keep(job: Run, outcome: Outcome, body: str) -> None:
-    review_file.write_review(Path(job.arguments.output), outcome, body)
-    job.progress.detail(f"kept in {job.arguments.output}/{review_file.REVIEW_FILENAME}")
+def _keep(run: Run, outcome: Outcome, body: str) -> None:
+    review_file.write_review(Path(run.arguments.output), outcome, body)
+    run.progress.detail(f"kept in {run.arguments.output}/{review_file.REVIEW_FILENAME}")
 
 
 def _make_publisher(
-    job: Run, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
+    run: Run, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
-    if job.arguments.dry_run:
-        job.progress.say("a dry run: nothing is posted")
+    if run.arguments.dry_run:
+        run.progress.say("a dry run: nothing is posted")
         return None
-    return partial(_publish, job, gitlab, around, known)
+    return partial(_publish, run, gitlab, around, known)
 
 
 def _publish(
-    job: Run, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
+    run: Run, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
-        published = publish_review(gitlab, outcome, around, known, job.progress.say)
+        published = publish_review(gitlab, outcome, around, known, run.progress.say)
     except (GitLabError, KeyboardInterrupt) as error:
-        kept = Path(job.arguments.output, review_file.REVIEW_FILENAME)
+        kept = Path(run.arguments.output, review_file.REVIEW_FILENAME)
         if kept.is_file():
             error.add_note(f"the review is kept, and `iquest-review publish {kept}` posts what is missing")
         raise
@@ -268,19 +268,19 @@ def _publish(
         stand = len(outcome.severities)
         stands = "1 finding stands" if stand == 1 else f"{stand} findings stand"
         told = [stands, *([f"{gone} resolved"] if gone else []), done]
-        job.progress.say("; ".join(told))
+        run.progress.say("; ".join(told))
     return outcome, published.body
 
 
-def _skip_fork(job: Run) -> tuple[Outcome, str, int]:
+def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
     """A fork's pipeline has none of the parent project's variables: nothing can be asked, and nobody is to blame."""
-    options = _build_options(job, summary.NoteLinks(job_url=job.pipeline.job_url))
+    options = _build_options(run, summary.NoteLinks(job_url=run.ci.job_url))
     outcome = Outcome(
         status=ReviewStatus.NOT_REVIEWED,
         reason=_FORK,
-        merge_request=job.resolve_merge_request(),
+        merge_request=run.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
-    _, body = review.deliver(outcome, options.surroundings, partial(_keep, job), None)
-    job.progress.say(f"not reviewed: {_FORK}")
+    _, body = review.deliver(outcome, options.surroundings, partial(_keep, run), None)
+    run.progress.say(f"not reviewed: {_FORK}")
     return outcome, body, 0

@@ -46,7 +46,7 @@ class EarlierFindings:
 
 
 def classify(
-    standing: ExistingThreads,
+    existing: ExistingThreads,
     told: Sequence[PlacedFinding],
     diff: Diff,
     text: FileReader,
@@ -58,7 +58,7 @@ def classify(
     that was not `read`. A finding that never had a line stands until the model is `asked` again: nobody could resolve
     or waive it."""
     still, gone = list[OpenFinding](), list[SettledFinding]()
-    for thread in standing.threads:
+    for thread in existing.threads:
         if not thread.resolved:
             here = find_marked_lines(thread.mark, thread.path, thread.line, diff, text)
             if here is None and not read(thread.path):
@@ -110,13 +110,13 @@ class FindingsToRaise:
 
 def select_findings_to_raise(
     findings: Sequence[PlacedFinding],
-    standing: ExistingThreads,
+    existing: ExistingThreads,
     known: NoteMemory | None,
     waived: Callable[[Thread], bool],
 ) -> FindingsToRaise:
     """A finding is not raised again that somebody waived, or whose thread a person resolved."""
     ours = frozenset(known.resolved if known else ())
-    kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(standing.threads)
+    kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(existing.threads)
     for finding in findings:
         thread = plan.match_thread(finding, threads)
         if thread is not None:

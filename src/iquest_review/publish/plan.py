@@ -61,15 +61,15 @@ class Write:
 def plan_actions(
     findings: Sequence[PlacedFinding],
     settled: Iterable[SettledFinding],
-    standing: ExistingThreads,
+    existing: ExistingThreads,
     resolved: Iterable[str] = (),
     head: str = "",
 ) -> Iterator[Action]:
     """What is to be done to the threads. `resolved` are those the bot has resolved itself, as far as the threads do
     not say so; nobody else's word is taken back. `head` is the commit whose lines the findings name."""
-    twins, own = list(find_duplicate_threads(standing)), frozenset(resolved)
+    twins, own = list(find_duplicate_threads(existing)), frozenset(resolved)
     yield from map(Delete, twins)
-    threads = [thread for thread in standing.threads if thread not in twins]
+    threads = [thread for thread in existing.threads if thread not in twins]
     taken = _assign_threads(findings, threads, head)
     for finding, thread in zip(findings, taken, strict=True):
         if thread is not None:
@@ -116,10 +116,10 @@ def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
     return finding.line <= thread.line <= (finding.end_line or finding.line)
 
 
-def find_duplicate_threads(standing: ExistingThreads) -> Iterator[Thread]:
+def find_duplicate_threads(existing: ExistingThreads) -> Iterator[Thread]:
     """Open threads that say what an older one says on the very same place, and that nobody replied to."""
     seen = set[tuple[object, ...]]()
-    for thread in sorted(standing.threads, key=lambda thread: (not thread.replies, thread.note)):
+    for thread in sorted(existing.threads, key=lambda thread: (not thread.replies, thread.note)):
         key = (thread.mark.fingerprint, thread.mark.anchor, thread.path, thread.line, thread.head)
         if thread.resolved:
             continue

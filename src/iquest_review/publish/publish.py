@@ -40,36 +40,36 @@ def publish_review(
     Raises GitLabError when it does not in the end.
     """
     gitlab.allow_links(around.project_url, around.job_url)
-    standing = found = gitlab.fetch_existing_threads()
-    before, overtaken = recall_memory(standing), _build_overtaken_check(gitlab, outcome, known, tell)
-    if overtaken(standing):
+    existing = found = gitlab.fetch_existing_threads()
+    before, overtaken = recall_memory(existing), _build_overtaken_check(gitlab, outcome, known, tell)
+    if overtaken(existing):
         return Published(outcome, None)
     if outcome.failed:
-        return _publish_note(gitlab, standing, Published(outcome, summary.compose_note(outcome, around)), overtaken)
+        return _publish_note(gitlab, existing, Published(outcome, summary.compose_note(outcome, around)), overtaken)
     threads = Threads(gitlab, outcome, before.resolved if before else (), tell)
-    standing = threads.settle(standing)
-    outcome = threads.build_outcome(standing)
-    if overtaken(standing):
+    existing = threads.settle(existing)
+    outcome = threads.build_outcome(existing)
+    if overtaken(existing):
         return Published(outcome, None)
-    before, new = recall_memory(standing), {thread.id for thread in standing.threads} - {t.id for t in found.threads}
+    before, new = recall_memory(existing), {thread.id for thread in existing.threads} - {t.id for t in found.threads}
     left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
-    still_open = [thread for thread in standing.threads if not thread.resolved]
+    still_open = [thread for thread in existing.threads if not thread.resolved]
     stands, titles = (
         [thread for thread in still_open if thread.id not in left],
         _collect_titles(outcome, still_open, before),
     )
     waived = [thread for thread in stands if thread.id not in new and gitlab.has_waiver(thread)]
     rows = _build_rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
-    posted = PostedState(rows, _build_memory(outcome, standing, before, titles, threads.resolved, waived))
-    return _publish_note(gitlab, standing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
+    posted = PostedState(rows, _build_memory(outcome, existing, before, titles, threads.resolved, waived))
+    return _publish_note(gitlab, existing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
 
 
-def recall_memory(standing: ExistingThreads) -> NoteMemory | None:
+def recall_memory(existing: ExistingThreads) -> NoteMemory | None:
     """What the note remembers, and what a job that died before it wrote its note did not come to say."""
-    found = memory.parse_memory(standing.notes[0].body) if standing.notes else None
+    found = memory.parse_memory(existing.notes[0].body) if existing.notes else None
     if found is None:
         return None
-    ours = [thread.id for thread in standing.threads if thread.resolved_by_us and thread.id not in found.resolved]
+    ours = [thread.id for thread in existing.threads if thread.resolved_by_us and thread.id not in found.resolved]
     if ours:  # it may have died at a state that nobody has reviewed: what the note remembers of hunks is older
         found = replace(found, hunks=(), reviewed="")
     return replace(found, resolved=(*found.resolved, *ours))
@@ -82,8 +82,8 @@ def _build_overtaken_check(
     head = outcome.head
     older = ["", head, known.head if known else ""]
 
-    def overtaken(standing: ExistingThreads) -> bool:
-        other = memory.parse_memory(standing.notes[0].body) if standing.notes else None
+    def overtaken(existing: ExistingThreads) -> bool:
+        other = memory.parse_memory(existing.notes[0].body) if existing.notes else None
         if not head or other is None or other.head in older:
             return False
         if not gitlab.is_newer(other.head, head):
@@ -107,7 +107,7 @@ def _build_rows(
 ) -> list[ThreadRow]:
     """The open threads, as the note lists them."""
     merge_request = outcome.merge_request
-    now = {one.thread: one for one in outcome.standing}
+    now = {one.thread: one for one in outcome.still_open}
     page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
     return [
         ThreadRow(
@@ -134,19 +134,19 @@ def _find_thread_lines(thread: Thread, now: OpenThread | None) -> tuple[str, int
 
 def _build_memory(
     outcome: Outcome,
-    standing: ExistingThreads,
+    existing: ExistingThreads,
     before: NoteMemory | None,
     titles: Mapping[str, str],
     ours: set[str],
     waived: Sequence[Thread],
 ) -> NoteMemory:
     """What the note is to remember. `ours` are the discussions this run has resolved."""
-    open_threads = [thread for thread in standing.threads if not thread.resolved]
+    open_threads = [thread for thread in existing.threads if not thread.resolved]
     told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
-    told += [one for one in outcome.kept if not any(plan.is_thread_of(thread, one) for thread in standing.threads)]
+    told += [one for one in outcome.kept if not any(plan.is_thread_of(thread, one) for thread in existing.threads)]
     reviewed, head = outcome.reviewed, outcome.head
     past = before if before and reviewed and not reviewed.afresh else None
-    resolved = [thread for thread in standing.threads if thread.resolved]
+    resolved = [thread for thread in existing.threads if thread.resolved]
     return NoteMemory(
         head=head,
         reviewed=head if reviewed and reviewed.whole else past.reviewed if past else "",
@@ -164,7 +164,7 @@ def _build_memory(
 
 
 def _publish_note(
-    gitlab: GitLab, standing: ExistingThreads, published: Published, overtaken: Callable[[ExistingThreads], bool]
+    gitlab: GitLab, existing: ExistingThreads, published: Published, overtaken: Callable[[ExistingThreads], bool]
 ) -> Published:
     """Makes the body the one summary note. Whoever posts a first one looks again: another first run may do the same."""
     outcome, body = published.outcome, gitlab.guard(published.body or "")
@@ -172,10 +172,10 @@ def _publish_note(
     idle = outcome.status is ReviewStatus.REVIEWED and outcome.reason == NOTHING_TO_REVIEW and not outcome.omissions
     failure, wrote = GitLabError("the note does not stay: it is deleted while it is written"), False
     for attempt in range(MAX_ROUNDS):
-        action = plan.plan_note(standing.notes, body, failure=outcome.failed, idle=idle and not standing.threads)
-        twins = [twin for twin in standing.notes[1:] if not twin.replies]
+        action = plan.plan_note(existing.notes, body, failure=outcome.failed, idle=idle and not existing.threads)
+        twins = [twin for twin in existing.notes[1:] if not twin.replies]
         if action is None and (not twins or attempt == MAX_ROUNDS - 1):
-            stands = standing.notes[0].body if standing.notes and outcome.failed else body
+            stands = existing.notes[0].body if existing.notes and outcome.failed else body
             return replace(published, body=stands, wrote=wrote)
         if attempt == MAX_ROUNDS - 1:
             break
@@ -194,7 +194,7 @@ def _publish_note(
         else:
             if action is not None and action.note is not None:
                 return replace(published, body=action.body, wrote=True)
-        standing = gitlab.fetch_existing_threads()
-        if overtaken(standing):
+        existing = gitlab.fetch_existing_threads()
+        if overtaken(existing):
             return Published(outcome, None)
     raise failure

@@ -49,19 +49,19 @@ class Threads:
         self._tell = tell
         self.resolved = set(resolved)
 
-    def settle(self, standing: ExistingThreads) -> ExistingThreads:
+    def settle(self, existing: ExistingThreads) -> ExistingThreads:
         """Applies what is planned until nothing is left to do; returns what stands then.
 
         Raises GitLabError when there is no end to it, or GitLab ran a part of a thread as commands.
         """
         failure = GitLabError("the threads of the merge request change while they are written")
         for attempt in range(MAX_ROUNDS):
-            actions = list(self._plan_actions(standing))
+            actions = list(self._plan_actions(existing))
             todo = [action for action in actions if self._is_due(action)]
             if self._swept and not todo:
-                self._check(standing)
+                self._check(existing)
                 self._findings = _update_placements(self._findings, actions)
-                return standing
+                return existing
             if attempt == MAX_ROUNDS - 1:
                 break
             try:
@@ -69,12 +69,12 @@ class Threads:
             except TransientGitLabError as passing:
                 failure = passing
                 self._gitlab.pause(passing, attempt)
-            standing = self._gitlab.fetch_existing_threads() if todo else standing
+            existing = self._gitlab.fetch_existing_threads() if todo else existing
         raise failure
 
-    def build_outcome(self, standing: ExistingThreads) -> Outcome:
+    def build_outcome(self, existing: ExistingThreads) -> Outcome:
         """The outcome with the places its findings have got, and of what it settled only what is."""
-        still_open = {thread.id for thread in standing.threads if not thread.resolved}
+        still_open = {thread.id for thread in existing.threads if not thread.resolved}
         settled = tuple(
             replace(entry, why=SettledReason.LEFT) if entry.thread in self.denied else entry
             for entry in self._outcome.settled
@@ -82,8 +82,8 @@ class Threads:
         )
         return replace(self._outcome, findings=tuple(self._findings), settled=settled)
 
-    def _plan_actions(self, standing: ExistingThreads) -> Iterator[Action]:
-        return plan.plan_actions(self._findings, self._outcome.settled, standing, self.resolved, self._outcome.head)
+    def _plan_actions(self, existing: ExistingThreads) -> Iterator[Action]:
+        return plan.plan_actions(self._findings, self._outcome.settled, existing, self.resolved, self._outcome.head)
 
     def _is_due(self, action: Action) -> bool:
         return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self.denied)
@@ -185,9 +185,9 @@ class Threads:
         self._sent.setdefault(finding.fingerprint, []).append(body)
         return True
 
-    def _check(self, standing: ExistingThreads) -> None:
+    def _check(self, existing: ExistingThreads) -> None:
         """Commands in a draft run when it is published, and nothing of that comes back with an answer."""
-        if any(self._has_lost_lines(thread) for thread in standing.threads):
+        if any(self._has_lost_lines(thread) for thread in existing.threads):
             raise GitLabError(BODY_CHANGED)
 
     def _has_lost_lines(self, thread: Thread) -> bool:

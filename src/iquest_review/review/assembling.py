@@ -25,49 +25,49 @@ from iquest_review.text import format_count
 NOT_EVERYTHING_FITS = "not everything fitted into the prompt"
 
 
-def assemble_outcome(base: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, say: Progress) -> Outcome:
+def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, say: Progress) -> Outcome:
     """The outcome that asking came to; `base` says what is known without it."""
     base = replace(base, model=inquiry.model)
-    if inquiry.left_out and task.known and task.known.hunks:
+    if inquiry.left_out and work.known and work.known.hunks:
         # The rest of the change was reviewed before, and that stands.
-        base = replace(base, summary=task.known.summary, suggestions=task.known.suggestions)
+        base = replace(base, summary=work.known.summary, suggestions=work.known.suggestions)
         return replace(
             base, status=ReviewStatus.PARTIAL, reason=NOT_EVERYTHING_FITS, omissions=inquiry.left_out.omissions
         )
     usable = [one for one in inquiry.asked if one.usable]
     if usable:
-        return _assemble_review(base, task, inquiry, usable, model, say)
+        return _assemble_review(base, work, inquiry, usable, model, say)
     texts = [one.answer.result for one in inquiry.asked if one.answer and isinstance(one.answer.result, UnusableReply)]
     if not texts:
-        return _assemble_failure(base, task, inquiry, say)
-    excerpt = _merge_excerpts(task, [one for one in inquiry.asked if one.answer], inquiry.asked)
-    base = _add_coverage(base, task, inquiry, excerpt)
+        return _assemble_failure(base, work, inquiry, say)
+    excerpt = _merge_excerpts(work, [one for one in inquiry.asked if one.answer], inquiry.asked)
+    base = _add_coverage(base, work, inquiry, excerpt)
     why = f"the model's answer could not be used: {texts[0].why}"
     say.say(why)
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
     if raw:
-        return replace(base, status=ReviewStatus.RAW, reason=texts[0].why, raw=task.change.redact(raw))
+        return replace(base, status=ReviewStatus.RAW, reason=texts[0].why, raw=work.change.redact(raw))
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=why)
 
 
-def _assemble_failure(base: Outcome, task: Work, inquiry: Inquiry, say: Progress) -> Outcome:
+def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, say: Progress) -> Outcome:
     failure = inquiry.failure
     if failure is None:
         failure = next(str(one.failure) for one in inquiry.asked if one.failure)
         say.say(f"not reviewed: {failure}")
-    unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in task.fresh)
+    unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in work.fresh)
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen)
 
 
 def _assemble_review(
-    base: Outcome, task: Work, inquiry: Inquiry, usable: Sequence[Exchange], model: ReviewModel, say: Progress
+    base: Outcome, work: Work, inquiry: Inquiry, usable: Sequence[Exchange], model: ReviewModel, say: Progress
 ) -> Outcome:
-    excerpt = _merge_excerpts(task, usable, inquiry.asked)
+    excerpt = _merge_excerpts(work, usable, inquiry.asked)
     said = [one.answer.result for one in usable if one.answer and isinstance(one.answer.result, Review)]
-    reviews = [_redact_review(review, task.change.redact) for review in said]
+    reviews = [_redact_review(review, work.change.redact) for review in said]
     with say.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
-        whole = merge_reviews(model, task.options.templates, reviews, task.options.nonce)
-    found, findings = _place_findings(_find_by_rule(task), whole.review.findings, task)
+        whole = merge_reviews(model, work.options.templates, reviews, work.options.nonce)
+    found, findings = _place_findings(_find_by_rule(work), whole.review.findings, work)
     lost = _describe_losses(whole.review)
     problems = [
         *lost,
@@ -76,14 +76,14 @@ def _assemble_review(
     ]
     say.say("; ".join([format_count(len(findings), "finding"), *problems]))
     return replace(
-        _add_coverage(base, task, inquiry, excerpt),
+        _add_coverage(base, work, inquiry, excerpt),
         status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
         reason="; ".join(problems) or None,
         summary=whole.review.summary,
         suggestions=whole.review.suggestions,
         findings=tuple(findings),
         merged=len(found) - len(findings),
-        reviewed=task.collect_reviewed_hunks(() if lost else list_shown_ids(task.fresh, excerpt)),
+        reviewed=work.collect_reviewed_hunks(() if lost else list_shown_ids(work.fresh, excerpt)),
         usage=sum_usage([*inquiry.replies, *whole.replies]),
     )
 
@@ -121,30 +121,30 @@ def _describe_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]
     return [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
 
 
-def _merge_excerpts(task: Work, answered: Sequence[Exchange], asked: Sequence[Exchange]) -> Excerpt:
+def _merge_excerpts(work: Work, answered: Sequence[Exchange], asked: Sequence[Exchange]) -> Excerpt:
     """What the answers are about; the rest is left out."""
     unanswered = [(one.prompt.excerpt, _choose_omission_reason(one)) for one in asked if one not in answered]
-    return batches.merge_excerpts(task.fresh, task.omissions, [one.prompt.excerpt for one in answered], unanswered)
+    return batches.merge_excerpts(work.fresh, work.omissions, [one.prompt.excerpt for one in answered], unanswered)
 
 
 def _choose_omission_reason(unanswered: Exchange) -> Reason:
     return Reason.TIME if isinstance(unanswered.failure, NoTimeLeftError) else Reason.UNANSWERED
 
 
-def _add_coverage(base: Outcome, task: Work, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
+def _add_coverage(base: Outcome, work: Work, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:
     """With the ledger of what is shown; lines that were reviewed before count as the file's as well."""
-    changed = {file.path: file.changed_lines for file in task.files}
+    changed = {file.path: file.changed_lines for file in work.files}
     coverage = tuple(replace(entry, changed_lines=changed[entry.path]) for entry in excerpt.compute_coverage())
     return replace(base, coverage=coverage, omissions=excerpt.omissions, usage=sum_usage(inquiry.replies))
 
 
-def _find_by_rule(task: Work) -> list[Finding]:
+def _find_by_rule(work: Work) -> list[Finding]:
     """What no model has to see to say so: lines that would give secrets away, and lines that deceive their readers."""
-    secrets, language = task.change.secrets, task.options.templates.language
-    read = {file.path for file in task.files}
-    screened = [file for file in task.change.diff.files if file.path not in read]
+    secrets, language = work.change.secrets, work.options.templates.language
+    read = {file.path for file in work.files}
+    screened = [file for file in work.change.diff.files if file.path not in read]
     found = [
-        *deceptive_text.find_deceptive_text(task.fresh, language),
+        *deceptive_text.find_deceptive_text(work.fresh, language),
         *deceptive_text.find_deceptive_text(screened, language, shown=False),
     ]
     if not secrets:
@@ -152,14 +152,14 @@ def _find_by_rule(task: Work) -> list[Finding]:
     from iquest_review.findings.rules.leaked_secrets import find_leaked_secrets  # noqa: PLC0415 - most changes hold none
 
     return [
-        *find_leaked_secrets(secrets, task.fresh, language),
+        *find_leaked_secrets(secrets, work.fresh, language),
         *find_leaked_secrets(secrets, screened, language, sure=True),
         *found,
     ]
 
 
 def _place_findings(
-    by_rule: Sequence[Finding], said: Sequence[Finding], task: Work
+    by_rule: Sequence[Finding], said: Sequence[Finding], work: Work
 ) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
     """The findings with their places, and those that are left when near-duplicates are one. A secret may stand in a
     file that no model is shown; what a model says can only be about the others."""
@@ -168,7 +168,7 @@ def _place_findings(
     from iquest_review.findings.duplicates import merge_duplicates  # noqa: PLC0415 - many reviews find nothing
     from iquest_review.findings.placement import assign_place  # noqa: PLC0415
 
-    shown, text = Diff(task.files), task.change.text
-    found = [assign_place(verify(finding, task.change.diff, text)) for finding in by_rule]
+    shown, text = Diff(work.files), work.change.text
+    found = [assign_place(verify(finding, work.change.diff, text)) for finding in by_rule]
     found += [assign_place(verify(finding, shown, text)) for finding in said]
     return found, merge_duplicates(found)

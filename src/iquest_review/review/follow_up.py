@@ -23,30 +23,30 @@ from iquest_review.text import format_count
 
 
 def reconcile(
-    outcome: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
+    outcome: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
 ) -> Outcome:
     """The outcome in the light of what stands already. One that is no review leaves all of it as it is."""
     if outcome.failed:
-        return carry_over_earlier(outcome, task, board)
-    return merge_with_earlier(outcome, task, inquiry, model, board, say)
+        return carry_over_earlier(outcome, work, board)
+    return merge_with_earlier(outcome, work, inquiry, model, board, say)
 
 
 def merge_with_earlier(
-    outcome: Outcome, task: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
+    outcome: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, board: Waivers | None, say: Progress
 ) -> Outcome:
     """The outcome in the light of what stands already: what is not raised again, what stays, what is settled."""
-    change, options = task.change, task.options
+    change, options = work.change, work.options
 
     def waived(thread: Thread) -> bool:
         return board is not None and board.has_waiver(thread)
 
-    known, asked = task.known, bool(inquiry.replies)
+    known, asked = work.known, bool(inquiry.replies)
     told = change.known.findings if change.known else ()
     before = earlier.classify(
-        change.standing, told, change.diff, change.text, _build_seen_check(task, outcome), asked=asked
+        change.existing, told, change.diff, change.text, _build_seen_check(work, outcome), asked=asked
     )
     named = earlier.add_former_names(outcome.findings, before.open, change.diff)
-    raised = earlier.select_findings_to_raise(named, change.standing, change.known, waived)
+    raised = earlier.select_findings_to_raise(named, change.existing, change.known, waived)
     taken = raised.threads | raised.spared
     left = frozenset(change.known.left if change.known else ()) - raised.threads
     still = [
@@ -55,13 +55,13 @@ def merge_with_earlier(
         if not (one.thread and one.thread.id in taken | left)
         and not (one.finding and any(is_same_finding(one.finding, finding) for finding in raised.findings))
     ]
-    fixed, replies = _find_fixed_findings(still, task, inquiry, model, say)
+    fixed, replies = _find_fixed_findings(still, work, inquiry, model, say)
     still = [one for one in still if one not in fixed]
     gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
     settled = (*gone, *(one.settle(SettledReason.FIXED) for one in fixed))
     if settled:
         say.say(f"{format_count(len(settled), 'earlier finding')} settled")
-    left &= {thread.id for thread in change.standing.threads if not thread.resolved}
+    left &= {thread.id for thread in change.existing.threads if not thread.resolved}
     return replace(
         outcome,
         findings=tuple(limit_inline(raised.findings, options.max_findings)),
@@ -69,35 +69,35 @@ def merge_with_earlier(
         before=known.summary if known and asked else "",
         suggestions=_merge_suggestions(outcome.suggestions, known.suggestions if known else ()),
         kept=tuple(one.finding for one in still if one.finding),
-        standing=tuple(_list_still_open(still, options, waived)),
+        still_open=tuple(_list_still_open(still, options, waived)),
         settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
         usage=outcome.usage + sum_usage(replies),
     )
 
 
-def _build_seen_check(task: Work, outcome: Outcome) -> Callable[[str], bool]:
+def _build_seen_check(work: Work, outcome: Outcome) -> Callable[[str], bool]:
     """Whether a model has seen all of a file, or the file is no longer part of the change: only then it can be told
     what is gone from it."""
 
     @cache
     def unread() -> frozenset[str]:
         hunks = outcome.reviewed.hunks if outcome.reviewed else ()
-        _, whole = compute_known_ids(task.files, hunks, ())
-        seen = {file.path for file in task.files if file.path in whole and not any(map(count_hidden_lines, file.hunks))}
-        left = (file for file in task.change.diff.files if file.path not in seen)
+        _, whole = compute_known_ids(work.files, hunks, ())
+        seen = {file.path for file in work.files if file.path in whole and not any(map(count_hidden_lines, file.hunks))}
+        left = (file for file in work.change.diff.files if file.path not in seen)
         return frozenset(name for file in left for name in (file.new_path, file.old_path))
 
     return lambda path: path not in unread()
 
 
-def carry_over_earlier(outcome: Outcome, task: Work, board: Waivers | None) -> Outcome:
+def carry_over_earlier(outcome: Outcome, work: Work, board: Waivers | None) -> Outcome:
     """An outcome that is no review: what stood before it stands on."""
-    known, left = task.change.known, frozenset(task.change.known.left if task.change.known else ())
-    threads = (thread for thread in task.change.standing.threads if not thread.resolved and thread.id not in left)
+    known, left = work.change.known, frozenset(work.change.known.left if work.change.known else ())
+    threads = (thread for thread in work.change.existing.threads if not thread.resolved and thread.id not in left)
     still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
-    stands = _list_still_open(still, task.options, lambda thread: board is not None and board.has_waiver(thread))
+    stands = _list_still_open(still, work.options, lambda thread: board is not None and board.has_waiver(thread))
     told = (OpenThread("", one.severity, one.path, one.line) for one in (known.findings if known else ()))
-    return replace(outcome, standing=(*stands, *told))
+    return replace(outcome, still_open=(*stands, *told))
 
 
 def _list_still_open(
@@ -121,16 +121,16 @@ def _merge_suggestions(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...
 
 
 def _find_fixed_findings(
-    still: Sequence[OpenFinding], task: Work, inquiry: Inquiry, model: ReviewModel, say: Progress
+    still: Sequence[OpenFinding], work: Work, inquiry: Inquiry, model: ReviewModel, say: Progress
 ) -> tuple[list[OpenFinding], tuple[ModelReply, ...]]:
     """Those of the earlier findings that the model, asked about exactly them, says are fixed."""
-    candidates = list(earlier.select_askable(still, {file.path for file in task.fresh}))
+    candidates = list(earlier.select_askable(still, {file.path for file in work.fresh}))
     requests = len(inquiry.replies)
-    if not candidates or inquiry.limits is None or requests >= task.options.terms.max_requests:
+    if not candidates or inquiry.limits is None or requests >= work.options.terms.max_requests:
         return [], ()
     paths = {one.here.path for one in candidates}
-    files = [file for file in task.change.diff.files if file.path in paths]
+    files = [file for file in work.change.diff.files if file.path in paths]
     with say.show_wait(f"asking whether {format_count(len(candidates), 'earlier finding')} may be fixed"):
-        remarks = [replace(one.remark, text=task.change.redact(one.remark.text)) for one in candidates]
-        answer = ask_fixed(model, task.options.templates, remarks, files, inquiry.limits, task.options.nonce)
+        remarks = [replace(one.remark, text=work.change.redact(one.remark.text)) for one in candidates]
+        answer = ask_fixed(model, work.options.templates, remarks, files, inquiry.limits, work.options.nonce)
     return [candidates[number] for number in sorted(answer.numbers)], answer.replies

@@ -60,23 +60,23 @@ def review(
         format_count(change.diff.changed_lines, "changed line"),
     )
     say.say(f"{files}, {lines} from {change.origin}")
-    task = Work.of(change, options)
-    if task.fresh:
-        inquiry = inquire(task.build_material(), model, options.terms, say)
-        outcome = assemble_outcome(_build_outcome(task), task, inquiry, model, say)
+    work = Work.of(change, options)
+    if work.fresh:
+        inquiry = inquire(work.build_material(), model, options.terms, say)
+        outcome = assemble_outcome(_build_outcome(work), work, inquiry, model, say)
     else:
-        inquiry, outcome = Inquiry(), _build_unasked_outcome(task, say)
-    if outcome.findings or change.known or change.standing.threads:
+        inquiry, outcome = Inquiry(), _build_unasked_outcome(work, say)
+    if outcome.findings or change.known or change.existing.threads:
         from iquest_review.review import follow_up  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
 
-        outcome = follow_up.reconcile(outcome, task, inquiry, model, board, say)
+        outcome = follow_up.reconcile(outcome, work, inquiry, model, board, say)
     reason = change.redact(outcome.reason) if outcome.reason else None  # it may hold what a server says
     outcome = replace(
         outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
     )
     try:
         if _has_nothing_new(outcome, change):
-            body = change.standing.notes[0].body
+            body = change.existing.notes[0].body
             keep(outcome, body)
             return outcome, body
         return deliver(outcome, options.surroundings, keep, publish)
@@ -110,12 +110,12 @@ def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | 
 
 def preview(change: ChangeToReview, options: Options, say: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
     """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
-    task = Work.of(change, options)
-    if not task.fresh:
-        return (), Excerpt((), task.omissions)
+    work = Work.of(change, options)
+    if not work.fresh:
+        return (), Excerpt((), work.omissions)
     terms = options.terms
-    prompts = plan_prompts(task.build_material(), compute_prompt_limits(terms, None, 0), terms, lambda _: None, say)
-    return prompts, batches.merge_excerpts(task.fresh, task.omissions, [prompt.excerpt for prompt in prompts])
+    prompts = plan_prompts(work.build_material(), compute_prompt_limits(terms, None, 0), terms, lambda _: None, say)
+    return prompts, batches.merge_excerpts(work.fresh, work.omissions, [prompt.excerpt for prompt in prompts])
 
 
 def compute_exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
@@ -125,48 +125,48 @@ def compute_exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
     return ModelError.exit_code if outcome.failed else 0
 
 
-def _build_outcome(task: Work, reason: str | None = None) -> Outcome:
-    change, templates = task.change, task.options.templates
+def _build_outcome(work: Work, reason: str | None = None) -> Outcome:
+    change, templates = work.change, work.options.templates
     return Outcome(
         status=ReviewStatus.REVIEWED,
         reason=reason,
         merge_request=change.merge_request,
         diff_refs=change.refs,
         prompt=PromptUsed(templates.language, templates.digest),
-        reviewed=task.collect_reviewed_hunks(),
-        omissions=task.omissions,
-        steering=task.options.steering,
+        reviewed=work.collect_reviewed_hunks(),
+        omissions=work.omissions,
+        steering=work.options.steering,
     )
 
 
-def _build_unasked_outcome(task: Work, say: Progress) -> Outcome:
+def _build_unasked_outcome(work: Work, say: Progress) -> Outcome:
     """Nothing is new, or nothing is there to be reviewed."""
-    if not task.files or not task.known:
-        return _build_outcome(task, reason=summary.NOTHING_TO_REVIEW)
+    if not work.files or not work.known:
+        return _build_outcome(work, reason=summary.NOTHING_TO_REVIEW)
     say.say(UNCHANGED)
-    known = task.known
-    outcome = _build_outcome(task, reason=UNCHANGED)
+    known = work.known
+    outcome = _build_outcome(work, reason=UNCHANGED)
     return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
 
 
 def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
     """Whether all that would be posted is there."""
-    known, standing = change.known, change.standing
+    known, existing = change.known, change.existing
     return (
         outcome.reason == UNCHANGED
         and known is not None
         and known.head == known.reviewed == outcome.head
         and all(entry.why is SettledReason.LEFT for entry in outcome.settled)
-        and len(standing.notes) == 1
-        and summary.PREVIOUS_MARKER not in standing.notes[0].body
-        and not any(plan.find_duplicate_threads(standing))
-        and _has_same_threads(known, standing)
+        and len(existing.notes) == 1
+        and summary.PREVIOUS_MARKER not in existing.notes[0].body
+        and not any(plan.find_duplicate_threads(existing))
+        and _has_same_threads(known, existing)
     )
 
 
-def _has_same_threads(known: NoteMemory, standing: ExistingThreads) -> bool:
+def _has_same_threads(known: NoteMemory, existing: ExistingThreads) -> bool:
     """Whether the note lists the threads that are open, and nobody has waived one since."""
-    still_open = [thread for thread in standing.threads if not thread.resolved]
+    still_open = [thread for thread in existing.threads if not thread.resolved]
     new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)
     listed = sorted(fingerprint for fingerprint, _ in known.titles)
     return not new_waivers and listed == sorted(thread.mark.fingerprint for thread in still_open)

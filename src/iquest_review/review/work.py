@@ -30,7 +30,7 @@ class ChangeToReview:
     origin: str  # in words, for the log
     merge_request: MergeRequest | None = None
     refs: DiffRefs | None = None
-    standing: ExistingThreads = field(default_factory=ExistingThreads)
+    existing: ExistingThreads = field(default_factory=ExistingThreads)
     known: NoteMemory | None = None  # what the note remembers
     text: Callable[[str], bytes | None] = provide_no_text  # a file as it stands at the head; None: not to be had
     lookup: Lookup | None = None  # the repository around it
