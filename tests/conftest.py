@@ -1,4 +1,4 @@
-"""What holds for every test: no setting, token or git configuration of the machine reaches it."""
+"""What holds for every test: no setting, token, language or git configuration of the machine reaches it."""
 
 import itertools
 import os
@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-FOREIGN = ("CI", "GITLAB_", "IQUEST_", "MODEL_NAME", "GIT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA")
+FOREIGN = (
+    *("CI", "GITLAB_", "IQUEST_", "MODEL_NAME", "GIT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA"),
+    *("LANG", "LC_"),  # the words that git and diff say
+)
 GITCONFIG = """\
 [user]
 	name = Author
