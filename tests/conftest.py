@@ -23,8 +23,20 @@ GITCONFIG = """\
 HOMES = itertools.count()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hermetic_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what is made once for many tests, which is before the first of them is hermetic."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _shut_out(monkeypatch, tmp_path_factory)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def hermetic(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    _shut_out(monkeypatch, tmp_path_factory)
+
+
+def _shut_out(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in [name for name in os.environ if name.upper().startswith(FOREIGN)]:
         if name != "IQUEST_TEST_SERVER_URL":
             monkeypatch.delenv(name)
