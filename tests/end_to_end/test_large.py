@@ -103,7 +103,7 @@ def test_a_line_of_a_megabyte_is_shown_in_part(measured: Callable[..., Measured]
         finished = measured("review", "--diff", "long.diff", IQUEST_API_URL=model.url)
 
     assert finished.code == 0
-    assert (finished.seconds < 10, finished.peak < 200 * MIB) == (True, True)
+    assert (finished.worked < 10, finished.peak < 200 * MIB) == (True, True)
     assert len(json.dumps(model.completions[0].body)) < 40_000
 
 
@@ -115,7 +115,7 @@ def test_a_patch_of_many_files_has_a_note_that_gitlab_takes(measured: Callable[.
     assert finished.code == 0
     assert len(finished.out) < 200_000
     assert named(finished) == 3_000
-    assert (finished.seconds < 10, finished.peak < 200 * MIB) == (True, True)
+    assert (finished.worked < 10, finished.peak < 200 * MIB) == (True, True)
 
 
 def test_many_files_of_one_name_take_no_time_to_sort(measured: Callable[..., Measured], tmp_path: Path) -> None:
