@@ -48,7 +48,7 @@ def _shut_out(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
     """A shell lets what it starts with `&` ignore SIGINT, and so would every process that a test starts."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
