@@ -170,7 +170,7 @@ def test_an_answer_out_of_all_bounds_is_no_review_and_costs_little(
     (tmp_path / "small.diff").write_bytes(added("a.py", counted(20)))
 
     with ModelDouble(replies=[fault]) as model:
-        variables = {"IQUEST_API_URL": model.url, "IQUEST_TIMEOUT": "1", "IQUEST_MAX_REQUESTS": "1"}
+        variables = {"IQUEST_API_URL": model.url, "IQUEST_TIMEOUT": "5", "IQUEST_MAX_REQUESTS": "1"}
         finished = measured("review", "--diff", "small.diff", **variables)
 
     assert finished.code == 3
