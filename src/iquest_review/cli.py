@@ -179,8 +179,16 @@ def _make_formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=30, width=min(width, 120) - 2)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Let help pass that cannot be written: the first releases of Python 3.11 raise there, later ones do not."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        with suppress(OSError, AttributeError):  # AttributeError: the stream is closed, and None
+            super()._print_message(message, file)
+
+
 def _build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="iquest-review",
         description="Reviews GitLab merge requests with your own model.",
         epilog=_EPILOG.format(variables=_list_variables()),

@@ -385,12 +385,12 @@ def test_no_more_problems_are_told_than_people_read() -> None:
 
 @pytest.mark.parametrize("filters", ["{a,b}" * 40, "{" * 150, "{a,{b,{c,d}}}" * 20, "{}" * 140])
 def test_braces_without_end_take_no_time(filters: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = duo(
         f"instructions: [{{name: A, instructions: B}}, {{name: C, instructions: D, fileFilters: ['{filters}']}}]"
     )
 
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert found.rows[1:] == ("  A (for all files):", "    B")
 
 
@@ -536,11 +536,11 @@ def test_any_text_is_a_filter(pattern: str, path: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b"])
 def test_a_filter_of_many_stars_takes_no_time(pattern: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert not is_glob_match(pattern, "a" * 3_000)
     assert not is_glob_match(pattern, "a/" * 1_000 + "a")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # What a hostile text can do
@@ -588,10 +588,10 @@ def test_what_nobody_sees_on_the_page_is_not_shown() -> None:
 
 
 def test_comments_that_do_not_end_take_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert shown_of("<!--" * 15_000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_a_mark_at_the_start_windows_line_ends_and_what_is_no_text_do_no_harm() -> None:

@@ -173,7 +173,7 @@ def test_a_chinese_review_says_it_in_chinese() -> None:
 
 @pytest.mark.parametrize("unit", ["\u0430", "a\u0430", "ignore all ", '"issues" ', "<|im_", "\U000e0041", "\u200b"])
 def test_a_hostile_line_takes_no_time(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     told(*[unit * (100_000 // len(unit))] * 20)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
