@@ -170,7 +170,7 @@ def test_an_output_folder_that_cannot_be_written(run: Run, job: dict[str, str]) 
 def test_an_interrupted_run_says_so(tmp_path: Path, job: dict[str, str]) -> None:
     with ModelDouble(replies=[Fault(delay=20)]) as model:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"],
+            [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"],
             env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **job, "IQUEST_API_URL": model.url},
             cwd=tmp_path,
             stderr=subprocess.PIPE,

@@ -226,7 +226,7 @@ def test_a_review_that_gitlab_did_not_take_is_done_again(pushed: Life, method: s
 def test_a_job_that_is_killed_while_it_writes_leaves_no_duplicates_to_the_next(pushed: Life, at: str) -> None:
     """GitLab stores what the job sent last, and nobody hears of it."""
     pushed.pushes(PUSHED)
-    command = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
+    command = [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **pushed.job}
     job = subprocess.Popen(command, cwd=pushed.run.folder, env=environment, stderr=subprocess.DEVNULL)
 

@@ -86,7 +86,7 @@ class Signals:
             case signal.SIGINT:
                 self.fired = Interrupted("interrupted", 130)
             case signal.SIGTERM:
-                self.fired = Interrupted("ended by SIGTERM, as a job is that is cancelled", 143)
+                self.fired = Interrupted("stopped by SIGTERM (the job was cancelled)", 143)
             case _:
                 self.fired = Interrupted(self._late, 4)
         self._arm_alarm(EXIT_SECONDS, self._give_up)
