@@ -177,8 +177,8 @@ def test_a_time_that_is_nonsense_is_told_and_the_review_is_done(run: Run, job: d
     finished = run("review", environ={**job, "CI_JOB_TIMEOUT": "soon", "CI_JOB_STARTED_AT": "then"})
 
     assert finished.code == 0
-    assert "CI_JOB_TIMEOUT is 'soon', no number of seconds: 3600 are assumed" in finished.err
-    assert "CI_JOB_STARTED_AT is 'then', no time this job can have started at: ignored" in finished.err
+    assert "CI_JOB_TIMEOUT is 'soon', not a number of seconds: using 3600" in finished.err
+    assert "CI_JOB_STARTED_AT is 'then', but this job cannot have started then: ignored" in finished.err
 
 
 # --- signals ---

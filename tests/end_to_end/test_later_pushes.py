@@ -317,7 +317,7 @@ def test_a_dry_run_tells_what_a_later_push_comes_to_and_writes_nothing(pushed: L
     assert bodies(pushed.gitlab) == before
     assert EVAL in finished.out
     assert "1 finding resolved, its lines are gone" in finished.out
-    assert "a dry run: nothing is posted" in finished.err
+    assert "dry run: nothing is posted" in finished.err
     assert [thread.resolved_by for thread in pushed.threads] == [None]
 
 
