@@ -12,6 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from iquest_review.code.languages import has_free_indent
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import whitespace
 from iquest_review.excerpt.cutting import slice_hunk
@@ -23,12 +24,6 @@ MIN_MOVED_LINES = 3  # lines of a block that say something; fewer are alike by c
 MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many
 MAX_SEARCHED_ROWS = 1_000_000  # of a diff that is searched for moved blocks
 
-# Where white space at the beginning of a line says nothing. Elsewhere, and in files without a suffix, it may.
-_FREE = re.compile(
-    r"\.(js|jsx|mjs|cjs|ts|tsx|java|kt|kts|groovy|go|rs|c|h|cc|cpp|cxx|hh|hpp|m|mm|cs|php|swift|dart|lua|pl|pm|rb|r|sql"
-    r"|css|scss|less|json|jsonc|xml|html?|vue|svelte|proto|graphql|tf|sol|zig|ps1)$",
-    re.IGNORECASE,
-)
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
 HunkPlace = tuple[int, int]  # numbers of a file, and of a hunk in it
@@ -55,7 +50,7 @@ def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
     stay as they are."""
     made = dict[HunkPlace, tuple[Hunk, ...]]()
     for at, file in enumerate(files):
-        indented = _FREE.search(file.path) is None
+        indented = not has_free_indent(file.path)
         for number, hunk in enumerate(file.hunks):
             if not isinstance(hunk, FoldedHunk) and (alone := whitespace.find_whitespace_change(hunk, indented)):
                 made[at, number] = (_fold(hunk, None, endings=alone is WhitespaceChange.ENDINGS),)
@@ -127,7 +122,7 @@ def _match_runs(
 
 def _find_runs(file: FileDiff, at: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
     """The runs of a file that may hold a block."""
-    indented = _FREE.search(file.path) is None
+    indented = not has_free_indent(file.path)
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
         if lines < MIN_MOVED_LINES or (at, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
