@@ -448,6 +448,12 @@ def test_yaml_is_loaded_only_where_the_file_is_there(monkeypatch: pytest.MonkeyP
         ("{,src/}a.py", "a.py", True),
         ("{,src/}a.py", "src/a.py", True),
         ("{**/,}a.py", "x/a.py", True),
+        ("*.{py}", "a.py", True),  # Ruby's braces, not the shell's: one choice is a choice
+        ("a{}.py", "a.py", True),
+        ("a{1..3}.py", "a2.py", False),
+        ("a{1..3}.py", "a1..3.py", True),
+        ("**//a.py", "a.py", False),
+        ("{,*/}/a.py", "x/a.py", False),
         ("{a.py", "{a.py", True),
         ("a}.py", "a}.py", True),
         (r"\{a,b\}.py", "{a,b}.py", True),
@@ -534,7 +540,7 @@ def test_any_text_is_a_filter(pattern: str, path: str) -> None:
     assert is_glob_match(pattern, path) in (True, False)
 
 
-@pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b"])
+@pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b", "**/a/" * 4 + "**/b"])
 def test_a_filter_of_many_stars_takes_no_time(pattern: str) -> None:
     start = time.process_time()
 
