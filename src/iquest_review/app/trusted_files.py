@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from iquest_review.app import settings
-from iquest_review.context.guidelines import AGENTS_FILE, CONTRIBUTING_FILES, DUO_FILE
+from iquest_review.context.guidelines import AGENTS_FILE, DUO_FILE
 from iquest_review.context.sources import Lookup
 from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.errors import UsageError
@@ -74,7 +74,7 @@ def _make_target_reader(lookup: Lookup, folder: Path, path_of_folder: PurePosixP
 
 
 def _can_steer(path: PurePosixPath, templates: PurePosixPath | None) -> bool:
-    ours = path.as_posix() in (settings.SETTINGS_FILE, DUO_FILE, *CONTRIBUTING_FILES) or path.name == AGENTS_FILE
+    ours = path.as_posix() in (settings.SETTINGS_FILE, DUO_FILE) or path.name == AGENTS_FILE
     return ours or (templates is not None and path.is_relative_to(templates))
 
 
