@@ -1,6 +1,8 @@
 """The documents hold: no link leads nowhere, no placeholder is left, both languages say the same."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,23 @@ def test_the_job_to_paste_is_the_one_of_the_examples(readme: Path) -> None:
         words = line.split("#")[0].strip()
         if words and "IQUEST_LANGUAGE" not in words and not words.startswith("image:"):
             assert words in example, words
+
+
+def literals_of(module: Path) -> Iterator[str]:
+    """Every text of a module, with "{}" where an f-string puts a value."""
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("page", ["docs/troubleshooting.md", "docs/quickstart.zh-CN.md"])
+def test_the_messages_that_are_explained_are_those_of_the_program(page: str) -> None:
+    said = "\n".join(text for module in (ROOT / "src").rglob("*.py") for text in literals_of(module))
+    rows = re.findall(r"^\| (`[^|]*`) \|", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    quoted = [words for row in rows for words in re.findall(r"`([^`]+)`", row) if " " in words]
+    parts = [part.strip(" :;,()'") for words in quoted for part in words.split("...")]
+
+    assert len(quoted) > 10
+    assert [part for part in parts if part not in said] == []
