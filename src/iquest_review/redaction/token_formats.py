@@ -66,16 +66,16 @@ def find_token_spans(text: bytes, low: bytes, markers: Iterable[bytes]) -> Itera
 
 def _match_at_marker(form: TokenFormat, marker: bytes, text: bytes, low: bytes) -> Iterator[Span]:
     match_at, limit = compile_pattern(form.pattern).match, MAX_SCANNED_BYTES if form.check in _BY_PLACE else len(low)
-    at = low.find(marker, 0, limit)
-    while at >= 0:
-        after = after_marker = at + len(marker)
-        if match := match_at(text, at):
+    position = low.find(marker, 0, limit)
+    while position >= 0:
+        after = after_marker = position + len(marker)
+        if match := match_at(text, position):
             start, after = match.span("secret") if "secret" in match.re.groupindex else match.span()
-            cut = text.find(KEY_END, max(start, after_marker), after)
-            start, after = start - form.before, after if cut < 0 else cut
+            key_end = text.find(KEY_END, max(start, after_marker), after)
+            start, after = start - form.before, after if key_end < 0 else key_end
             if (certain := form.check(text[start:after])) is not None:
                 yield Span(start, after, form.kind, certain)
-        at = low.find(marker, after, limit)
+        position = low.find(marker, after, limit)
 
 
 _AZURE = "https://learn.microsoft.com/purview/sit-defn-all-creds"
