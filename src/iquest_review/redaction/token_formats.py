@@ -189,7 +189,7 @@ FORMATS = (
         "RFC 7468, on one line",
     ),
     TokenFormat(
-        "private-key", (b"ls0tls1cruditi",), rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", check_encoded_key, "base64"
+        "private-key", (b"ls0tls1crudjti",), rb"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", check_encoded_key, "base64"
     ),
     TokenFormat(
         "url-password",
