@@ -116,7 +116,7 @@ def test_the_note_lists_each_thread_with_a_link(board: Board, change: Change) ->
 
 def test_a_finding_that_has_no_line_stands_in_the_note_with_the_reason(board: Board, change: Change) -> None:
     board.publish(change.review([change.nowhere()]))
-    assert told(board) == {"Nothing tests this.": "the file it names is not part of what was reviewed"}
+    assert told(board) == {"Nothing tests this.": "this file is not part of the reviewed change"}
 
 
 def test_a_review_of_a_saved_diff_stands_in_the_note(board: Board, change: Change) -> None:
