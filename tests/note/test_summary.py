@@ -135,8 +135,7 @@ def test_an_odd_path_is_linked_and_shown_exactly(path: str, encoded: str) -> Non
 def test_a_finding_on_no_line_says_why_not() -> None:
     body = compose(findings=(finding(line=None, placement_reason=verify.NO_LINE),))
     assert (
-        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff"
-        in body
+        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff" in body
     )
 
 
