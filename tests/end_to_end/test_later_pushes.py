@@ -185,7 +185,7 @@ def test_a_review_that_broke_off_says_what_it_has_and_is_done_again(pushed: Life
     pushed.reader.instead = Reply(whole[: whole.rindex("description")], finish_reason="length")
     pushed.review(IQUEST_MAX_REQUESTS="1")
     assert [thread.path for thread in pushed.threads] == ["a.txt"]
-    assert "Partly reviewed: the answer breaks off" in pushed.note
+    assert "Partly reviewed: the model's answer is incomplete" in pushed.note
 
     pushed.review()
 

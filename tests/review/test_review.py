@@ -172,7 +172,7 @@ def test_a_finding_about_no_file_of_the_change_is_shown_with_the_reason() -> Non
     [finding] = reviewed(FakeModel([answer(issue(file="z.py", quote=""))])).findings
 
     assert (finding.line, finding.placement) == (None, Placement.SUMMARY)
-    assert finding.placement_reason == "the file it names is not part of what was reviewed"
+    assert finding.placement_reason == "this file is not part of the reviewed change"
 
 
 def test_no_more_findings_than_allowed_go_on_lines() -> None:

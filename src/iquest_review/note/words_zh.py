@@ -90,9 +90,9 @@ CHINESE = Words(
         REFUSED: "GitLab 不接受在那里开讨论",
     },
     phrases={
-        "the answer breaks off": "回答没有写完",
+        "the model's answer is incomplete": "回答没有写完",
         " of the model's findings could not be read": " 条模型的意见无法读取",
-        "not everything fitted into the prompt": "提示词放不下全部变更",
+        "part of the change did not fit into the prompt": "提示词放不下全部变更",
         " parts not reviewed: ": " 个部分没有评审：",
         "the answer could not be used": "回答无法使用",
         " gave no answer within ": " 没有给出回答，等了 ",
