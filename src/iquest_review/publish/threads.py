@@ -130,7 +130,7 @@ class Threads:
         return False
 
     def _count_failure(self, what: str, passing: TransientGitLabError) -> bool:
-        """Count an answer of 500; return whether MAX_TRIES is reached. Raise any other error: it is about the server."""
+        """Count an answer of 500 and return whether MAX_TRIES is reached. Raise any other error: the server has it."""
         if passing.status != 500:
             raise passing
         self._failures[what] = self._failures.get(what, 0) + 1
