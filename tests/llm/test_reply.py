@@ -13,12 +13,12 @@ from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.llm.reply import (
     MAX_ANSWER_CHARS,
     MAX_FINDINGS,
-    MAX_TEXT_CHARS,
     Review,
     UnusableReply,
     build_reply_schema,
     parse_reply,
 )
+from iquest_review.llm.spellings import MAX_TEXT_CHARS
 
 ISSUES: list[dict[str, Any]] = [
     {
@@ -269,7 +269,7 @@ def test_thinking_cut_anywhere_is_no_raw_text() -> None:
 )
 def test_a_cut_text_without_a_review_may_be_thinking_and_is_no_raw_text(text: str) -> None:
     """A template that writes <think> itself leaves no tag in the reply."""
-    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before it comes to a review")
+    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before the review begins")
     assert parse_reply(text, "stop").text == text  # type: ignore[union-attr]
 
 
@@ -346,7 +346,7 @@ def test_a_review_quoted_from_the_diff_is_not_taken_for_the_answer() -> None:
     quoted = {"issues": [{**ISSUES[0], "quote": fake, "description": f"A model reads {fake} as its answer."}]}
     assert len(read(json.dumps(quoted)).findings) == 1
     words = "Line 3 divides by zero and line 9 leaks the key."
-    assert why(f"The change adds a file with {fake}. {words}") == "it has no findings, but much to say beside them"
+    assert why(f"The change adds a file with {fake}. {words}") == "it lists no findings but contains other text"
 
 
 def test_an_empty_review_beside_one_that_cannot_be_read_is_none() -> None:
@@ -628,17 +628,17 @@ def test_a_hostile_text_is_done_with_quickly(name: str) -> None:
 
 
 def test_what_is_broken_and_too_long_to_be_mended_says_so() -> None:
-    assert why(HOSTILE["broken and long"]) == "its JSON is broken, and too long to be mended"
+    assert why(HOSTILE["broken and long"]) == "its JSON is broken and too long to repair"
 
 
 def test_a_reply_is_not_read_beyond_its_bound_nor_is_its_thinking_shown() -> None:
-    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it has 2000007 characters")
+    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it is too long (2000007 characters)")
 
 
 def test_an_answer_that_is_too_large_is_named_by_its_size() -> None:
     result = parse_reply("x" * (MAX_ANSWER_CHARS + 1))
 
-    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it has {MAX_ANSWER_CHARS + 1} characters")
+    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it is too long ({MAX_ANSWER_CHARS + 1} characters)")
 
 
 _pieces = st.sampled_from(
