@@ -369,7 +369,7 @@ def test_all_attempts_together_keep_the_deadline() -> None:
 
 
 def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST_TIMEOUT", 0.05)
+    monkeypatch.setattr(module, "MIN_TIMEOUT_SECONDS", 0.05)
     started = time.monotonic()
     with ModelDouble(replies=[Fault(503, headers={"Retry-After": "0"}), Fault(delay=5)]) as double:
         with pytest.raises(ModelUnreachableError, match="gave no answer"):
@@ -419,7 +419,7 @@ def test_a_connection_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 100_000)
     with (
         ModelDouble(replies=[Fault(body=b"x" * 500_000)]) as double,
         pytest.raises(ModelRefusedError, match="answered more than"),

@@ -297,7 +297,7 @@ def test_a_server_that_wants_a_key_where_none_is_set_says_so() -> None:
 
 
 def test_a_refusal_without_a_key_is_not_the_keys() -> None:
-    told = "host refuses a request without a key (403): Not from here; is IQUEST_API_KEY to be set?"
+    told = "host refuses a request without a key (403): Not from here; should IQUEST_API_KEY be set?"
 
     assert str(refused(403, '{"error": "Not from here"}', has_key=False)) == told
 
