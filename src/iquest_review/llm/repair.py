@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import json_repair
@@ -93,8 +94,8 @@ def find_sole_object(text: str, key: str, *, broke_off: bool = False) -> JsonAns
     except (ValueError, RecursionError):
         if before or not is_cut_off(text, start):
             return None
-        entries = list(_iterate_items(text, opening.end(), STRICT_DECODER))
-        return JsonAnswer({key: entries}, cut=True, length=len(text) - start)
+        entries = takewhile(lambda entry: isinstance(entry, dict), _iterate_items(text, opening.end(), STRICT_DECODER))
+        return JsonAnswer({key: list(entries)}, cut=True, length=len(text) - start)
     after = FENCE.sub("", text[end:]).strip()
     if (before and after) or opening_pattern.search(after) or "</think" in after.lower():
         return None
