@@ -124,7 +124,7 @@ CHINESE = Words(
         " cannot be used: it names no host": " 无法使用：其中没有主机名",
         " cannot be used: its host or port cannot be read": " 无法使用：主机或端口无法识别",
         "refuses a request without a key": "拒绝了没有密钥的请求",
-        "is IQUEST_API_KEY to be set?": "需要设置 IQUEST_API_KEY 吗？",
+        "should IQUEST_API_KEY be set?": "需要设置 IQUEST_API_KEY 吗？",
         "no time left: the job may take ": "没有时间了：作业最多可用 ",
         "no answer in the last ": "最后这段时间内没有回答：",
         "refuses the key": "拒绝了密钥",
