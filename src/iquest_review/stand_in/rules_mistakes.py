@@ -66,7 +66,7 @@ MISTAKES: tuple[Rule, ...] = (
                 PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"
             ),
         ),
-        "The default is created once and shared by all calls, so what one call adds the next one finds. "
+        "The default is created once and shared by all calls, so the next call still sees what one call added. "
         "Use None as the default and create the value inside the function.",
         "默认值只创建一次并由所有调用共用，一次调用加入的内容下一次还在。请以 None 作默认值，在函数内部再创建。",
     ),
