@@ -429,7 +429,7 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
     publish(gitlab, review())
     server.fail("PUT", "/notes/", status=404, body={"message": "404 Not found"}, times=99)
 
-    with pytest.raises(GitLabError, match="the note does not stay"):
+    with pytest.raises(GitLabError, match="the summary note was deleted again and again"):
         publish(gitlab, review("The second."))
 
     assert sum(request.method == "PUT" for request in server.requests) == MAX_ATTEMPTS
