@@ -259,7 +259,7 @@ def test_a_draft_that_gitlab_ran_in_part_is_a_security_failure(change: Change) -
             first.note = first.note.replace(DIVIDES, "/close")
 
         board.double.before("POST", PUBLISH, tamper)
-        with pytest.raises(GitLabError, match="stored another text than was sent"):
+        with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
             board.publish(three(change))
         assert board.double.executed
 

@@ -13,6 +13,8 @@ from time import monotonic
 
 import tree_sitter
 
+from iquest_review.code.languages import identify_language
+
 FREE_STEPS, BYTES_PER_STEP = 300, 50  # code that people write takes a step for 70 to 200 bytes, 70,000 steps a second
 MAX_PARSE_SECONDS = 2.0
 MAX_MATCHES = 64  # begun at once
@@ -212,30 +214,31 @@ _SCALA = (
 )
 
 
-# The files' suffixes: the module of the grammar, its function that gives the parser's tables, and the query.
+# The name of a language: the module of its grammar, the function that returns the parser's tables, and the query.
 _SOURCES = {
-    "py pyi": ("tree_sitter_python", "language", _PYTHON),
-    "js jsx mjs cjs": ("tree_sitter_javascript", "language", _JAVASCRIPT + _JS_FIELD),
-    "ts mts cts": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
-    "tsx": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
-    "go": ("tree_sitter_go", "language", _GO),
-    "java": ("tree_sitter_java", "language", _JAVA),
-    "kt kts": ("tree_sitter_kotlin", "language", _KOTLIN),
-    "c": ("tree_sitter_c", "language", _C),
-    "h cc cpp cxx hh hpp hxx cu": ("tree_sitter_cpp", "language", _CPP),
-    "cs": ("tree_sitter_c_sharp", "language", _C_SHARP),
-    "rs": ("tree_sitter_rust", "language", _RUST),
-    "rb rake": ("tree_sitter_ruby", "language", _RUBY),
-    "php": ("tree_sitter_php", "language_php", _PHP),
-    "sh bash": ("tree_sitter_bash", "language", _BASH),
-    "scala sc": ("tree_sitter_scala", "language", _SCALA),
+    "Python": ("tree_sitter_python", "language", _PYTHON),
+    "JavaScript": ("tree_sitter_javascript", "language", _JAVASCRIPT + _JS_FIELD),
+    "TypeScript": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
+    "TSX": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
+    "Go": ("tree_sitter_go", "language", _GO),
+    "Java": ("tree_sitter_java", "language", _JAVA),
+    "Kotlin": ("tree_sitter_kotlin", "language", _KOTLIN),
+    "C": ("tree_sitter_c", "language", _C),
+    "C++": ("tree_sitter_cpp", "language", _CPP),
+    "CUDA": ("tree_sitter_cpp", "language", _CPP),
+    "C#": ("tree_sitter_c_sharp", "language", _C_SHARP),
+    "Rust": ("tree_sitter_rust", "language", _RUST),
+    "Ruby": ("tree_sitter_ruby", "language", _RUBY),
+    "PHP": ("tree_sitter_php", "language_php", _PHP),
+    "Shell": ("tree_sitter_bash", "language", _BASH),
+    "Scala": ("tree_sitter_scala", "language", _SCALA),
+    "Scala worksheet": ("tree_sitter_scala", "language", _SCALA),
 }
-_BY_SUFFIX = {suffix: source for suffixes, source in _SOURCES.items() for suffix in suffixes.split()}
 
 
 def is_known(path: str) -> bool:
     """Whether files of this name are parsed."""
-    return _extract_suffix(path) in _BY_SUFFIX
+    return _find_source(path) is not None
 
 
 def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
@@ -246,7 +249,10 @@ def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures
     """
     if max(map(len, text.split(b"\n"))) > MAX_LINE_BYTES or _measure_depth(text) > MAX_DEPTH_NODES:
         return None  # the parsers may not even take a step, or run out of stack
-    language, query = _load_language(*_BY_SUFFIX[_extract_suffix(path)])
+    source = _find_source(path)
+    if source is None:
+        raise ValueError(f"no parser reads {path}")
+    language, query = _load_language(*source)
     steps, end = count(-FREE_STEPS), clock() + MAX_PARSE_SECONDS
     try:
         tree = tree_sitter.Parser(language).parse(
@@ -265,8 +271,9 @@ def _measure_depth(text: bytes) -> int:
     return max(accumulate(1 if bracket in b"([{" else -1 for bracket in text.translate(None, _NO_BRACKETS)), default=0)
 
 
-def _extract_suffix(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[2].lower()
+def _find_source(path: str) -> tuple[str, str, str] | None:
+    language = identify_language(path)
+    return _SOURCES.get(language.name) if language else None
 
 
 @lru_cache

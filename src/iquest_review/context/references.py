@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.code.definitions import has_definition, has_usage
+from iquest_review.code.languages import Kind, get_kind, get_language_family
 from iquest_review.code.outline import MAX_SIGNATURE_CHARS, CallKind, Definition, find_calls, find_imports
 from iquest_review.code.signatures import find_changed_signatures
 from iquest_review.context.enclosing import Outline
@@ -33,8 +34,6 @@ MIN_METHOD_NAME_CHARS = 6  # characters of a method's name that tell it from tho
 MIN_NAME_CHARS = 3  # characters of a name whose uses are looked for
 
 MAX_NAMES = 50  # of called functions that are looked for
-_FAMILIES = ("js jsx mjs cjs ts tsx mts cts vue svelte", "c h cc cpp cxx hh hpp hxx cu", "java kt kts scala", "py pyi")
-_PROSE = frozenset("md markdown mdx rst txt adoc tex html".split())
 # What a language has of its own: called bare, it is the language's.
 BUILTIN = frozenset(
     "abs all any append assert bool close copy delete dict exit filter float format hash id input int items iter join"
@@ -154,7 +153,7 @@ def _collect_redefined_names(excerpt: Excerpt, files: Sequence[FileDiff]) -> dic
     whole: dict[FileKey, FileDiff] = {make_file_key(file): file for file in files}
     found = dict[str, set[str]]()
     for part in sorted(excerpt.parts, key=_is_test_part):
-        if _get_language_family(part.file.path) in _PROSE:
+        if get_kind(part.file.path) is Kind.PROSE:
             continue
         file = whole.get(make_file_key(part.file), part.file)
         for name in find_changed_signatures(part.hunks, file.hunks):
@@ -170,13 +169,13 @@ def _select_users(name: str, hits: Sequence[SourceLine], homes: Collection[str])
     definers = [path for path, _, text in hits if has_definition(text, name) and (path in homes or not is_private)]
     if len(definers) >= MIN_AMBIGUOUS_DEFINITIONS:
         return []
-    languages = {_get_language_family(path) for path in homes}
+    languages = {get_language_family(path) for path in homes}
     return [
         hit
         for hit in hits
         if not has_definition(hit[2], name)
         and (
-            hit[0] in homes or (hit[0] not in definers and not is_private and _get_language_family(hit[0]) in languages)
+            hit[0] in homes or (hit[0] not in definers and not is_private and get_language_family(hit[0]) in languages)
         )
     ]
 
@@ -201,18 +200,12 @@ def _select_reachable(name: str, places: Sequence[SourceLine], callers: Collecti
     own = [hit for hit in places if hit[0] in callers]
     if name.startswith("_") or {hit[0] for hit in own} == set(callers):
         return own
-    kinds = {(_get_language_family(path), is_test(path)) for path in callers}
+    kinds = {(get_language_family(path), is_test(path)) for path in callers}
     return [
         hit
         for hit in places
-        if any(_get_language_family(hit[0]) == of and (tests or not is_test(hit[0])) for of, tests in kinds)
+        if any(get_language_family(hit[0]) == of and (tests or not is_test(hit[0])) for of, tests in kinds)
     ]
-
-
-def _get_language_family(path: str) -> str:
-    """What files must have in common for one to call the other."""
-    suffix = path.rpartition(".")[2].lower()
-    return next((family for family in _FAMILIES if suffix in family.split()), suffix)
 
 
 def _is_shown(hit: SourceLine, excerpt: Excerpt) -> bool:

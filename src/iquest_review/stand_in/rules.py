@@ -9,20 +9,29 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from iquest_review.code.languages import list_name_endings
+
 View = Literal["raw", "text", "code"]
 """raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
 
+_UNTRIED_SUFFIXES = frozenset((".mts", ".cts", ".kts", ".hh", ".hxx"))  # no rule was tried on files of these
+
+
+def _list_tried_endings(*languages: str) -> tuple[str, ...]:
+    return tuple(ending for ending in list_name_endings(*languages) if ending not in _UNTRIED_SUFFIXES)
+
+
 ANY = ("",)
-PY = (".py", ".pyi")
-JS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".vue")
-JAVA = (".java", ".kt", ".scala")
-GO = (".go",)
-RUBY = (".rb", ".rake")
-PHP = (".php",)
-C = (".c", ".h", ".cc", ".cpp", ".cxx", ".hpp")
-CS = (".cs",)
-SHELL = (".sh", ".bash", ".zsh", ".yml", ".yaml", "Dockerfile", "Makefile")
-YAML = (".yml", ".yaml")
+PY = list_name_endings("Python")
+JS = _list_tried_endings("JavaScript", "TypeScript", "TSX", "Vue")
+JAVA = _list_tried_endings("Java", "Kotlin", "Scala")
+GO = list_name_endings("Go")
+RUBY = list_name_endings("Ruby")
+PHP = list_name_endings("PHP")
+C = _list_tried_endings("C", "C++")
+CS = list_name_endings("C#")
+YAML = list_name_endings("YAML")
+SHELL = (*list_name_endings("Shell", "Zsh", "Dockerfile", "Makefile"), *YAML)
 BRACES = (*JS, *JAVA, *GO, *PHP, *C, *CS)
 
 
