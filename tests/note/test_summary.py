@@ -79,7 +79,7 @@ def test_the_findings_are_counted_worst_first() -> None:
 
 
 def test_no_findings_in_a_part_is_not_no_findings() -> None:
-    assert "## Review: No findings in what was reviewed\n" in compose(
+    assert "## Review: No findings in the reviewed part\n" in compose(
         status=ReviewStatus.PARTIAL, reason="its answer breaks off"
     )
 
@@ -135,7 +135,7 @@ def test_an_odd_path_is_linked_and_shown_exactly(path: str, encoded: str) -> Non
 def test_a_finding_on_no_line_says_why_not() -> None:
     body = compose(findings=(finding(line=None, placement_reason=verify.NO_LINE),))
     assert (
-        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff" in body
+        "### Without a line in the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff" in body
     )
 
 
@@ -217,7 +217,7 @@ def test_who_answered_is_named(model: str, shown: str) -> None:
 
 
 def test_a_model_that_did_not_answer_is_not_said_to_have_reviewed() -> None:
-    assert "Asked: **IQuest-Coder**" in failed()
+    assert "Model: **IQuest-Coder**" in failed()
     assert "Reviewed by" not in failed()
 
 
@@ -261,7 +261,7 @@ def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
     body = summary.compose_note(made, AROUND)
 
     assert body.count("An empty list divides by zero.") == len(made.findings) + len(made.kept)
-    assert "In threads" not in body
+    assert "Open threads" not in body
 
 
 def test_a_thread_without_a_place_is_listed_all_the_same() -> None:
@@ -269,7 +269,7 @@ def test_a_thread_without_a_place_is_listed_all_the_same() -> None:
 
     body = summary.compose_note(outcome(), AROUND, PostedState((row,), later()[1].ledger))
 
-    assert f"- 🔵 **low** · bug · [Not on a line of the change](<{AROUND.job_url}>): It fails.\n" in body
+    assert f"- 🔵 **low** · bug · [Without a line in the change](<{AROUND.job_url}>): It fails.\n" in body
 
 
 @pytest.mark.parametrize("reason", [OVER_LIMIT, REFUSED, position.LONG_PATH, position.UNREADABLE_PATH])
@@ -286,12 +286,15 @@ def test_a_finding_that_is_not_on_its_line_says_why(reason: str, text: Words) ->
     ("changed", "said"),
     [
         ({}, ""),
-        ({"omissions": (Omission("a", Reason.SEEN, 1),)}, "This run: 1 changed line was reviewed before"),
+        ({"omissions": (Omission("a", Reason.SEEN, 1),)}, "This run: 1 changed line was already reviewed"),
         (
             {"omissions": (Omission("a", Reason.SEEN, 1000), Omission("b", Reason.SEEN, 1))},
-            "This run: 1,001 changed lines were reviewed before",
+            "This run: 1,001 changed lines were already reviewed",
         ),
-        ({"settled": (SettledFinding("", SettledReason.GONE),)}, "This run: 1 finding resolved, its lines are gone"),
+        (
+            {"settled": (SettledFinding("", SettledReason.GONE),)},
+            "This run: 1 finding resolved because its lines are gone",
+        ),
         (
             {
                 "settled": (
@@ -300,11 +303,11 @@ def test_a_finding_that_is_not_on_its_line_says_why(reason: str, text: Words) ->
                     SettledFinding("f", SettledReason.GONE),
                 )
             },
-            "This run: 1 finding resolved, its lines are gone · 2 findings resolved as fixed",
+            "This run: 1 finding resolved because its lines are gone · 2 findings resolved as fixed",
         ),
-        ({"waived": 2}, "This run: 2 findings not raised, they were waived or resolved"),
+        ({"waived": 2}, "This run: 2 findings not raised because they were waived or resolved"),
         ({"merged": 1}, "1 near-duplicate merged"),
-        ({"merged": 2, "waived": 1}, "not raised, it was waived or resolved · 2 near-duplicates merged"),
+        ({"merged": 2, "waived": 1}, "not raised because it was waived or resolved · 2 near-duplicates merged"),
     ],
 )
 def test_what_earlier_reviews_spared_this_one_is_told_in_one_line(changed: dict[str, Any], said: str) -> None:
@@ -323,8 +326,11 @@ def test_what_earlier_reviews_spared_this_one_is_told_in_one_line(changed: dict[
 def test_a_change_of_what_steers_reviews_is_told(status: ReviewStatus) -> None:
     body = compose(status=status, reason="x", steering=("a.yml", *(f"{n}/AGENTS.md" for n in range(11))))
 
-    assert "changes what steers its reviews: `a.yml`, `0/AGENTS.md`, " in body
-    assert "`8/AGENTS.md`, and 2 more, in review.json. Settings, rules and prompts were those of the target" in body
+    assert "changes files that control its own review: `a.yml`, `0/AGENTS.md`, " in body
+    assert (
+        "`8/AGENTS.md`, and 2 more in review.json. This review used the settings, rules and prompts of the target"
+        in body
+    )
 
 
 def test_a_review_that_failed_lists_nothing_as_left_out() -> None:
@@ -354,7 +360,7 @@ def test_a_failure_keeps_the_last_review_below_it(language: str) -> None:
     good = summary.compose_note(full(), AROUND)
     body = summary.append_previous_review(failed(language), good)
 
-    sentence = {"en": "The last review that was done:", "zh": "上一次完成的评审："}[language]
+    sentence = {"en": "The last completed review:", "zh": "上一次完成的评审："}[language]
     assert body.startswith(failed(language).partition(PREVIOUS_MARKER)[0].rstrip())
     assert body.endswith(f"**{sentence}**\n\n{PREVIOUS_MARKER}\n\n{good.removeprefix(SUMMARY_MARKER).strip()}\n")
 

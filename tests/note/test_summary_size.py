@@ -195,7 +195,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
     body = summary.compose_note(outcome(), AROUND, PostedState(rows, later()[1].ledger))
 
     shown = len(re.findall(r"\[`a\.py` line", body))
-    assert f"- and {1_000 - shown:,} more, in review.json\n" in body
+    assert f"- and {1_000 - shown:,} more in review.json\n" in body
     assert shown > 50
 
 
@@ -204,7 +204,7 @@ def test_findings_that_do_not_fit_are_counted() -> None:
 
     shown = body.count("**high**")
     assert "🔴 10,000 high" in body
-    assert f"- and {10_000 - shown:,} more, in review.json\n" in body
+    assert f"- and {10_000 - shown:,} more in review.json\n" in body
     assert shown > 50
 
 
@@ -214,11 +214,11 @@ def test_omissions_that_do_not_fit_are_counted() -> None:
 
     shown = body.count(": vendored file")
     assert "<summary>Not reviewed: 20,000 changed lines in 20,000 of 20,000 files</summary>" in body
-    assert f"- and {20_000 - shown:,} more, in review.json\n\n</details>\n" in body
+    assert f"- and {20_000 - shown:,} more in review.json\n\n</details>\n" in body
     assert shown > 1000
 
 
 def test_a_text_that_is_cut_says_by_how_much() -> None:
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in summary.compose_note(
+    assert "x\n… and 4,980,000 more characters in review.json\n" in summary.compose_note(
         outcome(summary="x" * 5_000_000), AROUND
     )

@@ -85,7 +85,7 @@ def test_of_a_whole_file_the_cited_code_is_shown() -> None:
 def test_a_long_description_is_cut_and_says_by_how_much() -> None:
     body = thread(description="x" * 5_000_000)
 
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in body
+    assert "x\n… and 4,980,000 more characters in review.json\n" in body
     assert len(body) < 30_000
 
 

@@ -187,7 +187,7 @@ def _render_since_last_run(outcome: Outcome, text: Words) -> str:
     }
     since = " · ".join(format_plural(forms, count) for forms, count in counts.items() if count)
     merged = format_plural(text.merged, outcome.merged) if outcome.merged else ""
-    return " · ".join(part for part in (since and f"{text.since} {since}", merged) if part)
+    return " · ".join(part for part in (since and text.since.format(changes=since), merged) if part)
 
 
 def _render_steering_files(outcome: Outcome, text: Words) -> str:
