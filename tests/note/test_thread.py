@@ -13,13 +13,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.thread import (
-    MAX_TEXT_CHARS,
-    build_mark,
-    compose_thread,
-    format_severity_counts,
-    format_thread_row,
-)
+from iquest_review.note.lengths import MAX_TEXT_CHARS
+from iquest_review.note.thread import build_mark, compose_thread, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
