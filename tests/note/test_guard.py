@@ -402,7 +402,7 @@ def test_a_body_that_is_held_back_is_read_as_code() -> None:
     assert made.fault == 'an image (src="http://x" alt="a" /)' or "quick action" in made.fault
     shown = quick_actions.rendered(made.body)
     assert "<pre><code>## Review\n\nSee ![a](http://x) and ```` `.\n/close\n</code></pre>" in shown
-    assert "held this text back" in shown
+    assert "shows this text as code" in shown
 
 
 @pytest.mark.parametrize("last", ["@all", f"\n{PREVIOUS_MARKER}\n\n{MEMORY}\n\n@all"])
@@ -424,9 +424,9 @@ def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
 def test_a_body_that_is_too_long_is_cut_to_one_that_gitlab_takes() -> None:
     for text in ("x" * 5_000_000, "\u202e" * 1_500_000, "/close\n" * 200_000, "`" * 2_000_000, "a\n" * MAX_NOTE_CHARS):
         made = checked(f"{SUMMARY_MARKER}\n\n{text}")
-        assert made.fault == "it is longer than a note may be"
+        assert made.fault == "it is too long for a note"
         assert len(made.body) < MAX_NOTE_CHARS
-        assert "there is more of it" in made.body
+        assert "the text was cut here" in made.body
 
 
 def test_the_reason_names_what_was_found_on_one_visible_line() -> None:
