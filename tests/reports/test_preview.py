@@ -75,10 +75,10 @@ def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
         f"──── system ────\n{system}\n\n──── user ────\n{user}\n\n"
         f"──── shown: 1 file, 1 line, about {made.tokens:,} tokens ────\n"
         "a.py: 1 of 1 changed lines\n"
-        "──── left out, whole or in part: 2 files ────\n"
+        "──── left out, completely or in part: 2 files ────\n"
         "go.sum: lock file, 1 changed line\n"
         "b.py: over the line budget, 20 changed lines\n"
-        "──── why: 2 hunks ────\n"
+        "──── ranking: 2 hunks ────\n"
         "a.py:1: 1 of 1 shown: code, new logic\n"
         "b.py:1: 0 of 20 shown: code, deleted file\n"
     )
@@ -111,14 +111,14 @@ def test_of_a_hunk_that_is_cut_it_is_told_how_much_is_shown() -> None:
 def test_of_endless_hunks_the_first_are_told_of_and_the_others_counted() -> None:
     made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MAX_LISTED_HUNKS + 7))))
 
-    assert preview.render_preview_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\n7 more\n")
+    assert preview.render_preview_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\nand 7 more\n")
     assert len(read(made)["hunks"]) == preview.MAX_LISTED_HUNKS
 
 
 def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:
     assert preview.render_preview_text([], Excerpt((), (LOCK,))) == (
         "──── shown: 0 files, 0 lines ────\n"
-        "──── left out, whole or in part: 1 file ────\n"
+        "──── left out, completely or in part: 1 file ────\n"
         "go.sum: lock file, 1 changed line\n"
     )
 

@@ -249,7 +249,9 @@ def test_what_is_hidden_in_a_note_is_a_digest_of_ours(place: str, digest: str, t
     made = outcome(kept=(finding(), finding()), findings=(finding(),))
     value = change(json.loads(review_file.dump_review(made)), place, digest)
 
-    with pytest.raises(UsageError, match=f"{place.rpartition('.')[0]}: it has a digest that is none"):
+    with pytest.raises(
+        UsageError, match=f"{place.rpartition('.')[0]}: fingerprint and anchor must have 16 hexadecimal digits"
+    ):
         stored_review.load_review(saved(tmp_path, value))
 
 
@@ -300,7 +302,7 @@ def test_json_of_another_kind_is_refused(content: str, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_refused_with_what_makes_one(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"none\.json cannot be read \(No such file or directory\); `iquest-review review`"
+        UsageError, match=r"none\.json cannot be read: No such file or directory; run `iquest-review review` first"
     ):
         stored_review.load_review(tmp_path / "none.json")
     with pytest.raises(UsageError, match="Is a directory"):
