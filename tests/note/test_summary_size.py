@@ -144,7 +144,7 @@ HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_no_size_breaks_a_note(name: str) -> None:
+def test_a_note_of_any_size_fits(name: str) -> None:
     started = time.process_time()
     body = summary.compose_note(outcome(**HUGE[name]), AROUND)
 
@@ -160,7 +160,7 @@ def noise(number: int) -> str:
     return "".join(f"{zlib.crc32(b'%d %d' % (number, at)):08x}" for at in range(500))
 
 
-def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -> None:
+def test_the_largest_note_has_room_below_a_failure() -> None:
     findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
     rows = [
         ThreadRow(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, None, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}")
