@@ -383,7 +383,7 @@ def test_nothing_but_a_commit_id_reaches_git(story: Story, name: str) -> None:
     tell(story)
     with story.told().open_clone() as opened:
         for pair in ((name, "1" * 40), ("1" * 40, name)):
-            with pytest.raises(GitError, match="no commit id"):
+            with pytest.raises(GitError, match="not a commit id"):
                 opened.load_history(*pair, (), 10)
 
 

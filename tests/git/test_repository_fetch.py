@@ -207,7 +207,7 @@ def test_a_wrong_password_is_told_and_nobody_is_asked_for_another(
         monkeypatch.setenv(name, str(tmp_path / "ask"))
     wrong = Remote(remote.url, "gitlab-ci-token", "wrong-7fcf1a")
     said = failing(project, tmp_path / "clone", wrong)
-    assert said == f"127.0.0.1 does not give commit {project.base}: user or password is refused"
+    assert said == f"127.0.0.1 does not send commit {project.base}: the user or the password was refused"
     assert len(gitlab.requests) == 1
     assert not canary.exists()
 
@@ -219,7 +219,7 @@ def test_a_project_that_is_not_there_is_told(project: Project, gitlab: GitLabDou
 
 def test_a_commit_that_is_not_there_is_told(project: Project, remote: Remote, tmp_path: Path) -> None:
     said = failing(project, tmp_path / "clone", remote, commit="1" * 40)
-    assert said.startswith(f"127.0.0.1 does not give commit {'1' * 40}: ")
+    assert said.startswith(f"127.0.0.1 does not send commit {'1' * 40}: ")
     assert "not our ref" in said or "no such" in said.lower() or "fatal" in said
 
 

@@ -90,7 +90,7 @@ def test_a_commit_that_cannot_be_had_is_told(far: Far) -> None:
             lambda: opened.load_blobs(far.head, ["x"]),
             lambda: opened.grep_definitions(far.head, ["found"], 5),
         ):
-            with pytest.raises(GitError, match=f"does not hold commit {far.head}; .*GIT_DEPTH: 0"):
+            with pytest.raises(GitError, match=f"does not contain commit {far.head}; .*GIT_DEPTH: 0"):
                 ask()
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_left_when_the_clone_is_closed(checkout: Checkout) -> None:
 
 
 def test_a_folder_without_a_repository_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="is no git repository"), Repository(tmp_path).open_clone():
+    with pytest.raises(GitError, match="is not a git repository"), Repository(tmp_path).open_clone():
         pass
 
 
