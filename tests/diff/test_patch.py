@@ -168,7 +168,7 @@ def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
     assert (only(diff).path, only(diff).binary) == ("x.png", True)
 
 
-# --- what is no diff ---
+# --- text that is not a diff ---
 
 
 MALFORMED = [
@@ -218,7 +218,7 @@ def test_blank_text_is_an_empty_diff(blank: bytes) -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"-- \n2.39.5\n\n", b"\n\n--------------2.39.5--\n\n"])
-def test_what_may_follow_the_last_hunk_is_no_excess(end: bytes) -> None:
+def test_text_after_the_last_hunk_is_allowed(end: bytes) -> None:
     assert patch.parse_patch(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
 
 

@@ -81,7 +81,7 @@ def test_a_diff_larger_than_asked_is_refused(checkout: Checkout) -> None:
         Repository(checkout.path, largest=1024**2).diff(base, head)
 
 
-def test_a_git_that_does_not_end_is_ended(
+def test_a_hanging_git_is_killed(
     checkout: Checkout, edit: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, "bin/git", Executable(b"#!/bin/sh\nexec sleep 30\n"))
@@ -262,9 +262,7 @@ def test_a_shallow_clone_has_no_common_commit(checkout: Checkout, edit: tuple[st
     "ref",
     ["nope", "", "--output=canary", "-x", "main..HEAD", "^main", "main:x", "HEAD^{tree}", "a b", "main\n", "\x1b[31m"],
 )
-def test_what_names_no_commit_is_a_usage_error_that_shows_it(
-    checkout: Checkout, edit: tuple[str, str], ref: str
-) -> None:
+def test_a_ref_without_a_commit_is_a_usage_error(checkout: Checkout, edit: tuple[str, str], ref: str) -> None:
     for names in ((ref, "HEAD"), ("HEAD", ref)):
         with pytest.raises(UsageError) as raised:
             Repository(checkout.path).find_merge_base(*names)

@@ -67,8 +67,8 @@ class Definition:
 def outline_file(path: str, text: bytes) -> tuple[Definition, ...]:
     """Return the definitions of a file, nested ones too: by first line, outer ones before inner ones."""
     small = len(text) <= MAX_PARSED_BYTES and text.count(b"\n") <= MAX_PARSED_LINES
-    found = _parse_definitions(path, _recode_utf8(text)) if small else None
-    return tuple(_find_sections(text) if found is None else found)
+    definitions = _parse_definitions(path, _recode_utf8(text)) if small else None
+    return tuple(_find_sections(text) if definitions is None else definitions)
 
 
 def find_enclosing_definition(definitions: Sequence[Definition], line: int, most: int = 200) -> Definition | None:
@@ -162,7 +162,7 @@ def _parse_definitions(path: str, text: bytes) -> list[Definition] | None:
     matches = grammars.run_query(path, text) if grammars.is_known(path) else None
     if matches is None:
         return None
-    found, leads, errors = dict[int, _Match](), dict[int, tuple[int, int]](), list[Definition]()
+    matches_by_name, leads, errors = dict[int, _Match](), dict[int, tuple[int, int]](), list[Definition]()
     for captures in matches:
         kind = next(name for name in captures if name not in ("name", "body"))
         node = captures[kind][0]
@@ -172,10 +172,10 @@ def _parse_definitions(path: str, text: bytes) -> list[Definition] | None:
         elif kind == "lead":
             leads[last] = (_find_lead_line(first, node.start_byte, leads, text), node.end_byte)
         else:
-            _add_match(found, _convert_match(kind, captures, text))
-    if len(found) > MAX_DEFINITIONS:
+            _add_match(matches_by_name, _convert_match(kind, captures, text))
+    if len(matches_by_name) > MAX_DEFINITIONS:
         return None
-    in_order = sorted(found.values(), key=lambda match: (match.start, -match.end))
+    in_order = sorted(matches_by_name.values(), key=lambda match: (match.start, -match.end))
     outline = sorted(_label_methods(_include_lead(match, leads, text) for match in in_order), key=_get_order)
     return None if _is_broken(outline, errors, text.count(b"\n") + 1) else outline
 
@@ -218,16 +218,16 @@ def _decode_row(raw: bytes, most: int) -> str:
     return b" ".join(raw.split()).decode("utf-8", "replace")[:most]
 
 
-def _add_match(found: dict[int, _Match], match: tuple[int, _Match]) -> None:
+def _add_match(matches: dict[int, _Match], match: tuple[int, _Match]) -> None:
     """Keep a match; merge it with a match whose name is at the same place."""
     key, new = match
-    old = found.setdefault(key, new)
+    old = matches.setdefault(key, new)
     if old is not new:
         inner, first = (
             max(old, new, key=lambda match: (match.start, -match.body)),
             min(old.definition.first, new.definition.first),
         )
-        found[key] = replace(inner, definition=replace(inner.definition, first=first))
+        matches[key] = replace(inner, definition=replace(inner.definition, first=first))
 
 
 def _find_lead_line(first: int, start: int, leads: dict[int, tuple[int, int]], text: bytes) -> int:
@@ -257,10 +257,10 @@ def _is_broken(outline: Iterable[Definition], errors: Iterable[Definition], line
     return sum(bad) > MAX_BROKEN_SHARE * lines
 
 
-def _label_methods(found: Iterable[_Match]) -> Iterator[Definition]:
+def _label_methods(matches: Iterable[_Match]) -> Iterator[Definition]:
     """Return the definitions; functions directly inside a class become methods."""
     outer = list[_Match]()
-    for match in found:
+    for match in matches:
         while outer and outer[-1].end < match.end:
             outer.pop()
         around = outer[-1].definition.kind if outer else ""

@@ -35,13 +35,13 @@ def outline_files(
 
     A file that makes a child hang or crash is left out; another child continues with the next file.
     """
-    found, left, end = Outlines(), dict(texts), time.monotonic() + seconds
+    outlined, left, end = Outlines(), dict(texts), time.monotonic() + seconds
     while left and (seconds := end - time.monotonic()) > 0:
         outlines = _run_child(left, min(seconds, child_seconds), parse)
-        found |= outlines
+        outlined |= outlines
         for path in [*outlines, *[path for path in left if path not in outlines][:1]]:
             del left[path]
-    return found
+    return outlined
 
 
 def _run_child(texts: Mapping[str, bytes], seconds: float, parse: Parse) -> Outlines:
@@ -76,8 +76,8 @@ def _write_outlines(texts: Mapping[str, bytes], write: int, seconds: float, pars
         resource.setrlimit(resource.RLIMIT_CPU, (used + int(seconds) + 1,) * 2)
         resource.setrlimit(resource.RLIMIT_AS, (_measure_address_space() + MAX_MEMORY_BYTES,) * 2)
     for number, (path, text) in enumerate(texts.items()):
-        found = [(part.name, part.kind, part.first, part.last, part.signature) for part in parse(path, text)]
-        row = json.dumps([number, found]).encode() + b"\n"
+        definitions = [(part.name, part.kind, part.first, part.last, part.signature) for part in parse(path, text)]
+        row = json.dumps([number, definitions]).encode() + b"\n"
         while row:
             row = row[os.write(write, row) :]
 
@@ -97,5 +97,5 @@ def _receive_pieces(read: int, end: float) -> Iterator[bytes]:
 
 
 def _decode_outline(paths: list[str], row: bytes) -> tuple[str, tuple[Definition, ...]]:
-    number, found = json.loads(row)
-    return paths[number], tuple(Definition(*fields) for fields in found)
+    number, definitions = json.loads(row)
+    return paths[number], tuple(Definition(*fields) for fields in definitions)

@@ -141,12 +141,12 @@ def find_recent_commits(
     entries: Iterable[LogEntry], cited: Mapping[str, str], now: int, most: int
 ) -> tuple[RecentCommit, ...]:
     """Return the last `most` commits of each file; `cited` maps its old path to the path that the diff cites."""
-    found = dict[str, list[RecentCommit]]((path, []) for path in cited)
+    recent = dict[str, list[RecentCommit]]((path, []) for path in cited)
     for entry in entries:
         for path in entry.paths:
-            if path in found and len(found[path]) < most:
-                found[path].append(RecentCommit(cited[path], entry.subject, _count_days(now, entry.time)))
-    return tuple(fact for row in range(most) for facts in found.values() for fact in facts[row : row + 1])
+            if path in recent and len(recent[path]) < most:
+                recent[path].append(RecentCommit(cited[path], entry.subject, _count_days(now, entry.time)))
+    return tuple(fact for row in range(most) for facts in recent.values() for fact in facts[row : row + 1])
 
 
 def find_companions(
@@ -159,9 +159,9 @@ def find_companions(
     alone, both = Counter[str](), Counter[tuple[str, str]]()
     for entry in entries:
         if len(entry.paths) <= MAX_COMMIT_FILES:
-            here = [path for path in entry.paths if path in cited]
-            alone.update(here)
-            both.update((path, other) for path in here for other in entry.paths if other not in changed)
+            involved = [path for path in entry.paths if path in cited]
+            alone.update(involved)
+            both.update((path, other) for path in involved for other in entry.paths if other not in changed)
     pairs = [
         Companion(other, cited[path], times, alone[path])
         for (path, other), times in both.items()
@@ -176,10 +176,10 @@ def count_churn(entries: Sequence[LogEntry], cited: Mapping[str, str]) -> tuple[
     """Return how often each of these files was changed, the most often repaired one first."""
     commits, fixes = Counter[str](), Counter[str]()
     for entry in entries:
-        here = [path for path in entry.paths if path in cited]
-        commits.update(here)
+        involved = [path for path in entry.paths if path in cited]
+        commits.update(involved)
         if is_fix(entry.subject):
-            fixes.update(here)
+            fixes.update(involved)
     facts = [Churn(cited[path], times, fixes[path], len(entries)) for path, times in commits.items()]
     return tuple(sorted(facts, key=lambda fact: (-fact.fixes, -fact.commits, fact.path)))
 

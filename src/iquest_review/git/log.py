@@ -94,11 +94,11 @@ def list_own_commits(reader: LogReader, base: str, head: str) -> tuple[facts.Com
     printed, whole = reader.run_in_time(
         *_LOG, "--topo-order", f"--max-count={MAX_LISTED_COMMITS}", f"{base}..{head}", "--"
     )
-    found = list(facts.parse_log(printed, whole))
+    entries = list(facts.parse_log(printed, whole))
     cut = reader.shallow and (
-        not whole or len(found) == MAX_LISTED_COMMITS or any(entry.id in reader.shallow for entry in found)
+        not whole or len(entries) == MAX_LISTED_COMMITS or any(entry.id in reader.shallow for entry in entries)
     )
-    return () if cut else facts.select_own_commits(found, MAX_OWN_COMMITS)
+    return () if cut else facts.select_own_commits(entries, MAX_OWN_COMMITS)
 
 
 def trace_removed_lines(
@@ -107,17 +107,17 @@ def trace_removed_lines(
     """Return the commits that wrote the lines which the first files lose."""
     losing = [file for file in files if file.removed and file.status is not FileStatus.DELETED and not file.is_symlink]
     since = base if len(files) <= FEW_FILES else f"{window[-1].id.decode('ascii')}..{base}"
-    found = list[TouchedLines]()
+    touched = list[TouchedLines]()
     for file in losing[:MAX_TRACED_FILES]:
         runs = [f"-L{first},{last}" for first, last in facts.find_removed_runs(file)[:MAX_TRACED_RUNS]]
         printed, _ = reader.run_in_time(*_BLAME, *runs, since, "--", file.old_path)
-        found += facts.parse_blame(printed, file.path, window[0].time)
-    return tuple(sorted(found, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
+        touched += facts.parse_blame(printed, file.path, window[0].time)
+    return tuple(sorted(touched, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
 
 
-def drop_gone_companions(reader: LogReader, head: str, found: Sequence[Companion]) -> tuple[Companion, ...]:
+def drop_gone_companions(reader: LogReader, head: str, companions: Sequence[Companion]) -> tuple[Companion, ...]:
     """Return the first companions that still exist in the head commit."""
-    first = found[: 3 * MAX_COMPANIONS]
+    first = companions[: 3 * MAX_COMPANIONS]
     if not first or reader.seconds <= 0:
         return ()
     try:

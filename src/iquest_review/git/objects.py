@@ -32,15 +32,15 @@ def list_entries(git: GitDirectory, commit: str, paths: Iterable[str]) -> dict[s
     GitError when the commit or its trees are not in the clone.
     """
     wanted = {path.encode("utf-8", "surrogateescape"): path for path in paths if _is_plain(path)}
-    found = dict[str, Entry]()
+    entries = dict[str, Entry]()
     for chunk in _chunk_names(wanted):
         names = [wanted[name] for name in chunk]
         for entry in git.run("ls-tree", "--full-tree", "-z", "-l", commit, "--", *names).split(b"\0"):
             match = _ENTRY.fullmatch(entry)
             if match and match[3] in wanted:
                 size = int(match[2]) if match[2].isdigit() else None
-                found[wanted[match[3]]] = Entry(match[1].decode("ascii"), size)
-    return {path: found[path] for path in wanted.values() if path in found}
+                entries[wanted[match[3]]] = Entry(match[1].decode("ascii"), size)
+    return {path: entries[path] for path in wanted.values() if path in entries}
 
 
 def load_contents(git: GitDirectory, files: Mapping[str, Entry]) -> dict[str, bytes]:

@@ -97,7 +97,7 @@ class Repository:
     def _resolve_ref(self, ref: str) -> str:
         """Return the commit of a ref of the clone; raise UsageError when it has none, or not exactly one."""
         try:
-            found, warnings = self._find_clone().run_with_warnings(
+            printed, warnings = self._find_clone().run_with_warnings(
                 "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}"
             )
         except GitExitError as error:
@@ -107,7 +107,7 @@ class Repository:
             ) from error
         if "is ambiguous" in warnings:  # git would take the tag
             raise UsageError(f"{ref!r} is ambiguous, several refs have this name; use the full name: refs/heads/{ref}")
-        commit = found.decode("ascii", "replace").strip()
+        commit = printed.decode("ascii", "replace").strip()
         if not _COMMIT.fullmatch(commit):  # ^main
             raise UsageError(f"{ref!r} is not a single commit")
         return commit
@@ -133,7 +133,7 @@ class OpenClone:
     repository: Repository
     directory: GitDirectory
     remote: Remote | None = None  # has the commits that the clone lacks
-    here: set[str] = field(default_factory=set)  # commits that are known to be present
+    present: set[str] = field(default_factory=set)  # commits that are known to be present
 
     def diff(self, base: str, head: str) -> Diff:
         """Return what `head` changes since `base`; both are full commit ids.
@@ -143,9 +143,9 @@ class OpenClone:
         commits = [_check_commit_id(base), _check_commit_id(head)]
         git = self.prepare_git(head)
         try:
-            found = self._make_patch(git, commits)
-            self.here.update(commits)  # without their trees git could not make the diff
-            return patch.parse_patch(found)
+            text = self._make_patch(git, commits)
+            self.present.update(commits)  # without their trees git could not make the diff
+            return patch.parse_patch(text)
         except GitExitError as error:
             if not self._fetch_missing(git, commits):
                 raise GitError(
@@ -159,8 +159,8 @@ class OpenClone:
         Raises GitError when the commit or the file is missing and cannot be fetched.
         """
         git = self._ensure_commit(commit)
-        found = objects.list_entries(git, commit, [path]).get(path)
-        return git.run("cat-file", "blob", found.id) if found else None
+        entry = objects.list_entries(git, commit, [path]).get(path)
+        return git.run("cat-file", "blob", entry.id) if entry else None
 
     def load_blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files in a commit, by path, in the order of the paths.
@@ -215,9 +215,9 @@ class OpenClone:
 
     def _ensure_commit(self, commit: str) -> GitDirectory:
         git = self.prepare_git(commit)
-        if commit not in self.here:
+        if commit not in self.present:
             self._fetch_missing(git, [commit])
-            self.here.add(commit)
+            self.present.add(commit)
         return git
 
     def _fetch_missing(self, git: GitDirectory, commits: Sequence[str]) -> bool:
