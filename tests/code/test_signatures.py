@@ -116,7 +116,7 @@ def test_any_row_can_be_parsed(text: str) -> None:
     ["a " * 500, "class " * 160, "f(" * 490, "<" * 990, "let " + "x" * 990, " " * 999, "f(" + ")" * 990, "a(a) " * 190],
 )
 def test_no_row_is_slow_to_parse(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(100):
         parse_defined_name(text + "!")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

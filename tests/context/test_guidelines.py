@@ -14,7 +14,6 @@ from iquest_review.context.guidelines import (
     MAX_DUO_BYTES,
     MAX_FOLDERS,
     MAX_PROBLEMS,
-    MAX_WHOLE_BYTES,
     Guidelines,
     is_glob_match,
     list_guideline_paths,
@@ -38,11 +37,6 @@ def size(rows: Iterable[str]) -> int:
     return sum(len(row.encode()) + 1 for row in rows)
 
 
-def long(text: str) -> str:
-    """The text, too long to be shown whole."""
-    return text + "\n\n# Notes\n\n" + "Nothing to see here.\n" * 300
-
-
 # What is read
 
 
@@ -52,9 +46,6 @@ def test_the_files_to_read_are_the_teams_and_the_nearest_of_every_folder_above_a
         "pkg/api/AGENTS.md",
         "pkg/AGENTS.md",
         "AGENTS.md",
-        "CONTRIBUTING.md",
-        ".gitlab/CONTRIBUTING.md",
-        "docs/CONTRIBUTING.md",
     ]
 
 
@@ -81,37 +72,21 @@ def test_folders_beyond_the_bound_are_not_looked_for_and_that_is_said() -> None:
     assert select_guidelines({}, shown, PLENTY).problems == ("AGENTS.md was not looked for in 3 more folders",)
 
 
-def test_a_file_that_was_not_wanted_is_not_shown() -> None:
-    assert select_guidelines({"other/AGENTS.md": b"Be kind."}, ["src/a.py"], PLENTY).rows == ()
+@pytest.mark.parametrize("path", ["other/AGENTS.md", "CONTRIBUTING.md"])
+def test_a_file_that_was_not_wanted_is_not_shown(path: str) -> None:
+    assert select_guidelines({path: b"Be kind."}, ["src/a.py"], PLENTY).rows == ()
 
 
 # AGENTS.md
 
 
-def test_a_short_agents_file_is_shown_whole_below_its_path() -> None:
-    found = select_guidelines({"AGENTS.md": b"# Rules\n\n## Layout\nFolders.\n"}, ["src/a.py"], PLENTY)
+def test_an_agents_file_is_shown_whole_below_its_path() -> None:
+    found = select_guidelines(
+        {"AGENTS.md": b"# Build\n\nmake\n```sh\n# x\n```\n## Layout\nFolders.\n"}, ["src/a.py"], PLENTY
+    )
 
-    assert found == Guidelines(("=== rules: AGENTS.md", "  # Rules", "  ## Layout", "  Folders."), ("AGENTS.md",), ())
-
-
-@pytest.mark.parametrize("heading", ["Commands", "Dev environment setup", "Build and test commands", "安装", "构建"])
-def test_what_a_short_agents_file_says_of_commands_is_left_out(heading: str) -> None:
-    text = f"# Project\n## {heading}\nmake\n### Style of it\nmake style\n## Layout\nFolders.\n"
-
-    assert shown_of(text) == ["  # Project", "  ## Layout", "  Folders."]
-
-
-def test_an_agents_file_of_commands_alone_is_a_problem() -> None:
-    found = select_guidelines({"AGENTS.md": b"## Build\nmake\n## Commands\nmake test\n"}, ["a.py"], PLENTY)
-
-    assert found == Guidelines((), (), ("AGENTS.md is not shown: all of it is on commands, set-up or builds",))
-
-
-def test_an_agents_file_is_short_up_to_a_bound() -> None:
-    text = "## Style\nTabs.\n## Layout\n".ljust(MAX_WHOLE_BYTES, "x")
-
-    assert "  ## Layout" in shown_of(text)
-    assert shown_of(text + "x") == ["  ## Style", "  Tabs."]
+    assert found.rows[1:] == ("  # Build", "", "  make", "  ```sh", "  # x", "  ```", "  ## Layout", "  Folders.")
+    assert (found.rows[0], found.sources, found.problems) == ("=== rules: AGENTS.md", ("AGENTS.md",), ())
 
 
 def test_nearer_rules_come_before_those_of_folders_above_and_say_that_they_win() -> None:
@@ -126,152 +101,11 @@ def test_nearer_rules_come_before_those_of_folders_above_and_say_that_they_win()
     assert found.sources == ("src/AGENTS.md", "AGENTS.md")
 
 
-@pytest.mark.parametrize(
-    "heading",
-    [
-        *("Code style", "Coding conventions", "Naming", "Error handling", "Security", "Testing", "Review checklist"),
-        *("Don'ts", "Pull request review", "STYLE GUIDE", "C# rules ##"),
-        *(
-            "代码风格",
-            "命名规范",
-            "错误处理",
-            "安全要求",
-            "单元测试",
-            "评审要点",
-            "编码约定",
-            "程式碼規範",
-            "测试rules",
-        ),
-    ],
-)
-def test_a_section_on_rules_is_shown_of_a_long_agents_file(heading: str) -> None:
-    assert shown_of(long(f"# Project\nAbout.\n## {heading}\nKeep it.\n## Layout\nFolders.\n")) == [
-        f"  ## {heading}",
-        "  Keep it.",
-    ]
-
-
-@pytest.mark.parametrize(
-    "heading",
-    [
-        *("Commands", "Setup", "Build and test commands", "Running tests", "Install", "Commit conventions"),
-        *("Pull request rules", "Reporting security issues", "Architecture", "Latest news", "Stylus", ""),
-        *("构建与测试", "安装", "运行测试", "提交规范", "环境", "目录结构"),
-    ],
-)
-def test_a_section_on_anything_else_is_left_out_of_a_long_agents_file(heading: str) -> None:
-    shown = shown_of(long(f"## Style\nTabs.\n## {heading}\nLeave it.\n"))
-
-    assert shown == ["  ## Style", "  Tabs."]
-
-
-def test_a_section_below_a_heading_on_rules_belongs_to_it_unless_it_is_on_something_else() -> None:
-    text = "## Testing\nA\n### Fixtures\nB\n### Running them\nC\n#### Style of it\nD\n## Layout\n### Folders\nE\n"
-
-    assert shown_of(long(text)) == ["  ## Testing", "  A", "  ### Fixtures", "  B"]
-
-
-def test_the_title_of_a_file_says_nothing_of_its_sections() -> None:
-    text = "# Contributing guidelines\nHello.\n## Layout\nFolders.\n## Style\nTabs.\n"
-
-    assert shown_of(text, "CONTRIBUTING.md") == ["  ## Style", "  Tabs."]
-    assert shown_of("# Build guide\n## Style\nTabs.\n", "CONTRIBUTING.md") == ["  ## Style", "  Tabs."]
-
-
-def test_of_several_first_headings_none_is_the_title() -> None:
-    assert shown_of("# Style\nTabs.\n# Layout\nFolders.\n", "CONTRIBUTING.md") == ["  # Style", "  Tabs."]
-
-
-def test_underlined_headings_are_headings() -> None:
-    text = "Project\n=======\n\nCode style\n----------\nTabs.\n\nLayout\n------\nFolders.\n"
-
-    assert shown_of(text, "CONTRIBUTING.md") == ["  Code style", "  ----------", "  Tabs."]
-
-
-@pytest.mark.parametrize(("opening", "closing"), [("```sh", "```"), ("~~~", "~~~~"), ("````", "````")])
-def test_a_comment_in_a_code_block_is_no_heading(opening: str, closing: str) -> None:
-    text = f"## Style\n{opening}\n# Layout\n```x\n{closing}\nTabs.\n## Layout\nFolders.\n"
-
-    assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Tabs."
-
-
-def test_a_shorter_fence_does_not_close_a_code_block() -> None:
-    text = "## Style\n````\n```\n# Layout\n```\n````\nTabs.\n"
-
-    assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Tabs."
-
-
-def test_a_line_below_a_paragraph_of_several_lines_makes_no_heading() -> None:
-    text = "## Style\nTabs.\n\nBlanks where\nthe build needs them.\n---\nAlways.\n"
-
-    assert shown_of(text, "CONTRIBUTING.md")[-1] == "  Always."
-
-
 def test_a_long_agents_file_without_headings_is_shown_from_its_beginning() -> None:
     found = select_guidelines({"AGENTS.md": b"Be kind.\n" * 1_000}, ["a.py"], 900)
 
     assert found.rows[:3] == ("=== rules: AGENTS.md", "  Be kind.", "  Be kind.")
     assert found.rows[-1] == "[cut]"
-
-
-def test_a_long_agents_file_that_has_no_section_on_rules_is_a_problem() -> None:
-    found = select_guidelines({"AGENTS.md": long("# Project").encode()}, ["a.py"], PLENTY)
-
-    assert found.rows == found.sources == ()
-    assert found.problems == ("AGENTS.md is not shown: it is long, and no section of it speaks of rules",)
-
-
-# CONTRIBUTING.md
-
-
-def test_of_a_contributing_file_sections_on_rules_are_shown_however_short_it_is() -> None:
-    text = b"Welcome.\n## Setup\nmake\n## Style\nTabs.\n"
-    found = select_guidelines({"docs/CONTRIBUTING.md": text}, ["a.py"], PLENTY)
-
-    assert found.rows == ("=== rules: docs/CONTRIBUTING.md (sections of it)", "  ## Style", "  Tabs.")
-
-
-CHANGES = """## Changes
-
-- One step a commit. `CHANGELOG.md` gets a line when
-  users notice.
-- A bug gets a test first.
-- A new setting goes into `app/settings.py`.
-- New dependencies are discussed first.
-"""
-
-
-def test_a_section_whose_bullets_demand_something_is_shown_whatever_its_heading() -> None:
-    assert shown_of("# Contributing\nHello.\n" + CHANGES, "CONTRIBUTING.md")[0] == "  ## Changes"
-    assert shown_of("## 要求\n- 函数必须有测试\n* 不要吞掉异常\n", "CONTRIBUTING.md")[0] == "  ## 要求"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "## Changes\n- A bug gets a test.\n- Welcome.\n",  # one of two is no habit
-        "## Changes\n" + "- Welcome.\n" * 5 + "- Never.\n- Always.\n",  # two of seven are few
-        "## Changes\nA bug must have a test, and never none.\n",  # no bullets
-        "## Changes\n- Always.\n- Never.\n```sh\na\nb\nc\n```\n",  # more commands than words
-        "## Changes\n```\n- only\n- never\n```\n- Hello.\n- Well.\n",  # bullets of a command's output
-        "## Pull requests\n- Must be small.\n- Never from main.\n",  # on something else
-    ],
-)
-def test_a_section_that_demands_little_is_not_shown(text: str) -> None:
-    assert select_guidelines({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
-
-
-def test_a_section_on_tests_that_is_commands_is_no_rule() -> None:
-    text = "## Tests\n```sh\nmake test\nmake lint\n```\nHave fun.\n"
-
-    assert select_guidelines({"CONTRIBUTING.md": text.encode()}, ["a.py"], PLENTY).rows == ()
-    assert shown_of(text.replace("## Tests", "## Test style"), "CONTRIBUTING.md")[-1] == "  Have fun."
-    assert shown_of(text.replace("```sh", "```python"), "CONTRIBUTING.md")[-1] == "  Have fun."
-    assert shown_of(text + "Fakes.\nSentences.\n", "CONTRIBUTING.md")[-1] == "  Sentences."
-
-
-def test_a_contributing_file_without_rules_is_no_problem() -> None:
-    assert select_guidelines({"CONTRIBUTING.md": b"Welcome."}, ["a.py"], PLENTY) == Guidelines((), (), ())
 
 
 # GitLab Duo's file
@@ -385,12 +219,12 @@ def test_no_more_problems_are_told_than_people_read() -> None:
 
 @pytest.mark.parametrize("filters", ["{a,b}" * 40, "{" * 150, "{a,{b,{c,d}}}" * 20, "{}" * 140])
 def test_braces_without_end_take_no_time(filters: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = duo(
         f"instructions: [{{name: A, instructions: B}}, {{name: C, instructions: D, fileFilters: ['{filters}']}}]"
     )
 
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert found.rows[1:] == ("  A (for all files):", "    B")
 
 
@@ -448,6 +282,12 @@ def test_yaml_is_loaded_only_where_the_file_is_there(monkeypatch: pytest.MonkeyP
         ("{,src/}a.py", "a.py", True),
         ("{,src/}a.py", "src/a.py", True),
         ("{**/,}a.py", "x/a.py", True),
+        ("*.{py}", "a.py", True),  # Ruby's braces, not the shell's: one choice is a choice
+        ("a{}.py", "a.py", True),
+        ("a{1..3}.py", "a2.py", False),
+        ("a{1..3}.py", "a1..3.py", True),
+        ("**//a.py", "a.py", False),
+        ("{,*/}/a.py", "x/a.py", False),
         ("{a.py", "{a.py", True),
         ("a}.py", "a}.py", True),
         (r"\{a,b\}.py", "{a,b}.py", True),
@@ -534,13 +374,13 @@ def test_any_text_is_a_filter(pattern: str, path: str) -> None:
     assert is_glob_match(pattern, path) in (True, False)
 
 
-@pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b"])
+@pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b", "**/a/" * 4 + "**/b"])
 def test_a_filter_of_many_stars_takes_no_time(pattern: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert not is_glob_match(pattern, "a" * 3_000)
     assert not is_glob_match(pattern, "a/" * 1_000 + "a")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # What a hostile text can do
@@ -588,10 +428,10 @@ def test_what_nobody_sees_on_the_page_is_not_shown() -> None:
 
 
 def test_comments_that_do_not_end_take_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
 
     assert shown_of("<!--" * 15_000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_a_mark_at_the_start_windows_line_ends_and_what_is_no_text_do_no_harm() -> None:
@@ -605,43 +445,43 @@ STYLE = "## Style\n" + "Keep this line.\n" * 200
 
 
 def test_what_is_cut_says_so_to_the_model_and_to_people() -> None:
-    found = select_guidelines({"CONTRIBUTING.md": STYLE.encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"AGENTS.md": STYLE.encode()}, ["a.py"], 1_000)
 
     assert found.rows[-1] == "[cut]"
     assert 800 < size(found.rows) <= 1_000
-    assert found.problems == ("CONTRIBUTING.md is shown in part, for want of room",)
+    assert found.problems == ("AGENTS.md is shown in part, for want of room",)
 
 
 def test_what_a_small_source_leaves_goes_to_a_large_one() -> None:
-    files = {"AGENTS.md": b"Tabs.", "CONTRIBUTING.md": STYLE.encode()}
-    found = select_guidelines(files, ["a.py"], 2_000)
+    files = {"src/AGENTS.md": b"Tabs.", "AGENTS.md": STYLE.encode()}
+    found = select_guidelines(files, ["src/a.py"], 2_000)
 
-    assert found.rows[:2] == ("=== rules: AGENTS.md", "  Tabs.")
+    assert found.rows[1] == "  Tabs."
     assert size(found.rows) > 1_800
 
 
 def test_two_large_sources_get_the_same() -> None:
-    files = {"CONTRIBUTING.md": STYLE.encode(), "docs/CONTRIBUTING.md": STYLE.encode()}
-    rows = select_guidelines(files, ["a.py"], 4_000).rows
-    second = rows.index("=== rules: docs/CONTRIBUTING.md (sections of it)")
+    files = {"AGENTS.md": STYLE.encode(), "src/AGENTS.md": STYLE.encode()}
+    rows = select_guidelines(files, ["src/a.py"], 4_000).rows
+    second = rows.index("=== rules: AGENTS.md")
 
     assert abs(size(rows[:second]) - size(rows[second:])) < 100
 
 
 def test_a_long_section_does_not_push_out_the_one_after_it() -> None:
-    found = select_guidelines({"CONTRIBUTING.md": (STYLE + "## Security\nNo secrets.\n").encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"AGENTS.md": (STYLE + "## Security\nNo secrets.\n").encode()}, ["a.py"], 1_000)
 
     assert found.rows[-3:] == ("[cut]", "  ## Security", "  No secrets.")
 
 
 def test_sections_that_would_get_next_to_nothing_are_left_out_and_counted() -> None:
-    found = select_guidelines({"CONTRIBUTING.md": (STYLE * 9).encode()}, ["a.py"], 1_000)
+    found = select_guidelines({"AGENTS.md": (STYLE * 9).encode()}, ["a.py"], 1_000)
 
     assert found.rows[-1] == "[not shown: 6 more parts]"
 
 
 def test_there_is_room_to_say_that_sections_are_left_out_where_others_would_fill_it() -> None:
-    files = {"CONTRIBUTING.md": b"## Style\nTabs, not blanks.\n" * 100}
+    files = {"AGENTS.md": b"## Style\nTabs, not blanks.\n" * 100}
     most = size(select_guidelines(files, ["a.py"], PLENTY).rows[:81])  # the head and forty sections
     found = select_guidelines(files, ["a.py"], most)
 
@@ -650,11 +490,11 @@ def test_there_is_room_to_say_that_sections_are_left_out_where_others_would_fill
 
 
 def test_a_source_that_would_get_next_to_nothing_is_not_opened() -> None:
-    files = {path: STYLE.encode() for path in ("CONTRIBUTING.md", "docs/CONTRIBUTING.md")}
-    found = select_guidelines(files, ["a.py"], 1_000)
+    files = {path: STYLE.encode() for path in ("AGENTS.md", "src/AGENTS.md")}
+    found = select_guidelines(files, ["src/a.py"], 1_000)
 
-    assert found.sources == ("CONTRIBUTING.md",)
-    assert found.problems[-1] == "docs/CONTRIBUTING.md is not shown, for want of room"
+    assert found.sources == ("src/AGENTS.md",)
+    assert found.problems[-1] == "AGENTS.md is not shown, for want of room"
 
 
 def test_a_row_that_is_too_long_is_cut_within() -> None:
@@ -677,7 +517,7 @@ TEXTS = st.lists(
     )
 )
 FILES = st.dictionaries(
-    st.sampled_from(["AGENTS.md", "src/AGENTS.md", "src/规/AGENTS.md", "CONTRIBUTING.md", "docs/CONTRIBUTING.md"]),
+    st.sampled_from(["AGENTS.md", "src/AGENTS.md", "src/规/AGENTS.md"]),
     TEXTS.map(lambda lines: "\n".join(lines * 9).encode()),
 )
 DUOS = st.lists(st.tuples(st.sampled_from(["Go", "规则" * 99]), st.sampled_from(["Keep.", "y" * 900, "a\\n" * 99])))

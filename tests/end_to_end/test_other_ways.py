@@ -142,7 +142,7 @@ def test_publish_of_an_older_state_says_so(
     [
         (None, "cannot be read"),
         ("not json", "is not JSON"),
-        ('{"schema_version": 2}', "is of version 2, and this program reads 1"),
+        ('{"schema_version": 2}', "has schema_version 2; this iquest-review reads version 1"),
         ('{"schema_version": 1, "status": "reviewed"}', "is not a review.json: "),
     ],
 )

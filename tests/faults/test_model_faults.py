@@ -158,7 +158,7 @@ UNREADABLE = [
     Case(
         "F14-cut",
         [says(CUT, "length")],
-        End(0, "partial", "Partly reviewed: the answer breaks off", asked=1),
+        End(0, "partial", "Partly reviewed: the model's answer is incomplete", asked=1),
     ),
     Case(
         "F15-blanks",

@@ -593,7 +593,7 @@ def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
         assert problem(diff, path="a.py", line=1, quote=f"value_{number} = compute({number})") == NO_QUOTE
     assert problem(diff, path="a.py", line=1, quote="nowhere at all") == NO_QUOTE
 
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 12  # minutes, were each finding compared with each line
 
 
 @given(
@@ -636,4 +636,4 @@ def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
     assert {verify(nowhere, diff).problem for _ in range(100)} == {NO_PATH}
     assert {verify(elsewhere, diff).problem for _ in range(100)} == {NO_FILE}
     assert verify(finding(path="", line=None, quote="value_7_9 = compute(9)"), diff).finding.path == "m7.py"
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 12  # minutes, were each finding compared with each line

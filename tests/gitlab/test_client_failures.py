@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.gitlab import client as adapter
-from iquest_review.gitlab import transport
+from iquest_review.gitlab import client, transport
 from iquest_review.gitlab.client import MAX_ATTEMPTS, MAX_RETRY_SECONDS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note import summary
@@ -128,7 +127,7 @@ def test_a_read_is_not_asked_for_ever(server: GitLabDouble, gitlab: GitLab, wait
 def test_a_read_is_not_waited_for_beyond_its_deadline(
     server: GitLabDouble, gitlab: GitLab, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "DEADLINE", 45)
+    monkeypatch.setattr(client, "MAX_RETRY_SECONDS", 45)
     server.fail("GET", "", status=429, headers={"Retry-After": "50"}, times=99)
 
     with pytest.raises(GitLabError, match="answered 429"):
@@ -157,7 +156,7 @@ def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
 def test_a_server_that_does_not_answer_is_told_apart(
     server: GitLabDouble, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "TIMEOUT", 0.05)
+    monkeypatch.setattr(transport, "READ_TIMEOUT_SECONDS", 0.05)
     gitlab = connect(server, waits)
     server.fail("GET", "", delay=0.1, times=99)
 
@@ -207,7 +206,7 @@ def test_a_limit_that_passes_lets_the_note_through(server: GitLabDouble) -> None
 def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
     server.limits.requests_per_period = 0
 
-    with pytest.raises(GitLabError, match="answered 429 and asks to come back in 3600 s"):
+    with pytest.raises(GitLabError, match="answered 429 and asks to wait 3600 s, which is too long"):
         gitlab.fetch_facts()
 
     assert (len(server.requests), waits) == (1, [])
@@ -248,7 +247,7 @@ def test_any_retry_after_is_understood(
 )
 def test_a_dead_token_says_so_and_names_the_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
     server.refuse_token(TOKEN, because)
-    with pytest.raises(GitLabError, match=r"401.*make a project access token: scope api, role Reporter"):
+    with pytest.raises(GitLabError, match=r"401.*create a project access token with scope api and role Reporter"):
         publish(gitlab, review())
     assert stored(server) == []
 
@@ -271,7 +270,7 @@ def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: 
 
 def test_a_guest_of_a_private_project_is_told_that_it_may_not_see_it(server: GitLabDouble, waits: Waits) -> None:
     server.add_user("guest", token="glpat-guest", role="guest")
-    with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*may not see answers the same"):
+    with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*cannot see gives the same answer"):
         connect(server, waits, "glpat-guest").fetch_facts()
 
 
@@ -280,7 +279,7 @@ def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: 
     server.add_merge_request(70, 1, diff_refs=REFS, locked=True)
     server.add_user("outsider", token="glpat-outsider", role="none")
     with pytest.raises(
-        GitLabError, match=r"may not do this in 70!1 .403.*role Reporter, and a discussion that is not locked"
+        GitLabError, match=r"not allowed to do this in 70!1 .403.*role Reporter, and the discussion must not be locked"
     ):
         publish(connect(server, waits, "glpat-outsider", project="70", iid=1), review())
 
@@ -317,7 +316,9 @@ def test_no_redirect_takes_the_token_to_another_host(
 def test_a_web_page_is_no_answer(server: GitLabDouble, gitlab: GitLab, method: str, status: int) -> None:
     server.fail(method, "", status=status, body="<!DOCTYPE html><title>Sign in</title>", times=99)
 
-    with pytest.raises(GitLabError, match="answered with a web page: GitLab's API, or a sign-in page"):
+    with pytest.raises(
+        GitLabError, match="answered with a web page, perhaps to sign in, instead of GitLab's API; is CI_API"
+    ):
         publish(gitlab, review())
 
 
@@ -387,14 +388,14 @@ def test_a_thread_that_gitlab_ran_is_a_security_failure(
 
 def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("POST", NOTES, status=201, body={"id": 5, "body": "less"})
-    with pytest.raises(GitLabError, match="stored another text than was sent"):
+    with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
         gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore")
 
 
 def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
     gitlab.write_note(SUMMARY_MARKER)
     server.fail("PUT", r"/notes/\d+$", status=200, body={"id": 5, "body": "less"})
-    with pytest.raises(GitLabError, match="stored another text than was sent"):
+    with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
         gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
 
 

@@ -137,7 +137,9 @@ def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
 
     said = refusal("gitlab.invalid", waits)
 
-    assert said.startswith("GITLAB_API_TOKEN may not do this in 7!4 (403: Forbidden): its user needs the role Reporter")
+    assert said.startswith(
+        "GITLAB_API_TOKEN is not allowed to do this in 7!4 (403: Forbidden): its user needs the role Reporter"
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_a_gitlab_under_maintenance_is_no_matter_of_the_role(
 
     way = server.url.removeprefix("http://")
     assert str(caught.value) == (
-        f"GitLab at {way} is read-only now ({status}: {READ_ONLY}): post the review when that is over"
+        f"GitLab at {way} is read-only now ({status}: {READ_ONLY}): post the review when it accepts writes again"
     )
     assert caught.value.status == status
     assert waits == []
@@ -287,13 +289,13 @@ class Dripping(BaseHTTPRequestHandler):
 
 
 def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "LONGEST", 0.2)
+    monkeypatch.setattr(transport, "MAX_REQUEST_SECONDS", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         gitlab = GitLab(
             f"http://127.0.0.1:{server.server_port}/api/v4", "t", MergeRequest("7", 1), sleep=lambda _: None
         )
-        with pytest.raises(GitLabError, match=r"gave no whole answer within 0\.2 s"):
+        with pytest.raises(GitLabError, match=r"did not finish its answer within 0\.2 s"):
             gitlab.fetch_facts()
         server.shutdown()
 

@@ -99,7 +99,7 @@ def test_a_name_that_is_no_utf_8_is_told_in_the_note(named: tuple[Scene, Seen], 
 
     for name in ("latin-\\xe9.py", "half-\\xf0\\x9f.py"):
         assert name in shown
-    assert shown.count("(its file's name is not UTF-8)") == len(RAW)
+    assert shown.count("(the file name is not UTF-8)") == len(RAW)
 
 
 @row("H51-encodings", "H52-no-eof-newline")

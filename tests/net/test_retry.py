@@ -84,8 +84,8 @@ def test_what_the_server_asks_for_is_cut_to_the_longest() -> None:
 
 
 def test_what_the_server_asks_for_is_obeyed_where_the_purse_decides() -> None:
-    assert backoff(1, 20, obey=True)(after(1, asked=300)) == 300
-    assert backoff(1, 20, obey=True)(after(1, asked=0)) == 0
+    assert backoff(1, 20, honour_retry_after=True)(after(1, asked=300)) == 300
+    assert backoff(1, 20, honour_retry_after=True)(after(1, asked=0)) == 0
 
 
 def test_a_purse_pays_for_waits_until_one_is_more_than_is_left() -> None:

@@ -309,6 +309,7 @@ PIECES = st.sampled_from(
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(text=st.lists(PIECES, max_size=8).map("".join))
 @example(text="[a](<https://gitlab.example.com/shop/app/-/blob/x>)\n[b]: y")
+@example(text="deadbeefé")
 def test_what_passes_is_inert_and_what_does_not_is_made_so(text: str) -> None:
     made = checked(text)
 

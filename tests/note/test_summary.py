@@ -37,7 +37,7 @@ NOTES = {
     "stand-in": compose(model=STAND_IN, summary="Built-in rules looked at 3 added lines and matched nothing."),
     "partial": compose(
         status=ReviewStatus.PARTIAL,
-        reason="not everything fitted into the prompt",
+        reason="part of the change did not fit into the prompt",
         summary="The part that was shown is fine.",
         omissions=(Omission("app/big.py", Reason.TOKENS, 1),),
     ),
@@ -135,8 +135,7 @@ def test_an_odd_path_is_linked_and_shown_exactly(path: str, encoded: str) -> Non
 def test_a_finding_on_no_line_says_why_not() -> None:
     body = compose(findings=(finding(line=None, placement_reason=verify.NO_LINE),))
     assert (
-        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line it names is not in the diff"
-        in body
+        "### Not on a line of the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff" in body
     )
 
 
@@ -157,7 +156,7 @@ def test_seconds_are_as_exact_as_they_matter(seconds: float, shown: str) -> None
 
 def test_a_finding_without_a_file_says_why_not() -> None:
     body = compose(findings=(finding(path="", line=None, placement_reason=verify.NO_ANCHOR),))
-    assert "- 🔴 **high** · bug · it names no line\n" in body
+    assert "- 🔴 **high** · bug · the finding names no line\n" in body
 
 
 @pytest.mark.parametrize(

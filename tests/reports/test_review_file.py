@@ -1,6 +1,7 @@
 """review.json: the face it shows to others, and the way back."""
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +232,8 @@ def change(value: dict[str, Any], place: str, new: Any) -> dict[str, Any]:
         ("diff_refs.head_sha", 4),
         ("prompt", None),
         ("usage.seconds", "12"),
+        ("usage.seconds", math.nan),
+        ("usage.seconds", math.inf),
     ],
 )
 def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_path: Path) -> None:
@@ -278,16 +281,20 @@ def test_what_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "version"),
-    [('{"schema_version": 2}', "2"), ('{"schema_version": "1"}', "'1'")],
+    [
+        ('{"schema_version": 2}', "2"),
+        ('{"schema_version": "1"}', "'1'"),
+        (f'{{"schema_version": "{"x" * 99}"}}', f"'{'x' * 38}…"),
+    ],
 )
 def test_another_version_is_refused_by_its_number(content: str, version: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"is of version {version}, and this program reads 1"):
+    with pytest.raises(UsageError, match=f"has schema_version {version}; this iquest-review reads version 1"):
         stored_review.load_review(saved(tmp_path, content))
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "1"])
+@pytest.mark.parametrize("content", ["{}", "[]", "1", '{"schema_version": true}', '{"schema_version": 1.0}'])
 def test_json_of_another_kind_is_refused(content: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"review\.json is no review\.json"):
+    with pytest.raises(UsageError, match=r"review\.json is not a review\.json"):
         stored_review.load_review(saved(tmp_path, content))
 
 

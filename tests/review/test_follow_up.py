@@ -128,7 +128,7 @@ def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None
 
 
 def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFinding) -> None:
-    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab takes no thread there")
+    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab refused a thread here")
     before = known(PATCH, findings=(told,))
 
     stays = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=before))
@@ -184,7 +184,7 @@ def test_the_model_is_asked_about_a_finding_beside_which_something_is_new(first:
 
 
 def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> None:
-    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab takes no thread there")
+    told = replace(first, placement=Placement.SUMMARY, placement_reason="GitLab refused a thread here")
 
     outcome = reviewed(FakeModel([CLEAN, YES]), beside(findings=(told,)))
 

@@ -315,11 +315,11 @@ HOSTILE = [
     "piece", [*HOSTILE, *(f"{a}{b}" for a in ('f"SELECT ', "system(", "def f(", "'") for b in HOSTILE)]
 )
 def test_a_hostile_line_costs_no_more_than_an_honest_one(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for path in ("a.py", "a.js", "a.php", "a.rb", "a.sh"):
         review_by_rules(prompt(path, (piece * MAX_LINE_CHARS)[:MAX_LINE_CHARS]))
         review_by_rules(prompt(path, piece * 100_000))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # -- the answer

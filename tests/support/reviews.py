@@ -12,7 +12,7 @@ from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.outcome import Outcome
-from iquest_review.progress import PlainProgress
+from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message, Templates
 from iquest_review.review.asking import Terms
 from iquest_review.review.review import review
@@ -131,7 +131,7 @@ def reviewed(
     """What a review by this model comes to."""
     desk, made = desk or Desk(), made if isinstance(made, ChangeToReview) else change(made)
     outcome, _ = review(
-        made, model, options(**changes), board or FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
+        made, model, options(**changes), board or FakeBoard(), desk.keep, desk.publish, Progress(verbosity=-1)
     )
     return outcome
 

@@ -223,7 +223,7 @@ class Stage:
         settings = ".iquest-review.yml" in run.err.splitlines()[-1] if run.code == 2 else False
         assert run.code in CODES or settings, run.err  # GitLab's answer is what that file holds
         assert "Traceback" not in run.err
-        assert "an error of iquest-review itself" not in run.err
+        assert "internal error of iquest-review" not in run.err
         self._check_merge_request()
         self._check_secrets(run)
         self._check_folder(run)

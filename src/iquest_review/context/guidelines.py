@@ -1,4 +1,4 @@
-"""The team's own rules -> rows for a model: GitLab Duo's review instructions, AGENTS.md, sections of CONTRIBUTING.md.
+"""The team's own rules -> rows for a model: GitLab Duo's review instructions and AGENTS.md.
 
 Only what concerns shown files, within a budget that the sources share fairly. The texts are the target branch's, and
 hostile all the same: what opens a source, or says that something is cut, stands at the margin, where no text can stand.
@@ -12,21 +12,19 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
-from iquest_review.context.rule_sections import parse_rule_sections
 from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 DUO_FILE, AGENTS_FILE = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"
-CONTRIBUTING_FILES = ("CONTRIBUTING.md", ".gitlab/CONTRIBUTING.md", "docs/CONTRIBUTING.md")
 MAX_FOLDERS, MAX_DEPTH = 50, 20  # folders whose AGENTS.md is looked for, and how deep they may lie
 MAX_FILE_BYTES, MAX_DUO_BYTES = 64 * 1024, 256 * 1024  # bytes of one file; GitLab's own instructions are 196,000
-MAX_WHOLE_BYTES = 4_000  # bytes of an AGENTS.md that is shown but for what is no rule
 MAX_PATH_CHARS, MAX_NAME_CHARS = 160, 200  # characters; an instruction's with its filters
 MIN_SOURCE_BYTES, MIN_PART_BYTES = 800, 300  # bytes; what would get less is left out
 NOTICE_BYTES = 50  # bytes of a row that says that something is left out
 MAX_ENTRIES, MAX_GLOBS, MAX_GLOB_CHARS, MAX_PROBLEMS = 100, 500, 300, 5  # of GitLab Duo's file; braces expanded
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_HEADING = re.compile(r"^(?=#{1,6} )", re.MULTILINE)
 _BRACES = re.compile(r"\\.|[{},]")
 _ESCAPED = re.compile(r"\\(.)|\[\^")
 
@@ -44,11 +42,7 @@ class Guidelines:
 
 def list_guideline_paths(shown: Collection[str]) -> list[str]:
     """The paths to read on the target branch, for these shown files; not all of them need exist."""
-    return (
-        [DUO_FILE, *(folder + AGENTS_FILE for folder in _list_folders(shown)[:MAX_FOLDERS]), *CONTRIBUTING_FILES]
-        if shown
-        else []
-    )
+    return [DUO_FILE, *(folder + AGENTS_FILE for folder in _list_folders(shown)[:MAX_FOLDERS])] if shown else []
 
 
 def select_guidelines(files: Mapping[str, bytes], shown: Collection[str], most_bytes: int) -> Guidelines:
@@ -58,7 +52,7 @@ def select_guidelines(files: Mapping[str, bytes], shown: Collection[str], most_b
     """
     sources, problems = dict[str, list[_Part]](), list[str]()
     for path in (path for path in list_guideline_paths(shown) if path in files):
-        parts, found = _parse_duo(files[path], shown) if path == DUO_FILE else _parse_markdown(path, files[path])
+        parts, found = _parse_duo(files[path], shown) if path == DUO_FILE else _parse_markdown(files[path])
         problems += [f"{_render_name(path)} {problem}" for problem in found]
         if parts:
             sources[path] = [(_render_head(path),), *parts]
@@ -88,31 +82,20 @@ def _render_head(path: str) -> str:
     nearer = (
         " (for the files in its folder; wins over rules of folders above)" if path.endswith("/" + AGENTS_FILE) else ""
     )
-    part = " (sections of it)" if path in CONTRIBUTING_FILES else ""
-    return f"=== rules: {_render_name(path)}{nearer}{part}"
+    return f"=== rules: {_render_name(path)}{nearer}"
 
 
 def _render_name(path: str) -> str:
     return defuse_tokens(shorten_to_line(path, MAX_PATH_CHARS))
 
 
-def _parse_markdown(path: str, raw: bytes) -> tuple[list[_Part], list[str]]:
-    """The sections that are rules; of a short AGENTS.md all but those on commands, set-up and builds."""
+def _parse_markdown(raw: bytes) -> tuple[list[_Part], list[str]]:
+    """A part for each heading with what follows it; what looks like one in a code block only divides it."""
     problems = [f"is read as far as {MAX_FILE_BYTES // 1024} KiB"] if len(raw) > MAX_FILE_BYTES else []
     text = raw[:MAX_FILE_BYTES].decode("utf-8-sig", "backslashreplace").replace("\r\n", "\n")
     before, end, after = text.rpartition("-->")  # what nobody sees on the page is no rule of the team's
-    found = parse_rule_sections((_COMMENT.sub("", before + end) + after).split("\n"))
-    whole = path.endswith(AGENTS_FILE) and (len(raw) <= MAX_WHOLE_BYTES or len(found) == 1)
-    chosen = [section for section in found if (not section.is_work if whole else section.is_rules)]
-    parts = [rows for section in chosen if (rows := _render_rows(section.lines))]
-    if path.endswith(AGENTS_FILE) and len(found) > 1 and not parts:
-        why = (
-            "all of it is on commands, set-up or builds"
-            if whole
-            else "it is long, and no section of it speaks of rules"
-        )
-        problems.append(f"is not shown: {why}")
-    return parts, problems
+    sections = _HEADING.split(_COMMENT.sub("", before + end) + after)
+    return [rows for section in sections if (rows := _render_rows(section.split("\n")))], problems
 
 
 def _render_rows(lines: Sequence[str], indent: str = "  ") -> _Part:
@@ -177,7 +160,10 @@ def should_apply(filters: Sequence[str], path: str) -> bool:
 
 def is_glob_match(pattern: str, path: str) -> bool:
     """As Ruby's File.fnmatch? with FNM_PATHNAME and FNM_EXTGLOB: `*` stays within a name, `**/` is any number of
-    folders, neither takes a name that begins with a dot, and {a,b} is a or b."""
+    folders, neither takes a name that begins with a dot, and {a,b} is a or b.
+
+    wcmatch does not do: its braces are the shell's ({a} and {1..3} differ), and it makes one regular expression of a
+    whole path, which needs 12 seconds for four `**/` on a path of 100 folders."""
     return any(_is_path_match(glob.split("/"), path.split("/")) for glob in islice(_expand_braces(pattern), MAX_GLOBS))
 
 

@@ -21,11 +21,11 @@ def select_unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tupl
 
     What is known once was seen once: of two hunks that are alike one is new.
     """
-    left, shown, omissions = Counter(known), list[FileDiff](), list[Omission]()
+    unmatched, shown, omissions = Counter(known), list[FileDiff](), list[Omission]()
     for file in files:
-        hunks = tuple(rest for hunk in file.hunks if (rest := _match_known_ids(file, hunk, left)[1]))
+        hunks = tuple(rest for hunk in file.hunks if (rest := _match_known_ids(file, hunk, unmatched)[1]))
         lines = sum(hunk.changed_lines for hunk in file.hunks) - sum(hunk.changed_lines for hunk in hunks)
-        if hunks or (not file.hunks and not _use_up(left, compute_bare_id(file))):
+        if hunks or (not file.hunks and not _use_up(unmatched, compute_bare_id(file))):
             shown.append(replace(file, hunks=hunks) if lines else file)
         if lines:
             omissions.append(Omission(file.path, Reason.SEEN, lines))
@@ -37,14 +37,14 @@ def compute_known_ids(
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The identities in these files that were known before or are shown now, in the diff's order: what a later run
     need not show; and the files of which that is all. Those that are gone from the diff are forgotten."""
-    left, known, whole = Counter(before), list[str](), set[str]()
-    left.update(shown)
+    unmatched, known, whole = Counter(before), list[str](), set[str]()
+    unmatched.update(shown)
     for file in files:
         if file.hunks:
-            rests = [_match_known_ids(file, hunk, left) for hunk in file.hunks]
+            rests = [_match_known_ids(file, hunk, unmatched) for hunk in file.hunks]
             known += [identity for taken, _ in rests for identity in taken]
             seen = all(rest is None for _, rest in rests)
-        elif seen := _use_up(left, compute_bare_id(file)):
+        elif seen := _use_up(unmatched, compute_bare_id(file)):
             known.append(compute_bare_id(file))
         if seen:
             whole.add(file.path)
@@ -85,18 +85,18 @@ def _match_known_ids(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[li
         return [whole], None
     if not left or not is_large(hunk):
         return [], hunk
-    at, taken = 0, list[str]()
+    start, taken = 0, list[str]()
     for _ in range(MAX_PARTS):
-        runs = enumerate(compute_prefix_ids(file, hunk.rows[at:]), at + 1)
+        runs = enumerate(compute_prefix_ids(file, hunk.rows[start:]), start + 1)
         end, identity = max((run for run in runs if left[run[1]]), default=(0, ""))
         if not end:
             break
-        at = end
+        start = end
         _use_up(left, identity)
         taken.append(identity)
     if not taken:
         return [], hunk
-    rest = next(slice_hunk(hunk, [(at, len(hunk.rows))])) if at < len(hunk.rows) else None
+    rest = next(slice_hunk(hunk, [(start, len(hunk.rows))])) if start < len(hunk.rows) else None
     return taken, rest if rest and rest.changed_lines else None
 
 

@@ -137,17 +137,17 @@ def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
 
 def trim_before_change(hunk: Hunk, context: int) -> Hunk:
     """The hunk with at most so many unchanged lines in front of its first change."""
-    first = next((at for at, row in enumerate(hunk.rows) if row[:1] in (b"+", b"-")), 0)
+    first = next((index for index, row in enumerate(hunk.rows) if row[:1] in (b"+", b"-")), 0)
     start = max(0, first - context)
     return next(slice_hunk(hunk, [(start, len(hunk.rows))])) if start else hunk
 
 
 def slice_hunk(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
     """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
-    old, new, at = hunk.old_start, hunk.new_start, 0
+    old, new, position = hunk.old_start, hunk.new_start, 0
     for start, end in ranges:
-        added, removed, context = _count_lines(hunk.rows[at:start])
-        old, new, at = old + removed + context, new + added + context, end
+        added, removed, context = _count_lines(hunk.rows[position:start])
+        old, new, position = old + removed + context, new + added + context, end
         added, removed, context = _count_lines(hunk.rows[start:end])
         yield replace(hunk, old_start=old, new_start=new, rows=hunk.rows[start:end], added=added, removed=removed)
         old, new = old + removed + context, new + added + context
@@ -170,13 +170,13 @@ def _find_seam(rows: Sequence[bytes], most: int) -> int:
     """Where to cut, behind at most `most` rows: not between a removed line and what replaces it, then behind a blank
     line, then before the line that is indented least, then late."""
 
-    def roughness(at: int) -> tuple[bool, bool, int, int]:
-        before, after = rows[at - 1], rows[at][1:]
+    def roughness(index: int) -> tuple[bool, bool, int, int]:
+        before, after = rows[index - 1], rows[index][1:]
         indentation = len(after) - len(after.lstrip()) if after.strip() else LARGE_BYTES
-        return before[:1] == b"-", bool(before[1:].strip()), indentation, -at
+        return before[:1] == b"-", bool(before[1:].strip()), indentation, -index
 
     places = range(most, max(most // 2, most - LARGE_ROWS), -1)
-    return min((at for at in places if rows[at][:1] != b"\\"), key=roughness, default=0)
+    return min((index for index in places if rows[index][:1] != b"\\"), key=roughness, default=0)
 
 
 def _count_lines(rows: Sequence[bytes]) -> tuple[int, int, int]:

@@ -115,15 +115,15 @@ def fit_excerpt(
     packing = pack_hunks(files, room, past or {})
     shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
     parts, omissions, kept = list[Part](), list(screened), list[Part]()
-    for at, file in enumerate(files):
-        missing = _count_unshown(shown.get(at, ())) | packing.missing.get(at, {})
+    for index, file in enumerate(files):
+        missing = _count_unshown(shown.get(index, ())) | packing.missing.get(index, {})
         omissions += [Omission(file.path, reason, lines) for reason, lines in missing.items() if lines]
-        if at in packing.opened:
-            parts.append(Part(file, tuple(shown.get(at, ()))))
+        if index in packing.opened:
+            parts.append(Part(file, tuple(shown.get(index, ()))))
         elif not any(missing.values()):
             omissions.append(Omission(file.path, Reason.TOKENS, 0))
-        if at in left or at not in packing.opened:
-            kept.append(Part(file, tuple(left.get(at, file.hunks))))
+        if index in left or index not in packing.opened:
+            kept.append(Part(file, tuple(left.get(index, file.hunks))))
     parts.sort(key=lambda part: get_reading_order(part.file.path))
     return Excerpt(tuple(parts), tuple(omissions), tuple(kept))
 
@@ -139,8 +139,8 @@ def list_left_out(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff
 def _group_by_file(chosen: Mapping[HunkPlace, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
     """Hunks by the number of their file, in its order."""
     hunks = dict[int, list[Hunk]]()
-    for at, number in sorted(chosen):
-        hunks.setdefault(at, []).extend(chosen[at, number])
+    for index, number in sorted(chosen):
+        hunks.setdefault(index, []).extend(chosen[index, number])
     return hunks
 
 

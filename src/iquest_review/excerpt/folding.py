@@ -48,20 +48,20 @@ class _Run:
 def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
     """The hunks of which something is folded, in pieces, and those that blocks moved into, with their marks; all others
     stay as they are."""
-    made = dict[HunkPlace, tuple[Hunk, ...]]()
-    for at, file in enumerate(files):
+    folded = dict[HunkPlace, tuple[Hunk, ...]]()
+    for file_index, file in enumerate(files):
         indented = not has_free_indent(file.path)
         for number, hunk in enumerate(file.hunks):
-            if not isinstance(hunk, FoldedHunk) and (alone := whitespace.find_whitespace_change(hunk, indented)):
-                made[at, number] = (_fold(hunk, None, endings=alone is WhitespaceChange.ENDINGS),)
+            if not isinstance(hunk, FoldedHunk) and (change := whitespace.find_whitespace_change(hunk, indented)):
+                folded[file_index, number] = (_fold(hunk, None, endings=change is WhitespaceChange.ENDINGS),)
     gone, come = defaultdict[HunkPlace, list[RowRange]](list), defaultdict[HunkPlace, list[RowRange]](list)
-    for old, new in _find_moved_runs(files, made):
+    for old, new in _find_moved_runs(files, folded):
         gone[old.place].append((old.start, old.end, files[new.place[0]].path))
         come[new.place].append((new.start, new.end, files[old.place[0]].path))
     for place in sorted(gone.keys() | come.keys()):
         hunk = _add_moved_marks(files[place[0]].hunks[place[1]], sorted(come.get(place, ())))
-        made[place] = tuple(_fold_ranges(hunk, sorted(gone[place]))) if place in gone else (hunk,)
-    return made
+        folded[place] = tuple(_fold_ranges(hunk, sorted(gone[place]))) if place in gone else (hunk,)
+    return folded
 
 
 # -- moved blocks
@@ -72,11 +72,11 @@ def _find_moved_runs(files: Sequence[FileDiff], done: Mapping[HunkPlace, object]
     if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MAX_SEARCHED_ROWS:
         return
     groups = defaultdict[object, list[int]](list)
-    for at, file in enumerate(files):
+    for index, file in enumerate(files):
         # Code that comes out of a document, or of a test, was not read as what it is now.
-        groups[is_test(file.path), file.path.rpartition(".")[2]].append(at)
+        groups[is_test(file.path), file.path.rpartition(".")[2]].append(index)
     for group in groups.values():
-        if any(files[at].removed for at in group) and any(files[at].added for at in group):
+        if any(files[index].removed for index in group) and any(files[index].added for index in group):
             for old, new in _match_runs(files, group, done):
                 if _strip_rows(files, old) == _strip_rows(
                     files, new
@@ -94,24 +94,28 @@ def _match_runs(
     files: Sequence[FileDiff], group: Sequence[int], done: Mapping[HunkPlace, object]
 ) -> Iterator[tuple[_Run, _Run]]:
     """Removed blocks with the added ones that are alike, the longest where there are several; no line is in two."""
-    removed = [run for at in group for run in _find_runs(files[at], at, b"-", done)]
-    added = [run for at in group for run in _find_runs(files[at], at, b"+", done)] if removed else []
+    removed = [run for file_index in group for run in _find_runs(files[file_index], file_index, b"-", done)]
+    added = (
+        [run for file_index in group for run in _find_runs(files[file_index], file_index, b"+", done)]
+        if removed
+        else []
+    )
     common = {key for run in removed for key in run.keys} & {key for run in added for key in run.keys}
     telling = {key for key in common if _SAYS.search(key)}
-    where = defaultdict[LineKey, list[tuple[int, int]]](list)
+    candidates = defaultdict[LineKey, list[tuple[int, int]]](list)
     for number, run in enumerate(removed):
         for index, key in enumerate(run.keys):
-            if key in telling and len(where[key]) < MAX_CANDIDATES:
-                where[key].append((number, index))
+            if key in telling and len(candidates[key]) < MAX_CANDIDATES:
+                candidates[key].append((number, index))
     used = defaultdict[int, set[int]](set)  # rows of removed runs
-    for run in added if where else ():
+    for run in added if candidates else ():
         index = 0
         while index < len(run.keys):
             lengths = (
                 (_count_alike(removed[number].keys, begin, run.keys, index, used[number]), number, begin)
-                for number, begin in where.get(run.keys[index], ())
+                for number, begin in candidates.get(run.keys[index], ())
             )
-            length, number, begin = max(lengths, default=(0, 0, 0), key=lambda found: found[0])
+            length, number, begin = max(lengths, default=(0, 0, 0), key=lambda candidate: candidate[0])
             if sum(key in telling for key in run.keys[index : index + length]) < MIN_MOVED_LINES:
                 index += 1
                 continue
@@ -120,12 +124,12 @@ def _match_runs(
             index += length
 
 
-def _find_runs(file: FileDiff, at: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
+def _find_runs(file: FileDiff, file_index: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
     """The runs of a file that may hold a block."""
     indented = not has_free_indent(file.path)
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
-        if lines < MIN_MOVED_LINES or (at, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
+        if lines < MIN_MOVED_LINES or (file_index, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
             continue
         keys, start = list[LineKey](), 0
         for index, row in enumerate((*hunk.rows, b" ")):
@@ -135,21 +139,23 @@ def _find_runs(file: FileDiff, at: int, marker: bytes, done: Mapping[HunkPlace, 
                 keys.append(whitespace.normalize_row(row, indented))
             elif keys:
                 if len(keys) >= MIN_MOVED_LINES:
-                    yield _Run((at, number), start, tuple(keys))
+                    yield _Run((file_index, number), start, tuple(keys))
                 keys = []
 
 
-def _count_alike(one: Sequence[LineKey], at: int, other: Sequence[LineKey], index: int, used: Container[int]) -> int:
+def _count_alike(
+    keys: Sequence[LineKey], start: int, other_keys: Sequence[LineKey], other_start: int, used: Container[int]
+) -> int:
     """How many lines are the same from here on, the last of them not blank; none that is used."""
     length = last = 0
     while (
-        at + length < len(one)
-        and index + length < len(other)
-        and one[at + length] == other[index + length]
-        and at + length not in used
+        start + length < len(keys)
+        and other_start + length < len(other_keys)
+        and keys[start + length] == other_keys[other_start + length]
+        and start + length not in used
     ):
         length += 1
-        if one[at + length - 1]:
+        if keys[start + length - 1]:
             last = length
     return last
 
@@ -177,14 +183,14 @@ def _add_moved_marks(hunk: Hunk, moved: Sequence[RowRange]) -> Hunk:
 
 def _fold_ranges(hunk: Hunk, moved: Sequence[RowRange]) -> Iterator[Hunk]:
     """A hunk with these ranges of rows folded; what is between them, if a line of it changes, as hunks of their own."""
-    ranges, others, at = list[tuple[int, int]](), list[str | None](), 0
+    ranges, others, position = list[tuple[int, int]](), list[str | None](), 0
     for start, stop, other in moved:
         # The mark of a missing newline stays with its line.
         end = stop + (stop < len(hunk.rows) and hunk.rows[stop][:1] == b"\\")
-        ranges += [(at, start), (start, end)]
+        ranges += [(position, start), (start, end)]
         others += [None, other]
-        at = end
-    for piece, path in zip(slice_hunk(hunk, [*ranges, (at, len(hunk.rows))]), [*others, None], strict=True):
+        position = end
+    for piece, path in zip(slice_hunk(hunk, [*ranges, (position, len(hunk.rows))]), [*others, None], strict=True):
         if path is not None:
             yield _fold(piece, path)
         elif piece.changed_lines:

@@ -51,12 +51,12 @@ class MarkedHunk(Hunk):
     def list_blocks(self) -> list[MovedBlock]:
         """The blocks, as far as the hunk holds them."""
         end = self.new_start + sum(row[:1] not in (b"-", b"\\") for row in self.rows)
-        at, held = bisect_left(self.moved, self.new_start, key=lambda block: block.last), list[MovedBlock]()
-        while at < len(self.moved) and self.moved[at].first < end:
-            block = self.moved[at]
-            held.append(MovedBlock(max(block.first, self.new_start), min(block.last, end - 1), block.source))
-            at += 1
-        return held
+        index, blocks = bisect_left(self.moved, self.new_start, key=lambda block: block.last), list[MovedBlock]()
+        while index < len(self.moved) and self.moved[index].first < end:
+            block = self.moved[index]
+            blocks.append(MovedBlock(max(block.first, self.new_start), min(block.last, end - 1), block.source))
+            index += 1
+        return blocks
 
 
 def mark_moved_blocks(hunk: Hunk, blocks: Sequence[MovedBlock]) -> Hunk:

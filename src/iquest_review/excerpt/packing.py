@@ -55,13 +55,13 @@ class FoldedChange:
     def from_files(cls, files: Sequence[FileDiff]) -> "FoldedChange":
         """The change with all its hunks looked at."""
         change = cls(files)
-        for at, file in enumerate(files):
+        for file_index, file in enumerate(files):
             lines = change.changed[file.path]
             for number in range(len(file.hunks)):
-                pieces = change.get_pieces((at, number))
+                pieces = change.get_pieces((file_index, number))
                 change.lines += sum(map(count_shown_rows, pieces))
                 change.size += sum(map(_estimate_bytes, pieces))
-                change.glances[at, number] = max(ranking.estimate_score(file, piece, lines) for piece in pieces)
+                change.glances[file_index, number] = max(ranking.estimate_score(file, piece, lines) for piece in pieces)
         return change
 
     def get_pieces(self, place: HunkPlace) -> Hunks:
@@ -153,16 +153,16 @@ class Packing:
 
     def _begin_hunk(self, place: HunkPlace, beside: Room, context: int) -> None:
         parts = [part for piece in self.change.get_pieces(place) for part in narrow_context(piece, CONTEXT_LINES)]
-        at = next(
-            (at for at, part in enumerate(parts) if part.changed_lines and not isinstance(part, FoldedHunk)), None
+        index = next(
+            (index for index, part in enumerate(parts) if part.changed_lines and not isinstance(part, FoldedHunk)), None
         )
-        if at is None:
+        if index is None:
             return
-        part = trim_before_change(parts[at], context)
+        part = trim_before_change(parts[index], context)
         first, size, reason = take_start(part, beside, at_any_rate=True)
         if first is not None:
             rest = _get_remainder(part, first)
-            left = [*parts[:at], *([rest] if rest.changed_lines else []), *parts[at + 1 :]]
+            left = [*parts[:index], *([rest] if rest.changed_lines else []), *parts[index + 1 :]]
             self._take(place, (first,), beside.subtract(count_shown_rows(first), size))
             self.missing[place[0]][reason] += sum(part.changed_lines for part in left)
             if left:
@@ -179,7 +179,8 @@ class Packing:
                 self._leave(place, pieces, excess)
                 continue
             excess = next(
-                (found for piece in pieces if (found := find_excess(piece, beside, changed_alone=True))), None
+                (piece_excess for piece in pieces if (piece_excess := find_excess(piece, beside, changed_alone=True))),
+                None,
             )
             if excess is None:
                 narrow = tuple(part for piece in pieces for part in narrow_context(piece, MIN_CONTEXT_LINES))
@@ -209,9 +210,9 @@ class Packing:
                 self.room = Room(self.room.lines - more, with_it.bytes)
                 self.shown[place] = wide
 
-    def _get_room_in_file(self, at: int) -> Room:
+    def _get_room_in_file(self, file_index: int) -> Room:
         """The room beside a file's heading, if it has none yet."""
-        return self.room if at in self.opened else self.room.subtract(0, self.change.headings[at])
+        return self.room if file_index in self.opened else self.room.subtract(0, self.change.headings[file_index])
 
     def _take(self, place: HunkPlace, hunks: Hunks, left: Room) -> None:
         self.shown[place], self.room = hunks, left
@@ -243,12 +244,16 @@ class Packing:
 
     def _open_unchanged_files(self) -> bool:
         """Takes the files in which no line changes, which are shown by their headings; False when one does not fit."""
-        bare = [at for at, file in enumerate(self.change.files) if at not in self.opened and not file.changed_lines]
-        for at in bare:
-            beside = self._get_room_in_file(at)
+        bare = [
+            file_index
+            for file_index, file in enumerate(self.change.files)
+            if file_index not in self.opened and not file.changed_lines
+        ]
+        for file_index in bare:
+            beside = self._get_room_in_file(file_index)
             if beside.bytes >= 0:
                 self.room = beside
-                self.opened.add(at)
+                self.opened.add(file_index)
         return self.opened.issuperset(bare)
 
 

@@ -175,9 +175,9 @@ def _damp_gain(gain: float, changed_lines: int) -> float:
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _compute_gain(same: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
+def _compute_gain(key: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
     """What the added rows of a hunk may hold, and in what words."""
-    hunk = same.value
+    hunk = key.value
     gain, words = _compute_rows_gain(hunk, [row for row in hunk.rows if row[:1] == b"+"])
     blocks = hunk.list_blocks() if isinstance(hunk, MarkedHunk) else ()
     if not blocks:

@@ -86,15 +86,15 @@ def _has_open_quote(row: bytes) -> bool:
 def _find_first_key(hunk: Hunk, marker: bytes, indented: bool) -> LineKey:
     """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
     for row in hunk.rows:
-        if row[:1] == marker and (found := normalize_row(row, indented)):
-            return found
+        if row[:1] == marker and (key := normalize_row(row, indented)):
+            return key
     return b""
 
 
 def _list_keys(hunk: Hunk, marker: bytes, indented: bool) -> list[LineKey]:
     """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
     keys = [(normalize_row(row, indented), row) for row in _select_side(hunk, marker)]
-    return [found + row[1:] if found.endswith(b"\\") else found for found, row in keys if found]
+    return [key + row[1:] if key.endswith(b"\\") else key for key, row in keys if key]
 
 
 def _select_side(hunk: Hunk, marker: bytes) -> Iterator[bytes]:
@@ -119,8 +119,8 @@ def _has_misleading_indent(hunk: Hunk, indented: bool) -> bool:
     old, new = ([row for row in _select_side(hunk, marker) if row[1:].strip()] for marker in (b"-", b"+"))
     return any(
         _HEAD.match(_REMARK.sub(b"", row[1:]))
-        and _has_other_owner(old[at : at + _MAX_ROWS_BELOW], new[at : at + _MAX_ROWS_BELOW])
-        for at, row in enumerate(new)
+        and _has_other_owner(old[index : index + _MAX_ROWS_BELOW], new[index : index + _MAX_ROWS_BELOW])
+        for index, row in enumerate(new)
     )
 
 

@@ -211,7 +211,7 @@ class ModelClient:
         for turn in Retrying(
             retry=retry_if_exception_type(TransientModelError),
             stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._purse.should_stop(state),
-            wait=backoff(1, MAX_WAIT_SECONDS, obey=True),
+            wait=backoff(1, MAX_WAIT_SECONDS, honour_retry_after=True),
             sleep=self._sleep,
             before_sleep=log_retry(self._tell),
             reraise=True,

@@ -52,7 +52,7 @@ def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
     return shorten_to_line(text, limit) or "no reason given"
 
 
-def redact_error_body(content: bytes, clean: Callable[[str], str]) -> bytes:
+def redact_error_body(content: bytes, redact: Callable[[str], str]) -> bytes:
     """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
     may say it, and who cuts its words first no longer knows it."""
     text = content[:MAX_ERROR_BYTES].decode("utf-8", "replace")
@@ -60,7 +60,7 @@ def redact_error_body(content: bytes, clean: Callable[[str], str]) -> bytes:
         text = text.rpartition(" ")[0]  # the beginning of a secret is none that is known
     elif (value := load_json(content)) is not None:
         text = json.dumps(value, ensure_ascii=False)  # a secret may be written in escapes, each in another way
-    return clean(text).encode("utf-8", "replace")
+    return redact(text).encode("utf-8", "replace")
 
 
 def mask_key(content: bytes, key: str | None) -> bytes:

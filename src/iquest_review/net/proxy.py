@@ -18,8 +18,8 @@ class Proxy:
     @property
     def host(self) -> str:
         """Host and port, for people to read; empty where there is none."""
-        at = self.address.rpartition("@")[2].rpartition("//")[2]
-        return shorten_to_line(re.split("[/?#]", at)[0], 100)
+        authority = self.address.rpartition("@")[2].rpartition("//")[2]
+        return shorten_to_line(re.split("[/?#]", authority)[0], 100)
 
     @property
     def problem(self) -> str:

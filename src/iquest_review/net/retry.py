@@ -80,9 +80,9 @@ class RetryBudget:
     take. `spent` is a stop condition of tenacity.
     """
 
-    def __init__(self, seconds: float, until: Deadline = NO_DEADLINE) -> None:
+    def __init__(self, seconds: float, deadline: Deadline = NO_DEADLINE) -> None:
         self.left = seconds
-        self._until = until
+        self._until = deadline
 
     def charge(self, seconds: float) -> None:
         """Takes out what a failed attempt took."""
@@ -96,7 +96,7 @@ class RetryBudget:
         return False
 
 
-def backoff(first: float, longest: float, *, obey: bool = False) -> Callable[[RetryCallState], float]:
+def backoff(first: float, longest: float, *, honour_retry_after: bool = False) -> Callable[[RetryCallState], float]:
     """For tenacity: seconds before the next attempt, never over `longest`.
 
     With `obey`, what the server asks for is not cut short: whoever comes back earlier is refused again. The caller's
@@ -105,9 +105,9 @@ def backoff(first: float, longest: float, *, obey: bool = False) -> Callable[[Re
 
     def seconds(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.wait if isinstance(error, TransientError) else None
-        if asked is not None:
-            return asked if obey else min(asked, longest)
+        requested = error.wait if isinstance(error, TransientError) else None
+        if requested is not None:
+            return requested if honour_retry_after else min(requested, longest)
         jitter = 0.75 + 0.5 * (time.monotonic() % 1)  # two jobs that fail together should not come back together
         return float(min(jitter * first * 2 ** (state.attempt_number - 1), longest))
 

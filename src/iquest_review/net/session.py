@@ -22,27 +22,27 @@ _LASTING_STATUSES = frozenset({"400", "401", "403", "404", "405", "407", "451"})
 
 def create_session(key: str | None, tls: Tls) -> requests.Session:
     """A session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
-    made = DirectSession()
-    made.auth = _BearerAuth(key)
-    made.mount("http://", LimitedAdapter())
-    made.mount("https://", LimitedAdapter(tls.build_context()))
-    return made
+    session = DirectSession()
+    session.auth = _BearerAuth(key)
+    session.mount("http://", LimitedAdapter())
+    session.mount("https://", LimitedAdapter(tls.build_context()))
+    return session
 
 
 def find_proxy(url: str) -> Proxy | None:
     """The proxy on the way to an address; None where there is none."""
     proxies = {} if _is_loopback(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
-    found = requests.utils.select_proxy(url, proxies)
-    if not found:
+    address = requests.utils.select_proxy(url, proxies)
+    if not address:
         return None
     scheme = urlsplit(url).scheme
-    return Proxy(f"{scheme if proxies.get(scheme) else 'all'}_proxy".upper(), found)
+    return Proxy(f"{scheme if proxies.get(scheme) else 'all'}_proxy".upper(), address)
 
 
 def describe_route(url: str) -> str:
     """Host and port of an address, and the proxy it is reached through where there is one: for people to read."""
-    between = find_proxy(url)
-    return urlsplit(url).netloc + (f" through the proxy {between.host or between.variable}" if between else "")
+    proxy = find_proxy(url)
+    return urlsplit(url).netloc + (f" through the proxy {proxy.host or proxy.variable}" if proxy else "")
 
 
 def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
@@ -50,18 +50,18 @@ def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tl
 
     `variable` names the address `url`.
     """
-    host, between, said = describe_route(url), find_proxy(url), str(error)
-    named = between.variable if between else variable
+    host, proxy, message = describe_route(url), find_proxy(url), str(error)
+    proxy_variable = proxy.variable if proxy else variable
     if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
-        why = between.problem if between else "its host or port cannot be read"
-        return f"{host}: {named} cannot be used: {why}"
-    if "proxy appears to only use HTTP" in said:  # urllib3's own guess
-        return f"{host}: the proxy does not speak TLS: should {named} begin with http://?"
-    if r"BadStatusLine('\x15\x03" in said:  # a TLS alert
+        why = proxy.problem if proxy else "its host or port cannot be read"
+        return f"{host}: {proxy_variable} cannot be used: {why}"
+    if "proxy appears to only use HTTP" in message:  # urllib3's own guess
+        return f"{host}: the proxy does not speak TLS: should {proxy_variable} begin with http://?"
+    if r"BadStatusLine('\x15\x03" in message:  # a TLS alert
         return f"{host} speaks TLS: should {variable} begin with https://?"
-    tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", said)
-    if between and tunnel and tunnel[1] in _LASTING_STATUSES:
-        return f"{host}: {between.describe_refusal(int(tunnel[1]), shorten_to_line(tunnel[2].strip(), 100))}"
+    tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", message)
+    if proxy and tunnel and tunnel[1] in _LASTING_STATUSES:
+        return f"{host}: {proxy.describe_refusal(int(tunnel[1]), shorten_to_line(tunnel[2].strip(), 100))}"
     if isinstance(error, requests.exceptions.SSLError) and not is_tls_eof(error):
         return tls.explain_failure(host, error, variable)
     return None
@@ -96,8 +96,8 @@ class DirectSession(requests.Session):
         return None
 
     def merge_environment_settings(self, url: Any, proxies: Any, *rest: Any) -> Any:
-        here = _is_loopback(urlsplit(url).hostname or "")
-        return super().merge_environment_settings(url, {"no_proxy": "*"} if here else proxies, *rest)
+        is_local = _is_loopback(urlsplit(url).hostname or "")
+        return super().merge_environment_settings(url, {"no_proxy": "*"} if is_local else proxies, *rest)
 
 
 def _is_loopback(host: str) -> bool:

@@ -47,7 +47,7 @@ class Tls(NamedTuple):
         CI_SERVER_TLS_CA_FILE to GitLab's own chain, which need not be that of the model server.
         Raises UsageError for a file that cannot be used, naming its variable.
         """
-        trusted = [named for named in self.authorities if not _is_empty(named.path)]
+        trusted = [file for file in self.authorities if not _is_empty(file.path)]
         if not trusted and not self.certificate:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -65,22 +65,24 @@ class Tls(NamedTuple):
 
         An alert comes from the server, and is about what it was shown; "certificate verify failed" is our own word.
         """
-        said = extract_tls_reason(error)
-        if re.search("wrong version number|record layer failure|unexpected message", said):
+        reason = extract_tls_reason(error)
+        if re.search("wrong version number|record layer failure|unexpected message", reason):
             return f"{host} does not speak TLS: should {variable} begin with http://?"
-        if said.startswith("certificate verify failed"):
-            cure = next((cure.format(variable=variable) for words, cure in _CURES if re.search(words, said, re.I)), "")
-            return f"{host}: the certificate is not accepted: {said}{f' ({cure})' if cure else ''}"
+        if reason.startswith("certificate verify failed"):
+            cure = next(
+                (cure.format(variable=variable) for words, cure in _CURES if re.search(words, reason, re.I)), ""
+            )
+            return f"{host}: the certificate is not accepted: {reason}{f' ({cure})' if cure else ''}"
         name = self.certificate.variable if self.certificate else None
-        if re.search(f"^alert (?:{_OF_CERTIFICATES})", said):
+        if re.search(f"^alert (?:{_OF_CERTIFICATES})", reason):
             problem = f"the server refuses the certificate of {name}" if name else "asks for a client's certificate"
-        elif said == "alert handshake failure":  # it may as well be about ciphers
+        elif reason == "alert handshake failure":  # it may as well be about ciphers
             problem = "TLS fails, perhaps since the server " + (
                 f"refuses the certificate of {name}" if name else "asks for a client's certificate"
             )
         else:
-            return f"{host}: TLS fails: {said}"
-        return f"{host}: {problem}: {said}{'' if name else ' (IQUEST_CLIENT_CERT names the file of one)'}"
+            return f"{host}: TLS fails: {reason}"
+        return f"{host}: {problem}: {reason}{'' if name else ' (IQUEST_CLIENT_CERT names the file of one)'}"
 
 
 DEFAULT_TLS = Tls()
@@ -88,8 +90,8 @@ DEFAULT_TLS = Tls()
 
 def extract_tls_reason(error: Exception) -> str:
     """OpenSSL's own words for a failure, without the version of TLS before them and the place in its source."""
-    said = re.search(r"\[[A-Z0-9_ ]+: [A-Z0-9_ ]+\] (.*?)\.?(?: \(_ssl\.c:|['\"]?\)|$)", str(error), re.DOTALL)
-    words = re.sub(r"^(?:ssl|tls)v\d+ (?=alert )", "", said[1]) if said else type(error).__name__
+    match = re.search(r"\[[A-Z0-9_ ]+: [A-Z0-9_ ]+\] (.*?)\.?(?: \(_ssl\.c:|['\"]?\)|$)", str(error), re.DOTALL)
+    words = re.sub(r"^(?:ssl|tls)v\d+ (?=alert )", "", match[1]) if match else type(error).__name__
     return shorten_to_line(words, 200)
 
 
@@ -99,11 +101,11 @@ def _name_files_on_failure(*files: NamedFile | None, shown: bool = False) -> Ite
     try:
         yield
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: a NUL in a path
-        named = " and ".join(f"{file.variable} {_shorten_path(file.path)}" for file in files if file)
+        names = " and ".join(f"{file.variable} {_shorten_path(file.path)}" for file in files if file)
         why = (
-            "its variable should be of the type File" if "-----BEGIN" in named else _explain_error(error, files, shown)
+            "its variable should be of the type File" if "-----BEGIN" in names else _explain_error(error, files, shown)
         )
-        raise UsageError(f"{named} cannot be used: {why}") from None
+        raise UsageError(f"{names} cannot be used: {why}") from None
 
 
 def _explain_error(error: Exception, files: tuple[NamedFile | None, ...], shown: bool) -> str:

@@ -81,7 +81,7 @@ _HREF = re.compile(r' href="([^"]*)"')
 _LIVE = (
     ("a mention", re.compile(r"@[\w.]")),
     ("a cross reference", re.compile(r'[#!$&]\d|~[\w."?&-]|%[\w."-]|\*iteration:|\[\w+:|\bGL-\d')),
-    ("a commit", re.compile(r"\b[0-9a-fA-F]{7,64}\b")),
+    ("a commit", re.compile(r"\b[0-9a-fA-F]{7,64}\b", re.ASCII)),
     ("an issue of another tracker", re.compile(r"\b(?!UTF-8\b)[A-Z][A-Z0-9_]*-\d")),
     ("a project", re.compile(r"[\w.-]/[\w.-]+>")),
     ("an address", re.compile(r"\w://|\bwww\.\w", re.IGNORECASE)),

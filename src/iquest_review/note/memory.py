@@ -9,11 +9,10 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
@@ -40,6 +39,66 @@ class NoteMemory:
     resolved: tuple[str, ...] = ()  # discussions the bot has resolved itself
     left: tuple[str, ...] = ()  # discussions GitLab did not let it resolve
     waived: tuple[str, ...] = ()  # discussions of findings that somebody waived
+
+
+_Number = Annotated[int, Field(strict=True, ge=0)]
+
+
+class _StoredFinding(BaseModel):
+    """A finding of the note as the hidden line holds it. Keys that a later version adds are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: StrictStr
+    line: _Number | None
+    end_line: _Number | None
+    side: Side
+    severity: Severity
+    category: Category
+    title: StrictStr
+    description: StrictStr
+    quote: StrictStr
+    fix: StrictStr | None
+    fingerprint: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{16}$")]
+    anchor: Annotated[str, Field(strict=True, pattern="^([0-9a-f]{16})?$")]
+    anchored: _Number
+    placement_reason: StrictStr | None
+
+    def place_in_note(self) -> PlacedFinding:
+        """Return the finding, placed in the summary note."""
+        return PlacedFinding(
+            path=self.path,
+            line=self.line,
+            end_line=self.end_line,
+            side=self.side,
+            severity=self.severity,
+            category=self.category,
+            title=self.title,
+            description=self.description,
+            quote=self.quote,
+            fix=self.fix,
+            fingerprint=self.fingerprint,
+            placement=Placement.SUMMARY,
+            placement_reason=self.placement_reason,
+            anchor=self.anchor,
+            anchored=self.anchored,
+        )
+
+
+class _StoredMemory(BaseModel):
+    """What the hidden line holds in `data`. No value has a default: a line that lacks one is not believed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hunks: StrictStr  # 12 hexadecimal digits each, without anything between them
+    model: StrictStr | None
+    summary: StrictStr
+    suggestions: tuple[StrictStr, ...]
+    findings: tuple[_StoredFinding, ...]
+    titles: tuple[tuple[StrictStr, StrictStr], ...]
+    resolved: tuple[StrictStr, ...]
+    left: tuple[StrictStr, ...]
+    waived: tuple[StrictStr, ...]
 
 
 _MARKER = re.compile(
@@ -85,12 +144,24 @@ def parse_memory(body: str) -> NoteMemory | None:
         return None
     try:
         unpacked = zlib.decompressobj().decompress(base64.b64decode(found["data"], validate=True), MAX_UNPACKED_BYTES)
-        value = _build_validator().validate_python(json.loads(unpacked))
+        # Not `model_validate_json`: it refuses half a surrogate pair, which the name of a file can hold.
+        stored = _StoredMemory.model_validate(json.loads(unpacked))
     except (ValueError, zlib.error, ValidationError, RecursionError):
-        return None
-    hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
-    value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
-    return NoteMemory(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+        return None  # damaged, or edited by somebody: the change is reviewed as if it were new
+    return NoteMemory(
+        head=found["head"],
+        reviewed=found["reviewed"],
+        settings=found["settings"],
+        hunks=tuple(re.findall("[0-9a-f]{12}", stored.hunks)),
+        model=stored.model,
+        summary=stored.summary,
+        suggestions=stored.suggestions,
+        findings=tuple(finding.place_in_note() for finding in stored.findings),
+        titles=stored.titles,
+        resolved=stored.resolved,
+        left=stored.left,
+        waived=stored.waived,
+    )
 
 
 def _clean_digest(text: str) -> str:
@@ -105,52 +176,7 @@ def _pack(value: Mapping[str, Any]) -> str | None:
     return data if len(content) <= MAX_UNPACKED_BYTES and len(data) <= MAX_PACKED_CHARS else None
 
 
-_FIELDS = ("path", "line", "end_line", "side", "severity", "category", "title", "description", "quote", "fix")
-_PLACED_FIELDS = ("fingerprint", "anchor", "anchored", "placement_reason")
-
-
 def _select_fields(finding: PlacedFinding) -> dict[str, Any]:
-    return {name: getattr(finding, name) for name in (*_FIELDS, *_PLACED_FIELDS)}
-
-
-@cache
-def _build_validator() -> SchemaValidator:
-    text, number = core_schema.str_schema(), core_schema.int_schema(ge=0)
-    maybe = core_schema.nullable_schema
-    finding = {
-        "path": text,
-        "line": maybe(number),
-        "end_line": maybe(number),
-        "side": core_schema.enum_schema(Side, list(Side)),
-        "severity": core_schema.enum_schema(Severity, list(Severity)),
-        "category": core_schema.enum_schema(Category, list(Category)),
-        "title": text,
-        "description": text,
-        "quote": text,
-        "fix": maybe(text),
-        "fingerprint": core_schema.str_schema(pattern="^[0-9a-f]{16}$"),
-        "anchor": core_schema.str_schema(pattern="^([0-9a-f]{16})?$"),
-        "anchored": number,
-        "placement_reason": maybe(text),
-    }
-    value = {
-        "hunks": text,
-        "model": maybe(text),
-        "summary": text,
-        "suggestions": _build_tuple_schema(text),
-        "findings": core_schema.list_schema(_build_object_schema(finding)),
-        "titles": _build_tuple_schema(core_schema.tuple_schema([text, text])),
-        "resolved": _build_tuple_schema(text),
-        "left": _build_tuple_schema(text),
-        "waived": _build_tuple_schema(text),
-    }
-    return SchemaValidator(_build_object_schema(value))
-
-
-def _build_tuple_schema(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
-    return core_schema.tuple_schema([schema], variadic_item_index=0)
-
-
-def _build_object_schema(fields: Mapping[str, core_schema.CoreSchema]) -> core_schema.CoreSchema:
-    entries = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
-    return core_schema.typed_dict_schema(entries)
+    """Return the fields of a finding that are remembered."""
+    fields = asdict(finding)
+    return {name: fields[name] for name in _StoredFinding.model_fields}

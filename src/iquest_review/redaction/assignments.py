@@ -64,10 +64,10 @@ _CUT = rb"(?s)[;&,)}\]\\|].*"
 
 def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
     """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
-    for marked in compile_pattern(_MARKED).finditer(low, 0, MAX_SCANNED_BYTES):
-        before = low[max(0, marked.start() - _MAX_NAME_CHARS) : marked.start()]
-        start = marked.start() - (len(before) - len(before.rstrip(_NAME.lower())))
-        end = marked.end()
+    for match in compile_pattern(_MARKED).finditer(low, 0, MAX_SCANNED_BYTES):
+        before = low[max(0, match.start() - _MAX_NAME_CHARS) : match.start()]
+        start = match.start() - (len(before) - len(before.rstrip(_NAME.lower())))
+        end = match.end()
         if end - start <= _MAX_NAME_CHARS and text[start - 2 : start] != b"::" and _is_secret_name(text[start:end]):
             span = _find_quoted_value(text, end) or _find_bare_value(text, start, end)
             if span:
@@ -88,28 +88,28 @@ def _is_secret_name(name: bytes) -> bool:
     return bool(compile_pattern(_SECRET).fullmatch(parts[-1])) and not compile_pattern(_NOT_SECRET).match(parts[-1])
 
 
-def _find_quoted_value(text: bytes, at: int) -> tuple[int, int] | None:
-    match = compile_pattern(_QUOTED).match(text, at)
+def _find_quoted_value(text: bytes, position: int) -> tuple[int, int] | None:
+    match = compile_pattern(_QUOTED).match(text, position)
     if not match:
         return None
     value = match["value"]
     return match.span("value") if not is_placeholder(value) and (is_random(value) or is_password(value)) else None
 
 
-def _find_bare_value(text: bytes, start: int, at: int) -> tuple[int, int] | None:
-    match = compile_pattern(_BARE).match(text, at)
+def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] | None:
+    match = compile_pattern(_BARE).match(text, position)
     if not match or compile_pattern(_CODE).match(match["value"]) or match["end"] == b"`":
         return None
-    if text[at : at + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
+    if text[position : position + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
         return None
-    before, behind = (
+    before, after = (
         text[max(0, start - _NEARBY_BYTES) : start],
         text[match.end("value") : match.end("value") + _NEARBY_BYTES].lstrip(),
     )
     in_url = before.endswith((b"?", b"&")) or (before.endswith(b";") and text[start : start + 1].isupper())
     flag = text[start : start + 2] == b"--"
     first, _ = match.span("value")
-    if text[at:first].isspace() and not (flag or before.lstrip().startswith(b"ENV ") or b"login " in before):
+    if text[position:first].isspace() and not (flag or before.lstrip().startswith(b"ENV ") or b"login " in before):
         return None  # words of a sentence
     value = match["value"].rstrip(b",;.)")
     whole = flag or (
@@ -121,7 +121,7 @@ def _find_bare_value(text: bytes, start: int, at: int) -> tuple[int, int] | None
         return None
     longest = (
         _LONG_RUN_LETTERS
-        if flag or in_url or (whole and not behind) or behind.startswith((b'"', b"'", b"</"))
+        if flag or in_url or (whole and not after) or after.startswith((b'"', b"'", b"</"))
         else _SHORT_RUN_LETTERS
     )
     if value.replace(b"_", b"").isalnum() and not value[:1].isdigit() and _is_variable_name(value, longest):

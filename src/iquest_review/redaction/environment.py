@@ -38,16 +38,16 @@ _LOGIN = re.compile(r"[\w+.-]++://[^/@\s:]*+:([^/@\s]++)@")
 
 def collect_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """Those of this program and of GitLab, what the names of other variables call a secret, and passwords in URLs."""
-    found = dict[str, str]()
+    secrets = dict[str, str]()
     for name, value in environ.items():
         login = _LOGIN.match(value)
         if name in ALWAYS_SECRET and value:
-            found[name] = value
+            secrets[name] = value
         elif login:
-            found[name] = login[1]
+            secrets[name] = login[1]
         elif _is_secret(name.upper(), value):
-            found[name] = value
-    return found
+            secrets[name] = value
+    return secrets
 
 
 def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
@@ -61,14 +61,14 @@ def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    surely = _SURELY.search(name)
-    if not (surely or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _MIN_SECRET_CHARS:
+    certain = _SURELY.search(name)
+    if not (certain or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _MIN_SECRET_CHARS:
         return False
-    plain = value.encode("utf-8", "surrogateescape")
+    encoded = value.encode("utf-8", "surrogateescape")
     if name == "GPG_KEY" and _FINGERPRINT.fullmatch(value):
         return False
     if _VARIABLE.fullmatch(value) or _URL.fullmatch(value) or _FILE.fullmatch(value):
         return False
-    if is_random(plain) or is_password(plain):
+    if is_random(encoded) or is_password(encoded):
         return True
-    return bool(surely) and not _WORDS.fullmatch(value)
+    return bool(certain) and not _WORDS.fullmatch(value)

@@ -122,8 +122,12 @@ def _count_class_changes(value: bytes) -> int:
     classes = value.translate(_CLASSES)
     pairs = Counter(pairwise(classes))
     return (
-        sum(count for (one, two), count in pairs.items() if one != two and (one, two) != (ord("A"), ord("a")))
-        - sum(count for (one, two), count in pairs.items() if ord("-") in (one, two) and one != two) // 2
+        sum(
+            count
+            for (before, after), count in pairs.items()
+            if before != after and (before, after) != (ord("A"), ord("a"))
+        )
+        - sum(count for (before, after), count in pairs.items() if ord("-") in (before, after) and before != after) // 2
     )
 
 

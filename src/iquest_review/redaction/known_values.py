@@ -67,9 +67,9 @@ class KnownValues:
     def find_cut_value(self, text: bytes) -> Span | None:
         """The beginning of an own secret that a cut text ends in, of at least six characters."""
         for needle, sure in self._exact.items():
-            at = text.rfind(needle[:_MIN_VALUE_CHARS], -len(needle) - 1)
-            if at >= 0 and needle.startswith(text[at:]):
-                return Span(at, len(text), _KIND, sure)
+            start = text.rfind(needle[:_MIN_VALUE_CHARS], -len(needle) - 1)
+            if start >= 0 and needle.startswith(text[start:]):
+                return Span(start, len(text), _KIND, sure)
         return None
 
     def find_spans(self, text: bytes, low: bytes, needles: Iterable[bytes]) -> Iterator[Span]:
@@ -77,19 +77,25 @@ class KnownValues:
         for needle in needles:
             if needle in self._wide:
                 core, sure = self._wide[needle]
-                places = [(at, at + len(needle)) for at in _find_all(needle, text)] or _find_wrapped_ends(core, text)
+                places = [(start, start + len(needle)) for start in _find_all(needle, text)] or _find_wrapped_ends(
+                    core, text
+                )
                 yield from (_widen_span(text, start, end, certain=sure) for start, end in places)
             if needle in self._exact:
-                yield from (Span(at, at + len(needle), _KIND, self._exact[needle]) for at in _find_all(needle, text))
+                yield from (
+                    Span(start, start + len(needle), _KIND, self._exact[needle]) for start in _find_all(needle, text)
+                )
             if needle in self._low:
-                yield from (Span(at, at + len(needle), _KIND, self._low[needle]) for at in _find_all(needle, low))
+                yield from (
+                    Span(start, start + len(needle), _KIND, self._low[needle]) for start in _find_all(needle, low)
+                )
 
 
-def _widen_span(text: bytes, at: int, end: int, *, certain: bool) -> Span:
-    before, behind = text[max(0, at - _MAX_NEIGHBOUR_CHARS) : at], text[end : end + _MAX_NEIGHBOUR_CHARS]
-    before, behind = before.rpartition(KEY_END)[2], behind.partition(KEY_END)[0]
-    start = at - len(before) + len(before.rstrip(_ALPHABET))
-    return Span(start, end + len(behind) - len(behind.lstrip(_ALPHABET + b"=")), _KIND, certain)
+def _widen_span(text: bytes, first: int, end: int, *, certain: bool) -> Span:
+    before, after = text[max(0, first - _MAX_NEIGHBOUR_CHARS) : first], text[end : end + _MAX_NEIGHBOUR_CHARS]
+    before, after = before.rpartition(KEY_END)[2], after.partition(KEY_END)[0]
+    start = first - len(before) + len(before.rstrip(_ALPHABET))
+    return Span(start, end + len(after) - len(after.lstrip(_ALPHABET + b"=")), _KIND, certain)
 
 
 def _find_wrapped_ends(core: bytes, line: bytes) -> list[tuple[int, int]]:
@@ -133,7 +139,7 @@ def _spell_value(value: bytes) -> Iterable[bytes]:
 def _encode_hex(value: bytes) -> Iterator[bytes]:
     """Every byte as hexadecimal digits, in lower case: plain, percent-encoded, and as strings of C have them."""
     digits = value.hex()
-    pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+    pairs = [digits[index : index + 2] for index in range(0, len(digits), 2)]
     yield from (b"".join(before + pair.encode() for pair in pairs) for before in (b"", b"%", rb"\x"))
 
 
@@ -159,7 +165,7 @@ def _encode_at_offsets(value: bytes) -> Iterator[bytes]:
 
 
 def _find_all(needle: bytes, text: bytes) -> Iterator[int]:
-    at = text.find(needle)
-    while at >= 0:
-        yield at
-        at = text.find(needle, at + len(needle))
+    position = text.find(needle)
+    while position >= 0:
+        yield position
+        position = text.find(needle, position + len(needle))

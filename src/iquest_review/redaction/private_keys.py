@@ -28,19 +28,19 @@ KeyBlock = tuple[int, ...]  # the indexes of the lines that are the body of one 
 
 def find_key_blocks(lines: Sequence[bytes]) -> list[KeyBlock]:
     """The bodies of the private keys that begin or end in these lines."""
-    found: list[KeyBlock] = []
-    behind = 0  # the first line that belongs to no key yet
-    for at, line in enumerate(lines):
-        if at < behind or MARKER.upper() not in line:
+    blocks: list[KeyBlock] = []
+    first_free = 0  # the first line that belongs to no key yet
+    for index, line in enumerate(lines):
+        if index < first_free or MARKER.upper() not in line:
             continue
         begins = [match.start() for match in compile_pattern(_BEGIN).finditer(line)]
         ends = [match.start() for match in compile_pattern(_END).finditer(line)]
         if ends and (not begins or ends[0] < begins[0]):
-            found.append(_find_block_before(lines, at, behind))
+            blocks.append(_find_block_before(lines, index, first_free))
         if begins and (not ends or ends[-1] < begins[-1]):
-            block, behind = _find_block_after(lines, at + 1)
-            found.append(block)
-    return [block for block in found if block]
+            block, first_free = _find_block_after(lines, index + 1)
+            blocks.append(block)
+    return [block for block in blocks if block]
 
 
 def is_bare_body(lines: Sequence[bytes]) -> bool:
@@ -85,46 +85,50 @@ def _is_mixed(text: bytes) -> bool:
 def _find_block_after(lines: Sequence[bytes], first: int) -> tuple[KeyBlock, int]:
     """The body that starts at a line, and the line after it: one that ends it may begin another."""
     body: list[int] = []
-    at = first
-    while at < len(lines) and not compile_pattern(_END).search(lines[at]):
-        if find_base64(lines[at]):
-            body.append(at)
-        elif not (_is_blank(lines[at]) or (not body and compile_pattern(_HEADER).fullmatch(lines[at]))):
-            return _select_certain_lines(lines, body), at
-        at += 1
-    if at < len(lines):
-        return (tuple(body) if _count_characters(lines, body) >= _MIN_BODY_CHARS else ()), at
-    return (tuple(body) if body and _measure_width(lines[body[0]]) >= _FULL_WIDTH_CHARS else ()), at
+    index = first
+    while index < len(lines) and not compile_pattern(_END).search(lines[index]):
+        if find_base64(lines[index]):
+            body.append(index)
+        elif not (_is_blank(lines[index]) or (not body and compile_pattern(_HEADER).fullmatch(lines[index]))):
+            return _select_certain_lines(lines, body), index
+        index += 1
+    if index < len(lines):
+        return (tuple(body) if _count_characters(lines, body) >= _MIN_BODY_CHARS else ()), index
+    return (tuple(body) if body and _measure_width(lines[body[0]]) >= _FULL_WIDTH_CHARS else ()), index
 
 
 def _find_block_before(lines: Sequence[bytes], end: int, first: int) -> KeyBlock:
     """The body that ends before a line: its last line may be short."""
     body: list[int] = []
-    at = end - 1
-    while at >= first and (find_base64(lines[at]) or _is_blank(lines[at])):
-        wide = _measure_width(lines[at])
+    index = end - 1
+    while index >= first and (find_base64(lines[index]) or _is_blank(lines[index])):
+        width = _measure_width(lines[index])
         if (
-            wide and wide < _FULL_WIDTH_CHARS and body and _measure_width(lines[body[-1]]) != 5
+            width and width < _FULL_WIDTH_CHARS and body and _measure_width(lines[body[-1]]) != 5
         ):  # PGP ends in a checksum: =, four characters
             break
-        if wide:
-            body.append(at)
-        at -= 1
-    return tuple(reversed(body)) if _count_characters(lines, body) >= _MIN_BODY_CHARS or (body and at < first) else ()
+        if width:
+            body.append(index)
+        index -= 1
+    return (
+        tuple(reversed(body)) if _count_characters(lines, body) >= _MIN_BODY_CHARS or (body and index < first) else ()
+    )
 
 
 def _select_certain_lines(lines: Sequence[bytes], body: list[int]) -> KeyBlock:
     """Of lines that only may be a body, those that are: the wide ones at its start, and a short one after them."""
-    wide = next((index for index, at in enumerate(body) if _measure_width(lines[at]) < _FULL_WIDTH_CHARS), len(body))
-    if wide and wide < len(body) and _is_mixed(lines[body[wide]]):
-        wide += 1
-    return tuple(body[:wide])
+    certain = next(
+        (count for count, index in enumerate(body) if _measure_width(lines[index]) < _FULL_WIDTH_CHARS), len(body)
+    )
+    if certain and certain < len(body) and _is_mixed(lines[body[certain]]):
+        certain += 1
+    return tuple(body[:certain])
 
 
 def _count_characters(lines: Sequence[bytes], body: list[int]) -> int:
-    return sum(_measure_width(lines[at]) for at in body)
+    return sum(_measure_width(lines[index]) for index in body)
 
 
 def _measure_width(line: bytes) -> int:
-    found = find_base64(line)
-    return found[1] - found[0] if found else 0
+    span = find_base64(line)
+    return span[1] - span[0] if span else 0

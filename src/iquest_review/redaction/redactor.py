@@ -52,16 +52,16 @@ class Redactor:
 
         A secret in the heading of a hunk is replaced and not told: its line is not in the diff.
         """
-        found: list[SecretFound] = []
-        return tuple(_redact_file(file, self._own, found) for file in files), tuple(found)
+        secrets: list[SecretFound] = []
+        return tuple(_redact_file(file, self._own, secrets) for file in files), tuple(secrets)
 
     def redact_text(self, text: str) -> RedactedText:
         """The text with placeholders; `found` counts its lines from 1."""
         lines, hits = _redact_lines(text.encode("utf-8", "surrogatepass").split(b"\n"), self._own)
         if not hits:
             return RedactedText(text, ())
-        found = tuple(SecretFound(hit.kind, hit.at + 1, hit.certain) for hit in hits)
-        return RedactedText(b"\n".join(lines).decode("utf-8", "surrogatepass"), found)
+        secrets = tuple(SecretFound(hit.kind, hit.row + 1, hit.certain) for hit in hits)
+        return RedactedText(b"\n".join(lines).decode("utf-8", "surrogatepass"), secrets)
 
     def redact_bytes(self, content: bytes) -> bytes:
         """A file's content with placeholders, of as many lines; the very same object when it holds no secret."""
@@ -69,24 +69,24 @@ class Redactor:
         return b"\n".join(lines) if hits else content
 
 
-def _redact_file(file: FileDiff, own: KnownValues, found: list[SecretFound]) -> FileDiff:
-    hunks = tuple(_redact_hunk(file.path, hunk, own, found) for hunk in file.hunks)
+def _redact_file(file: FileDiff, own: KnownValues, secrets: list[SecretFound]) -> FileDiff:
+    hunks = tuple(_redact_hunk(file.path, hunk, own, secrets) for hunk in file.hunks)
     same = all(new is old for new, old in zip(hunks, file.hunks, strict=True))
     return file if same else replace(file, hunks=hunks)
 
 
-def _redact_hunk(path: str, hunk: Hunk, own: KnownValues, found: list[SecretFound]) -> Hunk:
+def _redact_hunk(path: str, hunk: Hunk, own: KnownValues, secrets: list[SecretFound]) -> Hunk:
     head = hunk.heading.encode("utf-8", "surrogatepass")
     marked = scanner.mark_lines((*hunk.rows, head), own)
     heading = scanner.redact_heading_line(head, marked.pop(len(hunk.rows), ()), own)
     rows, hits = _redact_rows(hunk.rows, marked, own)
     if hits:
         numbered = dict(
-            zip((at for at, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.iter_lines(), strict=True)
+            zip((index for index, row in enumerate(hunk.rows) if row[:1] != _NO_LINE), hunk.iter_lines(), strict=True)
         )
         for hit in hits:
-            line = numbered[hit.at]
-            found.append(SecretFound(hit.kind, line.number, hit.certain, path, line.kind))
+            line = numbered[hit.row]
+            secrets.append(SecretFound(hit.kind, line.number, hit.certain, path, line.kind))
     if heading == head and rows is hunk.rows:
         return hunk
     return replace(hunk, heading=heading.decode("utf-8", "surrogatepass"), rows=rows)
@@ -96,36 +96,37 @@ def _redact_rows(
     rows: tuple[bytes, ...], marked: MarkedLines, own: KnownValues
 ) -> tuple[tuple[bytes, ...], list[LineSecret]]:
     """The rows of a hunk with placeholders; the very same tuple when nothing was found."""
-    alone = private_keys.can_be_bare_body(rows[0][1:]) if rows else False
-    if not marked and not alone:
+    bare = private_keys.can_be_bare_body(rows[0][1:]) if rows else False
+    if not marked and not bare:
         return rows, []
     contents = [row[1:] for row in rows]
-    lines = [at for at, row in enumerate(rows) if row[:1] != _NO_LINE]
+    lines = [index for index, row in enumerate(rows) if row[:1] != _NO_LINE]
     new: dict[int, bytes] = {}
     hits: list[LineSecret] = []
-    if alone and private_keys.is_bare_body([contents[at] for at in lines]):
+    if bare and private_keys.is_bare_body([contents[index] for index in lines]):
         hits += scanner.redact_key_body(contents, lines, new, certain=False)
     elif any(
-        private_keys.MARKER in markers and private_keys.has_key_boundary(contents[at]) for at, markers in marked.items()
+        private_keys.MARKER in markers and private_keys.has_key_boundary(contents[index])
+        for index, markers in marked.items()
     ):
         for block in _find_body_blocks(rows, contents, lines):
             hits += scanner.redact_key_body(contents, block, new)
-    in_lines = {at: markers for at, markers in marked.items() if rows[at][:1] != _NO_LINE}
+    in_lines = {index: markers for index, markers in marked.items() if rows[index][:1] != _NO_LINE}
     hits += scanner.redact_marked_lines(contents, in_lines, own, new)
     if not hits:
         return rows, []
-    return tuple(rows[at][:1] + new[at] if at in new else row for at, row in enumerate(rows)), sorted(hits)
+    return tuple(rows[index][:1] + new[index] if index in new else row for index, row in enumerate(rows)), sorted(hits)
 
 
 def _find_body_blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[int]) -> list[list[int]]:
     """The bodies of private keys in either file of a hunk: removed, added and unchanged lines of one are apart."""
     blocks: list[list[int]] = []
     for other in (b"-", b"+"):
-        file = [at for at in lines if rows[at][:1] != other]
-        for block in private_keys.find_key_blocks([contents[at] for at in file]):
-            body = [file[at] for at in block]
-            markers = dict.fromkeys(rows[at][:1] for at in body)
-            blocks += ([at for at in body if rows[at][:1] == marker] for marker in markers)
+        file = [index for index in lines if rows[index][:1] != other]
+        for block in private_keys.find_key_blocks([contents[index] for index in file]):
+            body = [file[index] for index in block]
+            markers = dict.fromkeys(rows[index][:1] for index in body)
+            blocks += ([index for index in body if rows[index][:1] == marker] for marker in markers)
     return blocks
 
 
@@ -135,9 +136,10 @@ def _redact_lines(lines: list[bytes], own: KnownValues) -> tuple[list[bytes], li
     new: dict[int, bytes] = {}
     hits: list[LineSecret] = []
     if any(
-        private_keys.MARKER in markers and private_keys.has_key_boundary(lines[at]) for at, markers in marked.items()
+        private_keys.MARKER in markers and private_keys.has_key_boundary(lines[index])
+        for index, markers in marked.items()
     ):
         for block in private_keys.find_key_blocks(lines):
             hits += scanner.redact_key_body(lines, block, new)
     hits += scanner.redact_marked_lines(lines, marked, own, new)
-    return ([new.get(at, line) for at, line in enumerate(lines)], sorted(hits)) if hits else (lines, [])
+    return ([new.get(index, line) for index, line in enumerate(lines)], sorted(hits)) if hits else (lines, [])

@@ -22,7 +22,7 @@ _FILLING = b"Zq7Xw2Lk9Vb4Nc8Rt1Ys5Pd6Mf3Hj0Gu" * 2
 class LineSecret(NamedTuple):
     """A secret found: the index of its line, what it is, and whether it certainly is one."""
 
-    at: int
+    row: int
     kind: str
     certain: bool
 
@@ -34,27 +34,27 @@ def mark_lines(lines: Sequence[bytes], own: KnownValues) -> MarkedLines:
     """The lines with markers of some secret, in order: few, so that the others cost next to nothing."""
     text = b"\n".join(lines)
     low = text.lower()
-    found: MarkedLines = {}
+    marked: MarkedLines = {}
     ends: list[int] = []
-    for look, markers in _build_searches():
-        match = look(low)
+    for search, markers in _build_searches():
+        match = search(low)
         if match and not ends:
             ends = _compute_ends(lines)
         while match:
             index = bisect_right(ends, match.start())
             line = lines[index].lower()
-            found.setdefault(index, []).extend(marker for marker in markers if marker in line)
-            match = look(low, ends[index])
-    for needle, where in own.find_needles(text, low):
+            marked.setdefault(index, []).extend(marker for marker in markers if marker in line)
+            match = search(low, ends[index])
+    for needle, holder in own.find_needles(text, low):
         ends = ends or _compute_ends(lines)
-        at = where.find(needle)
-        while at >= 0:
-            index = bisect_right(ends, at)
+        position = holder.find(needle)
+        while position >= 0:
+            index = bisect_right(ends, position)
             near = range(max(0, index - 1), min(index + 2, len(lines))) if own.can_be_wrapped(needle) else (index,)
-            for line_at in near:
-                found.setdefault(line_at, []).append(needle)
-            at = where.find(needle, ends[index])
-    return dict(sorted(found.items()))
+            for neighbour in near:
+                marked.setdefault(neighbour, []).append(needle)
+            position = holder.find(needle, ends[index])
+    return dict(sorted(marked.items()))
 
 
 @cache
@@ -79,16 +79,16 @@ def _compute_ends(lines: Sequence[bytes]) -> list[int]:
 
 
 def redact_marked_lines(
-    lines: Sequence[bytes], found: MarkedLines, own: KnownValues, new: dict[int, bytes]
+    lines: Sequence[bytes], marked: MarkedLines, own: KnownValues, new: dict[int, bytes]
 ) -> list[LineSecret]:
     """Puts the changed ones of the marked lines into `new`, but for those that are there; returns what was found."""
     hits: list[LineSecret] = []
-    for at, markers in found.items():
-        if at not in new and (spans := _find_spans(lines[at], markers, own)):
-            new[at] = _replace_spans(lines[at], spans)
-            if bared := redact_line(new[at], own):
-                new[at] = bared
-            hits += dict.fromkeys(LineSecret(at, span.kind, span.certain) for span in spans)
+    for index, markers in marked.items():
+        if index not in new and (spans := _find_spans(lines[index], markers, own)):
+            new[index] = _replace_spans(lines[index], spans)
+            if cleaned := redact_line(new[index], own):
+                new[index] = cleaned
+            hits += dict.fromkeys(LineSecret(index, span.kind, span.certain) for span in spans)
     return hits
 
 
@@ -97,11 +97,11 @@ def redact_key_body(
 ) -> list[LineSecret]:
     """Puts the lines of a private key's body into `new`, but for those that are there; returns one hit or none."""
     hits: list[LineSecret] = []
-    for at in block:
-        span = private_keys.find_base64(lines[at])
-        if span and at not in new:
-            new[at] = _replace_spans(lines[at], [Span(*span, PRIVATE_KEY, certain)])
-            hits.append(LineSecret(at, PRIVATE_KEY, certain))
+    for index in block:
+        span = private_keys.find_base64(lines[index])
+        if span and index not in new:
+            new[index] = _replace_spans(lines[index], [Span(*span, PRIVATE_KEY, certain)])
+            hits.append(LineSecret(index, PRIVATE_KEY, certain))
     return hits[:1]
 
 
@@ -154,15 +154,15 @@ def format_placeholder(kind: str) -> bytes:
 
 def _merge_spans(spans: list[Span]) -> list[Span]:
     """Spans in order that do not overlap; of those that do, the first certain one gives the kind."""
-    united: list[Span] = []
+    merged: list[Span] = []
     for span in sorted(spans):
-        if united and span.start < united[-1].end:
-            last = united[-1]
+        if merged and span.start < merged[-1].end:
+            last = merged[-1]
             kind, certain = (span if span.certain and not last.certain else last)[2:]
-            united[-1] = Span(last.start, max(last.end, span.end), kind, certain)
+            merged[-1] = Span(last.start, max(last.end, span.end), kind, certain)
         else:
-            united.append(span)
-    return united
+            merged.append(span)
+    return merged
 
 
 def _replace_spans(line: bytes, spans: list[Span]) -> bytes:

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import ranking
-from iquest_review.excerpt.excerpt import Excerpt
+from iquest_review.excerpt.excerpt import Coverage, Excerpt
+from iquest_review.excerpt.exclusions import Omission
 from iquest_review.excerpt.numbered_rows import MarkedHunk, count_hidden_lines, render_path
 from iquest_review.prompt.fitting import Prompt
+from iquest_review.prompt.templates import Message
 from iquest_review.text import format_count
 
 _UNUSUAL = re.compile(r"[^\n -~]")
@@ -29,19 +31,35 @@ class RankedHunk:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _PreviewedRequest:
+    messages: list[Message]
+    lines: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Preview:
+    requests: list[_PreviewedRequest]
+    coverage: tuple[Coverage, ...]
+    omissions: tuple[Omission, ...]
+    hunks: list[RankedHunk]
+
+
+_PREVIEW = TypeAdapter(_Preview)
+
+
 def render_preview_json(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:
     """One JSON object: requests, coverage and omissions, as in review.json, and the hunks with the reasons of their
     rank."""
-    requests = [
-        {"messages": prompt.messages, "lines": prompt.excerpt.lines, "tokens": prompt.tokens} for prompt in prompts
-    ]
-    value = {
-        "requests": requests,
-        "coverage": excerpt.compute_coverage(),
-        "omissions": excerpt.omissions,
-        "hunks": list(islice(list_ranked_hunks(excerpt), MAX_LISTED_HUNKS)),
-    }
-    return _UNUSUAL.sub(lambda found: _escape_unprintable(found[0]), to_json(value, indent=2).decode()) + "\n"
+    preview = _Preview(
+        requests=[_PreviewedRequest(prompt.messages, prompt.excerpt.lines, prompt.tokens) for prompt in prompts],
+        coverage=excerpt.compute_coverage(),
+        omissions=excerpt.omissions,
+        hunks=list(islice(list_ranked_hunks(excerpt), MAX_LISTED_HUNKS)),
+    )
+    text = _PREVIEW.dump_json(preview, indent=2).decode()
+    return _UNUSUAL.sub(lambda found: _escape_unprintable(found[0]), text) + "\n"
 
 
 def render_preview_text(prompts: Sequence[Prompt], excerpt: Excerpt) -> str:

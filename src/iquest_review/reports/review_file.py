@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
 
 from iquest_review import __version__
 from iquest_review.errors import ReviewError
@@ -14,6 +14,7 @@ from iquest_review.outcome import Outcome
 
 SCHEMA_VERSION = 1
 REVIEW_FILENAME, NOTE_FILENAME = "review.json", "note.md"
+OUTCOME = TypeAdapter(Outcome)  # it writes the file and reads it back
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -26,7 +27,7 @@ class OutputFolderError(ReviewError):
 def dump_review(outcome: Outcome) -> bytes:
     """The file's content. What is no UTF-8 stands in it as its escape."""
     head = {"schema_version": SCHEMA_VERSION, "tool": {"name": "iquest-review", "version": __version__}}
-    value = {**head, **to_jsonable_python(outcome)}
+    value = {**head, **OUTCOME.dump_python(outcome, mode="json")}
     for name in ("findings", "kept"):
         value[name] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value[name]]
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)

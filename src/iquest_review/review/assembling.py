@@ -22,7 +22,7 @@ from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usag
 from iquest_review.review.work import Work
 from iquest_review.text import format_count
 
-NOT_EVERYTHING_FITS = "not everything fitted into the prompt"
+NOT_EVERYTHING_FITS = "part of the change did not fit into the prompt"
 
 
 def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, say: Progress) -> Outcome:
@@ -107,7 +107,7 @@ def _redact_review(review: Review, redact: Callable[[str], str]) -> Review:
 def _describe_losses(review: Review) -> list[str]:
     """What of the answers is missing."""
     return [
-        *(["the answer breaks off"] if review.partial else []),
+        *(["the model's answer is incomplete"] if review.partial else []),
         *([f"{review.dropped} of the model's findings could not be read"] if review.dropped else []),
     ]
 
