@@ -380,8 +380,8 @@ def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
         context.build_frame(most)
 
     assert context.problems == (
-        ".gitlab/duo/mr-review-instructions.yaml is not YAML, line 1",
-        "AGENTS.md is shown in part, for want of room",
+        ".gitlab/duo/mr-review-instructions.yaml is not valid YAML (line 1)",
+        "AGENTS.md is shown only in part: there is not enough room",
     )
 
 

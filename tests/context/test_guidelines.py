@@ -69,7 +69,7 @@ def test_folders_beyond_the_bound_are_not_looked_for_and_that_is_said() -> None:
     shown = [f"f{number}/a.py" for number in range(MAX_FOLDERS + 2)]
 
     assert sum(path.endswith("AGENTS.md") for path in list_guideline_paths(shown)) == MAX_FOLDERS
-    assert select_guidelines({}, shown, PLENTY).problems == ("AGENTS.md was not looked for in 3 more folders",)
+    assert select_guidelines({}, shown, PLENTY).problems == ("AGENTS.md was not searched for in 3 more folders",)
 
 
 @pytest.mark.parametrize("path", ["other/AGENTS.md", "CONTRIBUTING.md"])
@@ -163,24 +163,24 @@ def test_one_filter_may_stand_without_a_list() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("instructions:\n  - *.rb", "is not YAML, line 2"),
-        ('a: "\\UFFFFFFFF"', "is not YAML"),
-        ('a: "\\U00110000"', "is not YAML"),
-        ("%YAML 1." + "9" * 5_000 + "\n--- a", "is not YAML"),
-        ("[" * 1_000, "is not YAML"),
-        ("\x00", "is not YAML"),
-        ("", "should hold a list named instructions"),
-        ("- a", "should hold a list named instructions"),
-        ("rules: [a]", "should hold a list named instructions"),
-        ("instructions: Be kind.", "should hold a list named instructions"),
-        ("instructions: [Be kind.]", "is used without entry 1, which should have a name and instructions"),
-        ("instructions: [{name: A}]", "is used without entry 1, which should have a name and instructions"),
-        ("instructions: [{instructions: A}]", "is used without entry 1, which should have a name and instructions"),
+        ("instructions:\n  - *.rb", "is not valid YAML (line 2)"),
+        ('a: "\\UFFFFFFFF"', "is not valid YAML"),
+        ('a: "\\U00110000"', "is not valid YAML"),
+        ("%YAML 1." + "9" * 5_000 + "\n--- a", "is not valid YAML"),
+        ("[" * 1_000, "is not valid YAML"),
+        ("\x00", "is not valid YAML"),
+        ("", "is ignored: it has no list named instructions"),
+        ("- a", "is ignored: it has no list named instructions"),
+        ("rules: [a]", "is ignored: it has no list named instructions"),
+        ("instructions: Be kind.", "is ignored: it has no list named instructions"),
+        ("instructions: [Be kind.]", "lacks a name or instructions in entry 1, which is ignored"),
+        ("instructions: [{name: A}]", "lacks a name or instructions in entry 1, which is ignored"),
+        ("instructions: [{instructions: A}]", "lacks a name or instructions in entry 1, which is ignored"),
         (
             "instructions: [{name: [A], instructions: {}}]",
-            "is used without entry 1, which should have a name and instr",
+            "lacks a name or instructions in entry 1, which",
         ),
-        ("a" * (MAX_DUO_BYTES + 1), "is not used: it is larger than 256 KiB"),
+        ("a" * (MAX_DUO_BYTES + 1), "is ignored: it is larger than 256 KiB"),
     ],
 )
 def test_a_broken_file_is_a_problem_and_no_error(text: str, problem: str) -> None:
@@ -191,7 +191,7 @@ def test_a_broken_file_is_a_problem_and_no_error(text: str, problem: str) -> Non
 
 
 def test_a_file_in_no_encoding_is_a_problem() -> None:
-    assert select_guidelines({DUO_FILE: b"a: \xff"}, ["a.py"], PLENTY).problems == (f"{DUO_FILE} is not YAML",)
+    assert select_guidelines({DUO_FILE: b"a: \xff"}, ["a.py"], PLENTY).problems == (f"{DUO_FILE} is not valid YAML",)
 
 
 def test_a_broken_entry_does_not_take_the_others_with_it() -> None:
@@ -206,7 +206,9 @@ def test_an_unquoted_negation_is_a_problem_because_yaml_takes_it_for_a_tag() -> 
         "instructions:\n  - name: A\n    instructions: B\n    fileFilters:\n      - '**/*.py'\n      - !src/**/*\n"
     )
 
-    assert found.problems == (f"{DUO_FILE} has an empty or overlong filter in entry 1; quote what begins with ! or *",)
+    assert found.problems == (
+        f"{DUO_FILE} has an empty or overlong filter in entry 1; put quotes around a filter that begins with ! or *",
+    )
     assert found.rows  # as on GitLab, where the empty text that is left matches nothing
 
 
@@ -235,7 +237,7 @@ def test_what_follows_too_many_filters_is_not_used_and_that_is_said() -> None:
     found = duo(f"instructions: [{entries}, {{name: E, instructions: F}}]")
 
     assert found.rows[1:] == ("  A (for all files):", "    B")
-    assert found.problems == (f"{DUO_FILE} is used up to entry 1: it has too many, or too many filters",)
+    assert found.problems == (f"{DUO_FILE} is used only up to entry 1: it has too many entries or filters",)
 
 
 def test_what_is_said_again_and_again_by_reference_is_bounded() -> None:
@@ -243,7 +245,7 @@ def test_what_is_said_again_and_again_by_reference_is_bounded() -> None:
     found = duo(text, most=5_000)
 
     assert size(found.rows) <= 5_000
-    assert f"{DUO_FILE} is used up to entry 100: it has too many, or too many filters" in found.problems
+    assert f"{DUO_FILE} is used only up to entry 100: it has too many entries or filters" in found.problems
 
 
 def test_yaml_is_loaded_only_where_the_file_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,7 +451,7 @@ def test_what_is_cut_says_so_to_the_model_and_to_people() -> None:
 
     assert found.rows[-1] == "[cut]"
     assert 800 < size(found.rows) <= 1_000
-    assert found.problems == ("AGENTS.md is shown in part, for want of room",)
+    assert found.problems == ("AGENTS.md is shown only in part: there is not enough room",)
 
 
 def test_what_a_small_source_leaves_goes_to_a_large_one() -> None:
@@ -494,7 +496,7 @@ def test_a_source_that_would_get_next_to_nothing_is_not_opened() -> None:
     found = select_guidelines(files, ["src/a.py"], 1_000)
 
     assert found.sources == ("src/AGENTS.md",)
-    assert found.problems[-1] == "AGENTS.md is not shown, for want of room"
+    assert found.problems[-1] == "AGENTS.md is not shown: there is not enough room"
 
 
 def test_a_row_that_is_too_long_is_cut_within() -> None:
@@ -506,7 +508,7 @@ def test_a_row_that_is_too_long_is_cut_within() -> None:
 
 def test_a_file_is_read_as_far_as_a_bound_and_that_is_said() -> None:
     assert (
-        "AGENTS.md is read as far as 64 KiB"
+        "AGENTS.md is larger than 64 KiB: only its beginning is used"
         in select_guidelines({"AGENTS.md": b"a" * 70_000}, ["a.py"], 2_000).problems
     )
 
@@ -537,7 +539,7 @@ def test_whatever_the_files_the_rows_keep_to_the_budget_and_every_source_is_acco
     assert [head.split(" ")[2] for head in heads] == list(found.sources)
     assert all(row.startswith(("  ", "=== rules: ", "[")) or not row for row in found.rows)
     assert len("\n".join(found.rows).splitlines()) in (len(found.rows), len(found.rows) - 1)
-    left_out = [problem for problem in found.problems if problem.endswith("is not shown, for want of room")]
+    left_out = [problem for problem in found.problems if problem.endswith("is not shown: there is not enough room")]
     everything = select_guidelines(files, ["src/规/a.py"], 10_000_000)
     assert len(found.sources) + len(left_out) == len(everything.sources)
     assert found == select_guidelines(dict(reversed(files.items())), ["src/规/a.py"], most)
