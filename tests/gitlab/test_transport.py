@@ -9,13 +9,15 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import responses
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import MAX_ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
+from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.words import select_words
-from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review
+from tests.support.connections import IID, MERGE_REQUEST, TOKEN, Waits, connect
 from tests.support.gitlab.double import GitLabDouble
 
 READ_ONLY = "You cannot perform write operations on a read-only instance"
@@ -79,7 +81,7 @@ def test_a_proxy_that_wants_a_password_says_where_it_belongs(
     said = refusal("gitlab.invalid", waits, scheme)
 
     way = f"gitlab.invalid through the proxy {proxy}"
-    assert said.endswith(f"{way}: the proxy wants a user and a password, in {variable} (407)")
+    assert said.endswith(f"{way}: the proxy asks for a user name and password: set them in {variable} (407)")
     assert waits == []
 
 
@@ -92,7 +94,7 @@ def test_a_password_that_the_proxy_refuses_is_not_told(
 
     said = refusal("gitlab.invalid", waits, scheme)
 
-    assert said.endswith("the proxy does not accept the user and the password in ALL_PROXY (407)")
+    assert said.endswith("the proxy does not accept the user name and password in ALL_PROXY (407)")
     assert "hidden" not in said
 
 
@@ -103,7 +105,7 @@ def test_a_proxy_that_opens_no_way_is_not_asked_again(
 
     said = refusal("gitlab.invalid", waits, "https")
 
-    assert said.endswith("the proxy refuses the way there (403): Forbidden by policy")
+    assert said.endswith("the proxy refuses to connect (403): Forbidden by policy")
     assert waits == []
 
 
@@ -117,25 +119,26 @@ def test_a_proxy_that_is_down_is_named_and_asked_again(waits: Waits, monkeypatch
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
-@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "418 Teapot"])
+@pytest.mark.parametrize("status", [401, 403, 404, 418])
 def test_a_refusal_that_is_not_gitlabs_may_be_the_proxys(
-    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, status: str
+    api: responses.RequestsMock, waits: Waits, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer(status, f'<h1>Blocked</h1> {TOKEN}'))}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    api.get(MERGE_REQUEST, status=status, body=f"<h1>Blocked</h1> {TOKEN}", content_type="text/html")
 
-    said = refusal("gitlab.invalid", waits)
+    reason = refusal("gitlab.example.com", waits, "https")
 
-    assert f"refuses the request ({status[:3]}: Blocked ***); the proxy may have answered so" in said
-    assert "role" not in said
+    assert f"refuses the request ({status}: Blocked ***); the answer may come from the proxy" in reason
+    assert "role" not in reason
 
 
 def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
-    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch
+    api: responses.RequestsMock, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = '{"message": "403 Forbidden"}'
-    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer('403 Forbidden', body, 'application/json'))}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    api.get(MERGE_REQUEST, status=403, json={"message": "403 Forbidden"})
 
-    said = refusal("gitlab.invalid", waits)
+    said = refusal("gitlab.example.com", waits, "https")
 
     assert said.startswith(
         "GITLAB_API_TOKEN is not allowed to do this in 7!4 (403: Forbidden): its user needs the role Reporter"
@@ -190,8 +193,10 @@ def test_an_answer_that_cannot_be_unpacked_is_told_as_such(speak: Speak, waits: 
     assert refusal(host, waits) == f"GitLab at {host} sent an answer that cannot be unpacked"
 
 
-def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(speak: Speak, waits: Waits) -> None:
-    said = refusal(speak(answer("200 OK", "{}", "application/json")), waits)
+def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(api: responses.RequestsMock, waits: Waits) -> None:
+    api.get(MERGE_REQUEST, json={})
+
+    said = refusal("gitlab.example.com", waits, "https")
 
     assert said.endswith("answered something that is not GitLab's API; is CI_API_V4_URL right?")
     assert waits == []
@@ -212,33 +217,33 @@ def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Wai
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_a_gitlab_under_maintenance_is_no_matter_of_the_role(
-    server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, status: int
 ) -> None:
-    server.fail("POST", NOTES, status=status, body={"message": f"{status} {READ_ONLY}"}, times=99)
+    api.post(f"{MERGE_REQUEST}/notes", status=status, json={"message": f"{status} {READ_ONLY}"})
 
     with pytest.raises(GitLabError) as caught:
-        publish(gitlab, review())
+        remote.write_note(SUMMARY_MARKER)
 
-    way = server.url.removeprefix("http://")
     assert str(caught.value) == (
-        f"GitLab at {way} is read-only now ({status}: {READ_ONLY}): post the review when it accepts writes again"
+        f"GitLab at gitlab.example.com is read-only now ({status}: {READ_ONLY}): "
+        "post the review when it accepts writes again"
     )
     assert caught.value.status == status
     assert waits == []
 
 
-def test_a_refusal_says_its_status_once(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("GET", "", status=403, body={"message": "403 Forbidden"})
+def test_a_refusal_says_its_status_once(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.get(MERGE_REQUEST, status=403, json={"message": "403 Forbidden"})
 
     with pytest.raises(GitLabError, match=r"\(403: Forbidden\)"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
 
-def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("GET", "", status=418, body="")
+def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.get(MERGE_REQUEST, status=418, body="")
 
     with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
 
 # --- in the note's language: only what is told of a model server reaches a note
@@ -252,16 +257,16 @@ def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) 
             "m 的回答不是 JSON: Sign in; IQUEST_API_URL 指向的是模型服务吗？",
         ),
         (
-            "m refuses the request (403): No; the proxy may have answered so",
+            "m refuses the request (403): No; the answer may come from the proxy",
             "m 拒绝了请求 (403): No; 这可能是代理的回答",
         ),
         (
-            "m: the proxy wants a user and a password, in HTTP_PROXY (407)",
+            "m: the proxy asks for a user name and password: set them in HTTP_PROXY (407)",
             "m: 代理要求用户名和密码，请写入 HTTP_PROXY (407)",
         ),
         ("m asks for a key (401): set IQUEST_API_KEY", "m 要求提供密钥 (401)：请设置 IQUEST_API_KEY"),
         (
-            "m: TLS fails, perhaps since the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
+            "m: TLS fails, perhaps because the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
             "m: TLS 握手失败，服务器可能拒绝了证书 IQUEST_CLIENT_CERT: alert",
         ),
         ("m broke off in the middle of its answer", "m 在回答中途断开了连接"),

@@ -405,7 +405,7 @@ def test_a_reporter_leaves_the_thread_open_and_logs_it_once(board: Board, change
         "and only the role Developer or above can resolve it"
     ]
     assert [entry.why for entry in published.outcome.settled] == [SettledReason.LEFT]
-    assert "1 settled finding whose thread has replies: please resolve it" in board.note
+    assert "1 finding is settled, but its thread has replies: please resolve it" in board.note
     assert DIVIDES not in board.note, "it does not stand any more"
 
 
