@@ -139,7 +139,7 @@ def test_the_worse_of_two_stays_with_the_fuller_words() -> None:
     )
 
 
-def test_of_two_wordings_as_full_as_each_other_the_worse_finding_keeps_its_own() -> None:
+def test_the_worse_finding_keeps_its_text_when_both_are_equally_long() -> None:
     [both] = merge_duplicates([on(description=ZERO.upper(), severity=Severity.LOW), on(description=ZERO)])
 
     assert both.description == ZERO

@@ -86,7 +86,7 @@ def test_a_line_of_a_new_file_is_found_under_its_new_name(story: Story) -> None:
     )
 
 
-def test_of_several_such_lines_the_nearest_is_it(story: Story, bug: Mark) -> None:
+def test_the_nearest_of_several_equal_lines_is_found(story: Story, bug: Mark) -> None:
     twice = HERE.replace("line 3 = 9\n", BUG).replace("line 30 = 900\n", BUG)
     pushed = story.push({"a.py": twice})
 
@@ -95,7 +95,7 @@ def test_of_several_such_lines_the_nearest_is_it(story: Story, bug: Mark) -> Non
     ]
 
 
-def test_without_a_line_the_first_is_it(story: Story, bug: Mark) -> None:
+def test_the_first_of_several_equal_lines_is_found_without_a_number(story: Story, bug: Mark) -> None:
     assert find_marked_lines(bug, "a.py", None, *story.push({"a.py": BUG + HERE})) == Location("a.py", 1)
 
 
@@ -149,7 +149,7 @@ def test_a_line_that_may_stand_outside_the_hunks_counts_as_there(story: Story, b
     assert find_marked_lines(bug, "a.py", 21, diff, lambda _: None) == Location("a.py", 21)
 
 
-def test_a_text_the_hunks_do_not_lead_to_proves_nothing(story: Story, bug: Mark) -> None:
+def test_a_file_that_does_not_match_the_hunks_proves_nothing(story: Story, bug: Mark) -> None:
     diff, _ = story.push({"a.py": HERE.replace(BUG, "total = 0\n")})
 
     assert find_marked_lines(bug, "a.py", 21, diff, lambda _: b"another file\n") == Location("a.py", 21)
@@ -164,7 +164,7 @@ def test_a_line_that_was_changed_is_gone(story: Story, bug: Mark, instead: str) 
 
 
 @pytest.mark.parametrize("tree", [{"a.py": BASE}, {"a.py": BASE, "b.py": "new\n"}, {"b.py": "new\n"}, {"b/a.py": BASE}])
-def test_a_line_of_a_file_that_is_as_it_was_or_deleted_is_gone(story: Story, bug: Mark, tree: dict[str, str]) -> None:
+def test_a_line_of_a_restored_or_deleted_file_is_gone(story: Story, bug: Mark, tree: dict[str, str]) -> None:
     assert find_marked_lines(bug, "a.py", 21, *story.push(tree)) is None
 
 
@@ -175,7 +175,7 @@ def test_a_line_of_a_new_file_is_gone_with_it(story: Story) -> None:
     assert find_marked_lines(mark, "new.py", 21, *story.push({"x": "x\n", "new.py": BASE})) is None
 
 
-def test_all_of_a_new_file_is_in_the_diff_and_nobody_asks_for_its_text(story: Story) -> None:
+def test_a_new_file_is_never_read_for_its_content(story: Story) -> None:
     mark = raised(story, {"x": "x\n"}, {"x": "x\n", "new.py": HERE}, BUG, "new.py")
     diff, _ = story.push({"x": "x\n", "new.py": BASE})
 

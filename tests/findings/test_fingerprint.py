@@ -24,11 +24,11 @@ from tests.support.outcomes import finding
 ANCHOR = "    return sum(prices) / len(prices)"
 
 
-def test_it_is_the_same_for_ever() -> None:
+def test_a_fingerprint_never_changes() -> None:
     assert compute_fingerprint(finding(), ANCHOR) == "ae08be7938f11ebc"
 
 
-def test_it_is_sixteen_hexadecimal_digits() -> None:
+def test_a_fingerprint_is_sixteen_hexadecimal_digits() -> None:
     assert re.fullmatch("[0-9a-f]{16}", compute_fingerprint(finding(), ""))
 
 
@@ -36,30 +36,30 @@ def test_it_is_sixteen_hexadecimal_digits() -> None:
     "changed",
     [{"line": 30}, {"end_line": 5}, {"severity": Severity.LOW}, {"description": "Another wording."}, {"fix": None}],
 )
-def test_it_survives_lines_that_move_and_words_that_change(changed: dict[str, Any]) -> None:
+def test_a_fingerprint_survives_moved_lines_and_changed_words(changed: dict[str, Any]) -> None:
     assert compute_fingerprint(finding(**changed), ANCHOR) == compute_fingerprint(finding(), ANCHOR)
 
 
 @pytest.mark.parametrize("anchor", [ANCHOR.strip(), "\t" + ANCHOR, ANCHOR + "  ", ANCHOR.replace(" / ", "  /  ")])
-def test_it_survives_another_indentation(anchor: str) -> None:
+def test_a_fingerprint_survives_another_indentation(anchor: str) -> None:
     assert compute_fingerprint(finding(), anchor) == compute_fingerprint(finding(), ANCHOR)
 
 
 @pytest.mark.parametrize("changed", [{"path": "app/other.py"}, {"category": Category.SECURITY}])
-def test_it_differs_by_file_and_category(changed: dict[str, Any]) -> None:
+def test_a_fingerprint_differs_by_file_and_category(changed: dict[str, Any]) -> None:
     assert compute_fingerprint(finding(**changed), ANCHOR) != compute_fingerprint(finding(), ANCHOR)
 
 
-def test_it_differs_by_the_text_it_stands_on() -> None:
+def test_a_fingerprint_differs_by_the_text_of_its_lines() -> None:
     assert compute_fingerprint(finding(), ANCHOR) != compute_fingerprint(finding(), ANCHOR + " + 1")
 
 
-def test_without_a_line_the_title_stands_for_it() -> None:
+def test_a_fingerprint_without_lines_uses_the_title() -> None:
     assert compute_fingerprint(finding(), "") == compute_fingerprint(finding(description="x"), "")
     assert compute_fingerprint(finding(), "") != compute_fingerprint(finding(title="Another one."), "")
 
 
-def test_a_path_that_is_no_text_has_one_too() -> None:
+def test_a_path_that_is_not_utf8_has_a_fingerprint() -> None:
     assert compute_fingerprint(finding(path="a\udc80"), ANCHOR) != compute_fingerprint(finding(path="a\udc81"), ANCHOR)
 
 
@@ -124,19 +124,19 @@ WHOLE = format_marker(MARK) + "\n"
         WHOLE.replace(" bug", ""),
     ],
 )
-def test_what_is_not_quite_a_marker_is_none(body: str) -> None:
+def test_a_damaged_marker_is_ignored(body: str) -> None:
     assert parse_marker(body) is None
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(at=st.integers(0, len(WHOLE) - 1), new=st.characters())
-def test_no_other_character_makes_it_break_a_run(at: int, new: str) -> None:
+def test_a_marker_with_a_changed_character_raises_nothing(at: int, new: str) -> None:
     mark = parse_marker(WHOLE[:at] + new + WHOLE[at + 1 :])
 
     assert mark is None or mark.lines >= 0
 
 
-def test_a_marker_in_a_text_of_others_is_none_of_ours() -> None:
+def test_a_marker_in_a_text_of_others_is_ignored() -> None:
     for text in (
         markdown.escape_prose(WHOLE),
         markdown.format_code_block(WHOLE),

@@ -50,7 +50,7 @@ def test_a_finding_goes_on_the_line_it_quotes() -> None:
     assert made.position == Position("a.py", "a.py", None, 3)
 
 
-def test_it_knows_the_text_it_stands_on() -> None:
+def test_a_finding_knows_the_text_of_its_lines() -> None:
     made = put("    return sum(xs) / n")
 
     assert (made.anchor, made.anchored) == (digest("return sum(xs) / n"), 1)
@@ -101,7 +101,7 @@ def test_a_finding_without_a_line_goes_on_its_file() -> None:
         (put("y = 2", "\\xff.py", modified("\\xff.py", *FILE.hunks)), position.UNREADABLE_PATH),
     ],
 )
-def test_what_has_no_place_goes_into_the_note_with_the_reason(made: PlacedFinding, reason: str) -> None:
+def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(made: PlacedFinding, reason: str) -> None:
     assert (made.placement, made.placement_reason, made.position) == (Placement.SUMMARY, reason, None)
 
 
@@ -171,7 +171,7 @@ def test_of_equally_bad_ones_the_first_go_on_lines() -> None:
     assert [finding.placement for finding in findings] == [Placement.INLINE] * 2 + [Placement.SUMMARY] * 3
 
 
-def test_what_is_in_the_note_anyhow_takes_no_room_and_keeps_its_reason() -> None:
+def test_a_finding_of_the_note_does_not_count_for_the_limit() -> None:
     told = finding(line=None, placement_reason=verify.NO_FILE)
 
     assert limit_inline([told, *MIXED[:1]], 1) == [told, *MIXED[:1]]

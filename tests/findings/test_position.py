@@ -256,7 +256,7 @@ def test_a_range_sends_line_codes_and_types_alone() -> None:
     }
 
 
-def test_a_number_that_is_not_there_is_not_sent() -> None:
+def test_a_missing_line_number_is_not_sent() -> None:
     assert "old_line" not in Position("a", "a", None, 1).build_payload(REFS)
     assert "new_line" not in Position("a", "a", 1, None).build_payload(REFS)
     assert {"old_line", "new_line", "line_range"}.isdisjoint(Position("a", "a", None, None).build_payload(REFS))

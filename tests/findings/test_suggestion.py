@@ -192,7 +192,7 @@ def test_a_fix_that_begins_where_the_line_does_may_go_on_less_indented() -> None
     assert offered("    });", "    });\n  });", text) == "    });\n  });"
 
 
-def test_how_deep_a_second_row_belongs_is_not_guessed_behind_one_that_opens_nothing() -> None:
+def test_the_depth_of_a_second_row_is_not_guessed() -> None:
     text = "start\n        return;\nend\n"
 
     assert offered("return;", "return;\n    }", text) is None
@@ -211,11 +211,11 @@ def test_a_file_of_tabs_gets_no_blanks() -> None:
 
 
 @pytest.mark.parametrize("fix", [None, "", "\n", "  \n "])
-def test_to_delete_lines_is_no_suggestion(fix: str | None) -> None:
+def test_a_deletion_is_not_suggested(fix: str | None) -> None:
     assert offered("    return total", fix) is None
 
 
-def test_what_is_there_already_is_no_suggestion() -> None:
+def test_an_unchanged_line_is_not_suggested() -> None:
     assert offered("    return total", "    return total") is None
     assert offered("return total", "return total") is None
 
@@ -281,7 +281,7 @@ def test_gitlab_reaches_a_hundred_lines(count: int) -> None:
     ],
     ids=["CRLF", "right to left", "zero width", "no UTF-8", "a token", "too long"],
 )
-def test_a_line_that_the_model_did_not_see_as_it_is_cannot_be_replaced(line: bytes) -> None:
+def test_a_line_shown_in_another_form_cannot_be_replaced(line: bytes) -> None:
     change = file(b"start\n" + line + b"\n")
     shown = next(row for row in change.iter_lines() if row.raw == line)
     verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), None, change, (shown,))
@@ -344,7 +344,7 @@ NO_CODE = {
 
 
 @pytest.mark.parametrize("fix", NO_CODE.values(), ids=NO_CODE.keys())
-def test_what_is_not_all_code_is_only_shown(fix: str) -> None:
+def test_a_fix_that_is_not_all_code_is_only_shown(fix: str) -> None:
     assert offered("    return total", fix) is None
     assert offered("return total", fix) is None
 
@@ -399,7 +399,7 @@ ROWS = st.lists(
 
 @given(ROWS, st.sampled_from(["    rows = db.query(key)", "return None", "    if not rows:\n        return None"]))
 @settings(max_examples=150, deadline=None, derandomize=True)
-def test_what_is_offered_replaces_the_lines_and_nothing_else(rows: list[str], quote: str) -> None:
+def test_a_suggestion_replaces_its_lines_and_nothing_else(rows: list[str], quote: str) -> None:
     verified = verify(finding(quote, "\n".join(rows)), Diff((file(),)))
     new = build_replacement(verified)
     if new is None:
@@ -432,7 +432,7 @@ def test_a_character_that_stands_there_already_may_stay() -> None:
         ("    rows = db.query(key)", '    rows = db.query("[REDACTED:own-secret]")'),
     ],
 )
-def test_what_stands_for_a_secret_is_neither_replaced_nor_written(quote: str, fix: str) -> None:
+def test_a_placeholder_of_a_secret_is_neither_replaced_nor_written(quote: str, fix: str) -> None:
     text = 'def pay():\n    key = "[REDACTED:own-secret]"\n    rows = db.query(key)\n    return rows\n'
 
     assert offered(quote, fix, text) is None

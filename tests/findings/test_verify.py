@@ -203,9 +203,7 @@ diff --git a/a.py b/a.py
     ],
     ids=["shallow", "deep", "deep too", "the number says so", "stripped", "in tabs"],
 )
-def test_of_lines_of_the_same_text_the_one_with_the_quotes_indentation_is_meant(
-    quote: str, number: int, line: int
-) -> None:
+def test_a_quotes_indentation_decides_between_equal_lines(quote: str, number: int, line: int) -> None:
     assert place(patch.parse_patch(TWINS.encode()), path="a.py", line=number, quote=quote)[1] == line
 
 
@@ -322,7 +320,7 @@ def test_a_number_between_the_hunks_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", HEAD.replace("new", "other"), HEAD.replace("value_1 =", "\nvalue_1 =")])
-def test_a_text_that_is_not_to_be_had_or_of_another_version_places_nothing(text: str | None) -> None:
+def test_a_missing_or_outdated_file_places_nothing(text: str | None) -> None:
     assert outside("value_30 = compute(30)", text).problem == NO_QUOTE
 
 
@@ -373,7 +371,7 @@ def test_a_demoted_finding_has_its_file_and_no_lines() -> None:
     assert verify(finding(path="other.py", line=1), DIFF).file is None
 
 
-def test_of_several_file_diffs_of_one_path_the_one_with_the_line_is_meant() -> None:
+def test_a_path_with_several_file_diffs_means_the_one_with_the_line() -> None:
     series = Diff((changed("mod.py", "x = 1"), changed("mod.py", "y = 2", start=40)))
 
     assert verify(finding(path="mod.py", quote="y = 2"), series).file is series.files[1]

@@ -99,7 +99,7 @@ def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
     assert classify(existing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
-def test_a_resolved_thread_is_past() -> None:
+def test_a_resolved_thread_is_ignored() -> None:
     for diff in (FIRST, FIXED):
         earlier = classify(existing(thread(on(), resolved=True)), (), diff, nothing)
         assert (earlier.open, earlier.gone) == ((), ())
@@ -132,7 +132,7 @@ def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
 
 
 @pytest.mark.parametrize("reason", [verify.NO_FILE, verify.NO_PATH])
-def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> None:
+def test_a_file_never_in_the_change_cannot_be_gone(reason: str) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
     [still] = classify(existing(), [one], FIXED, nothing).open
@@ -140,7 +140,7 @@ def test_what_never_was_in_the_change_cannot_be_gone_from_it(reason: str) -> Non
     assert still.finding == one
 
 
-def test_what_names_a_file_that_a_later_push_changes_can_be_asked_about() -> None:
+def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
     one = told(finding(path="a.py", line=None, fix=None), verify.NO_FILE)
 
     [still] = classify(existing(), [one], FIXED, nothing).open
@@ -234,13 +234,13 @@ def test_a_finding_knows_the_other_names_of_its_file() -> None:
 # --- what the model is asked about ---
 
 
-def test_only_what_has_something_new_in_its_file_is_asked_about() -> None:
+def test_only_findings_in_changed_files_are_asked_about() -> None:
     here, there = OpenFinding(Location("a.py", 3), thread(on())), OpenFinding(Location("b.py", 3), thread(on()))
 
     assert list(select_askable([here, there], {"a.py"})) == [here]
 
 
-def test_what_somebody_disagrees_with_is_not_asked_about() -> None:
+def test_a_disputed_finding_is_not_asked_about() -> None:
     disputed = OpenFinding(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
 
     assert list(select_askable([disputed], {"a.py"})) == []
@@ -274,7 +274,7 @@ def test_the_model_is_shown_what_was_said_and_no_code(text: Words, said: str, sh
         assert remark.text == shown
 
 
-def test_what_is_settled_is_named_by_its_thread() -> None:
+def test_a_settled_finding_is_named_by_its_thread() -> None:
     assert OpenFinding(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
         ID, SettledReason.FIXED
     )

@@ -129,7 +129,7 @@ def test_a_disputed_thread_is_left_to_people() -> None:
 # --- which thread a finding has ---
 
 
-def test_a_thread_of_the_same_identity_is_the_findings_wherever_its_line_went() -> None:
+def test_a_thread_with_the_same_identity_matches_on_any_line() -> None:
     assert match_thread(finding(), [thread(line=77)])
     assert match_thread(finding(), [thread(line=None)])
 
@@ -144,23 +144,23 @@ def test_a_thread_of_the_same_identity_is_the_findings_wherever_its_line_went() 
     ],
     ids=["text", "category", "file", "lines"],
 )
-def test_a_thread_about_something_else_is_not(changed: dict[str, Any]) -> None:
+def test_a_thread_about_something_else_does_not_match(changed: dict[str, Any]) -> None:
     assert match_thread(finding(**changed), [thread()]) is None
 
 
-def test_a_thread_that_gitlab_carried_to_the_files_new_name_is_known_by_its_text() -> None:
+def test_a_thread_moved_to_a_renamed_file_matches_by_text() -> None:
     renamed = finding(path="lib/total.py", fingerprint="f" * 16, description=OTHER)
     assert match_thread(renamed, [thread(path="lib/total.py", body="Something.")])
     assert match_thread(renamed, [thread(path="app/total.py", body="Something.")]) is None
 
 
-def test_a_remark_on_the_whole_file_is_not_known_by_its_text_of_no_lines() -> None:
+def test_a_thread_on_a_whole_file_does_not_match_by_text() -> None:
     whole = finding(anchored=0, line=None)
     other = finding(anchored=0, line=None, fingerprint="f" * 16, description=OTHER)
     assert match_thread(other, [thread(whole)]) is None
 
 
-def test_the_same_words_on_the_same_line_are_the_same_remark_of_another_kind() -> None:
+def test_similar_text_on_the_same_line_matches_in_another_category() -> None:
     other = finding(fingerprint="f" * 16, anchor="b" * 16, category=Category.OTHER)
     assert match_thread(other, [thread()])
     assert match_thread(other, [thread(line=4)]) is None
@@ -177,7 +177,7 @@ def test_of_two_lines_with_one_text_each_finding_keeps_its_own_thread() -> None:
     assert planned([upper, lower], at_3) == [Leave(upper, at_3), Create(lower)]
 
 
-def test_a_thread_counted_at_another_commit_is_known_though_its_line_was_anothers() -> None:
+def test_a_thread_at_another_commit_matches_on_a_twins_line() -> None:
     """Somebody pushed two lines on top while it was posted."""
     upper, lower = finding(line=3, twins=(5,)), finding(line=5, twins=(3,))
     at_5, at_7 = thread(line=5, head="newer"), thread(line=7, head="newer", id="e" * 40, note=61)
@@ -186,7 +186,7 @@ def test_a_thread_counted_at_another_commit_is_known_though_its_line_was_another
     assert planned([upper], at_5._replace(head="h"), head="h") == [Create(upper)]
 
 
-def test_the_nearest_open_thread_is_the_findings() -> None:
+def test_the_nearest_open_thread_matches() -> None:
     far, near = thread(line=90, note=1), thread(line=5, note=2, id="e" * 40)
     done = thread(line=3, note=3, id="f" * 40, resolved=True)
     assert match_thread(finding(), [far, near, done]) == near
@@ -236,12 +236,12 @@ def test_threads_that_differ_are_no_duplicates(changed: dict[str, Any]) -> None:
     )
 
 
-def test_a_duplicate_of_other_severity_is_one_all_the_same() -> None:
+def test_a_duplicate_may_have_another_severity() -> None:
     other = thread(finding(severity=Severity.LOW), note=70, id="e" * 40)
     assert list(find_duplicate_threads(ExistingThreads(1, (thread(note=60), other)))) == [other]
 
 
-def test_of_three_one_stays() -> None:
+def test_one_of_three_duplicates_stays() -> None:
     three = [thread(note=number, id=str(number) * 20) for number in (60, 70, 80)]
     assert list(find_duplicate_threads(ExistingThreads(1, tuple(three)))) == three[1:]
 

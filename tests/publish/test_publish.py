@@ -114,7 +114,7 @@ def test_the_note_lists_each_thread_with_a_link(board: Board, change: Change) ->
         assert said in board.note
 
 
-def test_a_finding_that_has_no_line_stands_in_the_note_with_the_reason(board: Board, change: Change) -> None:
+def test_a_finding_without_a_line_is_in_the_note_with_the_reason(board: Board, change: Change) -> None:
     board.publish(change.review([change.nowhere()]))
     assert told(board) == {"Nothing tests this.": "this file is not part of the reviewed change"}
 
@@ -264,7 +264,7 @@ def test_a_draft_that_gitlab_ran_in_part_is_a_security_failure(change: Change) -
         assert board.double.executed
 
 
-def test_a_draft_in_other_words_of_a_run_that_met_this_one_is_none(board: Board, change: Change) -> None:
+def test_a_concurrent_runs_draft_may_have_another_text(board: Board, change: Change) -> None:
     other = dataclasses.replace(change.divides(), description="Nobody thought of an empty cart.")
     board.double.before("POST", DRAFTS, lambda: again(board, other))
     board.publish(three(change))
@@ -319,9 +319,7 @@ def test_a_refused_line_costs_no_other_its_thread(board: Board, change: Change) 
 
 
 @pytest.mark.parametrize("drafts", [True, False])
-def test_a_line_that_gitlab_stumbles_over_goes_to_the_note_after_two_tries(
-    board: Board, change: Change, drafts: bool
-) -> None:
+def test_a_line_that_gets_500_twice_goes_to_the_note(board: Board, change: Change, drafts: bool) -> None:
     board.double.instance.draft_notes = drafts
     marker = f"finding {change.secret().fingerprint}".encode()
     answering(board, marker, message("500 Internal Server Error", 500))
@@ -333,7 +331,7 @@ def test_a_line_that_gitlab_stumbles_over_goes_to_the_note_after_two_tries(
     assert sum(request.path.endswith("/discussions") for request in tried) == MAX_TRIES
 
 
-def test_all_lines_may_be_stumbled_over(board: Board, change: Change) -> None:
+def test_all_lines_may_get_500(board: Board, change: Change) -> None:
     board.double.fail("POST", DRAFTS, status=500, times=99)
     board.double.fail("POST", DISCUSSIONS, status=500, times=99)
     board.publish(change.review([change.divides(), change.locks(), change.secret(), change.rows()]))
@@ -349,7 +347,7 @@ def test_a_commit_that_gitlab_does_not_know_sends_all_to_the_note(board: Board, 
     assert (board.threads, len(told(board))) == (["note"], 3)
 
 
-def test_a_merge_request_full_of_notes_tells_all_in_the_one_that_is_there(board: Board, change: Change) -> None:
+def test_a_full_merge_request_gets_all_findings_in_its_note(board: Board, change: Change) -> None:
     board.publish(change.review())
     board.double.limits.notes_per_merge_request = 1
     board.publish(three(change))
@@ -365,9 +363,7 @@ def test_a_merge_request_that_is_full_before_the_first_review_fails_the_job(boar
     assert board.drafts == []
 
 
-def test_an_inline_finding_of_a_stored_review_that_has_no_position_stands_in_the_note(
-    board: Board, change: Change
-) -> None:
+def test_a_stored_inline_finding_without_position_goes_to_the_note(board: Board, change: Change) -> None:
     board.publish(change.review([dataclasses.replace(change.divides(), position=None)]))
     assert (board.threads, told(board)) == (["note"], {DIVIDES: None})
 
@@ -397,7 +393,7 @@ def test_a_thread_with_agreeing_replies_takes_a_developer(board: Board, change: 
     assert board.resolved == [AT_TOTAL]
 
 
-def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change: Change) -> None:
+def test_a_reporter_leaves_the_thread_open_and_logs_it_once(board: Board, change: Change) -> None:
     board.publish(change.review([change.divides()]))
     board.double.reply(PROJECT, IID, board.thread(DIVIDES), "Fixed, thanks")
     published = board.publish(change.review([change.locks(), change.secret()], settled=settled(board)))
@@ -430,7 +426,7 @@ def test_a_thread_that_was_deleted_meanwhile_needs_no_resolving(board: Board, ch
     assert (board.threads, board.resolved) == ([AT_STORE, "note"], [])
 
 
-def test_who_disagrees_while_the_review_runs_keeps_the_thread_open(board: Board, change: Change) -> None:
+def test_a_dispute_during_the_review_keeps_the_thread_open(board: Board, change: Change) -> None:
     board.publish(change.review([change.divides()]))
     review = change.review(settled=settled(board))
     board.double.reply(PROJECT, IID, board.thread(DIVIDES), "No, this can still happen.")
@@ -444,7 +440,7 @@ def test_a_thread_the_bot_resolved_is_opened_when_the_finding_is_back(board: Boa
     assert (board.threads, board.resolved) == ([AT_TOTAL, AT_STORE, "note"], [])
 
 
-def test_one_that_may_not_be_opened_again_is_told_in_the_note(board: Board, change: Change) -> None:
+def test_a_thread_that_cannot_be_reopened_is_in_the_note(board: Board, change: Change) -> None:
     resolved_by_us(board, change)
     board.double.reply(PROJECT, IID, resolved(board), "Thanks")
     board.publish(change.review([change.divides(), change.locks()]))
@@ -471,7 +467,7 @@ def test_a_persons_own_token_remembers_in_the_note_what_it_resolved(board: Board
     assert (board.threads, board.resolved) == ([AT_TOTAL, "note"], [AT_STORE])
 
 
-def test_what_a_job_resolved_that_died_before_its_note_is_remembered(board: Board, change: Change) -> None:
+def test_a_thread_resolved_by_a_job_that_died_is_remembered(board: Board, change: Change) -> None:
     board.publish(change.review([change.divides()]))
     board.gitlab().resolve(board.existing().threads[0])
 
@@ -512,7 +508,7 @@ def test_of_two_threads_that_say_the_same_the_younger_is_deleted(board: Board, c
     assert board.first_note(DIVIDES) == first
 
 
-def test_the_one_that_somebody_replied_to_stays(board: Board, change: Change) -> None:
+def test_a_duplicate_with_a_reply_stays(board: Board, change: Change) -> None:
     board.publish(three(change))
     again(board, change.divides())
     younger = board.existing().threads[-1]
@@ -578,7 +574,7 @@ def test_positions_name_the_commits_that_were_reviewed(board: Board, change: Cha
     assert board.threads == [AT_TOTAL, "note"], "the line is gone: the thread is outdated, and there"
 
 
-def test_a_line_that_comes_to_stand_where_its_twin_was_is_posted_once(board: Board, change: Change) -> None:
+def test_a_line_that_moves_to_its_twins_place_is_posted_once(board: Board, change: Change) -> None:
     """The head moves by as many lines as the twins are apart."""
     finding = dataclasses.replace(change.locks(), twins=(4, 6))
     board.double.before("POST", DISCUSSIONS, lambda: board.push(1))
@@ -600,7 +596,7 @@ def test_a_newer_runs_note_is_not_overwritten(board: Board, change: Change, stat
     assert board.said == [f"a newer run has reviewed {newer}: its note is kept, and no note is posted for {older}"]
 
 
-def test_a_newer_run_that_ends_while_the_threads_are_posted_has_the_last_word(board: Board, change: Change) -> None:
+def test_a_newer_run_wins_while_threads_are_posted(board: Board, change: Change) -> None:
     def newer() -> None:
         board.push(1)
         board.publish(change.review(push=1, summary="Newer."))
@@ -613,7 +609,7 @@ def test_a_newer_run_that_ends_while_the_threads_are_posted_has_the_last_word(bo
     assert "Newer." in board.note
 
 
-def test_a_newer_run_that_ends_while_the_note_is_tried_has_the_last_word(board: Board, change: Change) -> None:
+def test_a_newer_run_wins_while_the_note_is_posted(board: Board, change: Change) -> None:
     def newer(seconds: float) -> None:
         board.push(1)
         board.publish(change.review(push=1, summary="Newer."))
@@ -633,7 +629,7 @@ def test_an_older_runs_note_is_replaced(board: Board, change: Change) -> None:
     assert "Newer." in board.note
 
 
-def test_a_run_on_what_the_note_named_when_it_began_asks_for_no_versions(board: Board, change: Change) -> None:
+def test_a_run_on_the_notes_own_commit_fetches_no_versions(board: Board, change: Change) -> None:
     board.publish(change.review(summary="Older."))
     known = recall_memory(board.existing())
     board.push(1)

@@ -79,7 +79,7 @@ def shown(outcome: Outcome) -> int:
     return sum(entry.shown_changed_lines for entry in outcome.coverage)
 
 
-def test_what_one_request_cannot_show_goes_to_several(large: bytes) -> None:
+def test_a_change_too_large_for_one_request_goes_to_several(large: bytes) -> None:
     model = Parts(clean)
 
     outcome = reviewed(model, large)
@@ -178,7 +178,7 @@ def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> N
     assert not clock.running
 
 
-def test_what_runs_at_once_comes_to_the_same_review(large: bytes) -> None:
+def test_concurrent_requests_give_the_same_review(large: bytes) -> None:
     one, other = reviewed(Parts(clean), large), reviewed(Parts(clean), large, concurrency=4)
 
     assert (one.coverage, one.findings, one.summary) == (other.coverage, other.findings, other.summary)
@@ -202,7 +202,7 @@ def test_a_request_that_is_too_long_is_asked_again_in_halves(large: bytes) -> No
     assert (outcome.status, shown(outcome)) == (ReviewStatus.REVIEWED, FILES * LINES)
 
 
-def test_a_request_that_is_not_answered_in_time_is_asked_again_in_halves_once() -> None:
+def test_a_timed_out_request_is_halved_once() -> None:
     model = Parts(clean, window=32_768)
 
     def said(paths: list[str]) -> str:
@@ -268,7 +268,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
 
 
-def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_the_others(large: bytes) -> None:
+def test_a_slow_server_gets_smaller_parts_instead_of_the_others(large: bytes) -> None:
     model = Parts(clean)
 
     def said(paths: list[str]) -> str:
@@ -293,7 +293,7 @@ def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.Captur
     assert "asking for one summary of 3 parts" in log
 
 
-def test_what_was_not_answered_is_shown_again_at_the_next_push(large: bytes) -> None:
+def test_an_unanswered_part_is_shown_at_the_next_push(large: bytes) -> None:
     def said(paths: list[str]) -> str:
         if "part_0.py" in paths:
             raise ModelRefusedError("the filter does not like it")
@@ -335,7 +335,7 @@ def test_a_refused_key_is_not_tried_with_the_other_parts(large: bytes) -> None:
     assert len(model.asked) == 1
 
 
-def test_an_answer_cut_off_before_it_says_anything_is_asked_for_in_halves(large: bytes) -> None:
+def test_an_answer_cut_off_at_its_start_is_asked_for_in_halves(large: bytes) -> None:
     model = Parts(clean, window=32_768)
     model.cut = {'{"issues": ['}
 
@@ -403,7 +403,7 @@ def test_a_job_without_any_time_to_ask_is_not_reviewed(large: bytes) -> None:
     assert compute_exit_code(outcome, None) == 3
 
 
-def test_where_there_is_no_time_for_one_part_none_is_begun_for_the_next(large: bytes) -> None:
+def test_no_part_is_begun_after_one_had_no_time(large: bytes) -> None:
     model, _ = over(after=0)
 
     reviewed(model, large)
@@ -411,7 +411,7 @@ def test_where_there_is_no_time_for_one_part_none_is_begun_for_the_next(large: b
     assert len(model.asked) == 1
 
 
-def test_a_part_too_large_for_the_server_is_not_halved_when_the_time_is_over(large: bytes) -> None:
+def test_an_oversized_part_is_not_halved_when_time_is_over(large: bytes) -> None:
     model = Parts(clean, window=65_536)
 
     def said(paths: list[str]) -> str:
@@ -426,7 +426,7 @@ def test_a_part_too_large_for_the_server_is_not_halved_when_the_time_is_over(lar
     assert (len(model.asked), outcome.status, outcome.reason) == (2, ReviewStatus.NOT_REVIEWED, "no time left")
 
 
-def test_nobody_who_interrupts_waits_for_the_answers_that_are_under_way(large: bytes) -> None:
+def test_an_interrupted_run_waits_for_no_answers(large: bytes) -> None:
     asked, released = threading.Event(), threading.Event()
 
     def said(paths: list[str]) -> str:

@@ -102,7 +102,7 @@ def test_a_run_over_what_stands_already_asks_and_writes_nothing() -> None:
     assert (outcome.summary, outcome.model) == ("As it was.", "qwen")
 
 
-def test_what_a_lost_answer_was_about_is_not_taken_as_reviewed() -> None:
+def test_a_lost_answers_part_does_not_count_as_reviewed() -> None:
     outcome = reviewed(FakeModel([answer(issue(), {"line": "?"})]), max_requests=1)
 
     assert outcome.status is ReviewStatus.PARTIAL
@@ -195,7 +195,7 @@ def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> Non
 
 
 @pytest.mark.parametrize("unsure", [YES.replace("true", "false"), YES.replace("again", "elsewhere"), "yes", ""])
-def test_what_the_model_is_not_sure_of_still_stands(first: PlacedFinding, unsure: str) -> None:
+def test_an_unsure_verdict_keeps_the_finding_open(first: PlacedFinding, unsure: str) -> None:
     outcome = reviewed(FakeModel([CLEAN, unsure]), beside(thread(first)))
 
     [stands] = outcome.still_open
@@ -212,7 +212,7 @@ def test_a_disputed_finding_is_left_to_people(first: PlacedFinding) -> None:
     assert outcome.settled == ()
 
 
-def test_what_is_raised_again_is_not_asked_about(first: PlacedFinding) -> None:
+def test_a_finding_raised_again_is_not_asked_about(first: PlacedFinding) -> None:
     model = FakeModel([answer(issue()), YES])
 
     outcome = reviewed(model, beside(thread(first)))
@@ -241,14 +241,14 @@ def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
 BINARY = b"diff --git a/a.py b/a.py\nindex 1..2 100644\nBinary files a/a.py and b/a.py differ\n"
 
 
-def test_nothing_is_gone_from_a_file_that_nobody_can_read_any_more(first: PlacedFinding) -> None:
+def test_an_unreadable_file_loses_no_findings(first: PlacedFinding) -> None:
     outcome = reviewed(FakeModel([CLEAN]), later(BINARY + SECOND, thread(first), known=known(PATCH)))
 
     assert outcome.settled == ()
     assert [stands.path for stands in outcome.still_open] == ["a.py"]
 
 
-def test_nothing_is_gone_from_a_file_of_which_a_part_was_not_shown(first: PlacedFinding) -> None:
+def test_a_file_shown_in_part_loses_no_findings(first: PlacedFinding) -> None:
     more = b"".join(b"+line %d\n" % number for number in range(30))
     padded = CHANGED.replace(b"@@ -1,2 +1,3 @@", b"@@ -1,2 +1,33 @@").rstrip(b"\n") + b"\n" + more
     outcome = reviewed(FakeModel([CLEAN]), later(padded + SECOND, thread(first), known=known(PATCH)), max_lines=10)
@@ -265,7 +265,7 @@ def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFi
     assert compute_exit_code(outcome, Severity.HIGH) == compute_exit_code(outcome, None) == 3
 
 
-def test_a_thread_gitlab_did_not_let_us_resolve_is_not_tried_again_nor_counted(first: PlacedFinding) -> None:
+def test_a_thread_that_cannot_be_resolved_is_not_tried_again(first: PlacedFinding) -> None:
     left = known(CHANGED, left=("d" * 40,))
     outcome = reviewed(FakeModel([CLEAN]), later(CHANGED, thread(first), known=left))
 

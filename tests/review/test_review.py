@@ -68,14 +68,14 @@ def test_a_finding_that_fails_the_job_fails_it_whatever_else_goes_wrong(desk: De
 
 
 @pytest.mark.parametrize("desk", [Desk(full=OutputFolderError("disk full")), Desk(refusal=GitLabError("down"))])
-def test_what_goes_wrong_keeps_its_own_code_where_no_finding_fails_the_job(desk: Desk) -> None:
+def test_an_error_keeps_its_exit_code_when_no_finding_fails_the_job(desk: Desk) -> None:
     with pytest.raises((OutputFolderError, GitLabError)) as raised:
         reviewed(FakeModel([answer(issue(severity="low"))]), desk=desk, fail_on=Severity.HIGH)
 
     assert raised.value.exit_code == 4
 
 
-def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -> None:
+def test_the_kept_note_is_not_replaced_when_a_newer_run_published() -> None:
     desk = Desk(posted=None)
 
     _, body = review(
@@ -131,7 +131,7 @@ def test_an_unusable_answer_never_becomes_a_clean_review(text: str) -> None:
     assert compute_exit_code(outcome, None) == 3
 
 
-def test_what_did_not_fit_makes_the_review_partial() -> None:
+def test_a_part_that_does_not_fit_makes_the_review_partial() -> None:
     outcome = reviewed(FakeModel([CLEAN]), big(900), max_lines=500, max_requests=1)
 
     shown = sum(entry.shown_changed_lines for entry in outcome.coverage)
@@ -168,7 +168,7 @@ def test_a_finding_goes_on_its_line() -> None:
     assert (finding.position.old_line, finding.position.new_line) == (None, 2)
 
 
-def test_a_finding_about_no_file_of_the_change_is_shown_with_the_reason() -> None:
+def test_a_finding_about_an_unknown_file_is_shown_with_the_reason() -> None:
     [finding] = reviewed(FakeModel([answer(issue(file="z.py", quote=""))])).findings
 
     assert (finding.line, finding.placement) == (None, Placement.SUMMARY)
@@ -186,7 +186,7 @@ def test_no_more_findings_than_allowed_go_on_lines() -> None:
     ]
 
 
-def test_what_is_said_twice_is_raised_once() -> None:
+def test_a_repeated_finding_is_raised_once() -> None:
     outcome = reviewed(FakeModel([answer(issue(), issue(type="convention"))]))
 
     assert len(outcome.findings) == outcome.merged == 1
@@ -248,7 +248,7 @@ def test_a_model_is_not_asked_about_nothing() -> None:
     assert compute_exit_code(outcome, None) == 3
 
 
-def test_what_nobody_saw_is_listed_as_not_shown() -> None:
+def test_an_unseen_part_is_listed_as_not_shown() -> None:
     outcome = reviewed(FakeModel([ModelUnreachableError("model:8000 cannot be reached")]))
 
     assert [(entry.path, entry.changed_lines, entry.shown_changed_lines) for entry in outcome.coverage] == [

@@ -39,7 +39,7 @@ def digest(text: str) -> str:
 def compute_fingerprint(finding: Finding, anchor: str) -> str:
     """Return a finding's fingerprint, 16 hexadecimal digits.
 
-    `anchor` is the text of the finding's lines; its white space does not count. Without lines the title stands for it.
+    `anchor` is the text of the finding's lines; its white space does not count. Without lines the title is used.
     """
     return digest("\0".join((finding.path, join_words([anchor or finding.title]), finding.category)))
 

@@ -39,7 +39,7 @@ def build_replacement(verified: VerifiedFinding) -> str | None:
     if finding.quote.startswith("\n") or finding.quote.endswith("\n\n"):
         return None  # the quote covers empty lines that are not lines of the finding
     if finding.fix.endswith("\n") != finding.quote.endswith("\n"):
-        return None  # unclear whether the last LF ends the last row or stands for an empty row
+        return None  # unclear whether the last LF ends the last row or is an empty row
     rows = finding.fix.removesuffix("\n").split("\n")
     if not _is_code(rows, old):
         return None

@@ -54,12 +54,10 @@ def publish_review(
     before, new = recall_memory(existing), {thread.id for thread in existing.threads} - {t.id for t in initial.threads}
     left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
     still_open = [thread for thread in existing.threads if not thread.resolved]
-    stands, titles = (
-        [thread for thread in still_open if thread.id not in left],
-        _collect_titles(outcome, still_open, before),
-    )
-    waived = [thread for thread in stands if thread.id not in new and gitlab.has_waiver(thread)]
-    rows = _build_rows(outcome, [thread for thread in stands if thread not in waived], titles, around)
+    unsettled = [thread for thread in still_open if thread.id not in left]
+    titles = _collect_titles(outcome, still_open, before)
+    waived = [thread for thread in unsettled if thread.id not in new and gitlab.has_waiver(thread)]
+    rows = _build_rows(outcome, [thread for thread in unsettled if thread not in waived], titles, around)
     posted = PostedState(rows, _build_memory(outcome, existing, before, titles, threads.resolved, waived))
     return _publish_note(gitlab, existing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
 
@@ -183,8 +181,8 @@ def _publish_note(
         action = plan.plan_note(existing.notes, body, failure=outcome.failed, idle=idle and not existing.threads)
         copies = [note for note in existing.notes[1:] if not note.replies]
         if action is None and (not copies or attempt == MAX_ROUNDS - 1):
-            stands = existing.notes[0].body if existing.notes and outcome.failed else body
-            return replace(published, body=stands, wrote=wrote)
+            current = existing.notes[0].body if existing.notes and outcome.failed else body
+            return replace(published, body=current, wrote=wrote)
         if attempt == MAX_ROUNDS - 1:
             break
         try:

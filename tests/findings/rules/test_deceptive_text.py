@@ -44,7 +44,7 @@ ADDRESS = [
 
 
 @pytest.mark.parametrize("row", DIRECTION)
-def test_characters_that_turn_the_direction_are_told(row: str) -> None:
+def test_direction_characters_are_findings(row: str) -> None:
     (found,) = told("a = 1", row)
 
     assert (found.path, found.line, found.side, found.severity) == ("app/login.py", 2, Side.NEW, Severity.MEDIUM)
@@ -52,7 +52,7 @@ def test_characters_that_turn_the_direction_are_told(row: str) -> None:
 
 
 @pytest.mark.parametrize("row", UNSEEN, ids=ascii)
-def test_characters_that_nobody_sees_are_told(row: str) -> None:
+def test_invisible_characters_are_findings(row: str) -> None:
     (found,) = told(row)
 
     assert found.title == "Invisible characters"
@@ -68,7 +68,7 @@ def test_letters_of_another_alphabet_in_a_latin_word_are_named(row: str) -> None
 
 
 @pytest.mark.parametrize("row", ADDRESS)
-def test_words_that_are_meant_for_the_model_are_told_mildly(row: str) -> None:
+def test_text_addressed_to_the_model_is_a_low_finding(row: str) -> None:
     (found,) = told(row)
 
     assert (found.severity, found.title) == (Severity.LOW, "Text addressed to the reviewing model")
@@ -110,7 +110,7 @@ def test_words_that_are_meant_for_the_model_are_told_mildly(row: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_languages_and_programs_need_is_no_deceit(row: str) -> None:
+def test_characters_that_languages_need_are_not_findings(row: str) -> None:
     assert told(row) == []
 
 
@@ -120,13 +120,13 @@ def test_removed_and_unchanged_lines_are_no_findings() -> None:
     assert find_deceptive_text(patch.parse_patch(text.encode()).files, "en") == []
 
 
-def test_tests_may_speak_to_models_but_not_turn_the_direction() -> None:
+def test_tests_may_address_models_but_not_change_the_direction() -> None:
     titles = [found.title for found in told(ADDRESS[0], DIRECTION[0], path="tests/test_login.py")]
 
     assert titles == ["Characters that change the reading direction"]
 
 
-def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
+def test_files_not_shown_are_checked_for_direction_only() -> None:
     head = "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1 @@\n"
     text = f"{head}+{''.join(DIRECTION)}us\u200ber\n"
 
@@ -140,7 +140,7 @@ def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
     [("a\u202eb.py", "direction"), ("us\u200ber.py", "Invisible characters"), ("\u0430dmin.py", "another alphabet")],
     ids=ascii,
 )
-def test_a_name_that_deceives_is_told_of_the_file(name: str, words: str) -> None:
+def test_a_deceptive_file_name_is_a_finding_on_the_file(name: str, words: str) -> None:
     (found,) = told("fine", path=name)
 
     assert (found.path, found.line, found.quote) == (name, None, "")
@@ -155,7 +155,7 @@ def test_lines_of_one_kind_are_one_finding_a_file() -> None:
     assert found.description.endswith("The same applies to 2 more of the file's lines.")
 
 
-def test_a_flood_is_cut_off() -> None:
+def test_a_flood_of_findings_is_cut_off() -> None:
     rows = "".join(
         f"diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -0,0 +1 @@\n+\u202e\n"
         for n in range(MAX_FINDINGS_PER_RULE + 5)

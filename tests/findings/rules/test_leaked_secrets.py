@@ -45,18 +45,18 @@ def test_removed_and_unchanged_secrets_are_hidden_but_no_findings() -> None:
     assert leaks([f' TOKEN = "{OWN}"', f'-OTHER = "{OWN}"', "+OTHER = read()"]) == []
 
 
-def test_what_only_looks_like_a_secret_is_a_milder_finding_and_none_in_tests() -> None:
+def test_a_possible_secret_is_a_milder_finding_and_skipped_in_tests() -> None:
     rows = ['+password = "xK9!mQ2#vL7$pR4"', " pass"]
 
     assert [found.severity for found in leaks(rows)] == [Severity.MEDIUM]
     assert leaks(rows, path="tests/test_login.py") == []
 
 
-def test_a_certain_one_is_a_finding_in_tests_too() -> None:
+def test_a_certain_secret_is_a_finding_in_tests_too() -> None:
     assert len(leaks([f'+TOKEN = "{OWN}"'], path="tests/test_login.py")) == 1
 
 
-def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
+def test_only_certain_secrets_count_when_sure_is_set() -> None:
     rows = [f'+TOKEN = "{OWN}"', '+password = "xK9!mQ2#vL7$pR4"']
     text = (
         "diff --git a/a.min.js b/a.min.js\n--- a/a.min.js\n+++ b/a.min.js\n@@ -0,0 +1,2 @@\n" + "\n".join(rows) + "\n"
@@ -66,7 +66,7 @@ def test_where_only_a_sure_one_counts_what_looks_like_one_is_none() -> None:
     assert [finding.line for finding in find_leaked_secrets(found, files, "en", sure=True)] == [1]
 
 
-def test_two_of_a_kind_on_one_line_are_one_finding() -> None:
+def test_two_secrets_of_a_kind_on_one_line_are_one_finding() -> None:
     assert len(leaks([f'+pair = ("{OWN}", "{OWN}")'])) == 1
 
 

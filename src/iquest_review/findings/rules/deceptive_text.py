@@ -109,15 +109,15 @@ def find_deceptive_text(files: Sequence[FileDiff], language: str, *, shown: bool
     both. In files that no model is shown (`shown` is False) only the reading direction is reported: bundles and
     translations contain all the rest.
     """
-    found = list[Finding]()
+    findings = list[Finding]()
     for file in files:
         kinds = (deceit for deceit, _ in _find_deceits(file.new_path) if deceit in _IN_NAMES)
-        found += [_describe_deceit(file.path, deceit, [], "", "", language) for deceit in kinds]
+        findings += [_describe_deceit(file.path, deceit, [], "", "", language) for deceit in kinds]
         for deceit, places in _find_places(file).items():
             if shown or deceit is _DIRECTION:
                 lines = [number for number, _, _ in places]
-                found.append(_describe_deceit(file.path, deceit, lines, *places[0][1:], language))
-    return found[:MAX_FINDINGS_PER_RULE]
+                findings.append(_describe_deceit(file.path, deceit, lines, *places[0][1:], language))
+    return findings[:MAX_FINDINGS_PER_RULE]
 
 
 def _describe_deceit(path: str, deceit: _Deceit, lines: Sequence[int], quote: str, word: str, language: str) -> Finding:
@@ -130,7 +130,7 @@ def _describe_deceit(path: str, deceit: _Deceit, lines: Sequence[int], quote: st
 
 def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     """Return the lines of each kind of deceit: number, text as it is shown, and the word that deceives."""
-    found = dict[_Deceit, list[tuple[int, str, str]]]()
+    places = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
     for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.iter_lines()):
@@ -140,8 +140,8 @@ def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
                 acts=acts,
                 in_test=in_test,
             ):
-                found.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
-    return found
+                places.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
+    return places
 
 
 def _is_suspect(hunk: Hunk) -> bool:
