@@ -60,12 +60,11 @@ class TerminalProgress(Progress):
     def show_wait(self, text: str) -> Iterator[None]:
         """Show a spinner during a slow `with` block, then write its line."""
         # Imported here, because only a terminal needs rich.
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import Progress as Bar  # noqa: PLC0415
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich import console, progress  # noqa: PLC0415
 
-        columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-        with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
+        text_column = progress.TextColumn("{task.description}", markup=False)
+        columns = (progress.SpinnerColumn(), progress.TimeElapsedColumn(), text_column)
+        with progress.Progress(*columns, console=console.Console(file=self._stream), transient=True) as bar:
             bar.add_task(self._render(text), total=None)
             yield
         self.say(text)

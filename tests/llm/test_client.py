@@ -891,8 +891,8 @@ def test_a_proxy_that_refuses_is_asked_once(status: int, monkeypatch: pytest.Mon
         said = told("http://far.invalid/v1", clock)
 
     what = {
-        403: " refuses the request (403): No entry; the proxy may have answered so",
-        407: ": the proxy wants a user and a password, in HTTP_PROXY (407)",
+        403: " refuses the request (403): No entry; the answer may come from the proxy",
+        407: ": the proxy asks for a user name and password: set them in HTTP_PROXY (407)",
     }
     assert said == f"far.invalid through the proxy {double.url[7:-3]}{what[status]}"
     assert clock.waits == []

@@ -310,7 +310,7 @@ def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> 
     assert type(error) is ModelRefusedError
     assert str(error) == (
         f"host through the proxy proxy:3128 refuses the request ({status}): Access denied by policy; "
-        "the proxy may have answered so"
+        "the answer may come from the proxy"
     )
 
 
@@ -321,7 +321,7 @@ def test_any_status_behind_a_proxy_may_be_the_proxys_and_keeps_its_meaning(statu
     error = refused(status, "<h1>Nowhere</h1>", proxy=PROXY)
 
     assert type(error) is kind
-    assert f"({status}): Nowhere; the proxy may have answered so" in str(error).replace(
+    assert f"({status}): Nowhere; the answer may come from the proxy" in str(error).replace(
         f"answered {status}:", f"({status}):"
     )
 
@@ -334,9 +334,11 @@ def test_a_server_that_speaks_json_is_not_doubted_behind_a_proxy() -> None:
 def test_a_proxy_that_wants_a_password_is_told_its_variable() -> None:
     wanting = Proxy("ALL_PROXY", "http://proxy")
 
-    assert str(refused(407, "", proxy=wanting)).endswith(": the proxy wants a user and a password, in ALL_PROXY (407)")
+    assert str(refused(407, "", proxy=wanting)).endswith(
+        ": the proxy asks for a user name and password: set them in ALL_PROXY (407)"
+    )
     assert str(refused(407, "", proxy=PROXY)).endswith(
-        ": the proxy does not accept the user and the password in HTTP_PROXY (407)"
+        ": the proxy does not accept the user name and password in HTTP_PROXY (407)"
     )
     assert "hidden" not in f"{refused(407, '', proxy=PROXY)} {PROXY!r}"
 

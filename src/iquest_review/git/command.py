@@ -135,8 +135,7 @@ class GitDirectory:
     def _execute(self, arguments: Sequence[str], environment: Mapping[str, str], **options: object) -> Any:
         """Run git and return what GitPython does: the options choose the form."""
         try:  # GitPython is heavy, and its import fails without git: a saved diff needs neither
-            from git.cmd import Git  # noqa: PLC0415
-            from git.exc import GitCommandNotFound  # noqa: PLC0415
+            from git import Git, GitCommandNotFound  # noqa: PLC0415
         except ImportError as error:
             raise GitError("git is not installed") from error
         where = {

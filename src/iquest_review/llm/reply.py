@@ -23,7 +23,7 @@ from iquest_review.llm.spellings import (
     parse_fix,
     parse_line,
     parse_line_range,
-    parse_path,
+    parse_path_field,
     parse_quote,
     parse_severity,
     parse_text,
@@ -70,7 +70,7 @@ class _ReplyModel(BaseModel):
 class ReplyIssue(_ReplyModel):
     """One remark, its fields in the order of thinking: where, what is cited, how bad, why, and how to fix it."""
 
-    file: Annotated[str, BeforeValidator(parse_path)]
+    file: Annotated[str, BeforeValidator(parse_path_field)]
     line: Annotated[
         LineRange,
         BeforeValidator(

@@ -50,7 +50,7 @@ def parse_texts(value: object) -> list[str]:
     return [text for entry in value if (text := parse_text(entry))] if isinstance(value, list) else []
 
 
-def parse_path(value: object) -> str:
+def parse_path_field(value: object) -> str:
     """Return a path on one line, of at most MAX_PATH_CHARS; empty when the value names none."""
     return shorten_to_line(parse_text(value), MAX_PATH_CHARS)
 

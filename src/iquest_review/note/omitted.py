@@ -10,7 +10,7 @@ from iquest_review.outcome import Outcome, ReviewStatus
 COUNTED_REASONS = (Reason.SEEN, Reason.MOVED, Reason.WHITESPACE)  # the note counts these lines and does not list them
 
 
-def render_omissions(outcome: Outcome, words: Words) -> str:
+def render_omitted_files(outcome: Outcome, words: Words) -> str:
     """Return the list as markdown, a row for each file with the reasons; nothing where everything was reviewed."""
     omissions = [omission for omission in outcome.omissions if omission.reason not in COUNTED_REASONS]
     if not omissions or outcome.status is ReviewStatus.NOT_REVIEWED:

@@ -25,7 +25,7 @@ from iquest_review.note.lengths import (
     truncate_list,
 )
 from iquest_review.note.memory import NoteMemory
-from iquest_review.note.omitted import render_omissions
+from iquest_review.note.omitted import render_omitted_files
 from iquest_review.note.thread import format_finding_row, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
@@ -118,7 +118,7 @@ def _render_sections(
     yield _render_since_last_run(outcome, words)
     yield _render_control_files(outcome, words)
     yield words.hint if rows else ""
-    yield render_omissions(outcome, words)
+    yield render_omitted_files(outcome, words)
 
 
 def _render_verdict(outcome: Outcome, severities: Sequence[Severity], words: Words) -> str:
