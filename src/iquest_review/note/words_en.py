@@ -61,7 +61,8 @@ ENGLISH = Words(
     language="language {language}",
     prompt="prompt {digest}",
     job="job",
-    hint="To dismiss a finding, reply `ignore: reason` in its thread or react with a thumbs-down.",
+    hint="To waive a finding, so that it is not raised again, reply `ignore: reason` in its thread "
+    "or give it a thumbs-down.",
     severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},

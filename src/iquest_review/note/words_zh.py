@@ -52,7 +52,7 @@ CHINESE = Words(
     language="语言 {language}",
     prompt="提示词 {digest}",
     job="作业",
-    hint="如需忽略某个问题，请在其主题下回复 `ignore: 原因`（或 `忽略：原因`），或点踩。",
+    hint="如需豁免某个问题，使其不再提出，请在其主题下回复 `ignore: 原因`（或 `忽略：原因`），或点踩。",
     severities={Severity.HIGH: "高", Severity.MEDIUM: "中", Severity.LOW: "低"},
     categories={
         Category.BUG: "缺陷",
