@@ -1,4 +1,4 @@
-"""What a run says on stderr, and what nobody can make it say."""
+"""What a run writes to stderr, and what no text can make it write."""
 
 import io
 import re
@@ -40,7 +40,7 @@ def test_a_hostile_text_stays_on_its_line_and_moves_no_cursor() -> None:
     assert "\r" not in stream.getvalue()
 
 
-def test_a_terminal_shows_what_is_waited_for() -> None:
+def test_a_terminal_shows_what_is_under_way() -> None:
     stream = io.StringIO()
 
     with TerminalProgress(stream).show_wait("asking [red]a model[/red]"):
@@ -49,7 +49,7 @@ def test_a_terminal_shows_what_is_waited_for() -> None:
     assert "asking [red]a model[/red]" in stream.getvalue()
 
 
-def test_a_log_that_takes_no_more_costs_no_review() -> None:
+def test_a_full_log_does_not_stop_a_review() -> None:
     class Full(io.StringIO):
         writes = 0
 

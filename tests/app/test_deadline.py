@@ -191,5 +191,5 @@ def test_gitlab_is_not_waited_for_past_the_end_of_the_job() -> None:
     until.sleep(60, clock.sleep)
 
     assert clock.now == until.asking + 60
-    with pytest.raises(GitLabError, match=r"no time left.*GitLab would have to be waited for \(60 s\)"):
+    with pytest.raises(GitLabError, match=r"no time left.*waiting for GitLab would exceed it \(60 s\)"):
         until.sleep(60, clock.sleep)

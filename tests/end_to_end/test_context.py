@@ -105,7 +105,7 @@ def test_team_rules_that_cannot_be_read_are_named_in_the_log(run: Run, checkout:
 
     finished = run("preview", "--repo", str(checkout.path), "--base", "main")
 
-    assert ".gitlab/duo/mr-review-instructions.yaml is not YAML" in finished.err
+    assert ".gitlab/duo/mr-review-instructions.yaml is not valid YAML" in finished.err
 
 
 def test_no_secret_reaches_the_model_the_note_or_the_log(run: Run, checkout: Checkout, model: ModelDouble) -> None:

@@ -47,7 +47,7 @@ def test_the_note_says_what_was_reviewed_before_and_what_stands(pushed: Life) ->
     pushed.review()
 
     assert "Review: 🔴 1 high · 🟠 1 medium" in pushed.note
-    assert "This run: 2 changed lines were reviewed before" in pushed.note
+    assert "This run: 2 changed lines were already reviewed" in pushed.note
     assert ZERO in pushed.note
     assert f"head `{pushed.refs.head[:12]}`" in pushed.note
 
@@ -302,7 +302,7 @@ def test_findings_of_the_note_stay_there_until_their_lines_are_gone(pushed: Life
 
     assert EVAL not in pushed.note
     assert ZERO in pushed.note
-    assert "1 finding resolved, its lines are gone" in pushed.note
+    assert "1 finding resolved because its lines are gone" in pushed.note
     assert pushed.threads == []
 
 
@@ -316,7 +316,7 @@ def test_a_dry_run_tells_what_a_later_push_comes_to_and_writes_nothing(pushed: L
     assert pushed.written == []
     assert bodies(pushed.gitlab) == before
     assert EVAL in finished.out
-    assert "1 finding resolved, its lines are gone" in finished.out
+    assert "1 finding resolved because its lines are gone" in finished.out
     assert "dry run: nothing is posted" in finished.err
     assert [thread.resolved_by for thread in pushed.threads] == [None]
 

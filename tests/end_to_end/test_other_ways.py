@@ -210,7 +210,7 @@ def test_a_branch_that_is_not_there_is_named(run: Run, project: Project) -> None
     finished = run("review", "--repo", str(project.folder), "--base", "mian", "--head", "feature")
 
     assert finished.code == 2
-    assert "'mian' names no commit" in finished.err
+    assert "'mian' is not a commit" in finished.err
 
 
 def test_preview_shows_and_asks_nobody(run: Run) -> None:

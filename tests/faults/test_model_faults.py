@@ -194,7 +194,7 @@ def smaller(stage: Stage, finished: Finished) -> None:
     first, *rest = stage.prompts
     assert rest
     assert all(size(request) < 0.7 * size(first) for request in rest)
-    assert "showing less at a time" in finished.err
+    assert "asking again in smaller parts" in finished.err
 
 
 def bounded(stage: Stage, finished: Finished) -> None:

@@ -81,7 +81,11 @@ def test_a_proxy_that_wants_a_password_says_where_it_belongs(
     reason = refusal("gitlab.invalid", waits, scheme)
 
     way = f"gitlab.invalid through the proxy {proxy}"
+<<<<<<< HEAD
     assert reason.endswith(f"{way}: the proxy wants a user and a password, in {variable} (407)")
+=======
+    assert said.endswith(f"{way}: the proxy asks for a user name and password: set them in {variable} (407)")
+>>>>>>> origin/main
     assert waits == []
 
 
@@ -94,8 +98,13 @@ def test_a_password_refused_by_the_proxy_is_not_shown(
 
     reason = refusal("gitlab.invalid", waits, scheme)
 
+<<<<<<< HEAD
     assert reason.endswith("the proxy does not accept the user and the password in ALL_PROXY (407)")
     assert "hidden" not in reason
+=======
+    assert said.endswith("the proxy does not accept the user name and password in ALL_PROXY (407)")
+    assert "hidden" not in said
+>>>>>>> origin/main
 
 
 def test_a_proxy_that_refuses_the_tunnel_is_not_asked_again(
@@ -105,7 +114,11 @@ def test_a_proxy_that_refuses_the_tunnel_is_not_asked_again(
 
     reason = refusal("gitlab.invalid", waits, "https")
 
+<<<<<<< HEAD
     assert reason.endswith("the proxy refuses the way there (403): Forbidden by policy")
+=======
+    assert said.endswith("the proxy refuses to connect (403): Forbidden by policy")
+>>>>>>> origin/main
     assert waits == []
 
 
@@ -128,7 +141,7 @@ def test_a_refusal_that_is_not_gitlabs_may_be_the_proxys(
 
     reason = refusal("gitlab.example.com", waits, "https")
 
-    assert f"refuses the request ({status}: Blocked ***); the proxy may have answered so" in reason
+    assert f"refuses the request ({status}: Blocked ***); the answer may come from the proxy" in reason
     assert "role" not in reason
 
 
@@ -257,16 +270,16 @@ def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: G
             "m 的回答不是 JSON: Sign in; IQUEST_API_URL 指向的是模型服务吗？",
         ),
         (
-            "m refuses the request (403): No; the proxy may have answered so",
+            "m refuses the request (403): No; the answer may come from the proxy",
             "m 拒绝了请求 (403): No; 这可能是代理的回答",
         ),
         (
-            "m: the proxy wants a user and a password, in HTTP_PROXY (407)",
+            "m: the proxy asks for a user name and password: set them in HTTP_PROXY (407)",
             "m: 代理要求用户名和密码，请写入 HTTP_PROXY (407)",
         ),
         ("m asks for a key (401): set IQUEST_API_KEY", "m 要求提供密钥 (401)：请设置 IQUEST_API_KEY"),
         (
-            "m: TLS fails, perhaps since the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
+            "m: TLS fails, perhaps because the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
             "m: TLS 握手失败，服务器可能拒绝了证书 IQUEST_CLIENT_CERT: alert",
         ),
         ("m broke off in the middle of its answer", "m 在回答中途断开了连接"),

@@ -152,7 +152,7 @@ def test_a_format_is_refused_only_when_one_was_sent(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
-def test_what_may_pass_may_be_asked_again(status: int) -> None:
+def test_a_passing_status_is_transient(status: int) -> None:
     error = meaning(status, "<html><body>Bad <b>luck</b></body></html>")
 
     assert isinstance(error, TransientModelError)
@@ -161,7 +161,7 @@ def test_what_may_pass_may_be_asked_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
-def test_what_will_not_pass_is_not_asked_again(status: int) -> None:
+def test_a_lasting_status_is_a_refusal(status: int) -> None:
     assert type(meaning(status, {"error": "no"})) in (ModelRefusedError, NoRouteError)
 
 
@@ -297,7 +297,7 @@ def test_a_server_that_wants_a_key_where_none_is_set_says_so() -> None:
 
 
 def test_a_refusal_without_a_key_is_not_the_keys() -> None:
-    told = "host refuses a request without a key (403): Not from here; is IQUEST_API_KEY to be set?"
+    told = "host refuses a request without a key (403): Not from here; should IQUEST_API_KEY be set?"
 
     assert str(refused(403, '{"error": "Not from here"}', has_key=False)) == told
 
@@ -310,7 +310,7 @@ def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> 
     assert type(error) is ModelRefusedError
     assert str(error) == (
         f"host through the proxy proxy:3128 refuses the request ({status}): Access denied by policy; "
-        "the proxy may have answered so"
+        "the answer may come from the proxy"
     )
 
 
@@ -321,7 +321,7 @@ def test_any_status_behind_a_proxy_may_be_the_proxys_and_keeps_its_meaning(statu
     error = refused(status, "<h1>Nowhere</h1>", proxy=PROXY)
 
     assert type(error) is kind
-    assert f"({status}): Nowhere; the proxy may have answered so" in str(error).replace(
+    assert f"({status}): Nowhere; the answer may come from the proxy" in str(error).replace(
         f"answered {status}:", f"({status}):"
     )
 
@@ -334,9 +334,11 @@ def test_a_server_that_speaks_json_is_not_doubted_behind_a_proxy() -> None:
 def test_a_proxy_that_wants_a_password_is_told_its_variable() -> None:
     wanting = Proxy("ALL_PROXY", "http://proxy")
 
-    assert str(refused(407, "", proxy=wanting)).endswith(": the proxy wants a user and a password, in ALL_PROXY (407)")
+    assert str(refused(407, "", proxy=wanting)).endswith(
+        ": the proxy asks for a user name and password: set them in ALL_PROXY (407)"
+    )
     assert str(refused(407, "", proxy=PROXY)).endswith(
-        ": the proxy does not accept the user and the password in HTTP_PROXY (407)"
+        ": the proxy does not accept the user name and password in HTTP_PROXY (407)"
     )
     assert "hidden" not in f"{refused(407, '', proxy=PROXY)} {PROXY!r}"
 

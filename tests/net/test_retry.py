@@ -83,22 +83,22 @@ def test_what_the_server_asks_for_is_cut_to_the_longest() -> None:
     assert backoff(1, 20)(after(1, asked=300)) == 20
 
 
-def test_what_the_server_asks_for_is_obeyed_where_the_purse_decides() -> None:
+def test_honour_retry_after_waits_as_long_as_the_server_asks() -> None:
     assert backoff(1, 20, honour_retry_after=True)(after(1, asked=300)) == 300
     assert backoff(1, 20, honour_retry_after=True)(after(1, asked=0)) == 0
 
 
-def test_a_purse_pays_for_waits_until_one_is_more_than_is_left() -> None:
-    purse, state = RetryBudget(10), after(1)
+def test_a_budget_pays_for_waits_until_one_exceeds_it() -> None:
+    budget, state = RetryBudget(10), after(1)
     state.upcoming_sleep = 4
 
-    assert [purse.should_stop(state) for _ in range(3)] == [False, False, True]
-    assert purse.left == 2
+    assert [budget.should_stop(state) for _ in range(3)] == [False, False, True]
+    assert budget.left == 2
 
 
-def test_a_purse_pays_for_attempts_that_failed() -> None:
-    purse, state = RetryBudget(10), after(1)
-    purse.charge(9.5)
+def test_a_budget_is_charged_for_failed_attempts() -> None:
+    budget, state = RetryBudget(10), after(1)
+    budget.charge(9.5)
     state.upcoming_sleep = 1
 
-    assert purse.should_stop(state)
+    assert budget.should_stop(state)

@@ -116,7 +116,7 @@ def test_a_server_that_asks_in_vain_names_the_setting(  # type: ignore[no-untype
     """Its word on that may come too late to be read: then the connection just ends."""
     with (
         behind_tls(Patient(("127.0.0.1", 0), Handler), server, clients=client) as port,
-        pytest.raises(ReviewError, match=r"(asks for a|wants).*IQUEST_CLIENT_CERT"),
+        pytest.raises(ReviewError, match=r"(asks for a|may require).*IQUEST_CLIENT_CERT"),
     ):
         ask(port, asked(IQUEST_CA_FILE=str(server / "cert.pem")).tls)
 
@@ -173,8 +173,8 @@ def test_a_handshake_that_fails_without_a_certificate_may_want_one(  # type: ign
         ask(port, asked(IQUEST_CA_FILE=str(server / "cert.pem")).tls)
 
     assert str(caught.value) == (
-        f"localhost:{port}: TLS fails, perhaps since the server asks for a client's certificate: "
-        "alert handshake failure (IQUEST_CLIENT_CERT names the file of one)"
+        f"localhost:{port}: TLS fails, perhaps because the server asks for a client certificate: "
+        "alert handshake failure (set IQUEST_CLIENT_CERT to its file)"
     )
 
 
@@ -186,11 +186,11 @@ def test_a_certificate_of_another_name_asks_for_that_name(ask, variable: str, cl
 
     assert str(caught.value) == (
         f"localhost:{port}: the certificate is not accepted: certificate verify failed: Hostname mismatch, certificate "
-        f"is not valid for 'localhost' ({variable} must use a name that the certificate holds)"
+        f"is not valid for 'localhost' ({variable} must use a name that the certificate contains)"
     )
 
 
-AUTHORITY = " (IQUEST_CA_FILE names"
+AUTHORITY = " (set IQUEST_CA_FILE to"
 
 
 @pytest.mark.parametrize(
@@ -198,14 +198,18 @@ AUTHORITY = " (IQUEST_CA_FILE names"
     [
         ("certificate verify failed: unable to get local issuer certificate", AUTHORITY, AUTHORITY),
         ("certificate verify failed: self-signed certificate in certificate chain", AUTHORITY, AUTHORITY),
-        ("certificate verify failed: certificate has expired", "expired (its server needs a new one)", "a new one)"),
-        ("certificate verify failed: certificate is not yet valid", "valid (is the clock", "(is the clock of"),
+        (
+            "certificate verify failed: certificate has expired",
+            "expired (the server needs a new certificate)",
+            "needs a new certificate)",
+        ),
+        ("certificate verify failed: certificate is not yet valid", "valid (check the clock", "(check the clock of"),
         ("certificate verify failed: CA cert does not include key usage", "key usage", "key usage"),
-        ("tlsv13 alert certificate required", "asks for a client's certificate: alert", "the server refuses the"),
-        ("sslv3 alert certificate expired", "asks for a client's", "IQUEST_CLIENT_CERT: alert certificate expired"),
-        ("sslv3 alert bad certificate", "asks for a client's", "IQUEST_CLIENT_CERT: alert bad certificate"),
-        ("sslv3 alert certificate revoked", "asks for a client's", "IQUEST_CLIENT_CERT: alert certificate revoked"),
-        ("sslv3 alert handshake failure", "perhaps since the server asks for", "perhaps since the server refuses"),
+        ("tlsv13 alert certificate required", "asks for a client certificate: alert", "the server refuses the"),
+        ("sslv3 alert certificate expired", "asks for a client", "IQUEST_CLIENT_CERT: alert certificate expired"),
+        ("sslv3 alert bad certificate", "asks for a client", "IQUEST_CLIENT_CERT: alert bad certificate"),
+        ("sslv3 alert certificate revoked", "asks for a client", "IQUEST_CLIENT_CERT: alert certificate revoked"),
+        ("sslv3 alert handshake failure", "perhaps because the server asks", "perhaps because the server refuses"),
         ("tlsv1 alert protocol version", "TLS fails: alert protocol version", "TLS fails: alert protocol version"),
         ("wrong version number", "does not speak TLS: should X_URL begin", "does not speak TLS: should X_URL begin"),
     ],
@@ -241,8 +245,8 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     ("value", "why"),
     [
         ("missing.pem", "No such file"),
-        ("wrong.pem", "(holds no certificate in|is not) PEM"),
-        ("-----BEGIN CERTIFICATE-----\nMIIsecret", "should be of the type File"),
+        ("wrong.pem", "(contains no|is not a) PEM"),
+        ("-----BEGIN CERTIFICATE-----\nMIIsecret", "must be of the type File"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_a_wrong_setting(
@@ -263,7 +267,9 @@ def test_an_encrypted_key_is_an_error_and_asks_nobody_for_its_password(tmp_path:
         (), NamedFile("IQUEST_CLIENT_CERT", str(tmp_path / "cert.pem")), NamedFile("K", str(tmp_path / "key.pem"))
     )
 
-    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .* and K .*: it is not PEM, or its key is encrypted"):
+    with pytest.raises(
+        UsageError, match=r"IQUEST_CLIENT_CERT .* and K .*: it is not a PEM file, or its key is encrypted"
+    ):
         tls.build_context()
 
 
@@ -275,14 +281,14 @@ def test_a_key_of_another_certificate_is_told_as_such(server: Path, client: Path
 
 
 def test_a_certificate_without_a_key_says_where_the_key_is_set(client: Path) -> None:
-    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .*: it holds no key: set IQUEST_CLIENT_KEY$"):
+    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_CERT .*: it contains no key: set IQUEST_CLIENT_KEY$"):
         asked(IQUEST_CLIENT_CERT=str(client / "cert.pem")).tls.build_context()
 
 
 def test_a_key_file_that_holds_no_key_is_named(client: Path) -> None:
     certificate = str(client / "cert.pem")
 
-    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY holds no key$"):
+    with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY contains no key$"):
         asked(IQUEST_CLIENT_CERT=certificate, IQUEST_CLIENT_KEY=certificate).tls.build_context()
 
 

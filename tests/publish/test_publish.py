@@ -405,10 +405,11 @@ def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change
     assert board.resolved == []
     assert board.threads == [AT_TOTAL, "note", AT_STORE, AT_SECRET]
     assert board.said == [
-        "the thread on app/total.py was not changed: it has replies, and only the role Developer or above may resolve it"
+        "the thread on app/total.py was not changed: it has replies, "
+        "and only the role Developer or above can resolve it"
     ]
     assert [entry.why for entry in published.outcome.settled] == [SettledReason.LEFT]
-    assert "1 settled finding whose thread has replies: please resolve it" in board.note
+    assert "1 finding is settled, but its thread has replies: please resolve it" in board.note
     assert DIVIDES not in board.note, "it does not stand any more"
 
 

@@ -11,12 +11,12 @@ from iquest_review.outcome import ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.reports.review_file import OutputFolderError
 from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
+from iquest_review.review.work import has_no_waiver
 from tests.support.reviews import (
     CLEAN,
     PATCH,
     SECOND,
     Desk,
-    FakeBoard,
     FakeModel,
     answer,
     big,
@@ -33,7 +33,7 @@ def test_a_review_is_kept_before_and_after_it_is_published() -> None:
     desk = Desk()
 
     _, body = review(
-        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, Progress(verbosity=-1)
+        change(), FakeModel([CLEAN]), options(), has_no_waiver, desk.keep, desk.publish, Progress(verbosity=-1)
     )
 
     assert desk.did == ["kept", "published", "kept"]
@@ -79,7 +79,7 @@ def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -
     desk = Desk(posted=None)
 
     _, body = review(
-        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, Progress(verbosity=-1)
+        change(), FakeModel([CLEAN]), options(), has_no_waiver, desk.keep, desk.publish, Progress(verbosity=-1)
     )
 
     assert desk.did == ["kept", "published"]
@@ -221,7 +221,7 @@ def test_the_window_leaves_room_for_the_answer() -> None:
 
 def test_preview_asks_nobody_and_shows_the_same_excerpt() -> None:
     model = FakeModel([CLEAN])
-    review(change(), model, options(), None, Desk().keep, None, Progress(verbosity=-1))
+    review(change(), model, options(), has_no_waiver, Desk().keep, None, Progress(verbosity=-1))
 
     (prompt,), excerpt = preview(change(), options(), Progress(verbosity=-1))
 

@@ -30,7 +30,7 @@ from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file
 from iquest_review.review import review
 from iquest_review.review.asking import Terms
-from iquest_review.review.work import ChangeToReview, Options
+from iquest_review.review.work import ChangeToReview, Options, has_no_waiver
 from iquest_review.stand_in import MODEL_NAME
 
 TIMEOUTS_PER_REQUEST = 2  # all attempts at a request together may take so many times IQUEST_TIMEOUT
@@ -55,7 +55,8 @@ def run_review(run: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, i
         change, around, run = source.load_change(run, gitlab, stack)
         options, publisher = _build_options(run, around, change), _make_publisher(run, gitlab, around, change.known)
         model = stack.enter_context(_open_model(run, model_url, until))
-        outcome, body = review.review(change, model, options, gitlab, partial(_keep, run), publisher, run.progress)
+        has_waiver = gitlab.has_waiver if gitlab else has_no_waiver
+        outcome, body = review.review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
     code = review.compute_exit_code(outcome, options.fail_on)
     if code == 1:
         run.progress.say(f"exit code 1: an open finding is {options.fail_on} or worse (IQUEST_FAIL_ON)")

@@ -1,4 +1,4 @@
-"""Where a model server is: from whatever form of its URL people paste to the one the requests are made from."""
+"""Where a model server is: its URL, in whatever form people paste it, becomes the one that requests are made from."""
 
 import ipaddress
 import re
@@ -11,13 +11,14 @@ from iquest_review.text import shorten_to_line
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server is: `base` ends in /v1 (or in a prefix of its own), `root` is what comes before the /v1."""
+    """Where the server is: `base` ends in /v1 or in the server's own prefix."""
 
     base: str
     chat: bool  # False: the URL says /completions, which takes one text instead of messages
 
     @property
     def root(self) -> str:
+        """The base without its /v1."""
         return self.base.removesuffix("/v1")
 
     @property
@@ -27,7 +28,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """From http://host:8000/v1, with or without /chat/completions or /completions behind it.
+        """Parse http://host:8000/v1, with or without /chat/completions or /completions at its end.
 
         Raises UsageError for anything that is not a plain http or https address.
         """
@@ -35,7 +36,7 @@ class Address:
         try:
             parts = urlsplit(text)
             problem = _find_problem(text, parts)
-        except ValueError:  # a bracket without its other half, a port that is none
+        except ValueError:  # an unclosed bracket or an impossible port: the message below says how to write it
             problem = "it should look like http://host:8000/v1"
         if problem:
             raise UsageError(f"IQUEST_API_URL {_strip_credentials(text)!r}: {problem}")
@@ -46,27 +47,28 @@ class Address:
 
 
 def _find_problem(text: str, parts: SplitResult) -> str:
+    """Return what is wrong with a URL; empty if nothing is. Raises ValueError for a port that is not a number."""
     if re.search(r"[\s\\\x00-\x1f\x7f]", text):
-        return "it holds blanks, backslashes or control characters"
+        return "it contains spaces, backslashes or control characters"
     if "@" in parts.netloc or parts.query or parts.fragment:
-        return "user names, keys and parameters do not belong in it; the key goes to IQUEST_API_KEY"
-    host, port = parts.hostname or "", parts.port  # the port is looked at: a wrong one raises here
+        return "user names, keys and parameters do not belong in it; set the key in IQUEST_API_KEY"
+    host, port = parts.hostname or "", parts.port  # a wrong port raises here
     if parts.scheme not in ("http", "https") or not host or port == 0:
         return "it should look like http://host:8000/v1"
     if not host.isascii() or "%" in host:
-        return "a host is written in ASCII, foreign letters as xn--..."
+        return "write the host in ASCII, other letters as xn--..."
     if re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", host) and parse_ip_address(host) is None:
-        return "an address is written as four numbers from 0 to 255"
+        return "an IPv4 address needs four numbers from 0 to 255"
     if _is_link_local(host):
-        return "link-local addresses are a cloud's metadata service, not a model"
+        return "link-local addresses belong to cloud metadata services, not to a model server"
     return ""
 
 
 def parse_ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address a host is written as; None for a name."""
+    """Parse a host that is an IP address; return None for a name."""
     try:
         return ipaddress.ip_address(host)
-    except ValueError:
+    except ValueError:  # a name: the usual case
         return None
 
 
@@ -77,5 +79,5 @@ def _is_link_local(host: str) -> bool:
 
 
 def _strip_credentials(text: str) -> str:
-    """What of a rejected URL may be repeated: a user name, a key or a parameter may be a secret."""
+    """Return the part of a rejected URL that may be repeated: user name, key and parameters may be secrets."""
     return shorten_to_line(re.sub(r".*@", "", re.split(r"[?#]", text)[0], flags=re.DOTALL), 80)

@@ -1,4 +1,4 @@
-"""What the body of an error says, in whatever form a server writes it, and what a broken connection means."""
+"""What the body of an error says, in whatever form a server writes it, and why a connection broke."""
 
 import json
 import re
@@ -7,38 +7,44 @@ from typing import Any
 
 from iquest_review.text import shorten_to_line
 
-MIN_SECRET_CHARS = 4  # characters from which a key is worth hiding; shorter ones stand for "none"
-MAX_ERROR_BYTES = 64 * 1024  # bytes of an error's body that are looked at
+MIN_SECRET_CHARS = 4  # shorter keys are placeholders such as "none"
+MAX_ERROR_BYTES = 64 * 1024  # of an error's body that are read
 LONGEST = 300  # characters of a server's own words in a message
-SEARCHED = 4_000  # characters of them that are looked at: routers put theirs in front
+SEARCHED = 4_000  # characters of a page without JSON: routers put their own words first
 
 
 def parse_integer(digits: str) -> int | None:
-    """A number that is one of something; None for what only fills a line."""
-    return int(digits) if len(digits) < 20 else None  # Python refuses 5,000 digits with an error of its own
+    """Parse an integer of less than 20 digits; return None for a longer one, which counts nothing."""
+    return int(digits) if len(digits) < 20 else None  # Python raises an error of its own for 5,000 digits
 
 
 def load_json(content: bytes) -> Any:
-    """The JSON of a body; None for what is none."""
+    """Parse the JSON of a body; return None if it is not JSON."""
     text = content.decode("utf-8", "replace")
     try:
         return json.loads(text)
-    except RecursionError:
+    except RecursionError:  # nested deeper than any answer: treated as not JSON
         return None
     except ValueError:
         return _load_huge_numbers(text)
 
 
 def _load_huge_numbers(text: str) -> Any:
-    """JSON with numbers of thousands of digits, which Python refuses; to look at each takes time with sound answers."""
+    """Parse JSON with numbers of thousands of digits, which Python refuses.
+
+    Only then: a function that reads each number slows down every other answer.
+    """
     try:
         return json.loads(text, parse_int=parse_integer)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # not JSON
         return None
 
 
 def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
-    """The words of an error, in any envelope servers use: error.message, error, detail, message, or plain text."""
+    """Return the words of an error on one line of at most `limit` characters.
+
+    They are found in any envelope that servers use: error.message, error, detail, message, or plain text.
+    """
     value = load_json(content)
     for key in ("error", "detail", "message"):
         if isinstance(value, dict) and value.get(key):
@@ -53,19 +59,24 @@ def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
 
 
 def redact_error_body(content: bytes, redact: Callable[[str], str]) -> bytes:
-    """What an error's body says, as far as people may read it, without secrets: a server that knows one of the job's
-    may say it, and who cuts its words first no longer knows it."""
+    """Return the body of an error without secrets, cut to the part that messages are made from.
+
+    `redact` takes secrets out of a text. A server that knows a secret of the job may repeat it; the secrets are
+    replaced before anything is shortened, since a shortened one is no longer recognised.
+    """
     text = content[:MAX_ERROR_BYTES].decode("utf-8", "replace")
     if len(content) > MAX_ERROR_BYTES:
-        text = text.rpartition(" ")[0]  # the beginning of a secret is none that is known
+        text = text.rpartition(" ")[0]  # the cut word may be the beginning of a secret
     elif (value := load_json(content)) is not None:
-        text = json.dumps(value, ensure_ascii=False)  # a secret may be written in escapes, each in another way
+        text = json.dumps(value, ensure_ascii=False)  # a secret may be escaped in JSON, in several ways
     return redact(text).encode("utf-8", "replace")
 
 
 def mask_key(content: bytes, key: str | None) -> bytes:
-    """What a server says without the key, which some echo with a request's headers, however its characters are
-    escaped: in JSON, in JSON in JSON, in a URL."""
+    """Return the content with the key replaced by ***: some servers echo a request's headers.
+
+    The key is recognised however its characters are escaped: in JSON, in JSON within JSON, in a URL.
+    """
     if not key or len(key) < MIN_SECRET_CHARS:
         return content
     forms = (rf"(?:\\{{0,8}}{re.escape(c)}|\\{{1,8}}u00(?i:{ord(c):02x})|%(?i:{ord(c):02x}))" for c in key)
@@ -73,7 +84,7 @@ def mask_key(content: bytes, key: str | None) -> bytes:
 
 
 def find_root_cause(error: Exception) -> str:
-    """The innermost reason of a request that had no answer, without addresses of objects."""
+    """Return why a request had no answer, in the words of the innermost error, without addresses of objects."""
     reason = re.search(
         r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
         r"|timed out|Connection reset by peer|No route to host|Network is unreachable"
@@ -81,13 +92,14 @@ def find_root_cause(error: Exception) -> str:
         str(error),
     )
     if reason and is_tls_eof(error):
-        return "the connection ended inside TLS; a server that wants, or refuses, IQUEST_CLIENT_CERT may do that"
+        return "the connection ended inside TLS; the server may require or refuse IQUEST_CLIENT_CERT"
     return shorten_to_line(reason[0], 120) if reason else type(error).__name__
 
 
 def is_tls_eof(error: Exception) -> bool:
-    """Whether a connection ended inside TLS, which says nothing of certificates: servers and proxies that die do that.
+    """Return whether a connection ended inside TLS, which says nothing about certificates.
 
-    So does a server that wants a client's certificate, when its word on that comes too late to be read.
+    Servers and proxies that crash do that; so does a server that asks for a client certificate, when its alert comes
+    too late to be read.
     """
     return "EOF occurred" in str(error)

@@ -1,5 +1,7 @@
-"""How long to wait for a server that may come back: what it asks for, else twice as long each time, and never past the
-end of the job."""
+"""How long to wait for a server that may recover.
+
+As long as it asks for, otherwise twice as long each time, and never past the end of the job.
+"""
 
 import email.utils
 import math
@@ -12,21 +14,24 @@ from tenacity import RetryCallState
 
 from iquest_review.errors import GitLabError, ModelUnreachableError
 
-MAX_RETRY_AFTER_SECONDS = 1e9  # seconds that a server may ask for; more is nonsense
-# Of a job's time, in seconds and at most as a share of it. GitLab's limit on notes is by the minute: to post takes two
-# of those at worst. What is left after the command belongs to after_script and the upload of artifacts.
+MAX_RETRY_AFTER_SECONDS = 1e9  # more is nonsense
+# Parts of a job's time: in seconds, and the largest share of it. GitLab limits notes by the minute, and posting needs
+# two of those at worst. The time after the command belongs to after_script and the upload of artifacts.
 POSTING_RESERVE, SHUTDOWN_RESERVE = (120.0, 1 / 5), (30.0, 1 / 20)
-MIN_REQUEST_TIME = (15.0, 1 / 20)  # a request that would have less is not worth beginning
+MIN_REQUEST_TIME = (15.0, 1 / 20)  # a request with less time is not worth starting
 
 
 class NoTimeLeftError(ModelUnreachableError):
-    """The job ends before an answer could be had."""
+    """The job ends before an answer can arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a job of so many seconds has to be done: `asking` is when the last answer has to be there, `end` when all is
-    posted and written, both by `clock`. Without arguments, never."""
+    """When a job has to be done: never, if made without arguments.
+
+    `seconds` is the time of the whole job. By `clock`, the last answer must have arrived at `asking`, and everything
+    must be posted and written at `end`. A request needs at least `useful` seconds.
+    """
 
     seconds: float = math.inf
     asking: float = math.inf
@@ -36,7 +41,7 @@ class Deadline:
 
     @classmethod
     def for_job(cls, seconds: float, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> "Deadline":
-        """Of a job that may take so many seconds, and has taken some of them."""
+        """Return the deadline of a job that may take `seconds`, of which `spent` are over."""
         posting, after, useful = (
             min(most, share * seconds) for most, share in (POSTING_RESERVE, SHUTDOWN_RESERVE, MIN_REQUEST_TIME)
         )
@@ -47,20 +52,20 @@ class Deadline:
         return f"no time left: the job may take {self.seconds:g} s (CI_JOB_TIMEOUT)"
 
     def grant_seconds(self, wanted: float) -> float:
-        """The seconds that a request may take of those it wants. Raises NoTimeLeft where too few are left."""
+        """Return how many of the wanted seconds a request may take. Raises NoTimeLeftError if too few are left."""
         left = self.asking - self.clock()
         if left < min(wanted, self.useful):
             raise NoTimeLeftError(str(self))
         return min(wanted, left)
 
     def can_wait(self, wait: float) -> bool:
-        """Whether there is time for a request after so many seconds."""
+        """Return whether there is time for a request after waiting `wait` seconds."""
         return self.clock() + wait + self.useful <= self.asking
 
     def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Waits for GitLab. Raises GitLabError instead where the job would end meanwhile."""
+        """Wait for GitLab with `sleep`. Raises GitLabError instead if the job would end meanwhile."""
         if self.clock() + seconds >= self.end:
-            raise GitLabError(f"{self}, and GitLab would have to be waited for ({seconds:.0f} s)")
+            raise GitLabError(f"{self}, and waiting for GitLab would exceed it ({seconds:.0f} s)")
         sleep(seconds)
 
 
@@ -68,7 +73,7 @@ NO_DEADLINE = Deadline()
 
 
 class TransientError(Exception):
-    """Mixed into a failure that may pass; `wait` is what the server asked for, in seconds, None for nothing."""
+    """Mixed into a failure that may pass; `wait` is the seconds that the server asks for, None if it asks for none."""
 
     wait: float | None = None
 
@@ -76,8 +81,8 @@ class TransientError(Exception):
 class RetryBudget:
     """Seconds that failed attempts and the waits between them may take, for all requests that share it.
 
-    What succeeds costs nothing: a purse bounds what a bad server can cost a whole job, and not what a good one may
-    take. `spent` is a stop condition of tenacity.
+    Only failed attempts and waits are charged. The budget limits what an unreliable server can cost, never a healthy
+    one. `should_stop` is a stop condition of tenacity.
     """
 
     def __init__(self, seconds: float, deadline: Deadline = NO_DEADLINE) -> None:
@@ -85,11 +90,11 @@ class RetryBudget:
         self._until = deadline
 
     def charge(self, seconds: float) -> None:
-        """Takes out what a failed attempt took."""
+        """Charge the seconds that a failed attempt took."""
         self.left -= seconds
 
     def should_stop(self, state: RetryCallState) -> bool:
-        """Whether the next wait is more than what is left, or than what the job has; if not, it is paid for."""
+        """Return whether the next wait exceeds the budget or the job's time; if not, charge it."""
         if state.upcoming_sleep >= self.left or not self._until.can_wait(state.upcoming_sleep):
             return True
         self.left -= state.upcoming_sleep
@@ -97,10 +102,10 @@ class RetryBudget:
 
 
 def backoff(first: float, longest: float, *, honour_retry_after: bool = False) -> Callable[[RetryCallState], float]:
-    """For tenacity: seconds before the next attempt, never over `longest`.
+    """Return a function for tenacity that gives the seconds before the next attempt, at most `longest`.
 
-    With `obey`, what the server asks for is not cut short: whoever comes back earlier is refused again. The caller's
-    stop condition then decides whether that is worth waiting for.
+    With `honour_retry_after`, a wait that the server asks for is not shortened, since a client that comes back earlier
+    is refused again. The caller's stop condition then decides whether to wait that long.
     """
 
     def seconds(state: RetryCallState) -> float:
@@ -115,7 +120,7 @@ def backoff(first: float, longest: float, *, honour_retry_after: bool = False) -
 
 
 def log_retry(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]:
-    """For tenacity, before it sleeps: says what failed, and when it is tried again."""
+    """Return a function for tenacity that tells, before each wait, what failed and when it is tried again."""
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -125,16 +130,19 @@ def log_retry(tell: Callable[[str], object]) -> Callable[[RetryCallState], None]
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Seconds of a Retry-After header, given as a number or a date; None for none or nonsense."""
+    """Parse a Retry-After header (RFC 9110, 10.2.3): a number of seconds or a date.
+
+    Returns seconds from now, or None if there is no header or it makes no sense.
+    """
     if not header:
         return None
     try:
         seconds = float(header)
-    except ValueError:
+    except ValueError:  # not a number: perhaps a date
         try:
             date = email.utils.parsedate_to_datetime(header)
-            # Without a zone it is meant in UTC, as the standard has it, and not in the runner's own time.
+            # A date without a zone is in UTC, as the standard says, not in the runner's own time.
             seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError):  # neither: the server asked for nothing that can be followed
             return None
     return seconds if 0 <= seconds <= MAX_RETRY_AFTER_SECONDS else None

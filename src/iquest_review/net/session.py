@@ -1,4 +1,4 @@
-"""The HTTP session requests go to a model server in: the key in a header alone, no redirects, ends that are kept."""
+"""The HTTP session for requests to a model server: the key in a header only, no redirects, and time limits."""
 
 import re
 import ssl
@@ -17,11 +17,13 @@ from iquest_review.net.time_limit import watch_connections
 from iquest_review.net.tls import Tls
 from iquest_review.text import shorten_to_line
 
-_LASTING_STATUSES = frozenset({"400", "401", "403", "404", "405", "407", "451"})  # what a proxy answers for good
+_LASTING_STATUSES = frozenset(
+    {"400", "401", "403", "404", "405", "407", "451"}
+)  # a proxy that answers so will not change its mind
 
 
 def create_session(key: str | None, tls: Tls) -> requests.Session:
-    """A session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
+    """Return a session that sends the key. Raises UsageError for a file of `tls` that cannot be used."""
     session = DirectSession()
     session.auth = _BearerAuth(key)
     session.mount("http://", LimitedAdapter())
@@ -30,7 +32,7 @@ def create_session(key: str | None, tls: Tls) -> requests.Session:
 
 
 def find_proxy(url: str) -> Proxy | None:
-    """The proxy on the way to an address; None where there is none."""
+    """Return the proxy that the environment names for an address, or None."""
     proxies = {} if _is_loopback(urlsplit(url).hostname or "") else requests.utils.get_environ_proxies(url)
     address = requests.utils.select_proxy(url, proxies)
     if not address:
@@ -40,22 +42,22 @@ def find_proxy(url: str) -> Proxy | None:
 
 
 def describe_route(url: str) -> str:
-    """Host and port of an address, and the proxy it is reached through where there is one: for people to read."""
+    """Return host and port of an address, and the proxy that leads there if any, for people to read."""
     proxy = find_proxy(url)
     return urlsplit(url).netloc + (f" through the proxy {proxy.host or proxy.variable}" if proxy else "")
 
 
 def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
-    """What keeps a request from an answer however often it is made, and what helps; None for what may pass.
+    """Return why a request fails however often it is made, and what helps; None if the failure may pass.
 
-    `variable` names the address `url`.
+    `variable` is the name of the variable that holds the address `url`.
     """
     host, proxy, message = describe_route(url), find_proxy(url), str(error)
     proxy_variable = proxy.variable if proxy else variable
     if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
         why = proxy.problem if proxy else "its host or port cannot be read"
         return f"{host}: {proxy_variable} cannot be used: {why}"
-    if "proxy appears to only use HTTP" in message:  # urllib3's own guess
+    if "proxy appears to only use HTTP" in message:  # the words are urllib3's
         return f"{host}: the proxy does not speak TLS: should {proxy_variable} begin with http://?"
     if r"BadStatusLine('\x15\x03" in message:  # a TLS alert
         return f"{host} speaks TLS: should {variable} begin with https://?"
@@ -68,14 +70,16 @@ def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tl
 
 
 def describe_unfinished_answer(error: Exception) -> str:
-    """What became of an answer that began; empty where none did."""
-    if isinstance(error, ProtocolError | SSLError | ChunkedEncodingError):  # others of TLS come in requests' own kinds
+    """Return what happened to an answer that had begun; empty if none had."""
+    if isinstance(
+        error, ProtocolError | SSLError | ChunkedEncodingError
+    ):  # failures of the TLS handshake come as errors of requests
         return "broke off in the middle of its answer"
     return "sent an answer that cannot be unpacked" if isinstance(error, DecodeError | ContentDecodingError) else ""
 
 
 class _BearerAuth(requests.auth.AuthBase):
-    """The key in its header. It also keeps requests from looking for a password in ~/.netrc."""
+    """Puts the key into its header, and keeps requests from looking for a password in ~/.netrc."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
@@ -87,15 +91,18 @@ class _BearerAuth(requests.auth.AuthBase):
 
 
 class DirectSession(requests.Session):
-    """No redirects. Turned off here, not for a request: requests would read the whole body of one all the same.
+    """A session that follows no redirect and asks no proxy for this machine.
 
-    And no proxy on the way to this machine itself, which a proxy takes for its own.
+    Redirects are turned off here, not for each request: requests would still read the whole body of a redirect. A proxy
+    would take the address of this machine for its own.
     """
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests names it
+        """Return None: no answer is a redirect."""
         return None
 
     def merge_environment_settings(self, url: Any, proxies: Any, *rest: Any) -> Any:
+        """Return the settings of a request; addresses of this machine have no proxy."""
         is_local = _is_loopback(urlsplit(url).hostname or "")
         return super().merge_environment_settings(url, {"no_proxy": "*"} if is_local else proxies, *rest)
 
@@ -106,16 +113,20 @@ def _is_loopback(host: str) -> bool:
 
 
 class LimitedAdapter(HTTPAdapter):
-    """Its connections end with the Limit they are used in. They trust the authorities of a context beside the usual
-    ones."""
+    """An adapter whose connections end with the TimeLimit they are used in.
+
+    They trust the certificate authorities of `context` as well as the usual ones.
+    """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._context: dict[str, Any] = {"ssl_context": context} if context else {}
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pool of direct connections."""
         super().init_poolmanager(*args, **(kwargs | self._context))
         watch_connections(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of connections through a proxy."""
         return watch_connections(super().proxy_manager_for(*args, **(kwargs | self._context)))

@@ -1,6 +1,6 @@
-"""The time of one whole exchange over HTTP: connecting, asking, every header, the body and what trails it.
+"""A limit for the time of one whole HTTP exchange: connecting, asking, every header, the body and what follows it.
 
-A timeout of the socket alone begins anew with each byte, so that a server which drips them is never done.
+A socket's own timeout starts again with each byte, so a server that sends one byte at a time would never be done.
 """
 
 import threading
@@ -18,7 +18,7 @@ _SHUT_BOTH = 2  # socket.SHUT_RDWR
 
 
 class TimeLimit:
-    """Within it, the connections of this thread are shut down when the time is over; `over` says that it is."""
+    """A context in which this thread's connections are shut down after `seconds`; `over` says that it happened."""
 
     def __init__(self, seconds: float) -> None:
         self.over = False
@@ -27,7 +27,7 @@ class TimeLimit:
         self._timer.daemon = True
 
     def watch(self, connection: HTTPConnection) -> None:
-        """This is the connection to shut down."""
+        """Make this the connection to shut down. Raises TimeoutError if the time is over."""
         self._connection = connection
         if self.over:
             raise TimeoutError("timed out")
@@ -36,7 +36,7 @@ class TimeLimit:
         self.over = True
         sock = self._connection.sock if self._connection else None
         if sock is not None:
-            with suppress(OSError):  # it is closed already
+            with suppress(OSError):  # the connection is closed already
                 sock.shutdown(_SHUT_BOTH)
 
     def __enter__(self) -> Self:
@@ -52,8 +52,10 @@ class TimeLimit:
 
 
 def receive_body(limit: TimeLimit, response: BaseHTTPResponse, most: int) -> bytes:
-    """The body, or more than `most` bytes of a larger one, as far as it came in time. It is unpacked piece by piece: a
-    small one may be huge, and one that drips never fills a piece of a given size."""
+    """Return the body as far as it came in time; of one larger than `most` bytes, a little more than that.
+
+    It is decompressed piece by piece: a small body may become huge, and a slow one never fills a piece of a fixed size.
+    """
     content = bytearray()
     while (piece := response.read1(65536, decode_content=True)) and not limit.over:
         content += piece
@@ -66,14 +68,16 @@ _LIMIT: ContextVar[TimeLimit | None] = ContextVar("limit", default=None)
 
 
 class _WatchedConnection(HTTPConnection):
-    """Tells the thread's limit of itself before it connects, asks through a proxy, or sends a request."""
+    """A connection that registers with the thread's limit before it connects, asks a proxy or sends a request."""
 
     def connect(self) -> None:
+        """Connect within the limit."""
         _watch(self)
         super().connect()
         _watch(self)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request within the limit."""
         _watch(self)
         super().request(*args, **kwargs)
 
@@ -97,7 +101,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 def watch_connections(manager: PoolManager) -> PoolManager:
-    """The manager, whose connections heed the limit from now on. Those of a SOCKS proxy have classes of their own."""
+    """Return the manager, whose connections respect the limit from now on, except those of a SOCKS proxy."""
     if manager.pool_classes_by_scheme is pool_classes_by_scheme:
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return manager

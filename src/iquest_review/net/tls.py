@@ -1,4 +1,4 @@
-"""Whom TLS connections trust, and who they say they are: files that settings and GitLab's own variables name."""
+"""Whom TLS connections trust, and the client certificate they show: files named by settings and GitLab's variables."""
 
 import re
 import ssl
@@ -11,18 +11,18 @@ from iquest_review.errors import UsageError
 from iquest_review.text import shorten_to_line
 
 _BEGIN_KEY, _BEGIN_CERTIFICATE = b"PRIVATE KEY-----", b"CERTIFICATE-----"
-# TLS alerts about a client's certificate, as OpenSSL names them: it calls old ones sslv3 and tlsv1 in any version.
+# TLS alerts about a client certificate, in OpenSSL's words: in any version it calls old ones sslv3 and tlsv1.
 _OF_CERTIFICATES = (
     r"unknown ca|bad certificate|certificate (?:expired|revoked|required|unknown)|unsupported certificate"
 )
 _CURES = (
     (
         "unable to get (?:local )?issuer|self[- ]signed|unknown ca",
-        "IQUEST_CA_FILE names the file of your own authority",
+        "set IQUEST_CA_FILE to the file of your own certificate authority",
     ),
-    ("mismatch", "{variable} must use a name that the certificate holds"),
-    ("has expired", "its server needs a new one"),
-    ("not yet valid", "is the clock of this machine right?"),
+    ("mismatch", "{variable} must use a name that the certificate contains"),
+    ("has expired", "the server needs a new certificate"),
+    ("not yet valid", "check the clock of this machine"),
 )
 
 
@@ -34,18 +34,18 @@ class NamedFile(NamedTuple):
 
 
 class Tls(NamedTuple):
-    """What connections to GitLab and to the model server add to what is usual on the machine."""
+    """What connections to GitLab and to the model server use beside the defaults of the machine."""
 
-    authorities: tuple[NamedFile, ...] = ()  # PEM files; an empty file says nothing
-    certificate: NamedFile | None = None  # of the client, for servers that ask for one
-    key: NamedFile | None = None  # of the certificate, where its file does not hold it
+    authorities: tuple[NamedFile, ...] = ()  # PEM files; empty ones are ignored
+    certificate: NamedFile | None = None  # of the client, if a server asks for one
+    key: NamedFile | None = None  # of the certificate, if its file does not contain it
 
     def build_context(self) -> ssl.SSLContext | None:
-        """What connections are made with; None where nothing is named.
+        """Return the context for connections, or None if no file is named.
 
         The usual authorities are trusted as well: requests adds them to any context. GitLab Runner sets
-        CI_SERVER_TLS_CA_FILE to GitLab's own chain, which need not be that of the model server.
-        Raises UsageError for a file that cannot be used, naming its variable.
+        CI_SERVER_TLS_CA_FILE to GitLab's own chain, which may not be the model server's.
+        Raises UsageError for a file that cannot be used, with the name of its variable.
         """
         trusted = [file for file in self.authorities if not _is_empty(file.path)]
         if not trusted and not self.certificate:
@@ -56,14 +56,15 @@ class Tls(NamedTuple):
                 context.load_verify_locations(authority.path)
         if self.certificate:
             with _name_files_on_failure(self.certificate, self.key, shown=True):
-                # With a password of ours, even a wrong one, OpenSSL does not ask the terminal for that of the key.
+                # With any password, even a wrong one, OpenSSL does not ask for the key's on the terminal.
                 context.load_cert_chain(self.certificate.path, self.key.path if self.key else None, password="")
         return context
 
     def explain_failure(self, host: str, error: Exception, variable: str) -> str:
-        """What a failed TLS handshake means, and what helps; `variable` names the address.
+        """Return what a failed TLS handshake means, and what helps; `variable` is the one with the address.
 
-        An alert comes from the server, and is about what it was shown; "certificate verify failed" is our own word.
+        An alert comes from the server and is about the client's certificate; "certificate verify failed" comes from
+        OpenSSL on this side.
         """
         reason = extract_tls_reason(error)
         if re.search("wrong version number|record layer failure|unexpected message", reason):
@@ -75,21 +76,23 @@ class Tls(NamedTuple):
             return f"{host}: the certificate is not accepted: {reason}{f' ({cure})' if cure else ''}"
         name = self.certificate.variable if self.certificate else None
         if re.search(f"^alert (?:{_OF_CERTIFICATES})", reason):
-            problem = f"the server refuses the certificate of {name}" if name else "asks for a client's certificate"
-        elif reason == "alert handshake failure":  # it may as well be about ciphers
-            problem = "TLS fails, perhaps since the server " + (
-                f"refuses the certificate of {name}" if name else "asks for a client's certificate"
+            problem = (
+                f"the server refuses the certificate of {name}" if name else "the server asks for a client certificate"
+            )
+        elif reason == "alert handshake failure":  # it may also be about ciphers
+            problem = "TLS fails, perhaps because the server " + (
+                f"refuses the certificate of {name}" if name else "asks for a client certificate"
             )
         else:
             return f"{host}: TLS fails: {reason}"
-        return f"{host}: {problem}: {reason}{'' if name else ' (IQUEST_CLIENT_CERT names the file of one)'}"
+        return f"{host}: {problem}: {reason}{'' if name else ' (set IQUEST_CLIENT_CERT to its file)'}"
 
 
 DEFAULT_TLS = Tls()
 
 
 def extract_tls_reason(error: Exception) -> str:
-    """OpenSSL's own words for a failure, without the version of TLS before them and the place in its source."""
+    """Return OpenSSL's own words for a failure, without the version of TLS and the place in its source."""
     match = re.search(r"\[[A-Z0-9_ ]+: [A-Z0-9_ ]+\] (.*?)\.?(?: \(_ssl\.c:|['\"]?\)|$)", str(error), re.DOTALL)
     words = re.sub(r"^(?:ssl|tls)v\d+ (?=alert )", "", match[1]) if match else type(error).__name__
     return shorten_to_line(words, 200)
@@ -97,14 +100,13 @@ def extract_tls_reason(error: Exception) -> str:
 
 @contextmanager
 def _name_files_on_failure(*files: NamedFile | None, shown: bool = False) -> Iterator[None]:
-    """Names the files where what is done with them fails; `shown` to servers, they need a key."""
+    """Raise UsageError with the files' variables if the block fails; files `shown` to servers need a key."""
     try:
         yield
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: a NUL in a path
         names = " and ".join(f"{file.variable} {_shorten_path(file.path)}" for file in files if file)
-        why = (
-            "its variable should be of the type File" if "-----BEGIN" in names else _explain_error(error, files, shown)
-        )
+        why = "its variable must be of the type File" if "-----BEGIN" in names else _explain_error(error, files, shown)
+        # The cause stays out: its path is the key itself when a variable is not of the type File.
         raise UsageError(f"{names} cannot be used: {why}") from None
 
 
@@ -112,14 +114,14 @@ def _explain_error(error: Exception, files: tuple[NamedFile | None, ...], shown:
     if not isinstance(error, ssl.SSLError):
         return str(getattr(error, "strerror", None) or error)
     if not shown:
-        return "it holds no certificate in PEM"
+        return "it contains no PEM certificate"
     if error.reason == "KEY_VALUES_MISMATCH":
         return "the key does not belong to the certificate"
-    last = [file for file in files if file][-1]  # the key's own file, or the one that should hold both
+    last = [file for file in files if file][-1]  # the key's own file, or the one that should contain both
     content = Path(last.path).read_bytes()
     if _BEGIN_CERTIFICATE in content and _BEGIN_KEY not in content:
-        return "it holds no key: set IQUEST_CLIENT_KEY" if last is files[0] else f"{last.variable} holds no key"
-    return "it is not PEM, or its key is encrypted"
+        return "it contains no key: set IQUEST_CLIENT_KEY" if last is files[0] else f"{last.variable} contains no key"
+    return "it is not a PEM file, or its key is encrypted"
 
 
 def _shorten_path(path: str) -> str:
@@ -129,5 +131,5 @@ def _shorten_path(path: str) -> str:
 def _is_empty(path: str) -> bool:
     try:
         return Path(path).is_file() and not Path(path).stat().st_size
-    except (OSError, ValueError):  # what is no path at all is named where it is used
+    except (OSError, ValueError):  # not a path: reported when it is used
         return False

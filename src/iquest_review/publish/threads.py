@@ -122,7 +122,7 @@ class Threads:
             if error.status not in _REFUSAL_STATUSES:
                 raise
             answered = error.status == 403 and thread.replies
-            reason = "it has replies, and only the role Developer or above may resolve it" if answered else str(error)
+            reason = "it has replies, and only the role Developer or above can resolve it" if answered else str(error)
         else:
             return True
         self.denied.add(thread.id)
@@ -130,7 +130,7 @@ class Threads:
         return False
 
     def _count_failure(self, what: str, passing: TransientGitLabError) -> bool:
-        """Count an answer of 500 and return whether MAX_TRIES is reached. Raise any other error: the server has it."""
+        """Count an answer of 500; return whether MAX_TRIES is reached. Raise any other error, which is general."""
         if passing.status != 500:
             raise passing
         self._failures[what] = self._failures.get(what, 0) + 1
@@ -230,7 +230,7 @@ class Threads:
             self._drafts, self._swept = self._drafts and len(ours) == len(drafts), True
 
     def _start_one(self, finding: PlacedFinding, refs: DiffRefs) -> None:
-        """Start one thread. If a range is refused, its last line is tried; if that is refused, the finding goes to the note."""
+        """Start one thread; if its range is refused, on its last line; if that is refused too, move it to the note."""
         position = _require_position(finding)
         for place in (position, position.drop_range()) if position.line_range else (position,):
             try:

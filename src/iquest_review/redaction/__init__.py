@@ -1,1 +1,1 @@
-"""Which secrets are taken out of a text, before anything else sees it."""
+"""Secrets, and how they are replaced in a text before anything else sees it."""

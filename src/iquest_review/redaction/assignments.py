@@ -1,7 +1,7 @@
 """Secrets that are known by the name they are assigned to: `db_password = "..."`, in code, YAML, JSON, env, flags.
 
-The name must end in a word for a secret and the value must look like one (see secret_values). A value on another line
-than its name, and one put together from several strings, is not seen, nor one behind the first 64 KiB of a line.
+The name must end in a word for a secret, and the value must look like one (see `heuristics`). Not found are: a value
+on another line than its name, a value put together from several strings, and one after the first 64 KiB of a line.
 """
 
 import re
@@ -15,8 +15,8 @@ MARKERS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"key")
 _KIND = "assigned-secret"
 _MARKED = rb"(?:pass|pwd|secret|token|credential|key)[\w-]*"
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_MAX_NAME_CHARS = 64  # characters of a name
-_NEARBY_BYTES = 200  # characters looked at around a name and its value
+_MAX_NAME_CHARS = 64
+_NEARBY_BYTES = 200  # around a name and its value
 _PARTS = rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+"
 
 _SECRET = (
@@ -32,7 +32,7 @@ _PARTS_BEFORE_KEY = frozenset(
 _PARTS_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
     b"value val str string text raw prod production dev test staging default base live old new hex b64 key".split()
 )
-_HARMLESS_PARTS = frozenset(  # parts that make it another thing: a page token is no secret, nor a public key
+_HARMLESS_PARTS = frozenset(  # parts that make it something else, such as a page token or a public key
     b"public pub page next continuation cursor cancellation cancel pad eos bos sep mask unk special stop csrf sync"
     b" resume foreign cache sort pagination creation partition hash hashed digest idempotency".split()
 )
@@ -58,12 +58,12 @@ _CODE = (
     rb"|.*&&|.*\|\||[*&^!]+[A-Za-z_]"
 )
 _LINE_START = rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z"
-_SHORT_RUN_LETTERS, _LONG_RUN_LETTERS = 2.6, 4.0  # mean letters of a run: in random text 2, in words 5
+_SHORT_RUN_LETTERS, _LONG_RUN_LETTERS = 2.6, 4.0  # the average is 2 in random text, 5 in words
 _CUT = rb"(?s)[;&,)}\]\\|].*"
 
 
 def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
-    """The assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
+    """Yield the assigned secrets in a line; `low` is the line in lower case. None of them is certain."""
     for match in compile_pattern(_MARKED).finditer(low, 0, MAX_SCANNED_BYTES):
         before = low[max(0, match.start() - _MAX_NAME_CHARS) : match.start()]
         start = match.start() - (len(before) - len(before.rstrip(_NAME.lower())))
@@ -76,6 +76,7 @@ def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
 
 @lru_cache(4096)
 def _is_secret_name(name: bytes) -> bool:
+    """Return whether a name ends in a word for a secret, and no part of it says that it is something else."""
     parts = [part.lower() for part in compile_pattern(_PARTS).findall(name)]
     if not _HARMLESS_PARTS.isdisjoint(parts):
         return False
@@ -114,7 +115,7 @@ def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] 
     value = match["value"].rstrip(b",;.)")
     whole = flag or (
         start < _NEARBY_BYTES and bool(compile_pattern(_LINE_START).match(before))
-    )  # nothing but the value follows
+    )  # then nothing but the value follows
     if (not whole or compile_pattern(_CUT).search(value)) and not is_password(value):
         value = compile_pattern(_CUT).sub(b"", value)
     if is_placeholder(value) or not (is_random(value) or is_password(value)):
@@ -130,6 +131,6 @@ def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] 
 
 
 def _is_variable_name(value: bytes, longest: float) -> bool:
-    """Whether it could be a variable: its letters come in runs long enough for words, as in user1Name2, not in x1y2."""
+    """Return whether a value could be a variable: its letters form runs as long as words (user1Name2, not x1y2)."""
     runs = re.findall(rb"[A-Z]?[a-z]+|[A-Z]+", value)
     return len(value) < 32 and sum(map(len, runs)) > longest * len(runs)

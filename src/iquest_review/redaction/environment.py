@@ -1,4 +1,4 @@
-"""The job's own secrets, by the names of their variables: none of them may reach a model."""
+"""The job's own secrets, recognised by the names of their variables: none of them may reach a model."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,22 +22,25 @@ _SOMETHING_ELSE = re.compile(
 )
 _VARIABLE = re.compile(r"\$\{?\w+\}?")
 _URL = re.compile(r"[A-Za-z][\w+.-]*+://[^\s@]*+")
-# One of 64 secrets in base64 begins with a slash: a path has two, and a suffix or a top folder that systems have.
-# The runner keeps a variable of type "file" in the folder PROJECT.tmp.
+# One of 64 secrets in base64 begins with a slash, so a path needs two slashes, and a suffix or a usual top folder.
+# GitLab Runner keeps a variable of the type File in the folder PROJECT.tmp.
 _FILE = re.compile(
     r"(?:~|[\w.-]++)(?:/[\w.@-]+)+\.[A-Za-z]\w{0,4}|(?:/[\w.@-]+){2,}\.[A-Za-z]\w{0,4}|(?:/[\w.@-]+)+\.tmp/\w+"
     r"|[\w-]++\.(?:json|pem|key|crt|txt|ya?ml|p12|pfx|jks|env|gpg|asc)"
     r"|(?:~|/(?:builds|run|etc|var|tmp|home|root|usr|opt|mnt|srv|proc|dev|certs?|secrets?|vault))(?:/[\w.@-]+)+/?"
 )
-# A variable may hold a word, though its name calls it a secret: it would go out of ordinary code.
+# A variable may contain a plain word though its name calls it a secret; replacing it would damage ordinary code.
 _WORDS = re.compile(r"[a-z_-]{1,15}|true|false", re.IGNORECASE)
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}")  # the images of Python name the key of its releases
-_MIN_SECRET_CHARS = 8  # characters, of what is not known to be a secret
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}")  # the images of Python contain the fingerprint of its release key
+_MIN_SECRET_CHARS = 8  # unless the variable is known to be a secret
 _LOGIN = re.compile(r"[\w+.-]++://[^/@\s:]*+:([^/@\s]++)@")
 
 
 def collect_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Those of this program and of GitLab, what the names of other variables call a secret, and passwords in URLs."""
+    """Return the secrets of an environment, by the names of their variables.
+
+    These are the tokens of this program and of GitLab, values that a name calls a secret, and passwords in URLs.
+    """
     secrets = dict[str, str]()
     for name, value in environ.items():
         login = _LOGIN.match(value)
@@ -51,7 +54,10 @@ def collect_secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """What takes secrets out of a text that people are going to read. It is made at its first text: many say none."""
+    """Return a function that takes secrets out of a text for people.
+
+    Its redactor is built with the first text, since many runs have none.
+    """
 
     @cache
     def redactor() -> Redactor:
@@ -61,6 +67,7 @@ def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _is_secret(name: str, value: str) -> bool:
+    """Return whether a variable is a secret, by its name in upper case and the look of its value."""
     certain = _SURELY.search(name)
     if not (certain or _SECRET.search(name)) or _SOMETHING_ELSE.search(name) or len(value) < _MIN_SECRET_CHARS:
         return False

@@ -1,4 +1,4 @@
-"""What looks like a secret and what was written to be read: by entropy, by changes of character classes, by words."""
+"""Whether a value looks like a secret or was written to be read: by entropy, character classes and words."""
 
 import re
 from collections import Counter
@@ -6,11 +6,11 @@ from functools import cache
 from itertools import pairwise
 from math import log2
 
-compile_pattern = cache(re.compile)  # when it is first needed: in most merge requests none is
-MIN_VALUE_CHARS = 8  # characters of an assigned secret
-_MAX_EXAMPLE_BYTES = 400  # bytes of a token in which a person says that it is an example
-_MIN_ENTROPY_BITS = 2.75  # bits a character: "hunter2hunter2" has 2.8
-# Written by hand in an example of a token; long enough to be in no random one by chance.
+compile_pattern = cache(re.compile)  # compiled when first needed: most merge requests need none of the patterns
+MIN_VALUE_CHARS = 8  # of an assigned secret
+_MAX_EXAMPLE_BYTES = 400  # of a token, where a person may say that it is an example
+_MIN_ENTROPY_BITS = 2.75  # per character: "hunter2hunter2" has 2.8
+# Written by hand in examples of tokens; too long to be in a random one by chance.
 _EXAMPLE = (
     rb"(?i)example|placeholder|redacted|xxxxx|12345678|abcdefgh|changeme|your[_-]|dummy|00000000|\*\*\*|\.\.\."
     rb"|(?:deadbeef){2}"
@@ -60,7 +60,7 @@ _CLASSES = bytes.maketrans(
 
 
 def is_example(secret: bytes) -> bool:
-    """Whether a token of known form was made up: few characters, a sequence, or words alone."""
+    """Return whether a token of known form is an example: few different characters, a sequence, or only words."""
     return (
         len(set(secret[-30:])) <= 8
         or not compile_pattern(rb"[0-9A-Z]").search(secret, 6)
@@ -69,7 +69,7 @@ def is_example(secret: bytes) -> bool:
 
 
 def is_placeholder(value: bytes) -> bool:
-    """Whether a value stands for another one: a variable, a template, stars, a word such as `password`."""
+    """Return whether a value stands for another one: a variable, a template, stars, a word such as `password`."""
     if value.lower() in _WORDS or len(set(value)) <= 2 or not value.isascii():
         return True
     if re.fullmatch(rb"[A-Z]+(?:_[A-Z0-9]+)*|<?[a-z]*[_-]?(?:password|passwd|pass|secret|token)[_-]?\d{0,3}>?", value):
@@ -83,7 +83,10 @@ def is_placeholder(value: bytes) -> bool:
 
 
 def is_random(value: bytes, least: int = MIN_VALUE_CHARS) -> bool:
-    """Whether no person wrote it to be read. Words with a number behind, names, paths, versions and UUIDs are not."""
+    """Return whether a value of `least` or more characters looks random.
+
+    Words followed by a number, names, paths, versions and UUIDs do not.
+    """
     if (
         len(value) < least
         or not value.isascii()
@@ -103,7 +106,7 @@ def is_random(value: bytes, least: int = MIN_VALUE_CHARS) -> bool:
 
 
 def is_password(value: bytes) -> bool:
-    """Whether a value has the four kinds of characters that rules for passwords ask for."""
+    """Return whether a value has the four kinds of characters that password rules ask for."""
     classes = (rb"[a-z]", rb"[A-Z]", rb"[0-9]")
     return (
         len(value) >= MIN_VALUE_CHARS
@@ -113,12 +116,12 @@ def is_password(value: bytes) -> bool:
 
 
 def compute_entropy(value: bytes) -> float:
-    """Bits a character, after Shannon."""
+    """Return the Shannon entropy of a value, in bits per character."""
     return -sum(count / len(value) * log2(count / len(value)) for count in Counter(value).values())
 
 
 def _count_class_changes(value: bytes) -> int:
-    """How often the class of character changes: not at the start of a capitalised word, and no separator counts."""
+    """Count how often the class of characters changes, except within a capitalised word and around separators."""
     classes = value.translate(_CLASSES)
     pairs = Counter(pairwise(classes))
     return (
@@ -132,7 +135,7 @@ def _count_class_changes(value: bytes) -> int:
 
 
 def _has_random_letters(value: bytes) -> bool:
-    """Letters with digits behind are random where no syllables are: many short runs of one case, or no vowels."""
+    """Return whether letters, perhaps followed by digits, lack syllables: many short runs of one case, or no vowels."""
     letters = value.rstrip(b"0123456789")
     if len(letters) < 10 or not letters.isalpha():
         return False

@@ -1,8 +1,8 @@
-"""The job's own secrets, wherever their very values stand: as they are, or as an encoding of them.
+"""The job's own secrets, found by their values: as they are, or encoded.
 
-A value is known in base64 of either alphabet at any of its three alignments (so in `user:value` of basic
-authentication, too), wrapped or encoded twice as well, percent-encoded, escaped as in JSON, HTML or C, and as
-hexadecimal digits. Of a value of several lines, or of JSON, its random parts are known, too.
+A value is recognised in base64 of either alphabet at any of its three alignments (so also in `user:value` of basic
+authentication), wrapped or encoded twice, percent-encoded, escaped as in JSON, HTML or C, and as hexadecimal digits.
+Of a value of several lines, or of JSON, the random parts are recognised as well.
 """
 
 import base64
@@ -15,9 +15,9 @@ from iquest_review.redaction.heuristics import PLAIN_WORDS, is_password, is_rand
 from iquest_review.redaction.token_formats import KEY_END, Span
 
 ALWAYS_SECRET = frozenset(("IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"))  # certain, whatever they look like
-_MIN_VALUE_CHARS = 6  # characters; a shorter value stands in ordinary words
-_MIN_PART_CHARS = 12  # characters of a part of a value
-_MIN_HALF_CHARS = 10  # characters of half a value in base64
+_MIN_VALUE_CHARS = 6  # a shorter value may be part of ordinary words
+_MIN_PART_CHARS = 12  # of a value of several lines
+_MIN_HALF_CHARS = 10  # of a value in base64
 _COMMON = PLAIN_WORDS | frozenset(
     "master develop development production staging default docker gitlab github runner service session database"
     " enabled disabled system public private server client github-actions localhost password1 password123 secret123"
@@ -28,17 +28,17 @@ _COMMON = PLAIN_WORDS | frozenset(
 _VARIABLE = re.compile(r"\$\{?\w+\}?")
 _BETWEEN_PARTS = re.compile(r"[\s\"',;{}\[\]()]+|\\+[nrt]|[:=](?![=\s]|$)")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-_AROUND = b" \t\r\"'`,;\\"  # what may stand around a line of wrapped base64
-_MAX_NEIGHBOUR_CHARS = 400  # characters of base64 that are taken along on either side
+_AROUND = b" \t\r\"'`,;\\"  # what may surround a line of wrapped base64
+_MAX_NEIGHBOUR_CHARS = 400  # of base64 that are replaced along with a value, on either side
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KIND = "own-secret"
 
 
 class KnownValues:
-    """The needles of all own secrets; made once."""
+    """The searched forms (needles) of the job's own secrets; built once."""
 
     def __init__(self, own: Mapping[str, str]) -> None:
-        values: dict[bytes, bool] = {}  # and whether it certainly is a secret
+        values: dict[bytes, bool] = {}  # and whether the value certainly is a secret
         for name, value in own.items():
             for part in _extract_parts(value):
                 plain = part.encode("utf-8", "surrogateescape")
@@ -49,23 +49,23 @@ class KnownValues:
         wide = {half: (core, sure) for plain, sure in values.items() for half, core in _encode_base64(plain)}
         low = {form: sure for plain, sure in values.items() for form in _encode_hex(plain)}
         self._exact = dict(sorted(exact.items(), key=lambda item: (-len(item[0]), item[0])))
-        self._wide = dict(sorted(wide.items()))  # with the text that each is of
+        self._wide = dict(sorted(wide.items()))  # each half with the text it belongs to
         self._low = dict(sorted(low.items()))
 
     def __bool__(self) -> bool:
         return bool(self._exact)
 
     def find_needles(self, text: bytes, low: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The needles that a text holds, each with the form of the text that holds it; `low` is it in lower case."""
+        """Yield the needles in a text, each with the form of the text it is in; `low` is the text in lower case."""
         yield from ((needle, text) for needle in (*self._exact, *self._wide) if needle in text)
         yield from ((needle, low) for needle in self._low if needle in low)
 
     def can_be_wrapped(self, needle: bytes) -> bool:
-        """Whether the lines around one with this needle may hold the rest of what it is of."""
+        """Return whether the rest of this needle's value may be on the lines around it."""
         return needle in self._wide
 
     def find_cut_value(self, text: bytes) -> Span | None:
-        """The beginning of an own secret that a cut text ends in, of at least six characters."""
+        """Return the beginning of an own secret, six or more characters, at the end of a cut text, or None."""
         for needle, sure in self._exact.items():
             start = text.rfind(needle[:_MIN_VALUE_CHARS], -len(needle) - 1)
             if start >= 0 and needle.startswith(text[start:]):
@@ -73,7 +73,7 @@ class KnownValues:
         return None
 
     def find_spans(self, text: bytes, low: bytes, needles: Iterable[bytes]) -> Iterator[Span]:
-        """Where these needles stand in a line; base64 with what is encoded along with it."""
+        """Yield the places of these needles in a line; base64 together with what is encoded along with it."""
         for needle in needles:
             if needle in self._wide:
                 core, sure = self._wide[needle]
@@ -92,6 +92,7 @@ class KnownValues:
 
 
 def _widen_span(text: bytes, first: int, end: int, *, certain: bool) -> Span:
+    """Return a span of base64 with the base64 on either side of it."""
     before, after = text[max(0, first - _MAX_NEIGHBOUR_CHARS) : first], text[end : end + _MAX_NEIGHBOUR_CHARS]
     before, after = before.rpartition(KEY_END)[2], after.partition(KEY_END)[0]
     start = first - len(before) + len(before.rstrip(_ALPHABET))
@@ -99,7 +100,10 @@ def _widen_span(text: bytes, first: int, end: int, *, certain: bool) -> Span:
 
 
 def _find_wrapped_ends(core: bytes, line: bytes) -> list[tuple[int, int]]:
-    """Where a line ends in the beginning of wrapped base64, or begins with its end; four characters are no chance."""
+    """Find where a line ends in the beginning of wrapped base64, or begins with its end.
+
+    Four characters are enough: fewer would match by chance.
+    """
     last, first = len(line.rstrip(_AROUND)), len(line) - len(line.lstrip(_AROUND))
     sizes = range(len(core) - 1, 3, -1)
     tail = next((size for size in sizes if line.endswith(core[:size], 0, last)), 0)
@@ -108,7 +112,7 @@ def _find_wrapped_ends(core: bytes, line: bytes) -> list[tuple[int, int]]:
 
 
 def _extract_parts(value: str) -> Iterator[str]:
-    """A value, and each random part of one that has several: text is looked at line by line."""
+    """Yield a value and, if it has several lines or is JSON, its random parts: a text is searched line by line."""
     value = value.strip()
     if len(value) < _MIN_VALUE_CHARS or len(set(value)) <= 2 or value.lower() in _COMMON or _VARIABLE.fullmatch(value):
         return
@@ -120,7 +124,7 @@ def _extract_parts(value: str) -> Iterator[str]:
 
 
 def _spell_value(value: bytes) -> Iterable[bytes]:
-    """The value and what text formats make of it."""
+    """Return the value and its spellings in text formats."""
     text = value.decode("utf-8", "surrogateescape")
     escaped = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     percent = {quote(value, safe=safe) for safe in ("", "/", "/:@!$&'()*+,;=~")} | {quote_plus(value)}
@@ -137,15 +141,17 @@ def _spell_value(value: bytes) -> Iterable[bytes]:
 
 
 def _encode_hex(value: bytes) -> Iterator[bytes]:
-    """Every byte as hexadecimal digits, in lower case: plain, percent-encoded, and as strings of C have them."""
+    """Yield every byte as hexadecimal digits in lower case: plain, percent-encoded, and as in strings of C."""
     digits = value.hex()
     pairs = [digits[index : index + 2] for index in range(0, len(digits), 2)]
     yield from (b"".join(before + pair.encode() for pair in pairs) for before in (b"", b"%", rb"\x"))
 
 
 def _encode_base64(value: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """What is the same in base64 of every text that holds the value, and in base64 of that; halves of what is long,
-    of which one is whole wherever a line is broken, each with what it is a half of."""
+    """Yield what is the same in base64 of every text that contains the value, and in base64 of that.
+
+    A long one is split into halves, each with the whole: wherever a line is broken, one half stays intact.
+    """
     for core in _encode_at_offsets(value):
         half = len(core) // 2
         if half >= _MIN_HALF_CHARS:
@@ -157,7 +163,7 @@ def _encode_base64(value: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _encode_at_offsets(value: bytes) -> Iterator[bytes]:
-    """What is the same in base64 of every text that holds the value, at each of three alignments."""
+    """Yield what is the same in base64 of every text that contains the value, at each of three alignments."""
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + value)
         core = encoded[-(-offset * 8 // 6) : (offset + len(value)) * 8 // 6]

@@ -1,7 +1,7 @@
-"""Private keys in PEM (RFC 7468) over several lines: which lines are the body of one, whether or not its ends are seen.
+"""Private keys in PEM (RFC 7468) over several lines: which lines are the body of a key, even without its ends.
 
-The body may stand in quotes, behind comment marks or indented. Of a key a hunk may show a part: what follows the first
-line of one, what stands before the last, and a hunk of nothing but base64 as wide as a key's are taken for a body.
+The body may be quoted, commented out or indented. A hunk may show only a part of a key: lines after its first line,
+lines before its last line, and a hunk that consists only of base64 as wide as a key's are treated as a body.
 """
 
 import re
@@ -12,24 +12,24 @@ from iquest_review.redaction.heuristics import compile_pattern
 MARKER = b"private key"
 _BEGIN = rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 _END = rb"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-# Nothing is given back to try again (atomic groups, possessive quantifiers): a hostile line would take hours.
+# No backtracking (atomic groups, possessive quantifiers): a hostile line would take hours.
 _BODY = rb"(?:[^A-Za-z0-9=]*[^A-Za-z0-9=+/])?+([A-Za-z0-9+/=]++)(?:\\++[rn]|[\s\"'`+,;.\\)&*|-])*+"
 _BLANK = rb"(?:\\++[rn]|[\s\"'`+,;.\\)(&*|#/-])*+"
 _HEADER = rb"[^A-Za-z]{0,40}[A-Z][A-Za-z-]{2,30}: [^\n]{0,200}"
-_FULL_WIDTH_CHARS = 32  # characters of a line of which nobody needs to see where the key ends; keys have 64, 70 or 76
-_MIN_BODY_CHARS = 32  # characters of a whole body; fewer are no key
+_FULL_WIDTH_CHARS = 32  # a line so wide belongs to a key even if the end is not shown; keys have 64, 70 or 76
+_MIN_BODY_CHARS = 32
 _ALONE = rb"\s*([A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70}|[A-Za-z0-9+/]{76})\s*"
 _LAST = rb"\s*[A-Za-z0-9+/]{1,76}={0,2}\s*"
 _MIN_BARE_LINES = 3
-_MAX_LINE_BYTES = 20_000  # bytes of a line: a whole key may stand on one
+_MAX_LINE_BYTES = 20_000  # a whole key may be on one line
 
 KeyBlock = tuple[int, ...]  # the indexes of the lines that are the body of one key
 
 
 def find_key_blocks(lines: Sequence[bytes]) -> list[KeyBlock]:
-    """The bodies of the private keys that begin or end in these lines."""
+    """Return the bodies of the private keys that begin or end in these lines."""
     blocks: list[KeyBlock] = []
-    first_free = 0  # the first line that belongs to no key yet
+    first_free = 0  # the first line that is not part of a key yet
     for index, line in enumerate(lines):
         if index < first_free or MARKER.upper() not in line:
             continue
@@ -44,7 +44,7 @@ def find_key_blocks(lines: Sequence[bytes]) -> list[KeyBlock]:
 
 
 def is_bare_body(lines: Sequence[bytes]) -> bool:
-    """Whether the lines of a hunk are nothing but base64 as wide as in a key: its middle, or a certificate's."""
+    """Return whether the lines of a hunk are only base64 as wide as in a key: the middle of a key or certificate."""
     wide = (
         len(lines) >= _MIN_BARE_LINES
         and all(compile_pattern(_ALONE).fullmatch(line) for line in lines[:-1])
@@ -54,22 +54,22 @@ def is_bare_body(lines: Sequence[bytes]) -> bool:
 
 
 def can_be_bare_body(line: bytes) -> bool:
-    """Whether the first line of a hunk makes it worth while to ask `is_alone`."""
+    """Return whether a hunk with this first line may be a bare body: a quick test before `is_bare_body`."""
     return bool(compile_pattern(_ALONE).fullmatch(line))
 
 
 def has_key_boundary(line: bytes) -> bool:
-    """Whether a key begins or ends in the line."""
+    """Return whether a key begins or ends in the line."""
     return MARKER.upper() in line and bool(compile_pattern(_BEGIN).search(line) or compile_pattern(_END).search(line))
 
 
 def is_key_line(text: bytes) -> bool:
-    """Whether a text is a line of a key, perhaps cut: as git's heading of a hunk that stands in one."""
+    """Return whether a text is a line of a key, perhaps cut, as in git's heading of a hunk within a key."""
     return bool(re.fullmatch(rb"[A-Za-z0-9+/]{60,80}", text)) and _is_mixed(text)
 
 
 def find_base64(line: bytes) -> tuple[int, int] | None:
-    """Where the base64 stands in a line of a body; None in an empty one."""
+    """Return start and end of the base64 in a line of a body; None if there is none."""
     match = compile_pattern(_BODY).fullmatch(line) if len(line) <= _MAX_LINE_BYTES else None
     return match.span(1) if match else None
 
@@ -83,7 +83,7 @@ def _is_mixed(text: bytes) -> bool:
 
 
 def _find_block_after(lines: Sequence[bytes], first: int) -> tuple[KeyBlock, int]:
-    """The body that starts at a line, and the line after it: one that ends it may begin another."""
+    """Return the body that starts at a line, and the index of the line after it, which may begin another key."""
     body: list[int] = []
     index = first
     while index < len(lines) and not compile_pattern(_END).search(lines[index]):
@@ -98,7 +98,7 @@ def _find_block_after(lines: Sequence[bytes], first: int) -> tuple[KeyBlock, int
 
 
 def _find_block_before(lines: Sequence[bytes], end: int, first: int) -> KeyBlock:
-    """The body that ends before a line: its last line may be short."""
+    """Return the body that ends before a line; its last line may be short."""
     body: list[int] = []
     index = end - 1
     while index >= first and (find_base64(lines[index]) or _is_blank(lines[index])):
@@ -116,7 +116,7 @@ def _find_block_before(lines: Sequence[bytes], end: int, first: int) -> KeyBlock
 
 
 def _select_certain_lines(lines: Sequence[bytes], body: list[int]) -> KeyBlock:
-    """Of lines that only may be a body, those that are: the wide ones at its start, and a short one after them."""
+    """Select the lines that certainly are a body: the wide ones at its start, and a short one after them."""
     certain = next(
         (count for count, index in enumerate(body) if _measure_width(lines[index]) < _FULL_WIDTH_CHARS), len(body)
     )

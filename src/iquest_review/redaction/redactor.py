@@ -1,8 +1,8 @@
-"""Secrets out, before anything leaves the runner; the number of lines, their markers and numbers stay.
+"""Replaces secrets before anything leaves the runner; the number of lines, their markers and numbers stay.
 
-A secret becomes a placeholder that tells its kind alone: the same line reads the same in every run, in a diff and in a
-file. Not seen are: a secret put together from several strings, a value on another line than its name,
-a body of a private key with none of its ends in sight unless it is all of a hunk, UTF-16 text, the names of files.
+A secret becomes a placeholder that names only its kind: the same line reads the same in every run, in a diff and in a
+file. Not found are: a secret put together from several strings, a value on another line than its name, the body of a
+private key without either end unless it is a whole hunk, UTF-16 text, and secrets in file names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,50 +13,50 @@ from iquest_review.redaction import private_keys, scanner
 from iquest_review.redaction.known_values import KnownValues
 from iquest_review.redaction.scanner import LineSecret, MarkedLines
 
-PLACEHOLDER_START = "[REDACTED:"  # what stands for a secret begins so
+PLACEHOLDER_START = "[REDACTED:"
 _NO_LINE = b"\\"  # the marker of "\ No newline at end of file"
 
 
 @dataclass(frozen=True, slots=True)
 class SecretFound:
-    """Where a secret stood, never what it was."""
+    """Where a secret was, never what it was."""
 
     kind: str  # as in its placeholder
-    line: int  # counts from 1, of a diff on `side`
-    certain: bool  # known by its form or value; else it only looks like one, by its name and entropy
-    path: str = ""  # of a diff
-    row: LineKind = LineKind.CONTEXT  # of a diff: whether the line is added, removed or neither
+    line: int  # counts from 1; in a diff, on `side`
+    certain: bool  # known by its form or value; otherwise it looks like one by its name and entropy
+    path: str = ""  # in a diff
+    row: LineKind = LineKind.CONTEXT  # in a diff: whether the line is added, removed or neither
 
     @property
     def side(self) -> Side:
-        """The side the line counts on."""
+        """The side of the diff that `line` is a number of."""
         return Side.OLD if self.row is LineKind.REMOVED else Side.NEW
 
 
 @dataclass(frozen=True, slots=True)
 class RedactedText:
-    """A text without its secrets, and where they stood."""
+    """A text without its secrets, and where they were."""
 
     text: str
     found: tuple[SecretFound, ...]
 
 
 class Redactor:
-    """Takes the job's own secrets (values by name) and all that look like one out of what it is given."""
+    """Replaces the job's own secrets (values by the names of their variables) and everything that looks like one."""
 
     def __init__(self, own: Mapping[str, str]) -> None:
         self._own = KnownValues(own)
 
     def redact_diff(self, files: Sequence[FileDiff]) -> tuple[tuple[FileDiff, ...], tuple[SecretFound, ...]]:
-        """The file diffs with placeholders, and what was found; what holds no secret is the very same object.
+        """Return the file diffs with placeholders, and the secrets found. Parts without a secret stay the same objects.
 
-        A secret in the heading of a hunk is replaced and not told: its line is not in the diff.
+        A secret in the heading of a hunk is replaced but not reported: its line is not in the diff.
         """
         secrets: list[SecretFound] = []
         return tuple(_redact_file(file, self._own, secrets) for file in files), tuple(secrets)
 
     def redact_text(self, text: str) -> RedactedText:
-        """The text with placeholders; `found` counts its lines from 1."""
+        """Return the text with placeholders; the lines of `found` count from 1."""
         lines, hits = _redact_lines(text.encode("utf-8", "surrogatepass").split(b"\n"), self._own)
         if not hits:
             return RedactedText(text, ())
@@ -64,7 +64,7 @@ class Redactor:
         return RedactedText(b"\n".join(lines).decode("utf-8", "surrogatepass"), secrets)
 
     def redact_bytes(self, content: bytes) -> bytes:
-        """A file's content with placeholders, of as many lines; the very same object when it holds no secret."""
+        """Return a file's content with placeholders and as many lines; the same object if it contains no secret."""
         lines, hits = _redact_lines(content.split(b"\n"), self._own)
         return b"\n".join(lines) if hits else content
 
@@ -95,7 +95,7 @@ def _redact_hunk(path: str, hunk: Hunk, own: KnownValues, secrets: list[SecretFo
 def _redact_rows(
     rows: tuple[bytes, ...], marked: MarkedLines, own: KnownValues
 ) -> tuple[tuple[bytes, ...], list[LineSecret]]:
-    """The rows of a hunk with placeholders; the very same tuple when nothing was found."""
+    """Return the rows of a hunk with placeholders, and the hits; the same tuple if nothing was found."""
     bare = private_keys.can_be_bare_body(rows[0][1:]) if rows else False
     if not marked and not bare:
         return rows, []
@@ -119,7 +119,7 @@ def _redact_rows(
 
 
 def _find_body_blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: Sequence[int]) -> list[list[int]]:
-    """The bodies of private keys in either file of a hunk: removed, added and unchanged lines of one are apart."""
+    """Return the bodies of private keys in either file of a hunk, split into removed, added and unchanged rows."""
     blocks: list[list[int]] = []
     for other in (b"-", b"+"):
         file = [index for index in lines if rows[index][:1] != other]
@@ -131,7 +131,7 @@ def _find_body_blocks(rows: Sequence[bytes], contents: Sequence[bytes], lines: S
 
 
 def _redact_lines(lines: list[bytes], own: KnownValues) -> tuple[list[bytes], list[LineSecret]]:
-    """The lines of a text with placeholders; the very same list when nothing was found."""
+    """Return the lines of a text with placeholders, and the hits; the same list if nothing was found."""
     marked = scanner.mark_lines(lines, own)
     new: dict[int, bytes] = {}
     hits: list[LineSecret] = []

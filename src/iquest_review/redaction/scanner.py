@@ -1,4 +1,4 @@
-"""Lines -> lines with placeholders. Of many lines only those with a marker of some secret are looked at."""
+"""Finds secrets in lines and replaces them. Only lines with the marker of some secret are examined."""
 
 import re
 from bisect import bisect_right
@@ -15,23 +15,23 @@ PRIVATE_KEY = "private-key"
 _MARKERS = tuple(dict.fromkeys((*token_formats.MARKERS, *assignments.MARKERS, private_keys.MARKER)))
 _NAMED = frozenset(assignments.MARKERS)
 _MAX_PASSES = 4
-_MIN_CUT_BYTES = 70  # bytes; git cuts the heading of a hunk at 80 (xdiff-interface.c), within a secret maybe
+_MIN_CUT_BYTES = 70  # git cuts the heading of a hunk at 80 (xdiff-interface.c), perhaps within a secret
 _FILLING = b"Zq7Xw2Lk9Vb4Nc8Rt1Ys5Pd6Mf3Hj0Gu" * 2
 
 
 class LineSecret(NamedTuple):
-    """A secret found: the index of its line, what it is, and whether it certainly is one."""
+    """A secret found: the index of its line, its kind, and whether it certainly is one."""
 
     row: int
     kind: str
     certain: bool
 
 
-MarkedLines = dict[int, list[bytes]]  # by the index of a line: the markers it holds
+MarkedLines = dict[int, list[bytes]]  # the markers in each line, by its index
 
 
 def mark_lines(lines: Sequence[bytes], own: KnownValues) -> MarkedLines:
-    """The lines with markers of some secret, in order: few, so that the others cost next to nothing."""
+    """Return the lines with a marker of some secret, in order: the others cost almost no time."""
     text = b"\n".join(lines)
     low = text.lower()
     marked: MarkedLines = {}
@@ -59,8 +59,11 @@ def mark_lines(lines: Sequence[bytes], own: KnownValues) -> MarkedLines:
 
 @cache
 def _build_searches() -> list[tuple[Callable[..., re.Match[bytes] | None], list[bytes]]]:
-    """Searches for the markers that begin with the same character, each with these markers: an expression that begins
-    with one character is four times as fast as one for all, and twice as fast as a search for each."""
+    """Return searches for the markers that begin with the same character, each with its markers.
+
+    An expression that begins with one character is four times as fast as one for all markers, and twice as fast as a
+    search for each marker.
+    """
     groups = [list(group) for _, group in groupby(sorted(_MARKERS), key=lambda marker: marker[0])]
     return [
         (
@@ -74,14 +77,14 @@ def _build_searches() -> list[tuple[Callable[..., re.Match[bytes] | None], list[
 
 
 def _compute_ends(lines: Sequence[bytes]) -> list[int]:
-    """Where the line after each begins in their joined text."""
+    """Compute for each line where the next one begins in the joined text."""
     return list(accumulate(len(line) + 1 for line in lines))
 
 
 def redact_marked_lines(
     lines: Sequence[bytes], marked: MarkedLines, own: KnownValues, new: dict[int, bytes]
 ) -> list[LineSecret]:
-    """Puts the changed ones of the marked lines into `new`, but for those that are there; returns what was found."""
+    """Put the marked lines that change into `new`, unless they are there already; return what was found."""
     hits: list[LineSecret] = []
     for index, markers in marked.items():
         if index not in new and (spans := _find_spans(lines[index], markers, own)):
@@ -95,7 +98,7 @@ def redact_marked_lines(
 def redact_key_body(
     lines: Sequence[bytes], block: Iterable[int], new: dict[int, bytes], *, certain: bool = True
 ) -> list[LineSecret]:
-    """Puts the lines of a private key's body into `new`, but for those that are there; returns one hit or none."""
+    """Put the lines of a private key's body into `new`, unless they are there already; return at most one hit."""
     hits: list[LineSecret] = []
     for index in block:
         span = private_keys.find_base64(lines[index])
@@ -106,7 +109,10 @@ def redact_key_body(
 
 
 def redact_line(line: bytes, own: KnownValues) -> bytes:
-    """One line with placeholders. A placeholder may bare a secret beside it: looked at until there is none."""
+    """Return one line with placeholders.
+
+    Replacing one secret can expose another next to it, so repeat until nothing is found.
+    """
     for _ in range(_MAX_PASSES):
         spans = _find_spans(line, [*mark_lines([line], own).get(0, ())], own)
         if not spans:
@@ -116,7 +122,7 @@ def redact_line(line: bytes, own: KnownValues) -> bytes:
 
 
 def redact_heading_line(line: bytes, markers: Sequence[bytes], own: KnownValues) -> bytes:
-    """A hunk's heading, which holds these markers, with placeholders: an earlier line, perhaps cut."""
+    """Return a hunk's heading with placeholders: an earlier line of the file, perhaps cut, with these markers."""
     if private_keys.is_key_line(line):
         return format_placeholder(PRIVATE_KEY)
     if markers:
@@ -137,7 +143,7 @@ def redact_heading_line(line: bytes, markers: Sequence[bytes], own: KnownValues)
 
 
 def _find_spans(line: bytes, markers: Sequence[bytes], own: KnownValues) -> list[Span]:
-    """The secrets in a line that holds these markers."""
+    """Return the secrets in a line that contains these markers."""
     low = line.lower()
     spans = list(token_formats.find_token_spans(line, low, markers))
     if not _NAMED.isdisjoint(markers):
@@ -148,12 +154,12 @@ def _find_spans(line: bytes, markers: Sequence[bytes], own: KnownValues) -> list
 
 
 def format_placeholder(kind: str) -> bytes:
-    """What stands in place of a secret of this kind."""
+    """Return the text that replaces a secret of this kind."""
     return f"[REDACTED:{kind}]".encode()
 
 
 def _merge_spans(spans: list[Span]) -> list[Span]:
-    """Spans in order that do not overlap; of those that do, the first certain one gives the kind."""
+    """Merge spans that overlap, in order; the first certain one of them gives the kind."""
     merged: list[Span] = []
     for span in sorted(spans):
         if merged and span.start < merged[-1].end:

@@ -1,4 +1,4 @@
-"""Whether what has the form of a credential is one: True certainly, False likely, None not at all."""
+"""Checks of values that have the form of a credential: True for certainly one, False for probably, None for not one."""
 
 import base64
 import binascii
@@ -12,12 +12,15 @@ _BASE36 = b"0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def check_prefix(secret: bytes) -> bool | None:
-    """Certain: the prefix stands in nothing else."""
+    """Check a token whose prefix is certain: nothing else begins so."""
     return None if is_example(secret) else True
 
 
 def check_base62(secret: bytes) -> bool | None:
-    """ghp_ and npm_: 30 characters and their CRC-32 in six of base 62. Without a right checksum it is a likely one."""
+    """Check a token of GitHub or npm: 30 characters and their CRC-32 in six of base 62.
+
+    One with a wrong checksum is probably a token.
+    """
     body = secret.partition(b"_")[2]
     if is_example(secret):
         return None
@@ -25,7 +28,7 @@ def check_base62(secret: bytes) -> bool | None:
 
 
 def check_gitlab(secret: bytes) -> bool | None:
-    """A routable token ends in the payload's length and a CRC-32 of all before it, both in base 36."""
+    """Check a token of GitLab: a routable one ends in its payload's length and a CRC-32, both in base 36."""
     if is_example(secret):
         return None
     if secret[:16].count(b"%"):
@@ -45,7 +48,7 @@ def _encode_digits(number: int, alphabet: bytes, width: int) -> bytes:
 
 
 def check_openai(secret: bytes) -> bool | None:
-    """All keys of today hold base64 of "OpenAI"; others that start with sk- have the form only."""
+    """Check a key of OpenAI: today's keys contain base64 of "OpenAI"; other texts that begin with sk- may be keys."""
     if is_example(secret):
         return None
     if b"T3BlbkFJ" in secret:
@@ -56,7 +59,7 @@ def check_openai(secret: bytes) -> bool | None:
 
 
 def check_jwt(secret: bytes) -> bool | None:
-    """Its first part is JSON that names an algorithm; the one of jwt.io, of John Doe, is everybody's example."""
+    """Check a JSON web token: its head names an algorithm; the one of jwt.io, of John Doe, is everybody's example."""
     head, payload = (_decode_base64(part) for part in secret.split(b".")[:2])
     if b"John Doe" in payload:
         return None
@@ -64,17 +67,17 @@ def check_jwt(secret: bytes) -> bool | None:
 
 
 def check_private_key(secret: bytes) -> bool | None:
-    """The body of a key on one line."""
+    """Check the body of a key on one line."""
     return True if re.search(rb"[A-Za-z0-9+/=]{30}", secret) else None
 
 
 def check_encoded_key(secret: bytes) -> bool | None:
-    """A whole key in base64."""
+    """Check a whole key in base64."""
     return True if b"PRIVATE KEY" in _decode_base64(secret[:120]) else None
 
 
 def check_basic(secret: bytes) -> bool | None:
-    """`user:password` in base64."""
+    """Check `user:password` in base64."""
     user, colon, password = _decode_base64(secret).partition(b":")
     if not colon or not (user + password).isascii() or len(password) < 3:
         return None
@@ -82,28 +85,28 @@ def check_basic(secret: bytes) -> bool | None:
 
 
 def check_authorization(secret: bytes) -> bool | None:
-    """The value of a header."""
+    """Check the value of an Authorization header."""
     return check_basic(secret) if re.fullmatch(rb"[!-~]+:[!-~]+", _decode_base64(secret)) else check_random(secret)
 
 
 def check_url_password(secret: bytes) -> bool | None:
-    """`user:password` of a URL, where no name of a variable stands for the password."""
+    """Check `user:password` of a URL; a placeholder is not a password."""
     user, _, password = secret.partition(b":")
     named = is_placeholder(password) or password == user
     return False if not named or check_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
 
 
 def check_random(secret: bytes) -> bool | None:
-    """What only its place and its entropy tell."""
+    """Check a value that only its place and its entropy give away."""
     return False if not is_placeholder(secret) and is_random(secret) else None
 
 
 def _decode_base64(text: bytes) -> bytes:
-    """What base64 text of either alphabet stands for; nothing when it is none."""
+    """Decode base64 of either alphabet; return nothing if the text is not base64."""
     plain = text.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
     try:
         return base64.b64decode(
             plain[: len(plain) // 4 * 4] if len(plain) % 4 == 1 else plain + b"=" * (-len(plain) % 4)
         )
-    except binascii.Error:
+    except binascii.Error:  # not base64, so not what the check looks for
         return b""
