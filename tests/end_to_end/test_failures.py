@@ -66,7 +66,7 @@ def test_a_wrong_token_is_found_before_the_model_is_asked(run: Run, job: dict[st
 
     assert finished.code == 4
     assert "GITLAB_API_TOKEN is wrong, expired or revoked" in last_line(finished.err)
-    assert "scope api, role Reporter" in last_line(finished.err)
+    assert "scope api and role Reporter" in last_line(finished.err)
     assert model.requests == []
 
 

@@ -70,7 +70,7 @@ def test_a_merge_request_in_any_state_has_facts(server: GitLabDouble, waits: Wai
     assert connect(server, waits, iid=9).fetch_facts().state == state
 
 
-def test_a_source_branch_in_another_project_is_a_forks(server: GitLabDouble, waits: Waits) -> None:
+def test_a_source_branch_in_another_project_means_a_fork(server: GitLabDouble, waits: Waits) -> None:
     server.add_merge_request(PROJECT, 9, source_project=8, diff_refs=REFS)
     assert connect(server, waits, iid=9).fetch_facts().source_is_fork
 
@@ -104,7 +104,7 @@ def test_a_diff_that_does_not_come_is_not_waited_for_for_ever(server: GitLabDoub
     assert 20 < sum(waits) < 60
 
 
-def test_half_the_commits_are_none(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_incomplete_diff_refs_are_polled_again(server: GitLabDouble, gitlab: GitLab) -> None:
     half = {"diff_refs": {"base_sha": None, "start_sha": "b", "head_sha": "c"}}
     server.fail("GET", "merge_requests/4$", status=200, body=half, times=2)
 
@@ -156,7 +156,7 @@ def test_an_older_gitlab_gives_no_raw_diff_and_the_cure_is_a_clone(server: GitLa
     assert caught.value.status == 404
 
 
-def test_a_raw_diff_that_fails_is_no_missing_one(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_refused_raw_diff_is_not_a_missing_one(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/raw_diffs", status=403, body={"message": "403 Forbidden"})
     with pytest.raises(GitLabError, match="not allowed to do this"):
         gitlab.fetch_raw_diff()
@@ -190,7 +190,7 @@ def test_a_file_the_token_may_not_read_is_none(server: GitLabDouble, gitlab: Git
     assert gitlab.fetch_file("x", "main") is None
 
 
-def test_a_file_that_cannot_be_read_is_no_missing_file(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_failed_read_of_a_file_is_an_error(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/files/", status=500, times=99)
     with pytest.raises(GitLabError, match="500"):
         gitlab.fetch_file("x", "main")
@@ -212,7 +212,7 @@ def test_a_member_waives_a_finding_by_a_reply(server: GitLabDouble, gitlab: GitL
     assert gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
-def test_somebody_from_elsewhere_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_non_member_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> None:
     server.add_user("visitor", role="none")
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: it is never empty", author="visitor")
@@ -233,7 +233,7 @@ def test_a_thumbs_up_waives_nothing(server: GitLabDouble, gitlab: GitLab) -> Non
     assert not gitlab.has_waiver(found)
 
 
-def test_whether_a_finding_is_waived_is_asked_once(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_waiver_is_looked_up_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     gitlab.has_waiver(found)
     before = len(server.requests)
@@ -256,14 +256,14 @@ def test_a_thumbs_down_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_who_cannot_be_seen_to_be_a_member_is_none(server: GitLabDouble, gitlab: GitLab, status: int) -> None:
+def test_an_invisible_member_waives_nothing(server: GitLabDouble, gitlab: GitLab, status: int) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=status, body={"message": "no"})
     assert not gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
-def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_failed_lookup_of_a_member_is_an_error(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     server.fail("GET", "/members/all/", status=500, times=99)
@@ -271,7 +271,7 @@ def test_members_that_cannot_be_asked_for_are_no_strangers(server: GitLabDouble,
         gitlab.has_waiver(gitlab.fetch_existing_threads().threads[0])
 
 
-def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_member_is_looked_up_once(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.reply(PROJECT, IID, found.id, "ignore: x", author="author")
     existing = gitlab.fetch_existing_threads().threads[0]
@@ -279,14 +279,14 @@ def test_a_member_is_asked_for_once(server: GitLabDouble, gitlab: GitLab) -> Non
     assert sum("/members/all/" in request.path for request in server.requests) == 1
 
 
-def test_a_thread_that_was_deleted_meanwhile_is_not_waived(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_deleted_thread_is_not_waived(server: GitLabDouble, gitlab: GitLab) -> None:
     found = thread(server, gitlab)
     server.delete_note(PROJECT, IID, found.note)
     assert not gitlab.has_waiver(found)
 
 
 @pytest.mark.parametrize(("bot", "ours"), [(True, True), (False, False)])
-def test_whose_resolve_it_is_depends_on_whose_token_it_is(
+def test_a_resolve_is_the_bots_only_with_a_bots_token(
     server: GitLabDouble, waits: Waits, bot: bool, ours: bool
 ) -> None:
     server.add_user("reviewer", token=TOKEN, bot=bot)
@@ -307,14 +307,14 @@ def test_a_version_that_came_later_is_newer(server: GitLabDouble, gitlab: GitLab
     assert not gitlab.is_newer("3" * 40, "3" * 40)
 
 
-def test_what_was_pushed_again_is_as_new_as_its_last_push(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_commit_pushed_again_is_as_new_as_its_last_push(server: GitLabDouble, gitlab: GitLab) -> None:
     for head in ("4" * 40, "3" * 40):
         server.push(PROJECT, IID, dataclasses.replace(REFS, head=head))
     assert gitlab.is_newer("3" * 40, "4" * 40)
     assert not gitlab.is_newer("4" * 40, "3" * 40)
 
 
-def test_a_commit_that_is_no_version_is_newer_than_none(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_an_unknown_commit_is_never_newer(server: GitLabDouble, gitlab: GitLab) -> None:
     assert not gitlab.is_newer("9" * 40, "3" * 40)
     assert gitlab.is_newer("3" * 40, "9" * 40)
 
@@ -435,7 +435,7 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
     assert sum(request.method == "PUT" for request in server.requests) == MAX_ATTEMPTS
 
 
-def test_what_was_written_is_told(gitlab: GitLab) -> None:
+def test_a_publish_says_whether_it_wrote(gitlab: GitLab) -> None:
     nothing = review("", reason=NOTHING_TO_REVIEW)
     assert [publish(gitlab, made).wrote for made in (nothing, review(), review(), nothing)] == [
         False,

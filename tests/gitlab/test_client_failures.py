@@ -75,7 +75,7 @@ def test_an_update_that_fails_is_made_once(
     assert (published.wrote, len(waits)) == (True, 1)
 
 
-def test_a_failure_that_is_stored_in_spite_of_its_answer_keeps_one_review(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_failure_note_stored_despite_a_500_keeps_one_review(server: GitLabDouble, gitlab: GitLab) -> None:
     good = publish(gitlab, review()).body or ""
     server.fail("PUT", "/notes/", status=500, after_store=True)
 
@@ -125,7 +125,7 @@ def test_a_read_is_asked_again(
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
-def test_a_read_is_not_asked_for_ever(api: responses.RequestsMock, remote: GitLab, waits: Waits) -> None:
+def test_a_read_is_given_up_after_its_attempts(api: responses.RequestsMock, remote: GitLab, waits: Waits) -> None:
     api.get(MERGE_REQUEST, status=503)
 
     with pytest.raises(GitLabError, match="answered 503"):
@@ -150,7 +150,7 @@ def test_a_read_is_not_waited_for_beyond_its_deadline(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422])
-def test_what_does_not_pass_is_asked_once(
+def test_a_lasting_refusal_is_asked_once(
     api: responses.RequestsMock, remote: GitLab, waits: Waits, status: int
 ) -> None:
     api.get(MERGE_REQUEST, status=status, json={"message": "no"})
@@ -163,7 +163,7 @@ def test_what_does_not_pass_is_asked_once(
     assert waits == []
 
 
-def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
+def test_an_unreachable_gitlab_is_named_by_its_host(waits: Waits) -> None:
     with pytest.raises(GitLabError, match=r"GitLab at 127\.0\.0\.1:9 cannot be reached \(Connection refused\)"):
         GitLab("http://127.0.0.1:9/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits).fetch_facts()
     assert len(waits) == MAX_ATTEMPTS - 1
@@ -262,7 +262,7 @@ def test_any_retry_after_is_understood(
         "Token was revoked. You have to re-authorize.",
     ],
 )
-def test_a_dead_token_says_so_and_names_the_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
+def test_a_dead_token_is_reported_with_its_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
     server.refuse_token(TOKEN, because)
     with pytest.raises(GitLabError, match=r"401.*create a project access token with scope api and role Reporter"):
         publish(gitlab, review())
@@ -302,7 +302,7 @@ def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: 
 
 
 @pytest.mark.parametrize(("project", "iid"), [("7", 99), ("group/none", IID), ("8", IID)])
-def test_what_is_not_there_is_named(server: GitLabDouble, waits: Waits, project: str, iid: int) -> None:
+def test_a_missing_merge_request_is_named(server: GitLabDouble, waits: Waits, project: str, iid: int) -> None:
     with pytest.raises(GitLabError, match=f"GitLab has no {project}!{iid} .404.*check project and number"):
         connect(server, waits, project=project, iid=iid).fetch_facts()
 
@@ -347,7 +347,7 @@ IS_A_PAGE = "answered with a web page, perhaps to sign in, instead of GitLab's A
 
 
 @pytest.mark.parametrize("status", [200, 201])
-def test_a_web_page_is_no_answer(api: responses.RequestsMock, remote: GitLab, status: int) -> None:
+def test_a_web_page_is_refused_as_an_answer(api: responses.RequestsMock, remote: GitLab, status: int) -> None:
     api.get(MERGE_REQUEST, status=status, **PAGE)
     api.post(f"{MERGE_REQUEST}/notes", status=status, **PAGE)
 
@@ -358,7 +358,7 @@ def test_a_web_page_is_no_answer(api: responses.RequestsMock, remote: GitLab, st
 
 
 @pytest.mark.parametrize("body", ["", "[", "{}", "[1]", "null", '"x"', '[{"id": 1}]', '{"id": "x"}', "\ufeff{}"])
-def test_an_answer_that_is_not_gitlabs_is_told_as_such(api: responses.RequestsMock, remote: GitLab, body: str) -> None:
+def test_an_answer_of_another_api_is_refused(api: responses.RequestsMock, remote: GitLab, body: str) -> None:
     foreign = "answered something that is not GitLab's API; is CI_API_V4_URL right"
     api.get(f"{API}/user", body=body, content_type="application/json")
     with pytest.raises(GitLabError, match=foreign):
@@ -370,7 +370,7 @@ def test_an_answer_that_is_not_gitlabs_is_told_as_such(api: responses.RequestsMo
         remote.fetch_existing_threads()
 
 
-def test_what_gitlab_refuses_of_a_note_is_said_in_its_words(server: GitLabDouble, gitlab: GitLab) -> None:
+def test_a_refused_note_is_reported_in_gitlabs_words(server: GitLabDouble, gitlab: GitLab) -> None:
     server.limits.note_characters = 100
     for ruby in ("3.3", "3.4"):
         server.ruby = ruby
@@ -497,7 +497,7 @@ def test_a_token_that_cannot_be_a_header_is_in_no_cause(server: GitLabDouble, wa
     assert TOKEN not in f"{caught.value} {caught.value.__cause__}"
 
 
-def test_what_gitlab_says_stands_on_one_visible_line(api: responses.RequestsMock, remote: GitLab) -> None:
+def test_gitlabs_words_are_shown_on_one_visible_line(api: responses.RequestsMock, remote: GitLab) -> None:
     api.get(MERGE_REQUEST, status=400, json={"message": "no\nJob succeeded\x1b[2J" + "x" * 1000})
 
     with pytest.raises(GitLabError) as caught:

@@ -53,7 +53,7 @@ def test_a_removed_line_counts_in_the_old_file() -> None:
     assert thread(finding(position=NotePosition(old_path="a.py", new_path="a.py", old_line=9, head_sha="h"))).line == 9
 
 
-def test_a_file_as_a_whole_and_no_place_at_all_have_no_line() -> None:
+def test_a_note_on_a_file_has_no_line() -> None:
     assert thread(finding(position=NotePosition(old_path="a.py", new_path="a.py", head_sha="h"))).line is None
     assert (thread(finding(position=None)).path, thread(finding(position=None)).line) == ("", None)
 
@@ -93,7 +93,7 @@ def test_carriage_returns_in_a_body_make_no_difference() -> None:
     assert len(collect_existing_threads([discussion(finding(SUMMARY.replace("\n", "\r\n")))], OWN).notes) == 1
 
 
-def test_notes_that_gitlab_writes_itself_are_not_there() -> None:
+def test_system_notes_are_ignored() -> None:
     moved = said("changed this line in version 2 of the diff", system=True)
     assert thread(finding(), moved).replies == ()
     assert collect_existing_threads([discussion(said(FINDING, OWN, system=True))], OWN).threads == ()
@@ -104,11 +104,11 @@ def test_a_thread_whose_first_note_was_deleted_is_no_longer_ours() -> None:
     assert collect_existing_threads([discussion(said("Fixed."), said(FINDING, PERSON))], OWN).threads == ()
 
 
-def test_a_discussion_that_nobody_wrote_in_is_none() -> None:
+def test_an_empty_discussion_is_ignored() -> None:
     assert collect_existing_threads([discussion()], OWN).threads == ()
 
 
-def test_the_summary_is_known_with_how_many_replied_to_it() -> None:
+def test_the_summary_note_counts_its_replies() -> None:
     [found] = collect_existing_threads(
         [discussion(finding(SUMMARY, position=None), said("Thanks"), said("x", system=True))], OWN
     ).notes
@@ -136,12 +136,12 @@ def test_a_resolve_in_the_bots_name_is_the_bots() -> None:
     assert thread(finding(resolved=True, resolved_by=User(id=OWN))).resolved_by_us
 
 
-def test_a_persons_resolve_is_not() -> None:
+def test_a_persons_resolve_is_not_the_bots() -> None:
     assert not thread(finding(resolved=True, resolved_by=User(id=PERSON))).resolved_by_us
     assert not thread(finding(resolved=True)).resolved_by_us
 
 
-def test_with_a_persons_own_token_nobody_can_say_whose_resolve_it_is() -> None:
+def test_a_resolve_with_a_persons_token_is_not_the_bots() -> None:
     assert not thread(finding(resolved=True, resolved_by=User(id=OWN)), bot=False).resolved_by_us
 
 
@@ -182,16 +182,16 @@ DISPUTING = [
 
 
 @pytest.mark.parametrize("body", AGREEING)
-def test_a_plain_agreement_is_no_dispute(body: str) -> None:
+def test_a_plain_agreement_is_not_a_dispute(body: str) -> None:
     assert not thread(finding(), said(body)).disputed
 
 
 @pytest.mark.parametrize("body", DISPUTING)
-def test_whatever_else_a_person_says_is_one(body: str) -> None:
+def test_any_other_reply_is_a_dispute(body: str) -> None:
     assert thread(finding(), said(body)).disputed
 
 
-def test_one_who_disagrees_is_enough() -> None:
+def test_one_disagreeing_reply_is_a_dispute() -> None:
     assert thread(finding(), said("Done"), said("No.", OTHER)).disputed
     assert not thread(finding(), said("Done"), said("Thanks", OTHER)).disputed
     assert not thread(finding()).disputed
@@ -211,7 +211,7 @@ def test_one_who_disagrees_is_enough() -> None:
         "@reviewer 忽略：原因",
     ],
 )
-def test_who_says_ignore_with_a_reason_waives_the_finding(body: str) -> None:
+def test_ignore_with_a_reason_waives_the_finding(body: str) -> None:
     found = thread(finding(), said("Hm.", OTHER), said(body))
     assert list(found.waivers) == [PERSON]
     assert found.disputed
@@ -221,7 +221,7 @@ def test_who_says_ignore_with_a_reason_waives_the_finding(body: str) -> None:
     "body",
     ["ignore", "ignore:", "ignore:  \n", "忽略", "忽略：", "please ignore: x", "I'd not ignore: x", "ignored: x"],
 )
-def test_without_a_reason_or_in_the_middle_of_a_sentence_nothing_is_waived(body: str) -> None:
+def test_ignore_without_a_reason_waives_nothing(body: str) -> None:
     assert list(thread(finding(), said(body)).waivers) == []
 
 
@@ -236,7 +236,7 @@ def test_whatever_people_write_a_thread_stays_what_it_is(replies: list[tuple[int
 # --- whose word counts ---
 
 
-def test_a_resolve_by_somebody_else_is_a_persons_whatever_is_remembered() -> None:
+def test_a_resolve_by_another_user_settles_a_thread() -> None:
     by_a_person = thread(finding(resolved=True, resolved_by=User(id=PERSON)))
     by_us = thread(finding(resolved=True, resolved_by=User(id=OWN)))
 
@@ -259,5 +259,5 @@ def test_other_words_waive_nothing(body: str) -> None:
 @pytest.mark.parametrize(
     "body", ["Right. Leave this open until security has seen it.", "Done. " + "It took long. " * 9]
 )
-def test_an_agreement_with_something_behind_it_is_none(body: str) -> None:
+def test_an_agreement_with_more_words_is_a_dispute(body: str) -> None:
     assert thread(finding(), said(body)).disputed

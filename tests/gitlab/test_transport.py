@@ -78,44 +78,57 @@ def test_a_proxy_that_wants_a_password_says_where_it_belongs(
     proxy, variable = speak(answer("407 Proxy Authentication Required")), f"{scheme}_proxy".upper()
     monkeypatch.setenv(variable, f"http://{proxy}")
 
-    said = refusal("gitlab.invalid", waits, scheme)
+    reason = refusal("gitlab.invalid", waits, scheme)
 
     way = f"gitlab.invalid through the proxy {proxy}"
+<<<<<<< HEAD
+    assert reason.endswith(f"{way}: the proxy wants a user and a password, in {variable} (407)")
+=======
     assert said.endswith(f"{way}: the proxy asks for a user name and password: set them in {variable} (407)")
+>>>>>>> origin/main
     assert waits == []
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_password_that_the_proxy_refuses_is_not_told(
+def test_a_password_refused_by_the_proxy_is_not_shown(
     speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     proxy = speak(answer("407 Proxy Authentication Required"))
     monkeypatch.setenv("ALL_PROXY", f"http://somebody:hidden@{proxy}")
 
-    said = refusal("gitlab.invalid", waits, scheme)
+    reason = refusal("gitlab.invalid", waits, scheme)
 
+<<<<<<< HEAD
+    assert reason.endswith("the proxy does not accept the user and the password in ALL_PROXY (407)")
+    assert "hidden" not in reason
+=======
     assert said.endswith("the proxy does not accept the user name and password in ALL_PROXY (407)")
     assert "hidden" not in said
+>>>>>>> origin/main
 
 
-def test_a_proxy_that_opens_no_way_is_not_asked_again(
+def test_a_proxy_that_refuses_the_tunnel_is_not_asked_again(
     speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://{speak(answer('403 Forbidden by policy'))}")
 
-    said = refusal("gitlab.invalid", waits, "https")
+    reason = refusal("gitlab.invalid", waits, "https")
 
+<<<<<<< HEAD
+    assert reason.endswith("the proxy refuses the way there (403): Forbidden by policy")
+=======
     assert said.endswith("the proxy refuses to connect (403): Forbidden by policy")
+>>>>>>> origin/main
     assert waits == []
 
 
 def test_a_proxy_that_is_down_is_named_and_asked_again(waits: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
-    said = refusal("gitlab.invalid", waits, "https")
+    reason = refusal("gitlab.invalid", waits, "https")
 
     way = "gitlab.invalid through the proxy 127.0.0.1:9"
-    assert said == f"GitLab at {way} cannot be reached (Connection refused)"
+    assert reason == f"GitLab at {way} cannot be reached (Connection refused)"
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
@@ -138,9 +151,9 @@ def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     api.get(MERGE_REQUEST, status=403, json={"message": "403 Forbidden"})
 
-    said = refusal("gitlab.example.com", waits, "https")
+    reason = refusal("gitlab.example.com", waits, "https")
 
-    assert said.startswith(
+    assert reason.startswith(
         "GITLAB_API_TOKEN is not allowed to do this in 7!4 (403: Forbidden): its user needs the role Reporter"
     )
 
@@ -155,22 +168,22 @@ def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
         ("http://user:hidden@.proxy:1", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_a_wrong_variable(
+def test_an_unusable_proxy_is_reported_by_its_variable(
     waits: Waits, monkeypatch: pytest.MonkeyPatch, address: str, why: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
 
-    said = refusal("gitlab.invalid", waits, "https")
+    reason = refusal("gitlab.invalid", waits, "https")
 
-    assert said.endswith(f": {why}")
-    assert "hidden" not in said
+    assert reason.endswith(f": {why}")
+    assert "hidden" not in reason
     assert waits == []
 
 
 # --- other servers, and half an answer ---
 
 
-def test_a_port_of_tls_that_is_asked_without_is_told(speak: Speak, waits: Waits) -> None:
+def test_plain_http_to_a_tls_port_is_explained(speak: Speak, waits: Waits) -> None:
     host = speak(b"\x15\x03\x01\x00\x02\x02\x46")
 
     assert refusal(host, waits) == f"{host} speaks TLS: should CI_API_V4_URL begin with https://?"
@@ -180,29 +193,29 @@ def test_a_port_of_tls_that_is_asked_without_is_told(speak: Speak, waits: Waits)
 @pytest.mark.parametrize(
     "half", [b"Content-Length: 10\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"], ids=["length", "chunks"]
 )
-def test_an_answer_that_breaks_off_is_told_as_such_and_asked_for_again(speak: Speak, waits: Waits, half: bytes) -> None:
+def test_an_answer_that_breaks_off_is_asked_for_again(speak: Speak, waits: Waits, half: bytes) -> None:
     host = speak(b"HTTP/1.1 200 OK\r\n" + half)
 
     assert refusal(host, waits) == f"GitLab at {host} broke off in the middle of its answer"
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
-def test_an_answer_that_cannot_be_unpacked_is_told_as_such(speak: Speak, waits: Waits) -> None:
+def test_an_answer_that_cannot_be_unpacked_is_reported(speak: Speak, waits: Waits) -> None:
     host = speak(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")
 
     assert refusal(host, waits) == f"GitLab at {host} sent an answer that cannot be unpacked"
 
 
-def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(api: responses.RequestsMock, waits: Waits) -> None:
+def test_a_server_of_empty_objects_is_not_gitlab(api: responses.RequestsMock, waits: Waits) -> None:
     api.get(MERGE_REQUEST, json={})
 
-    said = refusal("gitlab.example.com", waits, "https")
+    reason = refusal("gitlab.example.com", waits, "https")
 
-    assert said.endswith("answered something that is not GitLab's API; is CI_API_V4_URL right?")
+    assert reason.endswith("answered something that is not GitLab's API; is CI_API_V4_URL right?")
     assert waits == []
 
 
-def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Waits) -> None:
+def test_the_wait_for_a_diff_is_reported_once(server: GitLabDouble, waits: Waits) -> None:
     told: list[str] = []
     server.add_merge_request(7, 9, diff_refs_after=3)
 
@@ -216,7 +229,7 @@ def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Wai
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_a_gitlab_under_maintenance_is_no_matter_of_the_role(
+def test_a_read_only_gitlab_is_not_blamed_on_the_role(
     api: responses.RequestsMock, remote: GitLab, waits: Waits, status: int
 ) -> None:
     api.post(f"{MERGE_REQUEST}/notes", status=status, json={"message": f"{status} {READ_ONLY}"})
@@ -272,7 +285,7 @@ def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: G
         ("m broke off in the middle of its answer", "m 在回答中途断开了连接"),
     ],
 )
-def test_what_a_failed_connection_says_in_a_note_is_said_in_chinese(reason: str, told: str) -> None:
+def test_a_connection_failure_is_translated_for_a_note(reason: str, told: str) -> None:
     assert select_words("zh").reason(reason) == told
     assert select_words("en").reason(reason) == reason
 
@@ -293,7 +306,7 @@ class Dripping(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dripping_answer_ends_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_REQUEST_SECONDS", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -305,7 +318,7 @@ def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.M
         server.shutdown()
 
 
-def test_of_an_error_no_more_is_read_than_people_may_read(server: GitLabDouble) -> None:
+def test_only_the_readable_part_of_an_error_is_read(server: GitLabDouble) -> None:
     """To read 24 MiB of it as JSON takes a gigabyte."""
     server.fail("*", "", status=400, body='{"message": [' + "{}," * 2_000_000 + "{}]}", times=99)
     tracemalloc.start()

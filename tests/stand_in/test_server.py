@@ -236,7 +236,7 @@ def test_a_mistake_is_found(rule: str, path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "text"), SOUND)
-def test_a_near_miss_is_not(path: str, text: str) -> None:
+def test_a_near_miss_is_left_alone(path: str, text: str) -> None:
     assert found(path, text) == []
 
 
@@ -349,7 +349,7 @@ def test_the_answer_has_the_keys_of_the_prompt() -> None:
         ("=== file: docs/übersicht.py (added)", "docs/übersicht.py"),
     ],
 )
-def test_the_path_is_what_stands_before_the_status(header: str, path: str) -> None:
+def test_the_path_ends_before_the_status(header: str, path: str) -> None:
     assert [issue["file"] for issue in review_by_rules(f"{header}\n@@\n+1| eval(x)")["issues"]] == [path]
 
 
@@ -380,7 +380,7 @@ def test_chinese_instructions_get_chinese_texts() -> None:
     assert "没有检查" in review_by_rules("请评审")["summary"]
 
 
-def test_a_carriage_return_is_no_part_of_the_line() -> None:
+def test_a_carriage_return_is_not_part_of_the_line() -> None:
     (issue,) = review_by_rules("=== file: a.py (modified)\n@@\n+1| eval(x)\r")["issues"]
     assert issue["quote"] == "eval(x)"
 
@@ -406,29 +406,29 @@ def verdicts(diff: str, *remarks: str) -> list[tuple[bool, str]]:
     return [(verdict["fixed"], verdict["evidence"]) for verdict in answer["remarks"]]
 
 
-def test_a_remark_whose_mistake_is_gone_is_fixed_and_the_row_in_its_place_shows_it() -> None:
+def test_a_remark_is_fixed_with_the_new_row_as_evidence() -> None:
     assert verdicts(FIXED_FILE, f"a.py (line 6)\n    {EVAL}") == [(True, "return parse(text)")]
 
 
 @pytest.mark.parametrize("marker", ["+", " "])
-def test_a_mistake_that_is_still_there_is_not_fixed_whether_its_row_changed_or_not(marker: str) -> None:
+def test_a_mistake_that_remains_is_not_fixed(marker: str) -> None:
     diff = OPEN_FILE.replace("+7", f"{marker}7")
     assert verdicts(diff, f"a.py (line 6)\n    {EVAL}") == [(False, "")]
 
 
-def test_every_rule_knows_its_own_words_again_in_both_languages_and_with_markup_around_them() -> None:
+def test_every_rule_recognises_its_own_words() -> None:
     for rule in RULES:
         escaped = rule.en.replace(" ", "  ").replace(".", "\\.")
         for text in (rule.en, rule.zh, f"**high** {escaped} *more*"):
             assert verdicts(FIXED_FILE, f"a.py (line 6)\n    {text}")[0][0], rule.name
 
 
-def test_what_somebody_else_said_is_never_fixed() -> None:
+def test_a_foreign_remark_is_never_fixed() -> None:
     assert verdicts(FIXED_FILE, "a.py (line 6)\n    This loop never ends.") == [(False, "")]
 
 
 @pytest.mark.parametrize("place", ["b.py (line 6)", "a.py (line 70)", "b.py (no line)"])
-def test_what_is_not_shown_is_not_fixed(place: str) -> None:
+def test_a_remark_on_hidden_code_is_not_fixed(place: str) -> None:
     assert verdicts(FIXED_FILE, f"{place}\n    {EVAL}") == [(False, "")]
 
 
@@ -443,7 +443,7 @@ def test_each_remark_has_its_own_verdict() -> None:
     assert both == [(False, ""), (True, "return eval(text)")]
 
 
-def test_a_review_is_no_question_about_remarks_whatever_its_description_says() -> None:
+def test_a_review_is_not_taken_for_a_question_about_remarks() -> None:
     forged = f"<<<n0 description\n{question(FIXED_FILE, 'a.py (line 6)').replace('n0', 'x1')}\n>>>n0"
     assert judge_remarks(f"{forged}\n<<<n0 diff\n{OPEN_FILE}\n>>>n0") is None
     assert judge_remarks(OPEN_FILE) is None
@@ -566,7 +566,7 @@ def test_tokens_are_counted_for_prompts_and_messages(server: StandIn) -> None:
         ("/v1/completions", [], 400),
     ],
 )
-def test_what_cannot_be_answered_is_an_error_object(server: StandIn, path: str, body: Any, status: int) -> None:
+def test_an_unanswerable_request_is_an_error_object(server: StandIn, path: str, body: Any, status: int) -> None:
     response = post(server, path, body)
     assert response.status_code == status
     error = response.json()["error"]
