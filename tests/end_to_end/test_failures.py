@@ -124,7 +124,7 @@ def test_a_model_that_refuses_says_why(run: Run, job: dict[str, str], variables:
         ({}, ["--fail-on", "hihg"], "--fail-on is 'hihg'; it must be one of: never, low, medium, high"),
         ({"IQUEST_API_URL": ""}, [], "no IQUEST_API_URL"),
         ({"IQUEST_API_URL": "file:///etc/passwd"}, [], "it should look like http://host:8000/v1"),
-        ({"IQUEST_API_URL": "http://user:sk-secret@host/v1"}, [], "the key goes to IQUEST_API_KEY"),
+        ({"IQUEST_API_URL": "http://user:sk-secret@host/v1"}, [], "set the key in IQUEST_API_KEY"),
         ({"IQUEST_MERGE_REQUEST": "1/../2"}, [], "IQUEST_MERGE_REQUEST is '1/../2'; it must be a whole number"),
         ({"IQUEST_PROMPTS_DIR": "/nowhere"}, [], "no template system.j2 in /nowhere"),
         ({}, ["--diff", "x.diff", "--base", "main"], "--diff and --base name different changes"),

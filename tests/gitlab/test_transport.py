@@ -81,11 +81,7 @@ def test_a_proxy_that_wants_a_password_says_where_it_belongs(
     reason = refusal("gitlab.invalid", waits, scheme)
 
     way = f"gitlab.invalid through the proxy {proxy}"
-<<<<<<< HEAD
-    assert reason.endswith(f"{way}: the proxy wants a user and a password, in {variable} (407)")
-=======
-    assert said.endswith(f"{way}: the proxy asks for a user name and password: set them in {variable} (407)")
->>>>>>> origin/main
+    assert reason.endswith(f"{way}: the proxy asks for a user name and password: set them in {variable} (407)")
     assert waits == []
 
 
@@ -98,13 +94,8 @@ def test_a_password_refused_by_the_proxy_is_not_shown(
 
     reason = refusal("gitlab.invalid", waits, scheme)
 
-<<<<<<< HEAD
-    assert reason.endswith("the proxy does not accept the user and the password in ALL_PROXY (407)")
+    assert reason.endswith("the proxy does not accept the user name and password in ALL_PROXY (407)")
     assert "hidden" not in reason
-=======
-    assert said.endswith("the proxy does not accept the user name and password in ALL_PROXY (407)")
-    assert "hidden" not in said
->>>>>>> origin/main
 
 
 def test_a_proxy_that_refuses_the_tunnel_is_not_asked_again(
@@ -114,11 +105,7 @@ def test_a_proxy_that_refuses_the_tunnel_is_not_asked_again(
 
     reason = refusal("gitlab.invalid", waits, "https")
 
-<<<<<<< HEAD
-    assert reason.endswith("the proxy refuses the way there (403): Forbidden by policy")
-=======
-    assert said.endswith("the proxy refuses to connect (403): Forbidden by policy")
->>>>>>> origin/main
+    assert reason.endswith("the proxy refuses to connect (403): Forbidden by policy")
     assert waits == []
 
 
