@@ -49,7 +49,7 @@ def reasons(path: str, *rows: str) -> tuple[str, ...]:
         *("failures first", "risky calls first", "interfaces first", "removed lines last", "what costs less first"),
     ],
 )
-def test_one_is_worth_more_than_the_other(better: tuple[str, ...], worse: tuple[str, ...]) -> None:
+def test_the_better_hunk_has_the_higher_value(better: tuple[str, ...], worse: tuple[str, ...]) -> None:
     assert value(*better) > value(*worse)
 
 
@@ -68,7 +68,7 @@ def test_a_few_lines_of_logic_are_a_better_buy_than_a_file_of_two_thousand() -> 
     assert score_hunk(small, small.hunks[0], among).value > score_hunk(large, large.hunks[0], among).value
 
 
-def test_an_edit_that_is_made_everywhere_is_worth_less_each_time() -> None:
+def test_a_repeated_edit_is_worth_less_each_time() -> None:
     once = modified("a.py", hunk("-one(x)", "+two(x)"))
     many = [modified(f"{at}.py", hunk(f"-a{at} = old(b{at})", f"+a{at} = new(b{at})")) for at in range(12)]
     among = build_ranking_context([once, *many])
@@ -148,7 +148,7 @@ def test_code_beside_a_comment_or_an_import_is_code(path: str, rows: tuple[str, 
         ("a.rb", ("+require 'a'", "+require_relative 'b'")),
     ],
 )
-def test_comments_and_imports_alone_are_no_code(path: str, rows: tuple[str, ...]) -> None:
+def test_comments_and_imports_alone_are_not_code(path: str, rows: tuple[str, ...]) -> None:
     assert reasons(path, *rows) == ("code", "only comments or imports")
 
 
@@ -177,7 +177,7 @@ def test_a_deleted_file_says_so() -> None:
     assert score_hunk(file, file.hunks[0], build_ranking_context([file])).reasons == ("code", "deleted file")
 
 
-def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
+def test_a_large_hunk_is_judged_by_its_first_rows() -> None:
     half, whole = (added("a.py", *["value = compute(other)"] * rows) for rows in (400, 800))
     among = RankingContext({"a.py": 800})
     values = [score_hunk(file, file.hunks[0], among).value for file in (half, whole)]
@@ -186,7 +186,7 @@ def test_of_a_large_hunk_a_part_is_read_for_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("part", ["/**/", "*/", "import ;", "use a;", "<!---->", ");", "from import "])
-def test_rows_that_are_written_to_be_slow_to_read_are_not(part: str) -> None:
+def test_hostile_rows_are_scored_quickly(part: str) -> None:
     file = added("a.js", *[start + part * 1_000 for start in ("/*", "* ", "import ", "require(")] * 20)
     started = time.process_time()
     score_hunk(file, file.hunks[0], build_ranking_context([file]))
@@ -206,7 +206,7 @@ def test_every_hunk_has_a_value_and_a_reason_and_both_are_always_the_same(diff: 
     assert all(one.value > 0 and one.reasons for one in scores[0])
 
 
-def test_a_glance_puts_kinds_of_files_and_sizes_in_the_same_order() -> None:
+def test_estimate_score_keeps_the_order_of_kinds_and_sizes() -> None:
     made: list[tuple[FileDiff, Hunk]] = []
     for file in (
         added("a.py", *["value = compute(other)"] * 20),
