@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.llm import reply
+from iquest_review.llm import reply, spellings
 from iquest_review.text import escape_invisible
 
 _ISSUE = (
@@ -34,9 +34,9 @@ def check(data: bytes) -> None:
     for finding in review.findings:
         texts = (finding.path, finding.title, finding.description, finding.quote, finding.fix or "")
         holds(all(escape_invisible(text) == text for text in texts), "every character is visible")
-        holds(max(map(len, texts)) <= reply.MAX_TEXT_CHARS, "texts are bounded")
+        holds(max(map(len, texts)) <= spellings.MAX_TEXT_CHARS, "texts are bounded")
         holds(bool(finding.description), "a finding says something")
-        holds(finding.line is None or 1 <= finding.line <= reply.MAX_LINE_NUMBER, "a line is one")
+        holds(finding.line is None or 1 <= finding.line <= spellings.MAX_LINE_NUMBER, "a line is one")
         holds(finding.end_line is None or finding.end_line > (finding.line or 0) > 0, "a range has a first line")
         "".join(texts).encode()
 

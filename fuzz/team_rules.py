@@ -2,7 +2,7 @@
 
 from fuzz import running
 from fuzz.promise import holds
-from iquest_review.context.guidelines import AGENTS_FILE, CONTRIBUTING_FILES, DUO_FILE, is_glob_match, select_guidelines
+from iquest_review.context.guidelines import AGENTS_FILE, DUO_FILE, is_glob_match, select_guidelines
 
 _SHOWN = ("src/a.py", "lib/b/c.rb", ".gitlab/ci.yml")
 _MOST = 2_000
@@ -16,7 +16,7 @@ SEEDS = (
 
 def check(data: bytes) -> None:
     """Raises Broken where the rules do not keep their word, or whatever they should not raise."""
-    files = {DUO_FILE: data, AGENTS_FILE: data, "src/" + AGENTS_FILE: data, CONTRIBUTING_FILES[0]: data}
+    files = {DUO_FILE: data, AGENTS_FILE: data, "src/" + AGENTS_FILE: data}
     found = select_guidelines(files, _SHOWN, _MOST)
     holds(sum(len(row.encode()) + 1 for row in found.rows) <= _MOST, "rows keep to their budget")
     heads = [row for row in found.rows if row.startswith("=== rules: ")]

@@ -1,4 +1,4 @@
-"""What a run says on stderr, and what nobody can make it say."""
+"""What a run writes to stderr, and what no text can make it write."""
 
 import io
 import re
@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from iquest_review.progress import PlainProgress, TerminalProgress, create_progress
+from iquest_review.progress import Progress, TerminalProgress, create_progress
 
 
 def test_a_step_is_a_line_with_its_second() -> None:
     stream = io.StringIO()
 
-    PlainProgress(stream).say("7 changed files")
+    Progress(stream).say("7 changed files")
 
     assert re.fullmatch(r" +\d+\.\d s  7 changed files\n", stream.getvalue())
 
@@ -21,7 +21,7 @@ def test_details_are_for_those_who_ask() -> None:
     plain, verbose, quiet = io.StringIO(), io.StringIO(), io.StringIO()
 
     for stream, verbosity in ((plain, 0), (verbose, 1), (quiet, -1)):
-        lines = PlainProgress(stream, verbosity=verbosity)
+        lines = Progress(stream, verbosity=verbosity)
         lines.say("step")
         lines.detail("detail")
 
@@ -33,14 +33,14 @@ def test_details_are_for_those_who_ask() -> None:
 def test_a_hostile_text_stays_on_its_line_and_moves_no_cursor() -> None:
     stream = io.StringIO()
 
-    PlainProgress(stream).say("title\nJob succeeded\r\x1b[2K\x1b]0;owned\x07")
+    Progress(stream).say("title\nJob succeeded\r\x1b[2K\x1b]0;owned\x07")
 
     assert stream.getvalue().count("\n") == 1
     assert "\x1b" not in stream.getvalue()
     assert "\r" not in stream.getvalue()
 
 
-def test_a_terminal_shows_what_is_waited_for() -> None:
+def test_a_terminal_shows_what_is_under_way() -> None:
     stream = io.StringIO()
 
     with TerminalProgress(stream).show_wait("asking [red]a model[/red]"):
@@ -49,7 +49,7 @@ def test_a_terminal_shows_what_is_waited_for() -> None:
     assert "asking [red]a model[/red]" in stream.getvalue()
 
 
-def test_a_log_that_takes_no_more_costs_no_review() -> None:
+def test_a_full_log_does_not_stop_a_review() -> None:
     class Full(io.StringIO):
         writes = 0
 
@@ -58,7 +58,7 @@ def test_a_log_that_takes_no_more_costs_no_review() -> None:
             raise OSError(28, "No space left on device")
 
     stream = Full()
-    lines = PlainProgress(stream)
+    lines = Progress(stream)
 
     lines.say("7 changed files")
     with lines.show_wait("asking"):

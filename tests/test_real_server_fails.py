@@ -88,7 +88,7 @@ def large(folder: Path, files: int, lines: int = 60) -> Path:
 def start(folder: Path, diff: Path, url: str, **settings: str) -> subprocess.Popen[str]:
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-c", "from iquest_review.cli import main; main()", "review", "--diff", str(diff)],
+        [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review", "--diff", str(diff)],
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "IQUEST_API_URL": url, **settings},
         cwd=folder,
         stdout=subprocess.PIPE,

@@ -25,7 +25,7 @@ from iquest_review.text import escape_invisible, shorten_to_line
         ("中文 é ✓", "中文 é ✓"),
     ],
 )
-def test_what_cannot_be_seen_is_written_as_its_escape(text: str, shown: str) -> None:
+def test_an_invisible_character_becomes_its_escape(text: str, shown: str) -> None:
     assert escape_invisible(text) == shown
 
 
@@ -44,6 +44,6 @@ def test_one_line_is_one_line_and_no_longer_than_asked(text: str, limit: int) ->
     assert len(line.splitlines()) <= 1
 
 
-def test_what_is_cut_off_is_marked() -> None:
+def test_a_shortened_line_ends_with_an_ellipsis() -> None:
     assert shorten_to_line("a \n b", 3) == "a b"
     assert shorten_to_line("abcdef", 3) == "ab…"

@@ -1,11 +1,11 @@
-"""Which merge request, between which commits, and what its author says of it."""
+"""A merge request: its identity, the commits of its diff, and what its author writes about it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRequest:
-    """A merge request by its project (number or full path) and its iid, which counts from 1 in the project."""
+    """The identity of a merge request: its project (number or full path) and its iid, counted from 1 per project."""
 
     project: str
     iid: int
@@ -15,17 +15,20 @@ class MergeRequest:
 class DiffRefs:
     """The three commits of a merge request's diff, as GitLab's API names them.
 
-    Start and base differ once the target branch has moved on.
+    `start_sha` and `base_sha` differ once the target branch has new commits.
     """
 
-    base_sha: str  # merge base: what the diff starts from
+    base_sha: str  # the merge base, where the diff starts
     start_sha: str  # the target branch's head when the diff was made
     head_sha: str  # the source branch's head
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What the author says of the change; all empty for a bare diff. Hostile text, as the change itself is."""
+    """What the author writes about the change; all empty for a saved diff.
+
+    This is untrusted text, like the change itself.
+    """
 
     title: str = ""
     description: str = ""

@@ -1,4 +1,4 @@
-"""What one review came to: everything the note says and review.json keeps."""
+"""The outcome of one review: everything that the note says and review.json keeps."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,23 +14,23 @@ class ReviewStatus(StrEnum):
     """How far the review got."""
 
     REVIEWED = "reviewed"
-    PARTIAL = "partial"  # the model saw or said less than all
-    RAW = "raw"  # the model answered, but in no form that can be checked
+    PARTIAL = "partial"  # the model saw or answered only a part
+    RAW = "raw"  # the model answered, but not in a form that can be checked
     NOT_REVIEWED = "not_reviewed"
 
 
 class SettledReason(StrEnum):
-    """Why an earlier finding no longer stands."""
+    """Why an earlier finding is settled."""
 
-    GONE = "gone"  # its lines are no longer there
-    FIXED = "fixed"  # the model, asked about exactly that, says so
-    LEFT = "left"  # one of these, but GitLab does not let the bot resolve its thread
-    UNPLACED = "unplaced"  # it never had a line, and a later review has not said it again
+    GONE = "gone"  # its lines no longer exist
+    FIXED = "fixed"  # the model says so, asked about exactly this finding
+    LEFT = "left"  # settled, but GitLab does not let the bot resolve its thread
+    UNPLACED = "unplaced"  # it never had a line, and a later review did not repeat it
 
 
 @dataclass(frozen=True)
 class SettledFinding:
-    """An earlier finding that no longer stands; `thread` is its discussion, empty for one of the note."""
+    """An earlier finding that is settled; `thread` is its discussion, empty for a finding of the note."""
 
     thread: str
     why: SettledReason
@@ -38,7 +38,7 @@ class SettledFinding:
 
 @dataclass(frozen=True)
 class OpenThread:
-    """An earlier finding that has an open thread, and where its lines are now."""
+    """An earlier finding that is still open, and where its lines are now; `thread` is empty for one of the note."""
 
     thread: str
     severity: Severity
@@ -48,17 +48,17 @@ class OpenThread:
 
 @dataclass(frozen=True)
 class ReviewedScope:
-    """What a later run may take as reviewed. `settings` is the digest of those it was done with."""
+    """What a later run may take as reviewed; `settings` is the digest of the settings of this review."""
 
     settings: str
     hunks: tuple[str, ...]  # the identities of all hunks of the change that a model has seen
-    whole: bool  # nothing of the change was left for want of room or of a usable answer
-    afresh: bool  # earlier reviews were not taken into account
+    whole: bool  # no part of the change is missing for lack of room or of a usable answer
+    afresh: bool  # earlier reviews were ignored
 
 
 @dataclass(frozen=True)
 class PromptUsed:
-    """Which templates asked."""
+    """The prompt templates that were used."""
 
     language: str
     digest: str
@@ -66,7 +66,7 @@ class PromptUsed:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the review took; the tokens are the server's own count."""
+    """What the review cost; the server counts the tokens."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -84,7 +84,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One review. `reason` says why it is not `reviewed`, in words that may be shown."""
+    """One review; `reason` says to users why its status is not `reviewed`."""
 
     status: ReviewStatus
     reason: str | None = None
@@ -93,15 +93,15 @@ class Outcome:
     model: str | None = None
     prompt: PromptUsed
     summary: str = ""
-    before: str = ""  # the summary of the review that saw the whole change, where this one saw what is new
+    before: str = ""  # the summary of the first review, which saw the whole change, when this one saw only a part
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
-    kept: tuple[PlacedFinding, ...] = ()  # of the note, from earlier reviews
+    kept: tuple[PlacedFinding, ...] = ()  # findings of the note from earlier reviews
     still_open: tuple[OpenThread, ...] = ()  # threads from earlier reviews that stay open
     settled: tuple[SettledFinding, ...] = ()
-    waived: int = 0  # findings not raised, since somebody waived them
+    waived: int = 0  # findings that were not raised because somebody waived or resolved them
     steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
-    merged: int = 0  # findings that another one says as well
+    merged: int = 0  # findings that were merged into a duplicate
     reviewed: ReviewedScope | None = None
     raw: str | None = None
     coverage: tuple[Coverage, ...] = ()
@@ -110,16 +110,16 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there is no review that could be used."""
+        """Whether the review is unusable."""
         return self.status in (ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW)
 
     @property
     def head(self) -> str:
-        """The commit it is about; empty where that is none of a merge request's."""
+        """The reviewed commit; empty when no merge request is known."""
         return self.diff_refs.head_sha if self.diff_refs else ""
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """Of everything that stands: found now, or earlier and not settled."""
-        found = (finding.severity for finding in (*self.findings, *self.kept))
-        return (*found, *(one.severity for one in self.still_open))
+        """The severities of all open findings, of this review and of earlier ones."""
+        findings = (finding.severity for finding in (*self.findings, *self.kept))
+        return (*findings, *(thread.severity for thread in self.still_open))

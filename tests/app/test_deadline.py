@@ -13,7 +13,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.net.retry import NO_DEADLINE, Deadline, NoTimeLeftError, RetryBudget
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-TOLD_TIMEOUT = "CI_JOB_TIMEOUT is {!r}, no number of seconds: {}"
+TOLD_TIMEOUT = "CI_JOB_TIMEOUT is {!r}, not a number of seconds: {}"
 
 
 @dataclass
@@ -95,8 +95,8 @@ def test_a_runner_whose_clock_is_a_little_behind_has_just_started() -> None:
 def test_a_timeout_that_is_no_number_of_seconds_is_told_and_ignored(text: str) -> None:
     found, told = of({"CI": "true", "CI_JOB_TIMEOUT": text})
 
-    assert (found.seconds, told) == (3_600, [TOLD_TIMEOUT.format(text, "3600 are assumed")])
-    assert of({"CI_JOB_TIMEOUT": text}) == (NO_DEADLINE, [TOLD_TIMEOUT.format(text, "it is ignored")])
+    assert (found.seconds, told) == (3_600, [TOLD_TIMEOUT.format(text, "using 3600")])
+    assert of({"CI_JOB_TIMEOUT": text}) == (NO_DEADLINE, [TOLD_TIMEOUT.format(text, "ignored")])
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_start_that_cannot_be_is_told_and_ignored(text: str) -> None:
     found, told = of({"CI": "true", "CI_JOB_TIMEOUT": "3600", "CI_JOB_STARTED_AT": text}, clock)
 
     assert found.end - clock.now == 3_570
-    assert told == [f"CI_JOB_STARTED_AT is {text!r}, no time this job can have started at: ignored"]
+    assert told == [f"CI_JOB_STARTED_AT is {text!r}, but this job cannot have started then: ignored"]
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -37,18 +37,18 @@ def test_the_models_name_has_an_older_variable() -> None:
 @pytest.mark.parametrize(
     ("environ", "words"),
     [
-        ({"IQUEST_MAX_LINES": "0"}, "IQUEST_MAX_LINES is '0'; it should be a whole number from 1"),
+        ({"IQUEST_MAX_LINES": "0"}, "IQUEST_MAX_LINES is '0'; it must be a whole number from 1"),
         ({"IQUEST_MAX_LINES": "-1"}, "IQUEST_MAX_LINES"),
         ({"IQUEST_MAX_LINES": "1e3"}, "IQUEST_MAX_LINES"),
         ({"IQUEST_MAX_LINES": "٣"}, "IQUEST_MAX_LINES"),
-        ({"IQUEST_TEMPERATURE": "nan"}, "IQUEST_TEMPERATURE is 'nan'; it should be a number from 0 to 2"),
+        ({"IQUEST_TEMPERATURE": "nan"}, "IQUEST_TEMPERATURE is 'nan'; it must be a number from 0 to 2"),
         ({"IQUEST_TOP_P": "1.5"}, "a number from 0.01 to 1"),
         ({"IQUEST_FAIL_ON": "critical"}, "one of: never, low, medium, high"),
         ({"IQUEST_PROJECT": "../../etc"}, "group/project"),
         ({"IQUEST_MERGE_REQUEST": "%2f"}, "a whole number"),
         ({"IQUEST_LANGUAGE": "../en"}, "a language"),
-        ({"IQUEST_LANG": "en"}, "do you mean IQUEST_LANGUAGE?"),
-        ({"IQUEST_URL": "x"}, "do you mean IQUEST_API_URL?"),
+        ({"IQUEST_LANG": "en"}, "did you mean IQUEST_LANGUAGE?"),
+        ({"IQUEST_URL": "x"}, "did you mean IQUEST_API_URL?"),
     ],
 )
 def test_a_mistake_is_named_with_what_is_right(environ: dict[str, str], words: str) -> None:
@@ -67,7 +67,7 @@ def test_the_file_cannot_set_what_could_harm(key: str) -> None:
 
 
 def test_an_unknown_key_of_the_file_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"langauge in \.iquest-review\.yml is no setting; do you mean language\?"):
+    with pytest.raises(UsageError, match=r"unknown setting langauge in \.iquest-review\.yml; did you mean language\?"):
         resolve_settings({}, {}, {"langauge": "zh"})
 
 

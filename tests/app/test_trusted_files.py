@@ -58,9 +58,15 @@ def test_files_that_steer_reviews_are_known() -> None:
         ".gitlab/duo/mr-review-instructions.yaml",
         "AGENTS.md",
         "web/AGENTS.md",
-        "CONTRIBUTING.md",
     )
-    others = ("README.md", ".gitlab-ci.yml", "web/.iquest-review.yml", "AGENTS.md.txt", "prompts-of-mine/x.j2")
+    others = (
+        "README.md",
+        "CONTRIBUTING.md",
+        ".gitlab-ci.yml",
+        "web/.iquest-review.yml",
+        "AGENTS.md.txt",
+        "prompts-of-mine/x.j2",
+    )
 
     assert set(find_steering_paths(changing(*ours, *others, "prompts/en/user.j2"), None)) == set(ours)
     assert find_steering_paths(changing("prompts/en/user.j2", *others), PurePosixPath("prompts")) == (

@@ -204,7 +204,7 @@ def test_one_mistake_leaves_the_other_functions() -> None:
     assert "function h 9-11" in outline("a.py", text)
 
 
-def test_what_is_too_large_is_not_parsed() -> None:
+def test_a_too_large_file_is_not_parsed() -> None:
     many = b"def f(): pass\n" * (20_001)
     large = b"def f():\n    '" + b"x" * 1_000_000 + b"'\n"
 
@@ -281,7 +281,7 @@ def test_a_line_is_in_the_innermost_definition_unless_that_is_too_long(line: int
     assert find_enclosing_definition(NESTED, line) == expected
 
 
-def test_how_long_is_too_long_can_be_said() -> None:
+def test_the_longest_definition_is_a_parameter() -> None:
     assert find_enclosing_definition(NESTED, 400, most=201) == SIBLING
     assert find_enclosing_definition(NESTED, 5, most=500) == OUTER
     assert find_enclosing_definition(NESTED, 25, most=10) is None
@@ -303,7 +303,7 @@ def test_the_functions_that_added_lines_call_are_named_in_order() -> None:
     assert list(find_calls(lines)) == ["load", "parse", "save", "println", "size_of", "go"]
 
 
-def test_keywords_and_definitions_are_no_calls() -> None:
+def test_keywords_and_definitions_are_not_calls() -> None:
     lines = added(
         "if (a) {", "while(b)", "return (c)", "def f(a):", "func g(a int) {", "function h() {", "async fn i()"
     )
@@ -347,7 +347,7 @@ def test_calls_are_bounded() -> None:
         ("y.save(x) or save(x)", CallKind.BARE),
     ],
 )
-def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: CallKind) -> None:
+def test_a_call_has_the_kind_of_its_owner(text: str, how: CallKind) -> None:
     assert find_calls(added(text), {"files"})["save"] is how
 
 
@@ -365,11 +365,11 @@ def test_a_call_tells_whether_the_name_is_a_method_of_something(text: str, how: 
         "using App.files;",
     ],
 )
-def test_what_is_imported_is_known_by_name(text: str) -> None:
+def test_imported_names_are_found(text: str) -> None:
     assert "files" in find_imports(text.encode().split(b"\n"))
 
 
-def test_what_is_not_imported_is_not_known() -> None:
+def test_other_names_are_not_imports() -> None:
     assert find_imports([b"import a", b"files = 1", b"# import files", b"important(files)"]) == {"import", "a"}
     assert find_imports([b"from files import a"]) == {"a"}
     assert "files" not in find_imports([b"import (", *[b"a"] * 200, b"files", b")"]), "a statement that does not end"

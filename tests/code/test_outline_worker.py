@@ -36,7 +36,7 @@ def test_the_outlines_are_those_of_each_file() -> None:
     assert outline_files(texts, 60) == {path: outline_file(path, text) for path, text in texts.items()}
 
 
-def test_a_hanging_parser_costs_the_time_and_not_the_review() -> None:
+def test_a_hanging_parser_costs_time_but_not_the_review() -> None:
     started = time.monotonic()
 
     found = outline_files({"a.py": CODE, "hard.py": CODE, "b.py": CODE}, 1, hang_in_hard)
@@ -51,7 +51,7 @@ def test_a_hanging_parser_costs_the_time_of_one_child_and_not_of_the_next() -> N
     assert list(outline_files(texts, 60, hang_in_hard, child_seconds=2)) == ["a.py", "b.py"]
 
 
-def test_a_crashing_parser_takes_no_review_along() -> None:
+def test_a_crashing_parser_does_not_end_the_review() -> None:
     assert list(outline_files({"a.py": CODE, "bad.py": CODE, "b.py": CODE}, 60, crash_in_bad)) == ["a.py", "b.py"]
 
 
@@ -65,7 +65,7 @@ def test_no_process_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(("texts", "seconds"), [({}, 5), ({"a.py": CODE}, 0)])
-def test_without_files_or_time_there_are_none(texts: dict[str, bytes], seconds: float) -> None:
+def test_no_files_or_no_time_gives_no_outlines(texts: dict[str, bytes], seconds: float) -> None:
     assert outline_files(texts, seconds) == {}
 
 

@@ -43,7 +43,7 @@ def names(*rows: str) -> tuple[str, ...]:
         "enum wanted { A }",
     ],
 )
-def test_definitions_are_told_in_many_languages(row: str) -> None:
+def test_definitions_are_recognized_in_many_languages(row: str) -> None:
     assert parse_defined_name(row) == "wanted"
     assert names(f"-{row}") == ("wanted",)
     assert names(f" {row}", "-  x", "+  y") == names(f"+{row}") == ()
@@ -71,32 +71,32 @@ def test_definitions_are_told_in_many_languages(row: str) -> None:
         "int wanted(int x);",
     ],
 )
-def test_what_only_uses_or_declares_a_name_defines_none(row: str) -> None:
+def test_a_use_or_declaration_is_not_a_definition(row: str) -> None:
     assert parse_defined_name(row) == ""
 
 
-def test_a_signature_that_changes_is_one_that_is_redefined() -> None:
+def test_a_changed_signature_is_found() -> None:
     assert names("-def f(x):", "+def f(x, y):", "     pass") == ("f",)
     assert names("-def f(x):", "+def g(x):", "     pass") == ("f",)
     assert names(" def f(", "     a,", "+    b,", " ):", "+    pass") == ("f",)
     assert names(" def f(", "-    a,", " ):") == ("f",)
 
 
-def test_a_signature_that_is_only_written_otherwise_is_the_same() -> None:
+def test_a_reformatted_signature_is_unchanged() -> None:
     assert names("-def f(x):", "+    def f(x):") == ()
     assert names("-def f(x):", "+def f(x):  # noqa") == ()
     assert names("-const f = (x) => x + 1", "+const f = (x) => x + 2") == ()
     assert names(" def f(", "     a,", " ):", "-    pass", "+    return 1") == ()
 
 
-def test_what_moves_within_a_file_is_not_redefined() -> None:
+def test_a_definition_that_moves_within_a_file_is_unchanged() -> None:
     here, there = hunk("-def f(", "-    a,", "-):", "-    pass"), hunk("+def f(", "+    a,", "+):", "+    pass", new=90)
 
     assert find_changed_signatures([here], [here, there]) == ()
     assert find_changed_signatures([here], [here]) == ("f",)
 
 
-def test_only_hunks_that_are_shown_are_looked_at_and_each_name_is_told_once() -> None:
+def test_only_shown_hunks_count_and_each_name_once() -> None:
     one, other = hunk("-def f(x):", "-def g(x):", "-def f(y):"), hunk("-def h(x):", old=50)
 
     assert find_changed_signatures([one], [one, other]) == ("f", "g")
@@ -104,7 +104,7 @@ def test_only_hunks_that_are_shown_are_looked_at_and_each_name_is_told_once() ->
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(max_size=80))
-def test_any_row_is_read(text: str) -> None:
+def test_any_row_can_be_parsed(text: str) -> None:
     name = parse_defined_name(text)
 
     assert name in text
@@ -115,7 +115,7 @@ def test_any_row_is_read(text: str) -> None:
     "text",
     ["a " * 500, "class " * 160, "f(" * 490, "<" * 990, "let " + "x" * 990, " " * 999, "f(" + ")" * 990, "a(a) " * 190],
 )
-def test_no_row_makes_the_reading_slow(text: str) -> None:
+def test_no_row_is_slow_to_parse(text: str) -> None:
     started = time.process_time()
     for _ in range(100):
         parse_defined_name(text + "!")

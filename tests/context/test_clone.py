@@ -1,4 +1,4 @@
-"""What a clone tells beside a diff holds no secret, and what cannot be had is nothing."""
+"""What a clone knows of a change: free of secrets, and empty where git fails."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_lines_that_use_or_define_a_name_hold_no_secret(checkout: Checkout) -> N
     assert KEY not in defined[2] + used[2]
 
 
-def test_a_commit_that_cannot_be_had_tells_nothing(checkout: Checkout) -> None:
+def test_a_missing_commit_gives_empty_context(checkout: Checkout) -> None:
     checkout.commit({"a.py": b"total(1)\n"})
     with Repository(checkout.path).open_clone() as opened:
         clone = Clone(opened, "1" * 40, "1" * 40, (), Redactor({}))
@@ -37,7 +37,7 @@ def test_a_commit_that_cannot_be_had_tells_nothing(checkout: Checkout) -> None:
         assert clone.find_using_lines(["total"], 9) == clone.find_defining_lines(["total"], 9) == ()
 
 
-def test_a_password_in_a_commit_is_taken_out_before_what_looks_like_an_address(checkout: Checkout) -> None:
+def test_a_commits_password_is_redacted_before_its_addresses(checkout: Checkout) -> None:
     base = checkout.commit({"a.py": b"one\n"})
     head = checkout.commit(
         {"a.py": b"two\n"}, f"Use postgres://app:{KEY}Zq7Xw2Lk9@db.intern.example/x\n\nAsk ann@example.org."

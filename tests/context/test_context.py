@@ -1,4 +1,4 @@
-"""What stands beside the diff in a prompt, and that it never costs the diff its room."""
+"""What a prompt shows beside the diff, which never takes room from the diff."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from tests.support.prompts import NONCE, added, deleted, lines, templates
 TEXT = b"".join(
     b"def f%d(x):\n    y = x\n    z = y\n    q = z\n    w = q\n    v = w\n    return v\n\n\n" % n for n in range(9)
 )
-TOLD = History(
+HISTORY = History(
     commits=(Commit("Return twice as much"),),
     touched=(TouchedLines("a.py", 16, 16, "Fix the sum", 3), TouchedLines("z.py", 1, 1, "Elsewhere", 3)),
     recent=(RecentCommit("a.py", "Tidy up", 9),),
@@ -36,7 +36,7 @@ class Known:
     team: Mapping[str, bytes] = field(default_factory=lambda: {"AGENTS.md": b"# Style\n\nNo abbreviations.\n"})
     hits: Sequence[SourceLine] = ()
     uses: Sequence[SourceLine] = ()
-    told: History = TOLD
+    history: History = HISTORY
     asked: list[str] = field(default_factory=list)
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
@@ -57,7 +57,7 @@ class Known:
 
     def load_history(self) -> History:
         self.asked += ["history"]
-        return self.told
+        return self.history
 
 
 def changed(call: str = "helper(x)") -> FileDiff:
@@ -93,7 +93,7 @@ def text(made: Prompt) -> str:
     return made.messages[1]["content"]
 
 
-def test_a_hunk_stands_among_the_function_it_changes() -> None:
+def test_a_hunk_is_shown_with_the_function_it_changes() -> None:
     shown = text(prompt(changed()))
 
     assert " 10| def f1(x):\n" in shown
@@ -102,7 +102,7 @@ def test_a_hunk_stands_among_the_function_it_changes() -> None:
     assert "return v\n 17| \n 18| \n" in shown, "and three lines of context"
 
 
-def test_what_is_widened_covers_no_more_changed_lines() -> None:
+def test_a_widened_hunk_covers_no_more_changed_lines() -> None:
     made = prompt(changed())
 
     assert [(entry.shown, entry.shown_changed_lines) for entry in made.excerpt.compute_coverage()] == [(((10, 18),), 2)]
@@ -125,13 +125,13 @@ def in_row(number: int, changed: str, heading: str) -> tuple[FileDiff, Known]:
     return patch.parse_patch(patched.encode()).files[0], Known({"a.py": "\n".join(new).encode()})
 
 
-def test_a_hunk_that_shows_the_beginning_of_its_function_stands_under_no_other() -> None:
+def test_a_hunk_that_shows_its_functions_start_has_no_heading() -> None:
     file, known = in_row(11, "    y = 1", "def f0(x):")
 
     assert headings(prompt(file, known=known)) == ["@@"]
 
 
-def test_a_hunk_in_the_midst_of_a_function_stands_under_that_function() -> None:
+def test_a_hunk_inside_a_function_is_headed_by_it() -> None:
     file, known = in_row(15, "    v = 1", "def git_says(x):")
 
     made = prompt(file, known=known, limits=Limits(8, 32_000))
@@ -141,7 +141,7 @@ def test_a_hunk_in_the_midst_of_a_function_stands_under_that_function() -> None:
     assert made.excerpt.compute_coverage()[0].shown == ((12, 18),)
 
 
-def test_a_hunk_between_functions_stands_under_none() -> None:
+def test_a_hunk_between_functions_has_no_heading() -> None:
     file, known = in_row(17, "# f2 is next", "def f1(x):")
 
     assert headings(prompt(file, known=known, limits=Limits(8, 32_000))) == ["@@"]
@@ -154,7 +154,7 @@ def test_without_an_outline_gits_heading_stays() -> None:
     assert headings(prompt(file, known=Known({"a.py": TEXT}))) == ["@@ def git_says(x):"]
 
 
-def test_a_hunk_in_a_large_class_stands_under_that_class() -> None:
+def test_a_hunk_in_a_large_class_is_headed_by_it() -> None:
     rows = [b"class A:\n", *[b"    x = 1\n"] * 300]
     rows[200] = b"    x = 2\n"
     body = b"@@ -200,3 +200,3 @@ import x\n     x = 1\n-    x = 1\n+    x = 2\n     x = 1\n"
@@ -163,7 +163,7 @@ def test_a_hunk_in_a_large_class_stands_under_that_class() -> None:
     assert headings(prompt(file, known=Known({"a.py": b"".join(rows)}))) == ["@@ class A:"]
 
 
-def test_a_file_that_is_not_the_one_the_diff_leads_to_widens_nothing() -> None:
+def test_a_file_that_does_not_match_the_diff_widens_nothing() -> None:
     shown = text(prompt(changed(), known=Known({"a.py": TEXT})))
 
     assert " 12|     z = y\n" in shown
@@ -191,7 +191,7 @@ def test_signatures_of_what_added_lines_call_are_shown() -> None:
         [("b.py", 1, "def helpers(x):")],  # another name
     ],
 )
-def test_what_is_not_certainly_called_is_not_shown(hits: list[SourceLine]) -> None:
+def test_an_uncertain_call_is_not_shown(hits: list[SourceLine]) -> None:
     assert "defined elsewhere" not in text(prompt(changed(), known=Known({"a.py": after()}, hits=hits)))
 
 
@@ -213,21 +213,21 @@ def calling(call: str, text: bytes, *more: bytes, file: FileDiff | None = None) 
     return shown.partition(" defined elsewhere\n")[2].partition("\n>>>")[0]
 
 
-def test_a_method_of_something_is_the_one_method_of_its_name() -> None:
+def test_a_method_call_needs_the_only_method_of_that_name() -> None:
     assert calling("x.helper(y)", METHOD % b"helper") == "0.py:2: def helper(self, x):"
     assert calling("x.helper(y)", FUNCTION % b"helper") == ""
     assert calling("x.helper(y)", METHOD % b"helper", METHOD % b"helper") == ""
     assert calling("x.strip(y)", METHOD % b"strip") == "", "short names are those of many classes"
 
 
-def test_what_a_module_or_the_class_itself_has_is_called_as_if_it_stood_alone() -> None:
+def test_a_call_through_self_or_a_module_counts_as_bare() -> None:
     assert calling("self.ends(y)", METHOD % b"ends") == "0.py:2: def ends(self, x):"
     assert calling("tools.ends(y)", FUNCTION % b"ends") == ""
     new = added("new.py", "import tools", "tools.ends(y)")
     assert calling("x", FUNCTION % b"ends", file=new) == "0.py:1: def ends(x):"
 
 
-def test_a_common_name_is_looked_up_where_it_is_called_bare_and_defined_once() -> None:
+def test_a_common_name_needs_a_bare_call_and_one_definition() -> None:
     assert calling("save(x)", FUNCTION % b"save") == "0.py:1: def save(x):"
     assert calling("save(x)", FUNCTION % b"save", FUNCTION % b"save") == ""
     assert calling("save(x)", METHOD % b"save") == ""
@@ -251,7 +251,7 @@ def test_lines_that_use_what_is_removed_are_shown() -> None:
     ) in shown
 
 
-def test_of_a_changed_signature_too() -> None:
+def test_uses_of_a_changed_signature_are_shown() -> None:
     file = patch.parse_patch(
         b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
         b"-def total(x):\n+def total(x, y):\n     pass\n"
@@ -261,7 +261,7 @@ def test_of_a_changed_signature_too() -> None:
     assert using(("a.py", 2, "total(1)"), ("a.py", 9, "total(2)"), file=file) == ["a.py:9: total(2)"], "shown already"
 
 
-def test_uses_in_code_come_before_those_in_tests_and_many_files_before_one() -> None:
+def test_uses_are_ordered_code_first_then_across_files() -> None:
     uses = [("a.py", n, "total(1)") for n in (1, 2, 3)]
 
     assert using(("tests/test_a.py", 1, "total(1)"), *uses, ("b.py", 4, "import total")) == [
@@ -271,7 +271,7 @@ def test_uses_in_code_come_before_those_in_tests_and_many_files_before_one() -> 
     ]
 
 
-def test_no_more_uses_than_a_reader_looks_at() -> None:
+def test_the_number_of_uses_is_limited() -> None:
     file = deleted("old.py", *(f"def total_{n}(items):" for n in range(9)))
     uses = [(f"{n}.py", line, f"total_{n}()") for n in range(9) for line in range(9)]
 
@@ -288,11 +288,11 @@ def test_no_more_uses_than_a_reader_looks_at() -> None:
         added("new.py", "def total(x):"),
     ],
 )
-def test_what_nothing_elsewhere_uses_for_certain_is_not_shown(file: FileDiff) -> None:
+def test_an_uncertain_use_is_not_shown(file: FileDiff) -> None:
     assert using(("b.py", 1, "total(1)"), file=file) == [""]
 
 
-def test_how_a_file_uses_a_name_is_told_before_that_it_imports_it() -> None:
+def test_a_files_use_of_a_name_comes_before_its_import() -> None:
     uses = [("b.py", 1, "from old import total"), ("b.py", 9, "    assert total(1)"), ("c.py", 1, "import total")]
 
     assert using(*uses) == ["b.py:9: assert total(1)", "c.py:1: import total", "b.py:1: from old import total"]
@@ -304,7 +304,7 @@ def test_another_definition_of_the_same_name_has_its_own_users() -> None:
     assert using(*several, ("c.py", 1, "total(1)")) == [""]
 
 
-def test_what_begins_with_an_underscore_is_used_and_called_in_its_own_file() -> None:
+def test_a_private_name_is_searched_for_in_its_own_file() -> None:
     file = patch.parse_patch(
         b"diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
         b"-def _total(x):\n+def _total(x, y):\n     pass\n"
@@ -315,7 +315,7 @@ def test_what_begins_with_an_underscore_is_used_and_called_in_its_own_file() -> 
     assert calling("_helper(x)", FUNCTION % b"_helper") == ""
 
 
-def test_of_two_definitions_the_files_own_is_called() -> None:
+def test_a_call_prefers_its_own_files_definition() -> None:
     hits = [("a.py", 1, "def helper(x):"), ("b.py", 1, "def helper(x):")]
 
     shown = text(prompt(changed(), known=Known({"a.py": after()}, hits=hits)))
@@ -325,7 +325,7 @@ def test_of_two_definitions_the_files_own_is_called() -> None:
 
 
 @pytest.mark.parametrize("name", ["save", "__init__", "do"])
-def test_uses_of_names_that_every_class_has_are_not_looked_for(name: str) -> None:
+def test_uses_of_common_names_are_not_searched_for(name: str) -> None:
     known = Known({})
 
     prompt(deleted("old.py", f"def {name}(x):"), known=known)
@@ -333,7 +333,7 @@ def test_uses_of_names_that_every_class_has_are_not_looked_for(name: str) -> Non
     assert name not in known.asked
 
 
-def test_uses_are_looked_for_once() -> None:
+def test_uses_are_searched_for_once() -> None:
     file = deleted("old.py", "def total(x):")
     known = Known({})
     context = Context([file], known)
@@ -355,7 +355,7 @@ def test_a_hostile_use_cannot_close_the_fence() -> None:
     assert len(shown) < 230
 
 
-def test_names_of_every_language_are_not_looked_up() -> None:
+def test_builtin_names_are_not_searched_for() -> None:
     known = Known({"a.py": after("len(x)")})
 
     prompt(changed("len(x)"), known=known)
@@ -371,7 +371,7 @@ def test_commits_and_rules_stand_before_the_diff() -> None:
     assert shown.index(" commits\n") < shown.index(" rules\n") < shown.index("=== file: a.py")
 
 
-def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
+def test_problems_with_rules_are_known_once_frames_are_built() -> None:
     known = Known(team={".gitlab/duo/mr-review-instructions.yaml": b"{", "AGENTS.md": b"Be kind.\n" * 400})
     context = Context([changed()], known)
     assert not context.problems
@@ -380,12 +380,12 @@ def test_what_of_the_rules_is_not_shown_is_told_once_it_is_known() -> None:
         context.build_frame(most)
 
     assert context.problems == (
-        ".gitlab/duo/mr-review-instructions.yaml is not YAML, line 1",
-        "AGENTS.md is shown in part, for want of room",
+        ".gitlab/duo/mr-review-instructions.yaml is not valid YAML (line 1)",
+        "AGENTS.md is shown only in part: there is not enough room",
     )
 
 
-def test_rules_that_are_not_wanted_have_no_problems() -> None:
+def test_unwanted_rules_have_no_problems() -> None:
     context = Context([changed()], Known(team={"AGENTS.md": b"Be kind.\n" * 400}), ALL_KINDS - {ContextKind.RULES})
 
     context.build_frame(900)
@@ -393,13 +393,13 @@ def test_rules_that_are_not_wanted_have_no_problems() -> None:
     assert context.problems == ()
 
 
-def test_the_history_of_the_shown_files_stands_behind_it() -> None:
+def test_the_history_of_shown_files_follows_the_diff() -> None:
     shown = text(prompt(changed()))
 
-    told = shown[shown.index(f"<<<{NONCE} history") :]
-    assert "removed line 16 of a.py came 3 days earlier with: Fix the sum" in told
-    assert "not in this change: tests/test_a.py" in told
-    assert "z.py" not in told
+    past = shown[shown.index(f"<<<{NONCE} history") :]
+    assert "removed line 16 of a.py came 3 days earlier with: Fix the sum" in past
+    assert "not in this change: tests/test_a.py" in past
+    assert "z.py" not in past
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_each_kind_can_be_left_out_and_shown_alone(kind: ContextKind, mark: str)
     assert mark in text(prompt(*files, known=known, kinds=frozenset({kind})))
 
 
-def test_nothing_is_asked_of_the_repository_that_is_not_wanted() -> None:
+def test_unwanted_context_is_not_looked_up() -> None:
     known = Known()
 
     prompt(changed(), known=known, kinds=frozenset())
@@ -449,7 +449,7 @@ def test_each_file_is_outlined_once() -> None:
 
 
 @pytest.mark.parametrize("tokens", range(2_600, 6_000, 200))
-def test_context_takes_the_room_the_diff_leaves_and_no_more(tokens: int) -> None:
+def test_context_fits_the_room_that_the_diff_leaves(tokens: int) -> None:
     files = [changed(), added("b.py", *lines(40))]
     limits = Limits(2000, tokens)
 
@@ -474,7 +474,7 @@ def test_the_servers_own_count_bounds_the_context_too() -> None:
         return sum(len(message["content"]) for message in messages)  # a token a character
 
     files = [changed(), added("b.py", *lines(200))]
-    context = Context(files, Known({"a.py": after()}, told=TOLD))
+    context = Context(files, Known({"a.py": after()}, history=HISTORY))
     material = Material(files, [], Intent("A title"), templates(), NONCE, context)
 
     for limit in (8_000, 10_000, 12_000, 14_000):

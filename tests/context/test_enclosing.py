@@ -78,7 +78,7 @@ def test_a_hunk_is_widened_to_its_function_and_no_further() -> None:
     assert [line.text for line in changed(hunks)] == ["    f = 10", "    f = 10 + 1"]
 
 
-def test_the_rows_keep_their_numbers_behind_a_change_of_length() -> None:
+def test_rows_keep_their_numbers_after_a_change_of_length() -> None:
     after = TWO.replace("import os\n", "import os\nimport sys\nimport re\n").replace("    g = 10\n", "")
     hunks = widened_whole(TWO, after)
 
@@ -95,7 +95,7 @@ def test_hunks_in_one_function_become_one() -> None:
     assert (hunks[0].added, hunks[0].removed) == (2, 2)
 
 
-def test_hunks_in_functions_that_do_not_meet_stay_apart() -> None:
+def test_hunks_in_separate_functions_stay_apart() -> None:
     assert new_lines(widened_whole(TWO, change(TWO, "f = 10", "g = 10"))) == [(4, 23), (26, 45)]
 
 
@@ -110,7 +110,7 @@ def test_lines_that_moved_into_a_function_keep_their_mark() -> None:
     assert shown[shown.index("+15|     first = 1") - 1] == "~ the next 3 added lines are moved from b.py, unchanged"
 
 
-def test_a_change_outside_any_function_is_shown_as_it_is() -> None:
+def test_a_change_outside_functions_is_not_widened() -> None:
     file = diff_of(TWO, TWO.replace("import os", "import re"))
 
     assert widened_whole(TWO, TWO.replace("import os", "import re")) == file.hunks
@@ -129,14 +129,14 @@ def test_a_blank_line_widens_nothing() -> None:
     assert widened_whole(TWO, after) == diff_of(TWO, after).hunks
 
 
-def test_a_function_of_more_than_200_lines_is_not_shown_around() -> None:
+def test_a_function_of_more_than_200_lines_is_not_added() -> None:
     for rows, expected in ((MAX_ADDED_ROWS, [(1, MAX_ADDED_ROWS)]), (MAX_ADDED_ROWS + 1, [(97, 103)])):
         text = function("f", rows)
         assert new_lines(widened_whole(text, change(text, "f = 99"))) == expected
 
 
 @pytest.mark.parametrize(("fields", "expected"), [(50, [(1, 51)]), (80, [(38, 44)])])
-def test_a_class_is_shown_around_its_fields_only_when_it_is_short(fields: int, expected: list[tuple[int, int]]) -> None:
+def test_only_a_short_class_is_shown_around_its_fields(fields: int, expected: list[tuple[int, int]]) -> None:
     text = "class A:\n" + "".join(f"    a{number} = 1\n" for number in range(1, fields + 1))
 
     assert new_lines(widened_whole(text, text.replace("a40 = 1", "a40 = 2"))) == expected
@@ -179,7 +179,7 @@ def test_a_mark_of_a_missing_newline_stays_with_its_line() -> None:
     assert [line.text for line in lines(hunks) if not line.newline] == ["    g = 19"]
 
 
-def test_what_does_not_fit_the_room_is_not_added() -> None:
+def test_rows_that_do_not_fit_are_not_added() -> None:
     after = change(TWO, "f = 10")
     file = diff_of(TWO, after)
     wide = widened_whole(TWO, after)
@@ -190,7 +190,7 @@ def test_what_does_not_fit_the_room_is_not_added() -> None:
     assert widened_whole(TWO, after, needed - 1) == file.hunks
 
 
-def test_a_widened_hunk_is_headed_by_what_it_stands_in() -> None:
+def test_a_widened_hunk_is_headed_by_its_enclosing_definition() -> None:
     text = "class A:\n" + "".join(f"    def {name}(self):\n" + f"        {name}()\n" * 20 for name in "fg")
     (hunk,) = widened_whole(text, text.replace("g()\n", "g(1)\n", 11).replace("g(1)\n", "g()\n", 10))
 
@@ -198,7 +198,7 @@ def test_a_widened_hunk_is_headed_by_what_it_stands_in() -> None:
     assert hunk.heading == "class A:"
 
 
-def test_a_hunk_that_gains_nothing_in_front_keeps_its_heading() -> None:
+def test_a_hunk_with_the_same_start_keeps_its_heading() -> None:
     after = change(TWO, "f = 10")
     file = diff_of(TWO, after)
     (own,) = file.hunks
@@ -207,7 +207,7 @@ def test_a_hunk_that_gains_nothing_in_front_keeps_its_heading() -> None:
     assert widen_part(Part(file, (headed,)), *outline(file, after), 0) == (headed,)
 
 
-def test_a_file_diff_that_is_another_one_widens_nothing() -> None:
+def test_the_file_diff_of_another_file_widens_nothing() -> None:
     after = change(TWO, "f = 10")
     file = diff_of(TWO, after)
     whole, defined = outline(file, after)
@@ -319,13 +319,13 @@ def test_an_excerpt_gains_wide_hunks_and_covers_what_it_covered() -> None:
     assert wide.omissions == excerpt.omissions
 
 
-def test_a_file_without_an_outline_is_shown_as_it_is() -> None:
+def test_a_file_without_an_outline_is_not_widened() -> None:
     excerpt, _ = excerpt_of((TWO, change(TWO, "f = 10")))
 
     assert widen_excerpt(excerpt, {}, PLENTY) == excerpt
 
 
-def test_a_small_excerpt_gains_so_many_rows_and_no_more() -> None:
+def test_a_small_excerpt_gains_at_most_the_free_rows() -> None:
     excerpt, outlines = excerpt_of(*MANY)
     assert excerpt.lines * 3 < FREE_ROWS
 
@@ -353,7 +353,7 @@ def test_the_worthiest_hunks_are_widened_first() -> None:
     assert [part.file.path for part in wide.parts if part.wide] == ["1.py", "3.py"]
 
 
-def test_of_equal_worth_the_cheapest_come_first() -> None:
+def test_hunks_of_equal_worth_are_widened_cheapest_first() -> None:
     cheap = function("f", 60)
     excerpt, outlines = excerpt_of(*MANY[:3], (cheap, change(cheap, "f = 50")))
 

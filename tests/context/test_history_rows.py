@@ -1,4 +1,4 @@
-"""The past of a change as a model sees it: a fact a row, the useful ones first, and nobody writes another's row."""
+"""The history of a change as a model sees it: one fact a row, the most useful ones that fit."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ def test_the_names_of_the_parts_are_those_of_the_history() -> None:
     assert {str(part) for part in WEIGHTS} == set(History.__slots__)
 
 
-def test_a_file_that_hardly_changes_is_no_file_that_changes_often() -> None:
+def test_a_file_with_few_changes_is_not_listed_as_changed_often() -> None:
     churn = (Churn("four.py", 4, 4, 500), Churn("five.py", 5, 0, 500), Churn("fixed.py", 9, 1, 50))
 
     assert render_history_rows(History(churn=churn), 10_000) == [
@@ -69,11 +69,11 @@ def test_a_file_that_hardly_changes_is_no_file_that_changes_often() -> None:
     ]
 
 
-def test_a_few_commits_do_not_tell_what_changes_often() -> None:
+def test_churn_needs_at_least_fifty_commits() -> None:
     assert render_history_rows(History(churn=(Churn("a.py", 40, 9, 49),)), 10_000) == []
 
 
-def test_no_more_than_five_files_are_said_to_be_missing() -> None:
+def test_at_most_five_files_are_listed_as_missing() -> None:
     together = tuple(Companion(f"{number}.py", "a.py", 9, 9) for number in range(7))
 
     rows = render_history_rows(History(together=together), 10_000)
@@ -90,7 +90,7 @@ def test_the_last_changes_of_a_file_are_one_row() -> None:
     ]
 
 
-def test_a_commit_that_wrote_removed_lines_is_not_told_again_as_a_last_change() -> None:
+def test_a_commit_of_removed_lines_is_not_repeated_as_recent() -> None:
     touched = (TouchedLines("a.py", 1, 2, "Fix it", 3),)
     recent = (RecentCommit("a.py", "Fix it", 3), RecentCommit("a.py", "Tidy", 4), RecentCommit("b.py", "Fix it", 3))
 
@@ -102,7 +102,7 @@ def test_a_commit_that_wrote_removed_lines_is_not_told_again_as_a_last_change() 
     assert len(render_history_rows(History(touched=touched, recent=recent[:1]), 10_000, {ContextKind.TOUCHED})) == 1
 
 
-def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:
+def test_an_age_below_one_day_is_worded_so() -> None:
     history = History(touched=(TouchedLines("a.py", 1, 1, "A", 0),), recent=(RecentCommit("a.py", "B", 0),))
 
     assert render_history_rows(history, 10_000) == [
@@ -115,14 +115,14 @@ def test_what_was_made_on_the_same_day_came_less_than_a_day_earlier() -> None:
 
 
 @pytest.mark.parametrize("most", range(0, size(ROWS) + 1, 20))
-def test_never_more_than_the_room_there_is(most: int) -> None:
+def test_the_rows_never_exceed_their_room(most: int) -> None:
     rows = render_history_rows(HISTORY, most)
 
     assert size(rows) <= most
     assert rows == [row for row in ROWS if row in rows]  # whole ones, and in order
 
 
-def test_exactly_as_much_room_as_it_takes_is_enough() -> None:
+def test_rows_that_fit_exactly_are_all_shown() -> None:
     assert render_history_rows(HISTORY, size(ROWS)) == ROWS
     assert len(render_history_rows(HISTORY, size(ROWS) - 1)) == len(ROWS) - 1
 
@@ -135,7 +135,7 @@ def test_the_room_is_counted_in_bytes() -> None:
     assert render_history_rows(history, len(row.encode()) + 1) == [row]
 
 
-def test_what_happened_lately_makes_room_for_what_the_lines_were_for() -> None:
+def test_recent_changes_are_dropped_first() -> None:
     rows = render_history_rows(HISTORY, size(ROWS[:6]))
 
     assert rows == ROWS[:6]
@@ -149,7 +149,7 @@ def test_a_part_with_many_facts_does_not_crowd_out_the_others() -> None:
     assert [any(row.startswith(start) for row in rows) for start in STARTS] == [True] * 5
 
 
-def test_of_many_commits_the_last_ones_stay_in_their_order() -> None:
+def test_the_last_of_many_commits_are_kept_in_order() -> None:
     history = History(commits=tuple(Commit(f"Step {number:03}") for number in range(500)))
 
     rows = render_history_rows(history, 5 * 32)
@@ -191,7 +191,7 @@ def test_control_tokens_are_broken(token: str) -> None:
 
 
 @pytest.mark.parametrize("filler", ["x", "变", "\u202e", "<|"])
-def test_words_without_end_are_cut(filler: str) -> None:
+def test_long_texts_are_cut(filler: str) -> None:
     longest = 2 * MAX_PATH_CHARS + MAX_SUBJECT_CHARS + MAX_BODY_CHARS
 
     for row in render_history_rows(hostile(filler * 100_000), 100_000):
@@ -199,13 +199,13 @@ def test_words_without_end_are_cut(filler: str) -> None:
         assert "…" in row
 
 
-def test_an_empty_subject_is_said_to_be_empty() -> None:
+def test_an_empty_subject_is_marked_as_empty() -> None:
     assert render_history_rows(History(commits=(Commit(""),)), 100) == ["commit of this change: (no subject)"]
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(max_size=60), st.integers(0, 2_000))
-def test_whatever_is_written_every_row_is_one_visible_row_of_its_kind(text: str, most: int) -> None:
+def test_any_text_gives_visible_rows_of_the_right_kind(text: str, most: int) -> None:
     rows = render_history_rows(hostile(text), most)
 
     assert sum(len(row.encode("utf-8", "strict")) + 1 for row in rows) <= most

@@ -45,7 +45,7 @@ def test_the_lines_between_the_hunks_have_both_numbers() -> None:
     assert whole["line 40"] == (40, 40)
 
 
-def test_the_changes_stay_what_they_were() -> None:
+def test_unfolding_keeps_the_changes() -> None:
     whole = unfold_file(FILE, text(AFTER))
 
     assert [line for line in whole.iter_lines() if line.kind is not LineKind.CONTEXT] == [

@@ -129,7 +129,7 @@ def test_equal_hunks_of_one_file_count_twice(identities: Identities) -> None:
 # --- files of which no line changes ---
 
 
-def test_what_changes_no_line_has_one_identity_of_its_own(identities: Identities) -> None:
+def test_a_file_without_changed_lines_has_its_own_identity(identities: Identities) -> None:
     before: Tree = {"a.py": file(LINES), "run.sh": b"x\n"}
     [moved] = identities(before, {"b.py": file(LINES), "run.sh": b"x\n"})
     [executable] = identities(before, {"a.py": file(LINES), "run.sh": Executable(b"x\n")})

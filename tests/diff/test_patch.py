@@ -168,29 +168,29 @@ def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
     assert (only(diff).path, only(diff).binary) == ("x.png", True)
 
 
-# --- what is no diff ---
+# --- text that is not a diff ---
 
 
 MALFORMED = [
     (b"hello\nworld\n", 1, "no diff"),
     ("diff --git a/x b/x".encode("utf-16"), 1, "UTF-16"),
-    (b"\x1b[1mdiff --git a/x b/x\x1b[m\n", 1, "coloured"),
+    (b"\x1b[1mdiff --git a/x b/x\x1b[m\n", 1, "colour codes"),
     (HEAD + b"@@ -1,3 +1,3 @@\n a\n-b\n", 5, "ends before"),
-    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\ndiff --git a/y b/y\n", 8, "starts with a blank"),
-    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n-c\n+d\n", 5, "do not add up"),
+    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\ndiff --git a/y b/y\n", 8, "must start with a blank"),
+    (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n-c\n+d\n", 5, "differs from what the header"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n+c\n", 8, "more lines"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n", 8, "more lines"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n-- c\n", 8, "more lines"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n\n+c\n", 9, "more lines"),
-    (HEAD + b"@@ -1 +1 @@\n-a\n+b\nnoise\n@@ -9 +9 @@\n-c\n+d\n", 9, "hunk without"),
-    (HEAD + b"@@ -1 +1 @@\n\rx\n-a\n+b\n", 6, "starts with a blank"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\nnoise\n@@ -9 +9 @@\n-c\n+d\n", 9, "missing before this hunk"),
+    (HEAD + b"@@ -1 +1 @@\n\rx\n-a\n+b\n", 6, "must start with a blank"),
     (HEAD + b"@@ -a,b +c,d @@\n", 5, "cannot be read"),
     (HEAD + b"@@ -" + b"9" * 5000 + b" +1 @@\n-a\n+b\n", 5, "cannot be read"),
     (HEAD + b"@@ -1,9999999999 +1 @@\n-a\n", 5, "ends before"),
     (HEAD[: -len(b"+++ b/x\n")] + b"@@ -1 +1 @@\n-a\n+b\n", 4, "+++"),
     (HEAD, 5, "hunk"),
     (HEAD[: -len(b"--- a/x\n+++ b/x\n")], 1, "missing"),
-    (HEAD[: -len(b"--- a/x\n+++ b/x\n")] + b"@@ -1 +1 @@\n-a\n+b\n", 3, "hunk without"),
+    (HEAD[: -len(b"--- a/x\n+++ b/x\n")] + b"@@ -1 +1 @@\n-a\n+b\n", 3, "missing before this hunk"),
     (b"diff --git a/x b/x\n", 1, "missing"),
     (b"diff --git a/x b/x\nnew file mode 100644\nindex 0000000..1111111\n", 1, "missing"),
     (b"diff --git a/x b/y\nsimilarity index 90%\nrename from x\nrename to y\nindex 1111..2222 100644\n", 1, "missing"),
@@ -198,7 +198,7 @@ MALFORMED = [
     (b"diff --cc x\nindex 1,2..3\n--- a/x\n+++ b/x\n@@@ -1,1 -1,1 +1,1 @@@\n", 1, "combined"),
     (b"diff --combined x\nindex 1,2..3\n", 1, "combined"),
     (b"@@@ -1 -1 +1 @@@\n", 1, "combined"),
-    (b"@@ -1 +1 @@\n-a\n+b\n", 1, "hunk without"),
+    (b"@@ -1 +1 @@\n-a\n+b\n", 1, "missing before this hunk"),
     (b"*** a/x\n--- b/x\n***************\n*** 1 ****\n! a\n", 1, "no diff"),
 ]
 
@@ -218,7 +218,7 @@ def test_blank_text_is_an_empty_diff(blank: bytes) -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"-- \n2.39.5\n\n", b"\n\n--------------2.39.5--\n\n"])
-def test_what_may_follow_the_last_hunk_is_no_excess(end: bytes) -> None:
+def test_text_after_the_last_hunk_is_allowed(end: bytes) -> None:
     assert patch.parse_patch(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
 
 

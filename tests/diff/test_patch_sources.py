@@ -41,7 +41,7 @@ def assert_one_edit(diff: Diff, path: str = "x") -> None:
 # --- what can happen to a file ---
 
 
-def test_every_kind_of_change_is_told(checkout: Checkout) -> None:
+def test_every_kind_of_change_is_read(checkout: Checkout) -> None:
     old: Tree = {
         "edited": LINES,
         "moved": LINES,
@@ -90,14 +90,14 @@ def test_every_kind_of_change_is_told(checkout: Checkout) -> None:
     assert [(line.raw, line.newline) for line in born.iter_lines()] == [(b"a", True), (b"b", False)]
 
 
-def test_an_empty_file_that_goes_is_told(checkout: Checkout) -> None:
+def test_a_deleted_empty_file_is_read(checkout: Checkout) -> None:
     change(checkout, {"x": b""}, {})
     file = only(patch.parse_patch(checkout.diff()))
     assert (file.status, file.hunks, file.old_mode) == (FileStatus.DELETED, (), "100644")
 
 
 @pytest.mark.parametrize("options", [(), ("--binary",), ("--full-index",)])
-def test_binary_files_are_told_and_hide_nothing_behind_them(checkout: Checkout, options: tuple[str, ...]) -> None:
+def test_binary_files_are_listed_and_hide_no_other_file(checkout: Checkout, options: tuple[str, ...]) -> None:
     old: Tree = {"a.bin": b"\x00a" * 100, "gone.bin": b"\x00b", "z": LINES}
     change(checkout, old, {"a.bin": b"\x00c" * 99, "new.bin": b"\x00" + os.urandom(3000), "z": EDITED})
     diff = patch.parse_patch(checkout.diff(*options))
@@ -110,7 +110,7 @@ def test_binary_files_are_told_and_hide_nothing_behind_them(checkout: Checkout, 
     assert diff.changed_lines == 2
 
 
-def test_a_submodule_is_told_in_all_forms(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_submodule_is_read_in_all_forms(checkout: Checkout, tmp_path: Path) -> None:
     inner = Checkout(tmp_path / "inner")
     first, second = inner.commit({"f": b"a\n"}), inner.commit({"f": b"b\n"})
     checkout.commit({})
@@ -129,7 +129,7 @@ def test_a_submodule_is_told_in_all_forms(checkout: Checkout, tmp_path: Path) ->
             assert told == [("sub mod", status, True)], text
 
 
-def test_a_submodule_shown_as_a_diff_of_its_files_is_told_with_them() -> None:
+def test_a_submodule_shown_with_its_files_is_read_with_them() -> None:
     text = (
         b"Submodule sub 1111111..2222222:\ndiff --git a/sub/f b/sub/f\n--- a/sub/f\n+++ b/sub/f\n@@ -1 +1 @@\n-a\n+b\n"
     )
@@ -144,7 +144,7 @@ def test_a_deletion_without_its_lines_is_a_deletion(checkout: Checkout) -> None:
     assert only(patch.parse_patch(checkout.diff("--irreversible-delete"))).status is FileStatus.DELETED
 
 
-def test_blanks_that_git_was_told_to_ignore_are_no_lost_lines(checkout: Checkout) -> None:
+def test_ignored_blanks_are_not_missing_lines(checkout: Checkout) -> None:
     change(checkout, {"x": LINES, "y": LINES}, {"x": Executable(LINES.replace(b" ", b"  ")), "y": EDITED})
     diff = patch.parse_patch(checkout.diff("--ignore-all-space"))
     assert [(file.path, file.new_mode, file.changed_lines) for file in diff.files] == [
@@ -248,7 +248,7 @@ def test_the_writers_configuration_does_not_matter(
     ],
     ids=" ".join,
 )
-def test_what_stands_around_a_diff_is_no_part_of_it(checkout: Checkout, arguments: tuple[str, ...]) -> None:
+def test_text_around_a_diff_is_ignored(checkout: Checkout, arguments: tuple[str, ...]) -> None:
     checkout.commit({"x": LINES})
     checkout.write({"x": EDITED})
     message = "Edit\n\n- a point\n+ another\n a third\n\n--- and\n+++ so\n on\n"

@@ -62,12 +62,12 @@ def test_a_line_edited_twice_shows_its_first_and_its_last_text(checkout: Checkou
     assert changes(only(diff)) == [("-", 9, None, b"line 9"), ("+", None, 9, b"final")]
 
 
-def test_what_is_added_and_removed_again_is_gone(checkout: Checkout) -> None:
+def test_a_line_added_and_removed_again_disappears(checkout: Checkout) -> None:
     diff = series(checkout, {"x": LINES}, {"x": line(9, b"line 9\nprint()\n")}, {"x": LINES + b"end\n"})
     assert changes(only(diff)) == [("+", None, 41, b"end")]
 
 
-def test_what_is_removed_and_added_again_is_context(checkout: Checkout) -> None:
+def test_a_line_removed_and_added_again_is_context(checkout: Checkout) -> None:
     cut = line(9, b"").replace(b"line 10\n", b"ten\n")
     diff = series(checkout, {"x": LINES}, {"x": cut}, {"x": line(10, b"TEN\n")})
     assert changes(only(diff)) == [("-", 10, None, b"line 10"), ("+", None, 10, b"TEN")]
@@ -101,7 +101,7 @@ def test_commits_that_undo_each_other_leave_nothing(checkout: Checkout, form: tu
     ],
 )
 @pytest.mark.parametrize("form", [FORMS[0], FORMS[3]], ids=" ".join)
-def test_what_happens_to_a_file_is_added_up(
+def test_the_status_of_a_file_is_combined_over_patches(
     checkout: Checkout, trees: list[Tree], expected: tuple[FileStatus, str, str, int], form: tuple[str, ...]
 ) -> None:
     file = only(series(checkout, *trees, form=form))
@@ -162,7 +162,7 @@ def test_one_patch_is_as_it_was(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("ids", [True, False])
-def test_patches_that_do_not_follow_one_another_are_refused_with_a_cure(checkout: Checkout, ids: bool) -> None:
+def test_patches_out_of_sequence_are_an_error_with_a_remedy(checkout: Checkout, ids: bool) -> None:
     for content in (LINES, line(9, b"nine\n"), line(9, b"NINE\n"), line(9, b"neuf\n")):
         checkout.commit({"x": content})
     text = checkout.git("format-patch", "--stdout", "-1", "HEAD~2") + checkout.git("format-patch", "--stdout", "-1")
@@ -174,7 +174,7 @@ def test_patches_that_do_not_follow_one_another_are_refused_with_a_cure(checkout
     assert raised.value.line == second
 
 
-def test_a_gap_between_patches_is_seen_even_where_no_line_tells_of_it(checkout: Checkout) -> None:
+def test_a_gap_between_patches_is_found_by_the_ids(checkout: Checkout) -> None:
     for content in (LINES, line(9, b"nine\n"), b"1\n2\n3\n" + line(9, b"nine\n")):
         checkout.commit({"x": content})
     checkout.commit({"x": b"1\n2\n3\n" + line(9, b"nine\n") + b"end\n"})
@@ -191,7 +191,7 @@ def test_a_file_cannot_be_added_twice() -> None:
         patch.parse_patch(text + text)
 
 
-def test_a_file_touched_twice_by_one_patch_loses_neither(checkout: Checkout) -> None:
+def test_a_file_touched_twice_by_one_patch_keeps_both_changes(checkout: Checkout) -> None:
     checkout.commit({"x": LINES, "y": LINES})
     checkout.commit({"x": line(9, b"nine\n"), "y": LINES})
     mail = checkout.git("format-patch", "--stdout", "--no-signature", "-1")

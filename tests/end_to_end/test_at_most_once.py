@@ -29,7 +29,7 @@ from tests.support.gitlab.story import text
 from tests.support.life import Life
 from tests.support.pipeline import BOT, Run
 
-COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
+COMMAND = [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"]
 Story = Callable[[Board], Outcome]
 
 

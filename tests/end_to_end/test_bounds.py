@@ -19,7 +19,7 @@ from tests.support.gitlab.double import GitLabDouble
 from tests.support.model.double import EMPTY_REVIEW, Fault, ModelDouble
 from tests.support.pipeline import Finished, Run, bodies, summaries
 
-COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from iquest_review.cli.main import main; main()"]
 NO_ANSWER = Fault(delay=60)
 HEADER = b"diff --git a/%d.py b/%d.py\nnew file mode 100644\n--- /dev/null\n+++ b/%d.py\n@@ -0,0 +1,60 @@\n"
 ROWS = b"".join(b"+value_%d = compute(%d)\n" % (line, line) for line in range(60))
@@ -177,8 +177,8 @@ def test_a_time_that_is_nonsense_is_told_and_the_review_is_done(run: Run, job: d
     finished = run("review", environ={**job, "CI_JOB_TIMEOUT": "soon", "CI_JOB_STARTED_AT": "then"})
 
     assert finished.code == 0
-    assert "CI_JOB_TIMEOUT is 'soon', no number of seconds: 3600 are assumed" in finished.err
-    assert "CI_JOB_STARTED_AT is 'then', no time this job can have started at: ignored" in finished.err
+    assert "CI_JOB_TIMEOUT is 'soon', not a number of seconds: using 3600" in finished.err
+    assert "CI_JOB_STARTED_AT is 'then', but this job cannot have started then: ignored" in finished.err
 
 
 # --- signals ---
@@ -196,7 +196,7 @@ def hanging_git(tmp_path: Path) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
-ENDS = [(signal.SIGTERM, 143, "ended by SIGTERM, as a job is that is cancelled"), (signal.SIGINT, 130, "interrupted")]
+ENDS = [(signal.SIGTERM, 143, "stopped by SIGTERM (the job was cancelled)"), (signal.SIGINT, 130, "interrupted")]
 
 
 @pytest.mark.parametrize(("number", "code", "words"), ENDS)
@@ -284,7 +284,7 @@ def test_a_full_disk_leaves_no_half_file_and_the_note_is_posted(
 @pytest.mark.parametrize(
     ("into", "code", "words"),
     [
-        (">/dev/full", 4, ["standard output cannot be written: No space left on device"]),
+        (">/dev/full", 4, ["cannot write standard output: No space left on device"]),
         (">&-", 4, ["standard output is closed: nothing could be printed"]),
         ("| true", 0, []),
         ("2>/dev/full", 0, []),

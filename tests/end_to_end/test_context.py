@@ -94,7 +94,7 @@ def test_a_kind_of_context_that_there_is_not_is_an_error(run: Run, checkout: Che
     finished = run("preview", "--repo", str(checkout.path), "--base", "main", environ={"IQUEST_CONTEXT": "definitons"})
 
     assert finished.code == 2
-    assert "IQUEST_CONTEXT is 'definitons'; it should be all, none, or some of: definitions, calls," in finished.err
+    assert "IQUEST_CONTEXT is 'definitons'; it must be all, none, or some of: definitions, calls," in finished.err
 
 
 def test_team_rules_that_cannot_be_read_are_named_in_the_log(run: Run, checkout: Checkout) -> None:
@@ -105,7 +105,7 @@ def test_team_rules_that_cannot_be_read_are_named_in_the_log(run: Run, checkout:
 
     finished = run("preview", "--repo", str(checkout.path), "--base", "main")
 
-    assert ".gitlab/duo/mr-review-instructions.yaml is not YAML" in finished.err
+    assert ".gitlab/duo/mr-review-instructions.yaml is not valid YAML" in finished.err
 
 
 def test_no_secret_reaches_the_model_the_note_or_the_log(run: Run, checkout: Checkout, model: ModelDouble) -> None:

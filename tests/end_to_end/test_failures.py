@@ -119,18 +119,18 @@ def test_a_model_that_refuses_says_why(run: Run, job: dict[str, str], variables:
 @pytest.mark.parametrize(
     ("variables", "arguments", "words"),
     [
-        ({"IQUEST_MAX_LINE": "5"}, [], "IQUEST_MAX_LINE is no setting; do you mean IQUEST_MAX_LINES?"),
-        ({"IQUEST_MAX_LINES": "many"}, [], "IQUEST_MAX_LINES is 'many'; it should be a whole number from 1 to"),
-        ({}, ["--fail-on", "hihg"], "--fail-on is 'hihg'; it should be one of: never, low, medium, high"),
+        ({"IQUEST_MAX_LINE": "5"}, [], "unknown setting IQUEST_MAX_LINE; did you mean IQUEST_MAX_LINES?"),
+        ({"IQUEST_MAX_LINES": "many"}, [], "IQUEST_MAX_LINES is 'many'; it must be a whole number from 1 to"),
+        ({}, ["--fail-on", "hihg"], "--fail-on is 'hihg'; it must be one of: never, low, medium, high"),
         ({"IQUEST_API_URL": ""}, [], "no IQUEST_API_URL"),
         ({"IQUEST_API_URL": "file:///etc/passwd"}, [], "it should look like http://host:8000/v1"),
         ({"IQUEST_API_URL": "http://user:sk-secret@host/v1"}, [], "the key goes to IQUEST_API_KEY"),
-        ({"IQUEST_MERGE_REQUEST": "1/../2"}, [], "IQUEST_MERGE_REQUEST is '1/../2'; it should be a whole number"),
+        ({"IQUEST_MERGE_REQUEST": "1/../2"}, [], "IQUEST_MERGE_REQUEST is '1/../2'; it must be a whole number"),
         ({"IQUEST_PROMPTS_DIR": "/nowhere"}, [], "no template system.j2 in /nowhere"),
         ({}, ["--diff", "x.diff", "--base", "main"], "--diff and --base name different changes"),
-        ({}, ["--diff", "nowhere.diff"], "nowhere.diff cannot be read: No such file or directory"),
+        ({}, ["--diff", "nowhere.diff"], "cannot read nowhere.diff: No such file or directory"),
         ({}, ["--repo", "."], "--repo needs --base"),
-        ({"CI_MERGE_REQUEST_IID": ""}, [], "no change to review: this is no merge-request pipeline"),
+        ({"CI_MERGE_REQUEST_IID": ""}, [], "nothing to review: this is not a merge-request pipeline"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_says_what_is_right(
@@ -170,7 +170,7 @@ def test_an_output_folder_that_cannot_be_written(run: Run, job: dict[str, str]) 
 def test_an_interrupted_run_says_so(tmp_path: Path, job: dict[str, str]) -> None:
     with ModelDouble(replies=[Fault(delay=20)]) as model:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"],
+            [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"],
             env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **job, "IQUEST_API_URL": model.url},
             cwd=tmp_path,
             stderr=subprocess.PIPE,

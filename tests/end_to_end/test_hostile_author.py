@@ -34,7 +34,7 @@ def test_a_file_without_an_end_is_not_read(run: Run, job: dict[str, str]) -> Non
     finished = run("publish", "review.json", environ=job)
 
     assert finished.code == 2
-    assert "review.json is no file" in finished.err
+    assert "review.json is not a regular file" in finished.err
 
 
 def test_a_link_in_the_output_folder_is_not_followed(run: Run, job: dict[str, str], tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support.model.double import Fault, ModelDouble
 from tests.support.pipeline import Finished
 
 MIB = 1024**2
-COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from iquest_review.cli.main import main; main()"]
 # In a process of its own: the kernel counts what a process had before it became another one.
 MEASURED = """
 import os, resource, subprocess, sys

@@ -47,7 +47,7 @@ def test_the_note_says_what_was_reviewed_before_and_what_stands(pushed: Life) ->
     pushed.review()
 
     assert "Review: 🔴 1 high · 🟠 1 medium" in pushed.note
-    assert "This run: 2 changed lines were reviewed before" in pushed.note
+    assert "This run: 2 changed lines were already reviewed" in pushed.note
     assert ZERO in pushed.note
     assert f"head `{pushed.refs.head[:12]}`" in pushed.note
 
@@ -185,7 +185,7 @@ def test_a_review_that_broke_off_says_what_it_has_and_is_done_again(pushed: Life
     pushed.reader.instead = Reply(whole[: whole.rindex("description")], finish_reason="length")
     pushed.review(IQUEST_MAX_REQUESTS="1")
     assert [thread.path for thread in pushed.threads] == ["a.txt"]
-    assert "Partly reviewed: the answer breaks off" in pushed.note
+    assert "Partly reviewed: the model's answer is incomplete" in pushed.note
 
     pushed.review()
 
@@ -226,7 +226,7 @@ def test_a_review_that_gitlab_did_not_take_is_done_again(pushed: Life, method: s
 def test_a_job_that_is_killed_while_it_writes_leaves_no_duplicates_to_the_next(pushed: Life, at: str) -> None:
     """GitLab stores what the job sent last, and nobody hears of it."""
     pushed.pushes(PUSHED)
-    command = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
+    command = [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **pushed.job}
     job = subprocess.Popen(command, cwd=pushed.run.folder, env=environment, stderr=subprocess.DEVNULL)
 
@@ -302,7 +302,7 @@ def test_findings_of_the_note_stay_there_until_their_lines_are_gone(pushed: Life
 
     assert EVAL not in pushed.note
     assert ZERO in pushed.note
-    assert "1 finding resolved, its lines are gone" in pushed.note
+    assert "1 finding resolved because its lines are gone" in pushed.note
     assert pushed.threads == []
 
 
@@ -316,8 +316,8 @@ def test_a_dry_run_tells_what_a_later_push_comes_to_and_writes_nothing(pushed: L
     assert pushed.written == []
     assert bodies(pushed.gitlab) == before
     assert EVAL in finished.out
-    assert "1 finding resolved, its lines are gone" in finished.out
-    assert "a dry run: nothing is posted" in finished.err
+    assert "1 finding resolved because its lines are gone" in finished.out
+    assert "dry run: nothing is posted" in finished.err
     assert [thread.resolved_by for thread in pushed.threads] == [None]
 
 

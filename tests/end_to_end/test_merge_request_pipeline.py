@@ -235,7 +235,7 @@ def test_gitlabs_raw_diff_serves_where_git_cannot(run: Run, job: dict[str, str],
     finished = run("review", environ={**job, "CI_REPOSITORY_URL": "", "CI_PROJECT_DIR": str(run.folder)})
 
     assert finished.code == 0, finished.err
-    assert "taking GitLab's raw diff" in finished.err
+    assert "using GitLab's raw diff" in finished.err
     assert "changed lines from GitLab's raw diff" in finished.err
 
 

@@ -142,7 +142,7 @@ def test_publish_of_an_older_state_says_so(
     [
         (None, "cannot be read"),
         ("not json", "is not JSON"),
-        ('{"schema_version": 2}', "is of version 2, and this program reads 1"),
+        ('{"schema_version": 2}', "has schema_version 2; this iquest-review reads version 1"),
         ('{"schema_version": 1, "status": "reviewed"}', "is not a review.json: "),
     ],
 )
@@ -210,7 +210,7 @@ def test_a_branch_that_is_not_there_is_named(run: Run, project: Project) -> None
     finished = run("review", "--repo", str(project.folder), "--base", "mian", "--head", "feature")
 
     assert finished.code == 2
-    assert "'mian' names no commit" in finished.err
+    assert "'mian' is not a commit" in finished.err
 
 
 def test_preview_shows_and_asks_nobody(run: Run) -> None:

@@ -50,7 +50,7 @@ def test_a_waiver_is_a_members_word(pushed: Life, author: str, raised: bool, way
     finished = pushed.review(code=int(raised), IQUEST_FAIL_ON="high")
 
     assert "+10| a / 0" in pushed.prompt, "the model is shown the hunk and raises it again"
-    assert ("1 finding not raised, it was waived" in pushed.note) != raised
+    assert ("1 finding not raised because it was waived" in pushed.note) != raised
     assert len(finished.review["findings"]) == int(raised)
     assert [thread.resolved_by for thread in pushed.threads] == [None]
 

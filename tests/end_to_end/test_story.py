@@ -150,7 +150,7 @@ def a_commit_is_dropped(story: Life) -> None:
     review(story)
 
     assert resolved(story) == {LIST: BOT}
-    assert "1 finding resolved, its lines are gone" in story.note
+    assert "1 finding resolved because its lines are gone" in story.note
 
 
 def people_disagree(story: Life) -> None:
@@ -168,7 +168,7 @@ def people_disagree(story: Life) -> None:
     assert "+21| total / count" in story.prompt
     assert "-12| connection.close()" in story.prompt
     assert resolved(story) == {LIST: BOT}
-    assert "1 finding not raised, it was waived" in story.note
+    assert "1 finding not raised because it was waived" in story.note
     assert only_the_note_was_written(story)
 
 

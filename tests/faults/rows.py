@@ -133,7 +133,7 @@ ROWS = (
     Row("F50", "404, 301", (f"{_FAILURES}::test_a_merge_request_that_is_not_there",)),
     Row("F51", "merged or closed meanwhile"),
     Row("F52", "409, plain or a lock"),
-    Row("F53", "a note that is too long", ("note/test_summary_size.py::test_no_size_breaks_a_note",)),
+    Row("F53", "a note that is too long", ("note/test_summary_size.py::test_a_note_of_any_size_fits",)),
     Row("F54", "400 as plain text"),
     Row("F55", "202: commands ran"),
     Row("F56", "201 with a web page"),

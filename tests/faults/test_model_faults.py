@@ -158,7 +158,7 @@ UNREADABLE = [
     Case(
         "F14-cut",
         [says(CUT, "length")],
-        End(0, "partial", "Partly reviewed: the answer breaks off", asked=1),
+        End(0, "partial", "Partly reviewed: the model's answer is incomplete", asked=1),
     ),
     Case(
         "F15-blanks",
@@ -194,7 +194,7 @@ def smaller(stage: Stage, finished: Finished) -> None:
     first, *rest = stage.prompts
     assert rest
     assert all(size(request) < 0.7 * size(first) for request in rest)
-    assert "showing less at a time" in finished.err
+    assert "asking again in smaller parts" in finished.err
 
 
 def bounded(stage: Stage, finished: Finished) -> None:

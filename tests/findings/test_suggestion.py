@@ -340,8 +340,6 @@ NO_CODE = {
     "escaped newlines": "    x = 1\\n    return x",
     "our words": "    return 1\n\\ No newline at end of file",
     "our cut": "    return 'x [cut: 3,000 bytes]",
-    "our comment": "    return 1  # <!-- iquest-review:marker -->",
-    "a fence nobody reads": "    return '" + "`" * 60 + "'",
 }
 
 
@@ -349,6 +347,15 @@ NO_CODE = {
 def test_what_is_not_all_code_is_only_shown(fix: str) -> None:
     assert offered("    return total", fix) is None
     assert offered("return total", fix) is None
+
+
+@pytest.mark.parametrize(
+    "fix",
+    ["    return 1  # <!-- iquest-review:marker -->", "    return '" + "`" * 60 + "'"],
+    ids=["our comment", "a fence nobody reads"],
+)
+def test_a_fix_that_a_block_cannot_hold_is_only_shown(fix: str) -> None:
+    assert markdown.format_suggestion(offered("    return total", fix) or "", 0) == ""
 
 
 LOOKS_LIKE_IT = {

@@ -73,7 +73,7 @@ def of_branches(repository: Repository, base: str = "main", head: str = "feature
 # --- the change's own commits ---
 
 
-def test_the_changes_own_commits_are_told_in_order_with_their_first_lines(story: Story) -> None:
+def test_own_commits_are_in_order_with_their_first_lines(story: Story) -> None:
     story.commit("Start", {"x": TEN})
     story.commit("Add\nthe first half\n\nBecause of a.\nAnd b.\n\nAnd c.\nAnd d.\n", {"y": b"1\n"}, "feature")
     story.commit("Add the rest", {"y": b"2\n"}, "feature")
@@ -85,7 +85,7 @@ def test_the_changes_own_commits_are_told_in_order_with_their_first_lines(story:
     )
 
 
-def test_merges_of_the_target_branch_are_none_of_the_changes_commits(tmp_path: Path) -> None:
+def test_merges_of_the_target_branch_are_not_own_commits(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "repository")
     checkout.commit({"x": TEN})
     checkout.git("checkout", "--quiet", "-b", "feature")
@@ -98,7 +98,7 @@ def test_merges_of_the_target_branch_are_none_of_the_changes_commits(tmp_path: P
     assert of_branches(Repository(checkout.path)).commits == (Commit("Add y"),)
 
 
-def test_people_stay_out_of_what_is_told(story: Story) -> None:
+def test_people_are_left_out_of_commit_texts(story: Story) -> None:
     story.commit("Start", {"x": TEN})
     trailers = "Signed-off-by: Ann Author <ann@example.org>\nCo-authored-by: Bob <bob@x>\nCc: Carl\nFrom: Dan\n"
     story.commit(f"Ask ann@example.org\n\n{trailers}Told by <bob@mail.example.org>.\n", {"x": b"x\n"}, "feature")
@@ -143,7 +143,7 @@ def crafted(checkout: Checkout, parent: str, message: bytes, date: bytes = b"170
 
 
 @pytest.mark.parametrize("date", [b"9" * 5_000, b"-1", b"", b"x"])
-def test_a_date_that_is_none_is_no_error(tmp_path: Path, date: bytes) -> None:
+def test_an_invalid_date_is_not_an_error(tmp_path: Path, date: bytes) -> None:
     checkout = Checkout(tmp_path / "repository")
     base = checkout.commit({"x": TEN})
     head = crafted(checkout, base, b"Change", date)
@@ -254,19 +254,19 @@ def test_churn_counts_commits_and_repairs(story: Story) -> None:
 @pytest.mark.parametrize(
     "subject", ["fix: x", "Fixes #3", "Bugfix", "hotfix/x", "a bug", "Reverted x", "修正", "BUG-12"]
 )
-def test_what_repairs_says_so(subject: str) -> None:
+def test_a_repair_is_recognized_by_its_subject(subject: str) -> None:
     assert facts.is_fix(subject)
 
 
 @pytest.mark.parametrize("subject", ["prefix", "fixture", "debug", "Affix", "suffix", "bugle", "reverting", ""])
-def test_a_word_that_holds_another_is_no_repair(subject: str) -> None:
+def test_a_word_that_contains_fix_is_not_a_repair(subject: str) -> None:
     assert not facts.is_fix(subject)
 
 
 # --- what goes together ---
 
 
-def test_a_file_that_usually_goes_along_and_is_missing_is_told(story: Story) -> None:
+def test_a_missing_usual_companion_is_reported(story: Story) -> None:
     story.commit("Start", {"code": b"0", "test": b"0", "docs": b"0", "seldom": b"0", "gone": b"0", "also": b"0"})
     for number in range(1, 9):
         files = {"code": b"%d" % number, "test": b"%d" % number, "gone": b"%d" % number, "also": b"%d" % number}
@@ -280,7 +280,7 @@ def test_a_file_that_usually_goes_along_and_is_missing_is_told(story: Story) -> 
     assert told == (Companion("test", "also", 9, 9), Companion("docs", "also", 5, 9))
 
 
-def test_commits_that_change_everything_tell_nothing_of_what_belongs_together(story: Story) -> None:
+def test_commits_that_change_everything_make_no_companions(story: Story) -> None:
     for number in range(6):
         story.commit("Format", {f"f{file}": b"%d" % number for file in range(facts.MAX_COMMIT_FILES + 1)})
     story.commit("Change", {"f0": b"new"}, "feature")
@@ -303,7 +303,7 @@ def test_usually_means_three_times_and_half_of_the_times(both: int, alone: int, 
     assert bool(found) is told
 
 
-def test_often_is_surer_than_always() -> None:
+def test_many_commits_with_exceptions_beat_few_without() -> None:
     changes = [("a", "often")] * 40 + [("a",)] * 2 + [("c", "always")] * 3
 
     found = facts.find_companions(entries(changes), {"a": "a", "c": "c"}, {"a", "c"})
@@ -331,7 +331,7 @@ def tell(story: Story) -> None:
     story.commit("Change on", {"x": b"newer\n" + TEN}, "feature")
 
 
-def test_where_a_shallow_clone_ends_nothing_is_made_up(story: Story, tmp_path: Path) -> None:
+def test_the_end_of_a_shallow_clone_gives_no_false_facts(story: Story, tmp_path: Path) -> None:
     tell(story)
     repository, base, head = cloned(story, tmp_path, "--depth=4")
     history = ask(repository, base, head)
@@ -383,11 +383,11 @@ def test_nothing_but_a_commit_id_reaches_git(story: Story, name: str) -> None:
     tell(story)
     with story.told().open_clone() as opened:
         for pair in ((name, "1" * 40), ("1" * 40, name)):
-            with pytest.raises(GitError, match="no commit id"):
+            with pytest.raises(GitError, match="not a commit id"):
                 opened.load_history(*pair, (), 10)
 
 
-def test_a_sha_256_history_is_told(tmp_path: Path) -> None:
+def test_a_sha_256_history_is_read(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "repository", "--object-format=sha256")
     checkout.commit({"x": b"0\n"}, "Start")
     base, head = checkout.commit({"x": TEN}, "Fix"), checkout.commit({"x": TEN[7:]}, "Change")
@@ -430,7 +430,7 @@ def test_a_change_of_many_files_is_traced_through_the_last_commits_alone(
     assert {fact.subject for fact in history.recent} == subjects
 
 
-def test_no_time_is_no_history_and_no_error(story: Story) -> None:
+def test_no_time_gives_no_history_and_no_error(story: Story) -> None:
     tell(story)
     repository = story.told()
     merge_base, _, head = repository.find_merge_base("main", "feature")
@@ -438,9 +438,7 @@ def test_no_time_is_no_history_and_no_error(story: Story) -> None:
     assert ask(repository, merge_base, head, seconds=0) == History()
 
 
-def test_a_git_that_does_not_end_is_ended_at_the_deadline(
-    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_git_is_killed_at_the_deadline(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(story)
     repository = story.told()
     base, _, head = repository.find_merge_base("main", "feature")
@@ -583,7 +581,7 @@ BLAMED = (
 )
 
 
-def test_runs_of_one_commit_are_one_and_what_begins_the_history_is_nobodys() -> None:
+def test_adjacent_runs_are_merged_and_boundary_lines_dropped() -> None:
     assert facts.parse_blame(BLAMED, "x", 1_700_000_000) == (
         TouchedLines("x", 3, 5, "Fix it", 1),
         TouchedLines("x", 6, 14, "Tidy", 0),
@@ -591,7 +589,7 @@ def test_runs_of_one_commit_are_one_and_what_begins_the_history_is_nobodys() -> 
 
 
 @pytest.mark.parametrize("cut", range(0, len(BLAMED), 7))
-def test_a_trace_that_is_cut_off_tells_whole_runs(cut: int) -> None:
+def test_a_truncated_blame_gives_whole_runs(cut: int) -> None:
     lines = {
         number for fact in facts.parse_blame(BLAMED[:cut], "x", 1_700_000_000) for number in (fact.first, fact.last)
     }

@@ -198,7 +198,7 @@ def failing(project: Project, folder: Path, remote: Remote, commit: str | None =
     return said
 
 
-def test_a_wrong_password_is_told_and_nobody_is_asked_for_another(
+def test_a_wrong_password_is_an_error_without_a_prompt(
     project: Project, gitlab: GitLabDouble, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     canary = tmp_path / "canary"
@@ -207,23 +207,23 @@ def test_a_wrong_password_is_told_and_nobody_is_asked_for_another(
         monkeypatch.setenv(name, str(tmp_path / "ask"))
     wrong = Remote(remote.url, "gitlab-ci-token", "wrong-7fcf1a")
     said = failing(project, tmp_path / "clone", wrong)
-    assert said == f"127.0.0.1 does not give commit {project.base}: user or password is refused"
+    assert said == f"127.0.0.1 does not send commit {project.base}: the user or the password was refused"
     assert len(gitlab.requests) == 1
     assert not canary.exists()
 
 
-def test_a_project_that_is_not_there_is_told(project: Project, gitlab: GitLabDouble, tmp_path: Path) -> None:
+def test_a_missing_project_is_an_error(project: Project, gitlab: GitLabDouble, tmp_path: Path) -> None:
     said = failing(project, tmp_path / "clone", Remote(f"{gitlab.url}/group/none.git", "gitlab-ci-token", PASSWORD))
     assert "not found" in said
 
 
-def test_a_commit_that_is_not_there_is_told(project: Project, remote: Remote, tmp_path: Path) -> None:
+def test_a_commit_missing_on_the_server_is_an_error(project: Project, remote: Remote, tmp_path: Path) -> None:
     said = failing(project, tmp_path / "clone", remote, commit="1" * 40)
-    assert said.startswith(f"127.0.0.1 does not give commit {'1' * 40}: ")
+    assert said.startswith(f"127.0.0.1 does not send commit {'1' * 40}: ")
     assert "not our ref" in said or "no such" in said.lower() or "fatal" in said
 
 
-def test_a_server_that_is_down_is_told(project: Project, tmp_path: Path) -> None:
+def test_a_server_that_is_down_is_an_error(project: Project, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
     said = failing(project, tmp_path / "clone", Remote(f"http://127.0.0.1:{port}/group/app.git", "u", PASSWORD))
@@ -231,14 +231,14 @@ def test_a_server_that_is_down_is_told(project: Project, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("status", [500, 502, 403, 429])
-def test_a_server_that_fails_is_told(
+def test_a_server_that_fails_is_an_error(
     project: Project, gitlab: GitLabDouble, remote: Remote, tmp_path: Path, status: int
 ) -> None:
     gitlab.fail("*", r"\.git/", status=status, times=9)
     assert str(status) in failing(project, tmp_path / "clone", remote)
 
 
-def test_a_connection_that_breaks_off_is_told(
+def test_a_connection_that_breaks_off_is_an_error(
     project: Project, gitlab: GitLabDouble, remote: Remote, tmp_path: Path
 ) -> None:
     gitlab.fail("POST", r"git-upload-pack", drop=True, times=9)

@@ -138,7 +138,7 @@ def test_no_driver_of_an_attribute_runs(trap: Trap, place: Callable[[Trap, bytes
     ],
     ids=str,
 )
-def test_no_configuration_of_the_clone_acts(trap: Trap, configuration: dict[str, str]) -> None:
+def test_no_configuration_of_the_clone_has_an_effect(trap: Trap, configuration: dict[str, str]) -> None:
     put(trap.path.parent, "included", b"[diff]\n\texternal = %s\n" % os.fsencode(trap.program))
     for key, value in configuration.items():
         git(trap.path.parent, "config", "--file", "repository/.git/config", key, value.format(program=trap.program))
@@ -216,7 +216,7 @@ def test_a_graft_moves_no_merge_base(trap: Trap) -> None:
     ],
     ids=str,
 )
-def test_nothing_in_the_environment_acts(
+def test_nothing_in_the_environment_has_an_effect(
     trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     other = Checkout(tmp_path / "other")

@@ -61,7 +61,7 @@ def far(checkout: Checkout, tmp_path: Path) -> Iterator[Far]:
         yield Far(Repository(tmp_path / "empty"), base, head, double, remote)
 
 
-def test_what_was_fetched_for_the_diff_is_there_for_everything_else(far: Far) -> None:
+def test_a_commit_fetched_for_the_diff_serves_everything_else(far: Far) -> None:
     with far.clone.open_clone(far.remote) as opened:
         files = opened.diff(far.base, far.head).files
         asked = len(far.gitlab.requests)
@@ -84,13 +84,13 @@ def test_files_and_definitions_of_a_commit_that_is_not_here_are_fetched_too(far:
         assert opened.load_blob(far.head, "y") == b"y\n"
 
 
-def test_a_commit_that_cannot_be_had_is_told(far: Far) -> None:
+def test_a_commit_that_cannot_be_fetched_is_an_error(far: Far) -> None:
     with far.clone.open_clone() as opened:
         for ask in (
             lambda: opened.load_blobs(far.head, ["x"]),
             lambda: opened.grep_definitions(far.head, ["found"], 5),
         ):
-            with pytest.raises(GitError, match=f"does not hold commit {far.head}; .*GIT_DEPTH: 0"):
+            with pytest.raises(GitError, match=f"does not contain commit {far.head}; .*GIT_DEPTH: 0"):
                 ask()
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_left_when_the_clone_is_closed(checkout: Checkout) -> None:
 
 
 def test_a_folder_without_a_repository_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(GitError, match="is no git repository"), Repository(tmp_path).open_clone():
+    with pytest.raises(GitError, match="is not a git repository"), Repository(tmp_path).open_clone():
         pass
 
 
@@ -146,7 +146,7 @@ def test_a_name_that_is_no_utf_8_is_found_by_its_bytes(checkout: Checkout) -> No
     assert blobs(checkout, commit, name, "x") == {name: b"1", "x": b"2"}
 
 
-def test_what_is_no_regular_file_of_the_commit_is_not_there(checkout: Checkout) -> None:
+def test_only_regular_files_of_the_commit_are_returned(checkout: Checkout) -> None:
     commit = checkout.commit({"x": b"x", "a/b": b"b", "link": Link(b"x"), "folder": Link(b"a")})
     checkout.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
     checkout.git("commit", "--quiet", "--message", "Add a submodule")
@@ -159,7 +159,7 @@ def test_what_is_no_regular_file_of_the_commit_is_not_there(checkout: Checkout) 
         assert {opened.load_blob(checkout.head(), name) for name in names} == {None}
 
 
-def test_files_with_the_same_content_are_all_there(checkout: Checkout) -> None:
+def test_files_with_the_same_content_are_all_returned(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"same\n", "b": b"same\n", "c": b"blob 3\n\n"})
 
     assert blobs(checkout, commit, "c", "b", "a") == {"c": b"blob 3\n\n", "b": b"same\n", "a": b"same\n"}
@@ -203,7 +203,7 @@ def test_a_file_that_a_partial_clone_lacks_is_left_out(checkout: Checkout, tmp_p
         assert opened.load_blobs(commit, ["x", "y"]) == {}
 
 
-def test_no_names_are_no_files(checkout: Checkout) -> None:
+def test_no_paths_give_no_files(checkout: Checkout) -> None:
     assert blobs(checkout, checkout.commit({"x": b"x"})) == {}
 
 
@@ -256,7 +256,7 @@ USED = {
 }
 
 
-def test_definitions_are_told_from_uses(checkout: Checkout) -> None:
+def test_definitions_are_distinguished_from_uses(checkout: Checkout) -> None:
     commit = checkout.commit({name: b"\n" + text.encode() + b"\n" for name, text in (DEFINED | USED).items()})
     with Repository(checkout.path).open_clone() as opened:
         found = opened.grep_definitions(commit, ["wanted"], 100)
@@ -273,7 +273,7 @@ def test_the_earlier_names_come_first_and_no_more_than_asked(checkout: Checkout)
     assert found == [("a", 2, "def two():"), ("a", 1, "def one():")]
 
 
-def test_only_the_commit_is_looked_through(checkout: Checkout) -> None:
+def test_only_the_commit_is_searched(checkout: Checkout) -> None:
     commit = checkout.commit({"x": b"def committed():\n"})
     put(checkout.path, "x", b"def in_the_work_tree():\n")
     with Repository(checkout.path).open_clone() as opened:
@@ -285,7 +285,7 @@ def test_only_the_commit_is_looked_through(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     "name", ["-e", "--open-files-in-pager=touch canary", "-O", "a.b", ".*", "", "a b", "a\nb", "1x", "x\0"]
 )
-def test_what_is_no_identifier_is_not_looked_for(checkout: Checkout, name: str) -> None:
+def test_a_name_that_is_not_an_identifier_is_not_searched(checkout: Checkout, name: str) -> None:
     commit = checkout.commit({"x": b"def a b(): .* a.b 1x\ndef known():\n"})
     with Repository(checkout.path).open_clone() as opened:
         assert opened.grep_definitions(commit, [name], 9) == []
@@ -293,7 +293,7 @@ def test_what_is_no_identifier_is_not_looked_for(checkout: Checkout, name: str) 
     assert not [path for path in checkout.path.rglob("*canary*") if path.name == "canary"]
 
 
-def test_links_submodules_and_binaries_are_not_looked_into(checkout: Checkout, tmp_path: Path) -> None:
+def test_links_submodules_and_binaries_are_not_searched(checkout: Checkout, tmp_path: Path) -> None:
     put(tmp_path, "outside", b"def known():\n")
     checkout.commit(
         {"link": Link(os.fsencode(tmp_path / "outside")), "bin": b"\0def known():\n", "odd\nname": b"def known():\n"}
@@ -311,7 +311,7 @@ def test_a_definition_in_minified_code_is_none_to_look_up(checkout: Checkout) ->
         assert [path for path, _, _ in opened.grep_definitions(commit, ["known"], 9)] == ["b"]
 
 
-def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
+def test_a_very_common_name_is_bounded(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"def known():\n", "b": b"known(1)\n" * 200_000, "c": b"known" + b" " * GREP_BYTES})
     started = time.monotonic()
     with Repository(checkout.path).open_clone() as opened:
@@ -322,7 +322,7 @@ def test_a_name_that_stands_everywhere_is_bounded(checkout: Checkout) -> None:
 # --- uses ---
 
 
-def test_uses_are_told_from_definitions_and_comments(checkout: Checkout) -> None:
+def test_uses_are_distinguished_from_definitions_and_comments(checkout: Checkout) -> None:
     uses = ["call", "statement", "return", "import", "if", "condition", "loop", "block"]
     commit = checkout.commit({name: text.encode() for name, text in USED.items()})
     with Repository(checkout.path).open_clone() as opened:
@@ -337,7 +337,7 @@ def test_each_name_has_its_first_uses(checkout: Checkout) -> None:
         assert [hit[:2] for hit in opened.grep_usages(commit, ["one", "two"], 2)] == [("a", 1), ("a", 2), ("b", 1)]
 
 
-def test_definitions_are_told_with_the_uses(checkout: Checkout) -> None:
+def test_definitions_are_listed_with_the_uses(checkout: Checkout) -> None:
     commit = checkout.commit({"a": b"f()\ndef f():\nf()\n"})
     with Repository(checkout.path).open_clone() as opened:
         assert opened.grep_usages(commit, ["f"], 1) == [("a", 1, "f()"), ("a", 2, "def f():")]
@@ -365,7 +365,7 @@ def test_prose_uses_no_class(text: str) -> None:
     assert not definitions.has_usage(text, "Wanted")
 
 
-def test_uses_of_what_is_no_identifier_are_not_looked_for(checkout: Checkout) -> None:
+def test_uses_of_a_non_identifier_are_not_searched(checkout: Checkout) -> None:
     commit = checkout.commit({"x": b"a.b(--help)\n"})
     with Repository(checkout.path).open_clone() as opened:
         assert opened.grep_usages(commit, ["a.b", "--help", ""], 9) == []
@@ -373,7 +373,7 @@ def test_uses_of_what_is_no_identifier_are_not_looked_for(checkout: Checkout) ->
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.binary(max_size=100) | st.text("ab:\0\n1 def", max_size=100).map(str.encode), st.integers(0, 60))
-def test_whatever_git_prints_only_whole_rows_are_read(noise: bytes, cut: int) -> None:
+def test_only_whole_rows_of_any_output_are_read(noise: bytes, cut: int) -> None:
     row = b"%s:a/b\x003\0def known():\n" % (b"1" * 40)
     hit = ("a/b", 3, "def known():")
 
@@ -394,7 +394,7 @@ def test_no_line_makes_the_reading_slow(text: str) -> None:
 # --- a glimpse ---
 
 
-def test_a_command_that_does_not_end_is_ended_and_what_it_printed_counts(
+def test_a_hanging_command_is_killed_and_its_output_kept(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkout.commit({"x": b"x"})
@@ -415,7 +415,7 @@ def test_a_command_that_does_not_end_is_ended_and_what_it_printed_counts(
         ("yes >&2", (b"", False)),
     ],
 )
-def test_a_glimpse_is_bounded_and_says_whether_it_is_all(
+def test_a_bounded_run_says_whether_its_output_is_complete(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, seen: tuple[bytes, bool]
 ) -> None:
     checkout.commit({"x": b"x"})
@@ -425,7 +425,7 @@ def test_a_glimpse_is_bounded_and_says_whether_it_is_all(
         assert opened.directory.run_bounded("log", seconds=0.2, most=100) == seen
 
 
-def test_without_git_a_glimpse_says_so(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bounded_run_without_git_is_an_error(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout.commit({"x": b"x"})
     monkeypatch.setenv("PATH", "/nonexistent")
     with Repository(checkout.path).open_clone() as opened, pytest.raises(GitError, match="git is not installed"):

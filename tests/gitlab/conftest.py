@@ -1,11 +1,13 @@
-"""A GitLab with one merge request, and the adapter connected to it."""
+"""A GitLab with one merge request, and the client connected to it; or single answers, where the request matters."""
 
 from collections.abc import Iterator
 
 import pytest
+import responses
 
 from iquest_review.gitlab.client import GitLab
-from tests.support.connections import IID, PATH, PROJECT, REFS, TOKEN, Recorder, Waits, connect, recording
+from iquest_review.merge_request import MergeRequest
+from tests.support.connections import API, IID, PATH, PROJECT, REFS, TOKEN, Recorder, Waits, connect, recording
 from tests.support.gitlab.double import GitLabDouble
 
 
@@ -27,6 +29,19 @@ def server() -> Iterator[GitLabDouble]:
 @pytest.fixture
 def waits() -> Waits:
     return Waits()
+
+
+@pytest.fixture
+def api() -> Iterator[responses.RequestsMock]:
+    """Answers registered one by one; a request without one fails, and so does an answer without a request."""
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def remote(waits: Waits) -> GitLab:
+    """The client of the GitLab that `api` answers for."""
+    return GitLab(API, TOKEN, MergeRequest(str(PROJECT), IID), sleep=waits)
 
 
 @pytest.fixture

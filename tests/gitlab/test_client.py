@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.gitlab import client as adapter
+from iquest_review.gitlab import client
 from iquest_review.gitlab.client import MAX_ATTEMPTS, MAX_DIFF_REFS_POLLS, GitLab
 from iquest_review.gitlab.existing import Thread
 from iquest_review.gitlab.transport import MAX_FILE_BYTES
@@ -158,7 +158,7 @@ def test_an_older_gitlab_gives_no_raw_diff_and_the_cure_is_a_clone(server: GitLa
 
 def test_a_raw_diff_that_fails_is_no_missing_one(server: GitLabDouble, gitlab: GitLab) -> None:
     server.fail("GET", "/raw_diffs", status=403, body={"message": "403 Forbidden"})
-    with pytest.raises(GitLabError, match="may not do this"):
+    with pytest.raises(GitLabError, match="not allowed to do this"):
         gitlab.fetch_raw_diff()
 
 
@@ -388,9 +388,9 @@ def test_the_note_is_found_on_any_page(server: GitLabDouble, gitlab: GitLab, unr
     assert publish(gitlab, review("The second.")).wrote
 
     assert sum(body.startswith(SUMMARY_MARKER) for body in stored(server)) == 1
-    assert [one.query["page"] for one in server.requests_since(before) if one.path.endswith("/discussions")] == list(
-        "123"
-    )
+    assert [
+        request.query["page"] for request in server.requests_since(before) if request.path.endswith("/discussions")
+    ] == list("123")
 
 
 def test_the_pages_of_another_host_are_not_followed(server: GitLabDouble, gitlab: GitLab, recorder: Recorder) -> None:
@@ -407,11 +407,11 @@ def test_the_pages_of_another_host_are_not_followed(server: GitLabDouble, gitlab
 def test_pages_without_an_end_are_given_up(
     server: GitLabDouble, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "MOST_PAGES", 5)
+    monkeypatch.setattr(client, "MAX_PAGES", 5)
     headers = {"X-Next-Page": "2", "Content-Type": "application/json"}
     server.fail("GET", DISCUSSIONS, status=200, body=b"[]", headers=headers, times=99)
 
-    with pytest.raises(GitLabError, match="does not come to an end"):
+    with pytest.raises(GitLabError, match="lists more than 5 pages for 7!4; reading stopped"):
         publish(gitlab, review())
 
 
@@ -429,7 +429,7 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
     publish(gitlab, review())
     server.fail("PUT", "/notes/", status=404, body={"message": "404 Not found"}, times=99)
 
-    with pytest.raises(GitLabError, match="the note does not stay"):
+    with pytest.raises(GitLabError, match="the summary note was deleted again and again"):
         publish(gitlab, review("The second."))
 
     assert sum(request.method == "PUT" for request in server.requests) == MAX_ATTEMPTS

@@ -1,20 +1,23 @@
-"""The adapter against a GitLab that breaks as GitLab breaks, or refuses as it refuses."""
+"""The client and a GitLab that breaks as GitLab breaks, or refuses as it refuses."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import responses
 
-from iquest_review.errors import GitLabError
-from iquest_review.gitlab import client as adapter
-from iquest_review.gitlab import transport
+from iquest_review.errors import GitLabError, UsageError
+from iquest_review.gitlab import client, transport
 from iquest_review.gitlab.client import MAX_ATTEMPTS, MAX_RETRY_SECONDS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
 from tests.support.connections import (
-    DISCUSSIONS,
+    API,
+    FACTS,
     IID,
+    MERGE_REQUEST,
     NOTES,
     PATH,
     PROJECT,
@@ -105,47 +108,59 @@ def test_a_gitlab_that_stays_down_is_given_up(server: GitLabDouble, gitlab: GitL
 
 
 @pytest.mark.parametrize(
-    "fault", [{"status": 500}, {"status": 502}, {"status": 503}, {"status": 504}, {"status": 429}, {"drop": True}]
+    "fault",
+    [
+        *({"status": status} for status in (500, 502, 503, 504, 429)),
+        {"body": requests.ConnectionError("Remote end closed connection without response")},
+    ],
 )
-def test_a_read_is_asked_again(server: GitLabDouble, gitlab: GitLab, waits: Waits, fault: dict[str, Any]) -> None:
-    server.fail("GET", "", times=MAX_ATTEMPTS - 1, **fault)
+def test_a_read_is_asked_again(
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, fault: dict[str, Any]
+) -> None:
+    for _ in range(MAX_ATTEMPTS - 1):
+        api.get(MERGE_REQUEST, **fault)
+    api.get(MERGE_REQUEST, json=FACTS)
 
-    assert gitlab.fetch_facts().state == "opened"
+    assert remote.fetch_facts().state == "opened"
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
-def test_a_read_is_not_asked_for_ever(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
-    server.fail("GET", "", status=503, times=99)
+def test_a_read_is_not_asked_for_ever(api: responses.RequestsMock, remote: GitLab, waits: Waits) -> None:
+    api.get(MERGE_REQUEST, status=503)
 
     with pytest.raises(GitLabError, match="answered 503"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
-    assert len(server.requests) == MAX_ATTEMPTS
+    api.assert_call_count(MERGE_REQUEST, MAX_ATTEMPTS)
     assert waits == sorted(waits)
     assert sum(waits) < MAX_RETRY_SECONDS
 
 
 def test_a_read_is_not_waited_for_beyond_its_deadline(
-    server: GitLabDouble, gitlab: GitLab, waits: Waits, monkeypatch: pytest.MonkeyPatch
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "DEADLINE", 45)
-    server.fail("GET", "", status=429, headers={"Retry-After": "50"}, times=99)
+    monkeypatch.setattr(client, "MAX_RETRY_SECONDS", 45)
+    api.get(MERGE_REQUEST, status=429, headers={"Retry-After": "50"})
 
     with pytest.raises(GitLabError, match="answered 429"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
-    assert (len(server.requests), waits) == (1, [])
+    api.assert_call_count(MERGE_REQUEST, 1)
+    assert waits == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422])
-def test_what_does_not_pass_is_asked_once(server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int) -> None:
-    server.fail("GET", "", status=status, body={"message": "no"}, times=99)
+def test_what_does_not_pass_is_asked_once(
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, status: int
+) -> None:
+    api.get(MERGE_REQUEST, status=status, json={"message": "no"})
 
     with pytest.raises(GitLabError, match=str(status)) as caught:
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
     assert caught.value.status == status
-    assert (len(server.requests), waits) == (1, [])
+    api.assert_call_count(MERGE_REQUEST, 1)
+    assert waits == []
 
 
 def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
@@ -157,7 +172,7 @@ def test_nobody_there_is_told_by_the_host(waits: Waits) -> None:
 def test_a_server_that_does_not_answer_is_told_apart(
     server: GitLabDouble, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "TIMEOUT", 0.05)
+    monkeypatch.setattr(transport, "READ_TIMEOUT_SECONDS", 0.05)
     gitlab = connect(server, waits)
     server.fail("GET", "", delay=0.1, times=99)
 
@@ -207,7 +222,7 @@ def test_a_limit_that_passes_lets_the_note_through(server: GitLabDouble) -> None
 def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitLab, waits: Waits) -> None:
     server.limits.requests_per_period = 0
 
-    with pytest.raises(GitLabError, match="answered 429 and asks to come back in 3600 s"):
+    with pytest.raises(GitLabError, match="answered 429 and asks to wait 3600 s, which is too long"):
         gitlab.fetch_facts()
 
     assert (len(server.requests), waits) == (1, [])
@@ -227,11 +242,12 @@ def test_a_limit_of_an_hour_is_not_waited_for(server: GitLabDouble, gitlab: GitL
     ],
 )
 def test_any_retry_after_is_understood(
-    server: GitLabDouble, gitlab: GitLab, waits: Waits, header: str, wait: float
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, header: str, wait: float
 ) -> None:
-    server.fail("GET", "", status=429, body="Retry later\n", headers={"Retry-After": header})
+    api.get(MERGE_REQUEST, status=429, body="Retry later\n", headers={"Retry-After": header})
+    api.get(MERGE_REQUEST, json=FACTS)
 
-    gitlab.fetch_facts()
+    remote.fetch_facts()
 
     assert waits == [wait]
 
@@ -248,7 +264,7 @@ def test_any_retry_after_is_understood(
 )
 def test_a_dead_token_says_so_and_names_the_cure(server: GitLabDouble, gitlab: GitLab, because: str) -> None:
     server.refuse_token(TOKEN, because)
-    with pytest.raises(GitLabError, match=r"401.*make a project access token: scope api, role Reporter"):
+    with pytest.raises(GitLabError, match=r"401.*create a project access token with scope api and role Reporter"):
         publish(gitlab, review())
     assert stored(server) == []
 
@@ -271,7 +287,7 @@ def test_a_token_that_only_reads_is_told_its_scope(server: GitLabDouble, waits: 
 
 def test_a_guest_of_a_private_project_is_told_that_it_may_not_see_it(server: GitLabDouble, waits: Waits) -> None:
     server.add_user("guest", token="glpat-guest", role="guest")
-    with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*may not see answers the same"):
+    with pytest.raises(GitLabError, match=r"GitLab has no 7!4 .404.*cannot see gives the same answer"):
         connect(server, waits, "glpat-guest").fetch_facts()
 
 
@@ -280,7 +296,7 @@ def test_a_locked_discussion_is_told_with_the_role(server: GitLabDouble, waits: 
     server.add_merge_request(70, 1, diff_refs=REFS, locked=True)
     server.add_user("outsider", token="glpat-outsider", role="none")
     with pytest.raises(
-        GitLabError, match=r"may not do this in 70!1 .403.*role Reporter, and a discussion that is not locked"
+        GitLabError, match=r"not allowed to do this in 70!1 .403.*role Reporter, and the discussion must not be locked"
     ):
         publish(connect(server, waits, "glpat-outsider", project="70", iid=1), review())
 
@@ -312,22 +328,46 @@ def test_no_redirect_takes_the_token_to_another_host(
     assert stored(server) == []
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("status", [200, 201])
-def test_a_web_page_is_no_answer(server: GitLabDouble, gitlab: GitLab, method: str, status: int) -> None:
-    server.fail(method, "", status=status, body="<!DOCTYPE html><title>Sign in</title>", times=99)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_after_one_request(api: responses.RequestsMock, remote: GitLab, status: int) -> None:
+    elsewhere = {"Location": f"{API}/projects/8/merge_requests/{IID}"}
+    api.get(MERGE_REQUEST, status=status, headers=elsewhere)
+    api.post(f"{MERGE_REQUEST}/notes", status=status, headers=elsewhere)
 
-    with pytest.raises(GitLabError, match="answered with a web page: GitLab's API, or a sign-in page"):
-        publish(gitlab, review())
+    with pytest.raises(GitLabError, match="redirects 7!4") as caught:
+        remote.fetch_facts()
+    with pytest.raises(GitLabError, match="redirects 7!4"):
+        remote.write_note(SUMMARY_MARKER)
+
+    assert (caught.value.status, len(api.calls)) == (status, 2)
+
+
+PAGE: dict[str, Any] = {"body": "<!DOCTYPE html><title>Sign in</title>", "content_type": "text/html; charset=utf-8"}
+IS_A_PAGE = "answered with a web page, perhaps to sign in, instead of GitLab's API; is CI_API_V4_URL right"
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_web_page_is_no_answer(api: responses.RequestsMock, remote: GitLab, status: int) -> None:
+    api.get(MERGE_REQUEST, status=status, **PAGE)
+    api.post(f"{MERGE_REQUEST}/notes", status=status, **PAGE)
+
+    with pytest.raises(GitLabError, match=IS_A_PAGE):
+        remote.fetch_facts()
+    with pytest.raises(GitLabError, match=IS_A_PAGE):
+        remote.write_note(SUMMARY_MARKER)
 
 
 @pytest.mark.parametrize("body", ["", "[", "{}", "[1]", "null", '"x"', '[{"id": 1}]', '{"id": "x"}', "\ufeff{}"])
-def test_an_answer_that_is_not_gitlabs_is_told_as_such(server: GitLabDouble, gitlab: GitLab, body: str) -> None:
-    for pattern in ("/user$", DISCUSSIONS):
-        server.fail("GET", pattern, status=200, body=body, headers={"Content-Type": "application/json"})
-        with pytest.raises(GitLabError, match="answered something that is not GitLab's API; is CI_API_V4_URL right"):
-            publish(gitlab, review())
-    assert stored(server) == []
+def test_an_answer_that_is_not_gitlabs_is_told_as_such(api: responses.RequestsMock, remote: GitLab, body: str) -> None:
+    foreign = "answered something that is not GitLab's API; is CI_API_V4_URL right"
+    api.get(f"{API}/user", body=body, content_type="application/json")
+    with pytest.raises(GitLabError, match=foreign):
+        remote.fetch_existing_threads()
+
+    api.replace("GET", f"{API}/user", json={"id": 1})
+    api.get(f"{MERGE_REQUEST}/discussions", body=body, content_type="application/json")
+    with pytest.raises(GitLabError, match=foreign):
+        remote.fetch_existing_threads()
 
 
 def test_what_gitlab_refuses_of_a_note_is_said_in_its_words(server: GitLabDouble, gitlab: GitLab) -> None:
@@ -348,73 +388,81 @@ def test_a_merge_request_that_is_full_says_so(server: GitLabDouble, gitlab: GitL
 
 
 RAN = r"ran the note as commands.*report this text as a security problem"
-COMMANDS_ONLY: dict[str, Any] = {"status": 202, "body": {"commands_changes": {}, "summary": ["Closed."]}}
+COMMANDS_ONLY: dict[str, Any] = {"status": 202, "json": {"commands_changes": {}, "summary": ["Closed."]}}
 
 
-def test_a_note_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("POST", NOTES, **COMMANDS_ONLY)
+def test_a_note_that_gitlab_ran_is_a_security_failure(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.post(f"{MERGE_REQUEST}/notes", **COMMANDS_ONLY)
     with pytest.raises(GitLabError, match=RAN) as failed:
-        gitlab.write_note(SUMMARY_MARKER)
+        remote.write_note(SUMMARY_MARKER)
     assert failed.value.exit_code == 4
 
 
-def test_an_accepted_note_is_none_whatever_stands_in_the_answer(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("POST", NOTES, status=202, body={"id": 5, "body": SUMMARY_MARKER})
+def test_an_accepted_note_was_run_whatever_the_answer_holds(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.post(f"{MERGE_REQUEST}/notes", status=202, json={"id": 5, "body": SUMMARY_MARKER})
     with pytest.raises(GitLabError, match=RAN):
-        gitlab.write_note(SUMMARY_MARKER)
+        remote.write_note(SUMMARY_MARKER)
 
 
-def test_an_update_that_gitlab_ran_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.write_note(SUMMARY_MARKER)
-    server.fail("PUT", r"/notes/\d+$", **COMMANDS_ONLY)
+def test_an_update_that_gitlab_ran_is_a_security_failure(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.put(f"{MERGE_REQUEST}/notes/5", **COMMANDS_ONLY)
     with pytest.raises(GitLabError, match=RAN):
-        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+        remote.write_note(f"{SUMMARY_MARKER}\n\nmore", 5)
 
 
 @pytest.mark.parametrize(
     "answer",
-    [COMMANDS_ONLY, {"status": 400, "body": {"message": "400 Bad request - Note {}"}}],
+    [COMMANDS_ONLY, {"status": 400, "json": {"message": "400 Bad request - Note {}"}}],
     ids=["now", "before (issue 505100)"],
 )
 def test_a_thread_that_gitlab_ran_is_a_security_failure(
-    server: GitLabDouble, gitlab: GitLab, answer: dict[str, Any]
+    api: responses.RequestsMock, remote: GitLab, answer: dict[str, Any]
 ) -> None:
-    server.fail("POST", DISCUSSIONS, **answer)
+    api.post(f"{MERGE_REQUEST}/discussions", **answer)
     with pytest.raises(GitLabError, match=RAN) as failed:
-        gitlab.start_thread(SUMMARY_MARKER, {})
-    assert failed.value.status is None, "it is no line that was refused"
+        remote.start_thread(SUMMARY_MARKER, {})
+    assert failed.value.status is None, "not a refused line"
 
 
-def test_a_note_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("POST", NOTES, status=201, body={"id": 5, "body": "less"})
-    with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore")
+def test_a_note_that_comes_back_changed_is_a_security_failure(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.post(f"{MERGE_REQUEST}/notes", status=201, json={"id": 5, "body": "less"})
+    with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
+        remote.write_note(f"{SUMMARY_MARKER}\n\nmore")
 
 
-def test_an_update_that_comes_back_changed_is_a_security_failure(server: GitLabDouble, gitlab: GitLab) -> None:
-    gitlab.write_note(SUMMARY_MARKER)
-    server.fail("PUT", r"/notes/\d+$", status=200, body={"id": 5, "body": "less"})
-    with pytest.raises(GitLabError, match="stored another text than was sent"):
-        gitlab.write_note(f"{SUMMARY_MARKER}\n\nmore", server.notes(PROJECT, IID)[0]["id"])
+def test_an_update_that_comes_back_changed_is_a_security_failure(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.put(f"{MERGE_REQUEST}/notes/5", json={"id": 5, "body": "less"})
+    with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
+        remote.write_note(f"{SUMMARY_MARKER}\n\nmore", 5)
 
 
 # --- the token ---
 
 
 def test_the_token_goes_to_gitlab_alone_and_as_private_token(
-    server: GitLabDouble, gitlab: GitLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api: responses.RequestsMock, remote: GitLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login gitlab-ci-token password glcbt-of-netrc\n")
+    netrc.write_text("machine gitlab.example.com login gitlab-ci-token password glcbt-of-netrc\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
+    api.get(MERGE_REQUEST, json=FACTS)
+    api.post(f"{MERGE_REQUEST}/notes", status=201, json={"id": 5, "body": SUMMARY_MARKER})
 
-    publish(gitlab, review())
+    remote.fetch_facts()
+    remote.write_note(SUMMARY_MARKER)
 
-    for request in server.requests:
-        assert request.headers["private-token"] == TOKEN
-        assert "authorization" not in request.headers
-        assert "job-token" not in request.headers
+    assert len(api.calls) == 2
+    for call in api.calls:
+        assert call.request.headers["PRIVATE-TOKEN"] == TOKEN
+        assert "Authorization" not in call.request.headers
+        assert "Job-Token" not in call.request.headers
+        assert TOKEN not in str(call.request.url)
+
+
+def test_an_empty_address_never_means_gitlab_com(api: responses.RequestsMock, waits: Waits) -> None:
+    with pytest.raises(UsageError, match="CI_API_V4_URL names no server"):
+        GitLab("/api/v4", TOKEN, MergeRequest("7", IID), sleep=waits)
 
 
 def test_a_proxy_is_used_where_the_job_has_one(
@@ -427,21 +475,33 @@ def test_a_proxy_is_used_where_the_job_has_one(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 500])
-def test_the_token_is_in_no_message(server: GitLabDouble, gitlab: GitLab, status: int) -> None:
+def test_the_token_is_in_no_message(api: responses.RequestsMock, remote: GitLab, status: int) -> None:
     echo = {"message": f"bad header PRIVATE-TOKEN: {TOKEN}", "error": f"{TOKEN}"}
-    server.fail("*", "", status=status, body=echo, headers={"X-Token": TOKEN}, times=99)
+    api.get(MERGE_REQUEST, status=status, json=echo, headers={"X-Token": TOKEN})
+    api.post(f"{MERGE_REQUEST}/notes", status=status, json=echo, headers={"X-Token": TOKEN})
 
+    with pytest.raises(GitLabError) as read:
+        remote.fetch_facts()
+    with pytest.raises(GitLabError) as written:
+        remote.write_note(SUMMARY_MARKER)
+
+    for caught in (read, written):
+        assert TOKEN not in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\nX: y", f"{TOKEN}\u2026"])
+def test_a_token_that_cannot_be_a_header_is_in_no_cause(server: GitLabDouble, waits: Waits, token: str) -> None:
     with pytest.raises(GitLabError) as caught:
-        publish(gitlab, review())
+        connect(server, waits, token).fetch_facts()
 
     assert TOKEN not in f"{caught.value} {caught.value.__cause__}"
 
 
-def test_what_gitlab_says_stands_on_one_visible_line(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("GET", "", status=400, body={"message": "no\nJob succeeded\x1b[2J" + "x" * 1000})
+def test_what_gitlab_says_stands_on_one_visible_line(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.get(MERGE_REQUEST, status=400, json={"message": "no\nJob succeeded\x1b[2J" + "x" * 1000})
 
     with pytest.raises(GitLabError) as caught:
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
     assert "no Job succeeded\\x1b[2Jxxx" in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

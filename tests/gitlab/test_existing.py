@@ -16,13 +16,12 @@ from iquest_review.note.summary import SUMMARY_MARKER
 OWN, PERSON, OTHER = 1, 2, 3
 MARK = Mark("f" * 16, "a" * 16, 1, Side.NEW, Severity.HIGH, Category.BUG)
 FINDING = f"{format_marker(MARK)}\n\n🔴 **high** · bug\n\nIt divides by zero.\n"
-PLACE = NotePosition("app/old.py", "app/total.py", None, 3, "h" * 40)
+PLACE = NotePosition(old_path="app/old.py", new_path="app/total.py", new_line=3, head_sha="h" * 40)
 SUMMARY = f"{SUMMARY_MARKER}\n\n## Review\n"
 
 
 def said(body: str, author: int = PERSON, number: int = 61, **changed: Any) -> DiscussionNote:
-    fields: dict[str, Any] = {"system": False, "resolved": False, "resolved_by": None, "position": None}
-    return DiscussionNote(number, User(author), body, **{**fields, **changed})
+    return DiscussionNote(id=number, author=User(id=author), body=body, **changed)
 
 
 def finding(body: str = FINDING, author: int = OWN, number: int = 60, **changed: Any) -> DiscussionNote:
@@ -30,7 +29,7 @@ def finding(body: str = FINDING, author: int = OWN, number: int = 60, **changed:
 
 
 def discussion(*notes: DiscussionNote, number: str = "d" * 40) -> Discussion:
-    return Discussion(number, list(notes))
+    return Discussion(id=number, notes=notes)
 
 
 def thread(*notes: DiscussionNote, bot: bool = True) -> Thread:
@@ -51,11 +50,11 @@ def test_a_thread_tells_its_mark_its_place_and_its_state() -> None:
 
 
 def test_a_removed_line_counts_in_the_old_file() -> None:
-    assert thread(finding(position=NotePosition("a.py", "a.py", 9, None, "h"))).line == 9
+    assert thread(finding(position=NotePosition(old_path="a.py", new_path="a.py", old_line=9, head_sha="h"))).line == 9
 
 
 def test_a_file_as_a_whole_and_no_place_at_all_have_no_line() -> None:
-    assert thread(finding(position=NotePosition("a.py", "a.py", None, None, "h"))).line is None
+    assert thread(finding(position=NotePosition(old_path="a.py", new_path="a.py", head_sha="h"))).line is None
     assert (thread(finding(position=None)).path, thread(finding(position=None)).line) == ("", None)
 
 
@@ -121,7 +120,7 @@ def test_notes_and_threads_come_oldest_first() -> None:
     findings = [discussion(finding(number=number), number=f"{number}") for number in numbers]
     summaries = [discussion(finding(SUMMARY, number=number), number=f"{number}") for number in numbers]
     found = collect_existing_threads([*findings, *summaries], OWN)
-    assert [one.note for one in found.threads] == [one.id for one in found.notes] == [60, 70, 80]
+    assert [thread.note for thread in found.threads] == [note.id for note in found.notes] == [60, 70, 80]
 
 
 # --- who resolved it ---
@@ -134,21 +133,21 @@ def test_a_thread_is_resolved_when_each_of_its_notes_is() -> None:
 
 
 def test_a_resolve_in_the_bots_name_is_the_bots() -> None:
-    assert thread(finding(resolved=True, resolved_by=User(OWN))).resolved_by_us
+    assert thread(finding(resolved=True, resolved_by=User(id=OWN))).resolved_by_us
 
 
 def test_a_persons_resolve_is_not() -> None:
-    assert not thread(finding(resolved=True, resolved_by=User(PERSON))).resolved_by_us
+    assert not thread(finding(resolved=True, resolved_by=User(id=PERSON))).resolved_by_us
     assert not thread(finding(resolved=True)).resolved_by_us
 
 
 def test_with_a_persons_own_token_nobody_can_say_whose_resolve_it_is() -> None:
-    assert not thread(finding(resolved=True, resolved_by=User(OWN)), bot=False).resolved_by_us
+    assert not thread(finding(resolved=True, resolved_by=User(id=OWN)), bot=False).resolved_by_us
 
 
 def test_a_thread_that_is_open_again_was_resolved_by_nobody() -> None:
-    assert not thread(finding(resolved_by=User(OWN))).resolved_by_us
-    assert not thread(finding(resolved=True, resolved_by=User(OWN)), said("No.")).resolved_by_us
+    assert not thread(finding(resolved_by=User(id=OWN))).resolved_by_us
+    assert not thread(finding(resolved=True, resolved_by=User(id=OWN)), said("No.")).resolved_by_us
 
 
 # --- replies ---
@@ -238,8 +237,8 @@ def test_whatever_people_write_a_thread_stays_what_it_is(replies: list[tuple[int
 
 
 def test_a_resolve_by_somebody_else_is_a_persons_whatever_is_remembered() -> None:
-    by_a_person = thread(finding(resolved=True, resolved_by=User(PERSON)))
-    by_us = thread(finding(resolved=True, resolved_by=User(OWN)))
+    by_a_person = thread(finding(resolved=True, resolved_by=User(id=PERSON)))
+    by_us = thread(finding(resolved=True, resolved_by=User(id=OWN)))
 
     assert by_a_person.is_settled_by_person(["d" * 40])
     assert not by_us.is_settled_by_person([])

@@ -62,7 +62,7 @@ def _position() -> dict[str, str | int]:
 def test_a_whole_review_the_door_let_through_is_published_and_stays(
     server: GitLabDouble, telling: GitLab, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(markdown, "prose", str)  # a door that stands open
+    monkeypatch.setattr(markdown, "escape_prose", str)  # a door that stands open
 
     published = publish(telling, review(LET_THROUGH))
     judged(server, said)

@@ -9,13 +9,15 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import responses
 
 from iquest_review.errors import GitLabError
 from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import MAX_ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
+from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.words import select_words
-from tests.support.connections import IID, NOTES, TOKEN, Waits, connect, publish, review
+from tests.support.connections import IID, MERGE_REQUEST, TOKEN, Waits, connect
 from tests.support.gitlab.double import GitLabDouble
 
 READ_ONLY = "You cannot perform write operations on a read-only instance"
@@ -117,27 +119,30 @@ def test_a_proxy_that_is_down_is_named_and_asked_again(waits: Waits, monkeypatch
     assert len(waits) == MAX_ATTEMPTS - 1
 
 
-@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "418 Teapot"])
+@pytest.mark.parametrize("status", [401, 403, 404, 418])
 def test_a_refusal_that_is_not_gitlabs_may_be_the_proxys(
-    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch, status: str
+    api: responses.RequestsMock, waits: Waits, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer(status, f'<h1>Blocked</h1> {TOKEN}'))}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    api.get(MERGE_REQUEST, status=status, body=f"<h1>Blocked</h1> {TOKEN}", content_type="text/html")
 
-    said = refusal("gitlab.invalid", waits)
+    reason = refusal("gitlab.example.com", waits, "https")
 
-    assert f"refuses the request ({status[:3]}: Blocked ***); the answer may come from the proxy" in said
-    assert "role" not in said
+    assert f"refuses the request ({status}: Blocked ***); the answer may come from the proxy" in reason
+    assert "role" not in reason
 
 
 def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
-    speak: Speak, waits: Waits, monkeypatch: pytest.MonkeyPatch
+    api: responses.RequestsMock, waits: Waits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = '{"message": "403 Forbidden"}'
-    monkeypatch.setenv("HTTP_PROXY", f"http://{speak(answer('403 Forbidden', body, 'application/json'))}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    api.get(MERGE_REQUEST, status=403, json={"message": "403 Forbidden"})
 
-    said = refusal("gitlab.invalid", waits)
+    said = refusal("gitlab.example.com", waits, "https")
 
-    assert said.startswith("GITLAB_API_TOKEN may not do this in 7!4 (403: Forbidden): its user needs the role Reporter")
+    assert said.startswith(
+        "GITLAB_API_TOKEN is not allowed to do this in 7!4 (403: Forbidden): its user needs the role Reporter"
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,8 +193,10 @@ def test_an_answer_that_cannot_be_unpacked_is_told_as_such(speak: Speak, waits: 
     assert refusal(host, waits) == f"GitLab at {host} sent an answer that cannot be unpacked"
 
 
-def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(speak: Speak, waits: Waits) -> None:
-    said = refusal(speak(answer("200 OK", "{}", "application/json")), waits)
+def test_a_server_that_answers_everything_with_nothing_is_no_gitlab(api: responses.RequestsMock, waits: Waits) -> None:
+    api.get(MERGE_REQUEST, json={})
+
+    said = refusal("gitlab.example.com", waits, "https")
 
     assert said.endswith("answered something that is not GitLab's API; is CI_API_V4_URL right?")
     assert waits == []
@@ -210,33 +217,33 @@ def test_a_diff_that_is_waited_for_is_told_once(server: GitLabDouble, waits: Wai
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_a_gitlab_under_maintenance_is_no_matter_of_the_role(
-    server: GitLabDouble, gitlab: GitLab, waits: Waits, status: int
+    api: responses.RequestsMock, remote: GitLab, waits: Waits, status: int
 ) -> None:
-    server.fail("POST", NOTES, status=status, body={"message": f"{status} {READ_ONLY}"}, times=99)
+    api.post(f"{MERGE_REQUEST}/notes", status=status, json={"message": f"{status} {READ_ONLY}"})
 
     with pytest.raises(GitLabError) as caught:
-        publish(gitlab, review())
+        remote.write_note(SUMMARY_MARKER)
 
-    way = server.url.removeprefix("http://")
     assert str(caught.value) == (
-        f"GitLab at {way} is read-only now ({status}: {READ_ONLY}): post the review when that is over"
+        f"GitLab at gitlab.example.com is read-only now ({status}: {READ_ONLY}): "
+        "post the review when it accepts writes again"
     )
     assert caught.value.status == status
     assert waits == []
 
 
-def test_a_refusal_says_its_status_once(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("GET", "", status=403, body={"message": "403 Forbidden"})
+def test_a_refusal_says_its_status_once(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.get(MERGE_REQUEST, status=403, json={"message": "403 Forbidden"})
 
     with pytest.raises(GitLabError, match=r"\(403: Forbidden\)"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
 
-def test_a_refusal_without_a_word_says_so(server: GitLabDouble, gitlab: GitLab) -> None:
-    server.fail("GET", "", status=418, body="")
+def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: GitLab) -> None:
+    api.get(MERGE_REQUEST, status=418, body="")
 
     with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
-        gitlab.fetch_facts()
+        remote.fetch_facts()
 
 
 # --- in the note's language: only what is told of a model server reaches a note
@@ -287,13 +294,13 @@ class Dripping(BaseHTTPRequestHandler):
 
 
 def test_a_gitlab_that_drips_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "LONGEST", 0.2)
+    monkeypatch.setattr(transport, "MAX_REQUEST_SECONDS", 0.2)
     with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         gitlab = GitLab(
             f"http://127.0.0.1:{server.server_port}/api/v4", "t", MergeRequest("7", 1), sleep=lambda _: None
         )
-        with pytest.raises(GitLabError, match=r"gave no whole answer within 0\.2 s"):
+        with pytest.raises(GitLabError, match=r"did not finish its answer within 0\.2 s"):
             gitlab.fetch_facts()
         server.shutdown()
 

@@ -61,7 +61,7 @@ TABLE: tuple[Row, ...] = (
         "H42-fsmonitor-hooks",
         "fsmonitor, hooks, pager, alias",
         "do not run",
-        (f"{_HOSTILE_GIT}test_no_configuration_of_the_clone_acts", f"{_HOSTILE_GIT}test_hooks_do_not_run"),
+        (f"{_HOSTILE_GIT}test_no_configuration_of_the_clone_has_an_effect", f"{_HOSTILE_GIT}test_hooks_do_not_run"),
     ),
     Row("H43-option-injection", "a commit or a branch is --output=x", "refused before git"),
     Row("H44-filenames", "LF, TAB, ESC, quotes, dashes, no UTF-8, 4 KB", "exact for GitLab, escaped in text"),

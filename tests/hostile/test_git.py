@@ -134,12 +134,12 @@ def test_a_commit_that_is_an_option_is_refused(tmp_path: Path, row: str) -> None
         for name in NAMES:
             seen = enemy.run("review", environ={**fork, "CI_MERGE_REQUEST_DIFF_BASE_SHA": name})
             assert seen.finished.code == 4, name
-            assert "is no commit id" in seen.finished.err
+            assert "is not a commit id" in seen.finished.err
             assert_log(seen)
         for name in ("--output=canary", "main..feature"):
             seen = enemy.run("review", "--repo", str(enemy.clone), f"--base={name}", environ=enemy.job)
             assert seen.finished.code == 2, name
-            assert "names no " in seen.finished.err
+            assert "is not a " in seen.finished.err
             assert_log(seen)
         assert enemy.model.completions == []
     assert list(tmp_path.rglob("canary")) == []

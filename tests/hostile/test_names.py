@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.checkout import Content, Name
-from tests.support.hostile_scene import Scene, Seen, assert_inert, assert_log, page, remarks, row, scene
+from tests.support.hostile_scene import ReadPage, Scene, Seen, assert_inert, assert_log, remarks, row, scene
 from tests.support.pipeline import threads
 
 BUG = b"BUG = 1\n"
@@ -95,11 +95,11 @@ def test_every_name_is_exact_for_gitlab_and_inert_in_text(named: tuple[Scene, Se
 @row("H44-filenames")
 def test_a_name_that_is_no_utf_8_is_told_in_the_note(named: tuple[Scene, Seen], row: str) -> None:
     _, seen = named
-    shown = page(seen.bodies[-1]).text
+    shown = ReadPage(seen.bodies[-1]).text
 
     for name in ("latin-\\xe9.py", "half-\\xf0\\x9f.py"):
         assert name in shown
-    assert shown.count("(its file's name is not UTF-8)") == len(RAW)
+    assert shown.count("(the file name is not UTF-8)") == len(RAW)
 
 
 @row("H51-encodings", "H52-no-eof-newline")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hostile_scene import (
+    ReadPage,
     Seen,
     answer,
     assert_body_inert,
@@ -20,7 +21,6 @@ from tests.support.hostile_scene import (
     assert_log,
     issue,
     lines,
-    page,
     row,
     scene,
 )
@@ -139,8 +139,8 @@ def test_what_a_model_says_is_text(spoken: Spoken, name: str, at: int) -> None:
     [thread] = [thread for thread in spoken.threads if thread.line == at + 1]
 
     assert_body_inert(thread.body)
-    assert words in page(thread.body).text
-    offered = [language for language in page(thread.body).languages if language.startswith("suggestion")]
+    assert words in ReadPage(thread.body).text
+    offered = [language for language in ReadPage(thread.body).languages if language.startswith("suggestion")]
     assert offered in ([], ["suggestion:-0+0"])  # its own line, whatever it says
 
 
@@ -152,7 +152,7 @@ def test_every_way_to_gitlab_goes_through_the_one_door(spoken: Spoken, row: str,
     assert seen.bodies
     assert_inert(seen)
     assert_log(seen)
-    assert ("/approve" if way == "only a command" else "/close") in page(seen.bodies[-1]).text
+    assert ("/approve" if way == "only a command" else "/close") in ReadPage(seen.bodies[-1]).text
 
 
 def test_the_ways_are_those_they_are_meant_to_be(spoken: Spoken) -> None:
@@ -183,7 +183,7 @@ def test_harmless_slashes_stay_as_they_are(tmp_path: Path, row: str) -> None:
         seen = enemy.review()
 
     assert_inert(seen)
-    shown = " ".join(page(body).text for body in seen.bodies)
+    shown = " ".join(ReadPage(body).text for body in seen.bodies)
     for words in ("/merge is quoted", "/merge in a list", "usr/bin/env and a /b mid-line", "and/or, 3/4, /etc/hosts"):
         assert shown.count(words) >= 2, words
 
@@ -216,7 +216,7 @@ def test_no_number_puts_a_remark_where_it_does_not_belong(tmp_path: Path, row: s
     told = {finding["line"]: finding["description"] for finding in seen.finished.review["findings"]}
     assert (told.pop(12), told.pop(7)) == ("twelve", "seven")
     assert set(told) == {None}
-    shown = "".join(page(body).text for body in seen.bodies)
+    shown = "".join(ReadPage(body).text for body in seen.bodies)
     assert [at for at in range(len(nowhere)) if f"nowhere {at}" not in shown] == []
 
 
@@ -238,7 +238,7 @@ def test_fields_that_are_abused_are_clamped_and_told(tmp_path: Path, row: str) -
     assert_inert(seen)
     assert_log(seen)
     assert seen.finished.code == 0
-    told = "".join(page(body).text for body in seen.bodies)
+    told = "".join(ReadPage(body).text for body in seen.bodies)
     for words in ("odd severity", "table | a |", "path", "nothing else"):
         assert words in told
     assert max(map(len, told.split("T" * 200))) < 30_000

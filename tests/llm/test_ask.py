@@ -84,7 +84,7 @@ def findings(answered: Answer) -> int:
 # -- how it is asked
 
 
-def test_words_come_first_and_a_good_reply_ends_it() -> None:
+def test_the_first_request_is_in_words_and_a_good_reply_ends_it() -> None:
     fake = model(GOOD)
     answered = answer(fake)
 
@@ -181,7 +181,7 @@ def test_two_replies_that_cannot_be_used_are_enough() -> None:
     assert len(fake.asked) == 2
 
 
-def test_whoever_may_ask_once_asks_once() -> None:
+def test_a_limit_of_one_request_is_kept() -> None:
     fake = model(BAD, GOOD)
 
     assert answer(fake, most=1).result == UnusableReply(BAD, "it holds no JSON")
@@ -217,7 +217,7 @@ def test_a_first_try_that_fails_is_told(error: ModelError) -> None:
         answer(model(error))
 
 
-def test_nothing_asked_is_nothing_answered() -> None:
+def test_an_answer_without_a_request_is_unusable() -> None:
     assert Answer().result == UnusableReply("", "nothing was asked")
 
 

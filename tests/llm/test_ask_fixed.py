@@ -97,7 +97,7 @@ def test_a_model_that_cannot_be_asked_fixes_nothing_and_fails_nothing(error: typ
     assert asked(model(error("down"))) == FixedRemarks()
 
 
-def test_a_remark_whose_file_is_not_shown_is_not_asked_about_and_numbers_still_lead_to_the_right_one() -> None:
+def test_a_remark_of_a_file_not_shown_is_left_out_and_numbers_still_fit() -> None:
     gone = [Remark("gone.py", 1, "t"), *REMARKS, Remark("new.py", 1, "t")]
     fake = model(answer(entry(1), entry(4)))
     result = asked(fake, gone, (FILE, OTHER, renamed("old.py", "new.py")))
@@ -370,7 +370,7 @@ PIECES += [f'"evidence": "{ROW}"', json.dumps(entry()), json.dumps(entry(fixed=F
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.sampled_from(["stop", "length"]))
 @settings(max_examples=150, deadline=None, derandomize=True)
-def test_no_text_breaks_it_and_a_no_beside_a_yes_is_no_yes(text: str, finish_reason: str) -> None:
+def test_no_text_raises_and_a_no_outweighs_a_yes(text: str, finish_reason: str) -> None:
     assert fixed(text, finish_reason) <= {0}
     assert fixed(text + answer(entry(fixed=False)), finish_reason) == set()
 
@@ -391,7 +391,7 @@ def test_a_cut_never_adds_a_yes_that_no_whole_entry_holds(
 
 
 @pytest.mark.parametrize("evidence", ["# reads", "}", "x = 1"])
-def test_neither_its_own_row_nor_one_that_did_not_change_nor_one_of_another_file_shows_anything(evidence: str) -> None:
+def test_only_another_changed_row_of_the_same_file_is_evidence(evidence: str) -> None:
     assert fixed(answer(entry(1, evidence))) == set()
 
 

@@ -1,4 +1,8 @@
-"""One completion over HTTP: what is sent, what may pass is asked again within one purse, where the key stays."""
+"""One completion over HTTP: what is sent, what is asked again within one budget, where the key stays.
+
+Where only the client's request matters, `responses` answers; the double and raw sockets serve for behaviour: time
+limits, streams, real servers.
+"""
 
 import gzip
 import json
@@ -11,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import responses
+from responses.matchers import header_matcher, json_params_matcher
+from responses.registries import OrderedRegistry
 
 from iquest_review.errors import (
     ContextExceededError,
@@ -31,6 +39,8 @@ SCHEMA = {
     "type": "json_schema",
     "json_schema": {"name": "review", "schema": {"type": "object", "required": ["issues"]}},
 }
+BASE = "http://127.0.0.1:8000/v1"
+CHAT, LIST = f"{BASE}/chat/completions", f"{BASE}/models"
 ALL: list[ServerName] = ["vllm", "llama-server", "llama-cpp-python", "transformers", "ollama"]
 
 
@@ -63,6 +73,23 @@ def endpoint(
         deadline=deadline,
         sleep=sleep or Clock(),
     )
+
+
+@pytest.fixture
+def answers() -> Iterator[responses.RequestsMock]:
+    """The server at BASE: each answer is given once, in the order in which it was added, and none is left over."""
+    with responses.RequestsMock(registry=OrderedRegistry) as mock:
+        yield mock
+
+
+def completion(text: str = "Fine.") -> dict[str, Any]:
+    return {"choices": [{"message": {"content": text}}]}
+
+
+def sent(answers: responses.RequestsMock, index: int = 0) -> dict[str, Any]:
+    """The body of a request."""
+    body: dict[str, Any] = json.loads(answers.calls[index].request.body or b"null")
+    return body
 
 
 def refused_port() -> int:
@@ -101,57 +128,54 @@ def raw_server(answer: list[bytes], pause: float) -> Iterator[str]:
 # -- what is sent
 
 
-def test_a_question_carries_the_sampling_and_the_messages() -> None:
-    with ModelDouble() as double:
-        endpoint(double.url).complete(MESSAGES, None)
+def test_a_question_carries_the_sampling_and_the_messages(answers: responses.RequestsMock) -> None:
+    body = {"model": MODEL, "temperature": 0.2, "top_p": 0.95, "max_tokens": 512, "messages": MESSAGES}
+    answers.post(CHAT, json=completion(), match=[json_params_matcher(body)])
 
-    assert double.requests[0].path == "/v1/chat/completions"
-    assert double.requests[0].body == {
-        "model": MODEL,
-        "temperature": 0.2,
-        "top_p": 0.95,
-        "max_tokens": 512,
-        "messages": MESSAGES,
-    }
-    assert "authorization" not in double.requests[0].headers
+    endpoint(BASE).complete(MESSAGES, None)
+
+    assert "Authorization" not in answers.calls[0].request.headers
 
 
-def test_a_url_that_says_completions_is_asked_with_one_text() -> None:
-    with ModelDouble(replies=["Fine."]) as double:
-        reply = endpoint(f"{double.url}/completions").complete(MESSAGES, None)
+def test_a_url_that_says_completions_is_asked_with_one_text(answers: responses.RequestsMock) -> None:
+    prompt = json_params_matcher({"prompt": "You review.\n\nReview this.\n\n"}, strict_match=False)
+    answers.post(f"{BASE}/completions", json={"choices": [{"text": "Fine."}]}, match=[prompt])
 
-    assert double.requests[0].path == "/v1/completions"
-    assert double.requests[0].body["prompt"] == "You review.\n\nReview this.\n\n"
-    assert "messages" not in double.requests[0].body
+    reply = endpoint(f"{BASE}/completions").complete(MESSAGES, None)
+
     assert reply.text == "Fine."
+    assert "messages" not in sent(answers)
 
 
-def test_a_format_is_sent_as_it_is() -> None:
-    with ModelDouble() as double:
-        endpoint(double.url).complete(MESSAGES, SCHEMA)
+def test_a_format_is_sent_as_it_is(answers: responses.RequestsMock) -> None:
+    matcher = json_params_matcher({"response_format": SCHEMA}, strict_match=False)
+    answers.post(CHAT, json=completion(), match=[matcher])
 
-    assert double.requests[0].body["response_format"] == SCHEMA
+    endpoint(BASE).complete(MESSAGES, SCHEMA)
 
 
-def test_the_key_travels_in_its_header_alone() -> None:
-    with ModelDouble(api_key=KEY) as double:
-        model = endpoint(double.url, key=KEY)
-        model.select_model()
-        model.complete(MESSAGES, None)
+def test_the_key_travels_in_its_header_alone(answers: responses.RequestsMock) -> None:
+    matcher = header_matcher({"Authorization": f"Bearer {KEY}"})
+    answers.get(LIST, json={"data": [{"id": MODEL}]}, match=[matcher])
+    answers.post(CHAT, json=completion(), match=[matcher])
+    model = endpoint(BASE, key=KEY)
 
-    for request in double.requests:
-        assert request.headers["authorization"] == f"Bearer {KEY}"
-        assert KEY not in request.path + json.dumps(request.body)
+    model.select_model()
+    model.complete(MESSAGES, None)
+
+    for call in answers.calls:
+        assert KEY not in f"{call.request.url} {call.request.body!r}"
     assert KEY not in repr(model)
 
 
-def test_netrc_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_has_no_say(answers: responses.RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(tmp_path, ".netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with ModelDouble() as double:
-        endpoint(double.url).complete(MESSAGES, None)
+    answers.post(CHAT, json=completion())
 
-    assert "authorization" not in double.requests[0].headers
+    endpoint(BASE).complete(MESSAGES, None)
+
+    assert "Authorization" not in answers.calls[0].request.headers
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "clé", "tab\t"])
@@ -201,19 +225,21 @@ def test_reasoning_that_ate_the_answer_leaves_no_text() -> None:
         {"usage": {"prompt_tokens": True, "completion_tokens": 1.5}},
     ],
 )
-def test_a_reply_without_a_usable_usage_is_still_a_reply(extra: dict[str, Any]) -> None:
-    body = {"choices": [{"message": {"content": "Fine."}, "finish_reason": None}], **extra}
-    with ModelDouble(replies=[Fault(body=body)]) as double:
-        reply = endpoint(double.url).complete(MESSAGES, None)
+def test_a_reply_without_a_usable_usage_is_still_a_reply(
+    answers: responses.RequestsMock, extra: dict[str, Any]
+) -> None:
+    answers.post(CHAT, json={"choices": [{"message": {"content": "Fine."}, "finish_reason": None}], **extra})
+
+    reply = endpoint(BASE).complete(MESSAGES, None)
 
     assert (reply.text, reply.finish_reason, reply.model) == ("Fine.", "", MODEL)
     assert (reply.prompt_tokens, reply.completion_tokens) == (0, 0)
 
 
-def test_invalid_utf_8_costs_the_character_and_not_the_reply() -> None:
-    body = b'{"choices": [{"message": {"content": "caf\xe9"}}]}'
-    with ModelDouble(replies=[Fault(body=body, content_type="application/json")]) as double:
-        assert endpoint(double.url).complete(MESSAGES, None).text == "caf�"
+def test_invalid_utf_8_costs_the_character_and_not_the_reply(answers: responses.RequestsMock) -> None:
+    answers.post(CHAT, body=b'{"choices": [{"message": {"content": "caf\xe9"}}]}')
+
+    assert endpoint(BASE).complete(MESSAGES, None).text == "caf�"
 
 
 def test_a_compressed_answer_is_read() -> None:
@@ -234,43 +260,61 @@ def test_an_answer_in_chunks_is_read() -> None:
 
 
 def passing() -> list[Any]:
-    faults = {f"status {status}": Fault(status) for status in (408, 409, 429, 500, 502, 503, 504)}
-    faults |= {
-        "empty body": Fault(body=""),
-        "HTML": Fault(body="<html><h1>Sign in</h1></html>", content_type="text/html"),
-        "no choices": Fault(body={"choices": []}),
-        "choices of null": Fault(body={"choices": None}),
-        "a choice of a string": Fault(body={"choices": ["x"]}),
-        "an error of 200": Fault(body={"error": {"message": "try later"}}),
-        "a list": Fault(body="[]"),
-        "a cut body": Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, drop=True),
-        "a reset": Fault(body={"choices": [{"message": {"content": "x" * 500}}]}, reset=True),
-        "too large a number": Fault(body='{"choices": ' + "9" * 5_000 + "}"),
-        "too deep a nest": Fault(body="[" * 100_000),
+    answers: dict[str, dict[str, Any]] = {
+        f"status {status}": {"status": status} for status in (408, 409, 429, 500, 502, 503, 504)
     }
-    return [pytest.param(fault, id=name) for name, fault in faults.items()]
+    answers |= {
+        "empty body": {"body": ""},
+        "HTML": {"body": "<html><h1>Sign in</h1></html>", "content_type": "text/html"},
+        "no choices": {"json": {"choices": []}},
+        "choices of null": {"json": {"choices": None}},
+        "a choice of a string": {"json": {"choices": ["x"]}},
+        "an error of 200": {"json": {"error": {"message": "try later"}}},
+        "a list": {"body": "[]"},
+        "too large a number": {"body": '{"choices": ' + "9" * 5_000 + "}"},
+        "too deep a nest": {"body": "[" * 100_000},
+        "a lost connection": {"body": requests.exceptions.ConnectionError("Connection reset by peer")},
+    }
+    return [pytest.param(answer, id=name) for name, answer in answers.items()]
 
 
-@pytest.mark.parametrize("fault", passing())
-def test_what_may_pass_is_asked_again(fault: Fault) -> None:
+@pytest.mark.parametrize("answer", passing())
+def test_a_failure_that_may_pass_is_asked_again(answers: responses.RequestsMock, answer: dict[str, Any]) -> None:
     clock = Clock()
-    with ModelDouble(replies=[fault, fault, "Fine."]) as double:
-        reply = endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+    answers.post(CHAT, **answer)
+    answers.post(CHAT, **answer)
+    answers.post(CHAT, json=completion())
+
+    reply = endpoint(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert reply.text == "Fine."
-    assert len(double.completions) == 3
     assert len(clock.waits) == 2
     assert clock.waits[0] < clock.waits[1] + 1
 
 
-@pytest.mark.parametrize("fault", passing())
-def test_what_does_not_pass_ends_after_a_few_attempts(fault: Fault) -> None:
+@pytest.mark.parametrize("answer", passing())
+def test_a_failure_that_stays_ends_after_a_few_attempts(
+    answers: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
     clock = Clock()
-    with ModelDouble(replies=[fault]) as double, pytest.raises(ModelUnreachableError):
-        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+    for _ in range(module.MAX_ATTEMPTS):
+        answers.post(CHAT, **answer)
 
+    with pytest.raises(ModelUnreachableError):
+        endpoint(BASE, sleep=clock).complete(MESSAGES, None)
+
+    assert len(answers.calls) == module.MAX_ATTEMPTS
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
     assert sum(clock.waits) < 60
+
+
+@pytest.mark.parametrize("how", ["drop", "reset"])
+def test_an_answer_that_breaks_off_is_asked_for_again(how: str) -> None:
+    fault = Fault(body=completion("x" * 500), drop=how == "drop", reset=how == "reset")
+    with ModelDouble(replies=[fault, fault, "Fine."]) as double:
+        assert endpoint(double.url).complete(MESSAGES, None).text == "Fine."
+
+    assert len(double.completions) == 3
 
 
 def test_a_refused_connection_is_tried_again_and_named() -> None:
@@ -288,58 +332,65 @@ def test_an_unknown_host_is_named() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
-def test_what_will_not_pass_is_asked_once(status: int) -> None:
-    with ModelDouble(replies=[Fault(status, body={"error": "no"})]) as double, pytest.raises(ModelError):
-        endpoint(double.url).complete(MESSAGES, None)
+def test_a_lasting_failure_is_asked_once(answers: responses.RequestsMock, status: int) -> None:
+    answers.post(CHAT, status=status, json={"error": "no"})
 
-    assert len(double.completions) == 1
+    with pytest.raises(ModelError):
+        endpoint(BASE).complete(MESSAGES, None)
+
+    assert len(answers.calls) == 1
 
 
-def test_the_wait_that_a_server_asks_for_is_kept() -> None:
+def test_the_wait_that_a_server_asks_for_is_kept(answers: responses.RequestsMock) -> None:
     clock = Clock()
-    with ModelDouble(replies=[Fault(503, headers={"Retry-After": "37"}), "Fine."]) as double:
-        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+    answers.post(CHAT, status=503, headers={"Retry-After": "37"})
+    answers.post(CHAT, json=completion())
+
+    endpoint(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert clock.waits == [37]
 
 
-def test_a_server_that_asks_for_more_than_there_is_patience_is_not_waited_for() -> None:
+def test_a_wait_beyond_the_retry_budget_is_not_kept(answers: responses.RequestsMock) -> None:
     clock = Clock()
-    with (
-        ModelDouble(replies=[Fault(503, headers={"Retry-After": "300"})]) as double,
-        pytest.raises(ModelUnreachableError, match="come back in 300 s"),
-    ):
-        endpoint(double.url, sleep=clock).complete(MESSAGES, None)
+    answers.post(CHAT, status=503, headers={"Retry-After": "300"})
+
+    with pytest.raises(ModelUnreachableError, match="come back in 300 s"):
+        endpoint(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert clock.waits == []
-    assert len(double.completions) == 1
+    assert len(answers.calls) == 1
 
 
 # -- how long it may take
 
 
-def test_patience_is_one_purse_for_the_whole_review() -> None:
+def test_all_requests_of_a_review_share_one_retry_budget(answers: responses.RequestsMock) -> None:
     """A server that fails now and then costs a review its patience once, not once a request."""
     clock = Clock()
-    busy = Fault(503, headers={"Retry-After": "4"})
-    with ModelDouble(replies=[busy, "One.", busy, "Two.", busy]) as double:
-        model = endpoint(double.url, deadline=10, sleep=clock)
-        assert model.complete(MESSAGES, None).text == "One."
-        assert model.complete(MESSAGES, None).text == "Two."
-        with pytest.raises(ModelUnreachableError):
-            model.complete(MESSAGES, None)
+    for text in ("One.", "Two.", None):
+        answers.post(CHAT, status=503, headers={"Retry-After": "4"})
+        if text:
+            answers.post(CHAT, json=completion(text))
+    model = endpoint(BASE, deadline=10, sleep=clock)
+
+    assert model.complete(MESSAGES, None).text == "One."
+    assert model.complete(MESSAGES, None).text == "Two."
+    with pytest.raises(ModelUnreachableError):
+        model.complete(MESSAGES, None)
 
     assert clock.waits == [4, 4]
+    assert len(answers.calls) == 5
 
 
-def test_what_succeeds_costs_no_patience() -> None:
+def test_a_success_costs_no_retry_budget() -> None:
     with ModelDouble(replies=[Fault(body={"choices": [{"message": {"content": "Fine."}}]}, delay=0.1)]) as double:
         model = endpoint(double.url, deadline=0.15)
         for _ in range(3):
             assert model.complete(MESSAGES, None).text == "Fine."
 
 
-def test_attempts_that_fail_slowly_cost_patience() -> None:
+def test_slow_failures_cost_retry_budget() -> None:
     slow = Fault(503, headers={"Retry-After": "0"}, delay=1)
     with ModelDouble(replies=[slow]) as double, pytest.raises(ModelUnreachableError):
         endpoint(double.url, deadline=1.5).complete(MESSAGES, None)
@@ -369,7 +420,7 @@ def test_all_attempts_together_keep_the_deadline() -> None:
 
 
 def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST_TIMEOUT", 0.05)
+    monkeypatch.setattr(module, "MIN_TIMEOUT_SECONDS", 0.05)
     started = time.monotonic()
     with ModelDouble(replies=[Fault(503, headers={"Retry-After": "0"}), Fault(delay=5)]) as double:
         with pytest.raises(ModelUnreachableError, match="gave no answer"):
@@ -419,7 +470,7 @@ def test_a_connection_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 100_000)
     with (
         ModelDouble(replies=[Fault(body=b"x" * 500_000)]) as double,
         pytest.raises(ModelRefusedError, match="answered more than"),
@@ -433,21 +484,27 @@ def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(status: int) -> None:
-    with ModelDouble() as other:
-        redirect = Fault(status, body="", headers={"Location": f"{other.url}/chat/completions"})
-        with ModelDouble(replies=[redirect]) as double, pytest.raises(ModelRefusedError, match="redirects to"):
-            endpoint(double.url, key=KEY).complete(MESSAGES, None)
+def test_no_redirect_is_followed(answers: responses.RequestsMock, status: int) -> None:
+    answers.post(CHAT, status=status, headers={"Location": "http://127.0.0.1:9000/v1/chat/completions"})
 
-    assert other.requests == []
-    assert len(double.requests) == 1
+    with pytest.raises(ModelRefusedError, match="redirects to"):
+        endpoint(BASE, key=KEY).complete(MESSAGES, None)
+
+    assert [call.request.url for call in answers.calls] == [CHAT]
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 418, 422, 500, 503])
-def test_a_key_that_the_server_echoes_is_in_no_error(status: int, capfd: pytest.CaptureFixture[str]) -> None:
-    body = {"error": {"message": f"model: bad header 'Authorization: Bearer {KEY}'"}}
-    with ModelDouble(replies=[Fault(status, body=body)]) as double, pytest.raises(ModelError) as caught:
-        endpoint(double.url, key=KEY).complete(MESSAGES, None)
+def test_a_key_that_the_server_echoes_is_in_no_error(
+    answers: responses.RequestsMock, status: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    error = {"error": {"message": f"model: bad header 'Authorization: Bearer {KEY}'"}}
+    answers.post(CHAT, status=status, json=error)
+    if status in (200, 500, 503):
+        for _ in range(module.MAX_ATTEMPTS - 1):
+            answers.post(CHAT, status=status, json=error)
+
+    with pytest.raises(ModelError) as caught:
+        endpoint(BASE, key=KEY).complete(MESSAGES, None)
 
     chain: BaseException | None = caught.value
     while chain is not None:
@@ -489,89 +546,123 @@ def test_the_only_model_served_is_asked_with_its_window(server: ServerName, wind
     assert double.completions[0].body["model"] == MODEL
 
 
-def test_an_unknown_model_is_told_with_those_that_are_served() -> None:
-    with ModelDouble() as double, pytest.raises(ModelRefusedError, match=f"model 'other'; it serves: {MODEL}$"):
-        endpoint(double.url, model="other").select_model()
+def test_an_unknown_model_is_told_with_those_that_are_served(answers: responses.RequestsMock) -> None:
+    answers.get(LIST, json=models({"id": MODEL}))
+
+    with pytest.raises(ModelRefusedError, match=f"model 'other'; it serves: {MODEL}$"):
+        endpoint(BASE, model="other").select_model()
 
 
-def models(*entries: dict[str, Any]) -> dict[str, Fault]:
-    return {"/v1/models": Fault(body={"object": "list", "data": list(entries)})}
+def models(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"object": "list", "data": list(entries)}
 
 
-def test_several_models_need_a_choice() -> None:
-    with ModelDouble(routes=models({"id": "one"}, {"id": "two"})) as double:
-        with pytest.raises(ModelRefusedError, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
-            endpoint(double.url, model=None).select_model()
-        assert endpoint(double.url, model="two").select_model().model == "two"
+def test_several_models_need_a_choice(answers: responses.RequestsMock) -> None:
+    for _ in range(2):
+        answers.get(LIST, json=models({"id": "one"}, {"id": "two"}))
+
+    with pytest.raises(ModelRefusedError, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
+        endpoint(BASE, model=None).select_model()
+    assert endpoint(BASE, model="two").select_model().model == "two"
 
 
-def test_several_names_of_one_model_need_no_choice() -> None:
-    with ModelDouble(routes=models({"id": "one", "root": "org/iquest"}, {"id": "two", "root": "org/iquest"})) as double:
-        served = endpoint(double.url, model=None).select_model()
+def test_several_names_of_one_model_need_no_choice(answers: responses.RequestsMock) -> None:
+    answers.get(LIST, json=models({"id": "one", "root": "org/iquest"}, {"id": "two", "root": "org/iquest"}))
+
+    served = endpoint(BASE, model=None).select_model()
 
     assert (served.model, served.root) == ("one", "org/iquest")
 
 
-def test_an_adapter_of_the_model_is_another_model() -> None:
-    entries = ({"id": "base", "root": "org/base"}, {"id": "lora", "root": "/path/lora", "parent": "base"})
-    with ModelDouble(routes=models(*entries)) as double, pytest.raises(ModelRefusedError, match="serves 2 models"):
-        endpoint(double.url, model=None).select_model()
+def test_an_adapter_of_the_model_is_another_model(answers: responses.RequestsMock) -> None:
+    adapter = {"id": "lora", "root": "/path/lora", "parent": "base"}
+    answers.get(LIST, json=models({"id": "base", "root": "org/base"}, adapter))
+
+    with pytest.raises(ModelRefusedError, match="serves 2 models"):
+        endpoint(BASE, model=None).select_model()
 
 
-def test_a_long_list_of_models_is_cut() -> None:
-    with (
-        ModelDouble(routes=models(*({"id": f"m{number}"} for number in range(300)))) as double,
-        pytest.raises(ModelRefusedError, match=r"m18, m19 and 280 more$"),
-    ):
-        endpoint(double.url, model="other").select_model()
+def test_a_long_list_of_models_is_cut(answers: responses.RequestsMock) -> None:
+    answers.get(LIST, json=models(*({"id": f"m{number}"} for number in range(300))))
+
+    with pytest.raises(ModelRefusedError, match=r"m18, m19 and 280 more$"):
+        endpoint(BASE, model="other").select_model()
 
 
-def test_a_model_of_ollama_needs_no_tag() -> None:
-    with ModelDouble(routes=models({"id": "iquest:latest"})) as double:
-        assert endpoint(double.url, model="iquest").select_model().model == "iquest"
+def test_a_model_of_ollama_needs_no_tag(answers: responses.RequestsMock) -> None:
+    answers.get(LIST, json=models({"id": "iquest:latest"}))
+
+    assert endpoint(BASE, model="iquest").select_model().model == "iquest"
 
 
 @pytest.mark.parametrize(
-    "fault",
+    "answer",
     [
-        Fault(404),
-        Fault(405),
-        Fault(501),
-        Fault(500),
-        Fault(body="<html>"),
-        Fault(body={"data": None}),
-        Fault(body={"data": [{"id": 5}, "x"]}),
+        {"status": 404},
+        {"status": 405},
+        {"status": 501},
+        {"status": 500},
+        {"body": "<html>"},
+        {"json": {"data": None}},
+        {"json": {"data": [{"id": 5}, "x"]}},
     ],
+    ids=str,
 )
-def test_a_server_without_a_list_may_review_when_the_model_is_set(fault: Fault) -> None:
+def test_a_server_without_a_list_may_review_when_the_model_is_set(
+    answers: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
     clock = Clock()
-    with ModelDouble(routes={"/v1/models": fault}) as double:
-        assert endpoint(double.url, sleep=clock).select_model().window is None
-        with pytest.raises(ModelError):
-            endpoint(double.url, model=None, sleep=Clock()).select_model()
+    answers.get(LIST, **answer)
 
+    assert endpoint(BASE, sleep=clock).select_model().window is None
     assert clock.waits == []
 
 
-@pytest.mark.parametrize("fault", [Fault(401), Fault(403), Fault(307, headers={"Location": "http://x/"})])
-def test_a_list_that_is_refused_ends_the_review(fault: Fault) -> None:
-    with ModelDouble(routes={"/v1/models": fault}) as double, pytest.raises(ModelRefusedError):
-        endpoint(double.url).select_model()
+@pytest.mark.parametrize("answer", [{"status": 404}, {"json": {"data": None}}, {"json": {"data": [{"id": 5}, "x"]}}])
+def test_a_server_without_a_list_needs_a_model_set(answers: responses.RequestsMock, answer: dict[str, Any]) -> None:
+    answers.get(LIST, **answer)
+
+    with pytest.raises(ModelRefusedError):
+        endpoint(BASE, model=None).select_model()
 
 
-def test_a_server_that_still_loads_is_waited_for() -> None:
+@pytest.mark.parametrize("answer", [{"status": 500}, {"body": "<html>"}])
+def test_a_server_whose_list_is_broken_is_waited_for_without_a_model_set(
+    answers: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
+    for _ in range(module.MAX_ATTEMPTS):
+        answers.get(LIST, **answer)
+
+    with pytest.raises(ModelUnreachableError):
+        endpoint(BASE, model=None, sleep=Clock()).select_model()
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 401}, {"status": 403}, {"status": 307, "headers": {"Location": "http://x/"}}]
+)
+def test_a_list_that_is_refused_ends_the_review(answers: responses.RequestsMock, answer: dict[str, Any]) -> None:
+    answers.get(LIST, **answer)
+
+    with pytest.raises(ModelRefusedError):
+        endpoint(BASE).select_model()
+
+
+def test_a_server_that_still_loads_is_waited_for(answers: responses.RequestsMock) -> None:
     clock = Clock()
-    busy = Fault(503, body={"error": {"message": "Loading model", "code": 503}})
-    with ModelDouble("llama-server", routes={"/v1/models": busy}) as double, pytest.raises(ModelUnreachableError):
-        endpoint(double.url, sleep=clock).select_model()
+    for _ in range(module.MAX_ATTEMPTS):
+        answers.get(LIST, status=503, json={"error": {"message": "Loading model", "code": 503}})
+
+    with pytest.raises(ModelUnreachableError):
+        endpoint(BASE, sleep=clock).select_model()
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
 
 @pytest.mark.parametrize("value", [0, -1, "8192", True, 8192.5, None])
-def test_a_window_that_is_none_is_not_taken(value: object) -> None:
-    with ModelDouble(routes=models({"id": MODEL, "max_model_len": value, "meta": "x"})) as double:
-        assert endpoint(double.url).select_model().window is None
+def test_a_window_that_is_none_is_not_taken(answers: responses.RequestsMock, value: object) -> None:
+    answers.get(LIST, json=models({"id": MODEL, "max_model_len": value, "meta": "x"}))
+
+    assert endpoint(BASE).select_model().window is None
 
 
 # -- how many tokens
@@ -636,33 +727,39 @@ def test_a_longer_answer_is_asked_for_as_far_as_the_window_holds_it() -> None:
     assert [request.body["max_tokens"] for request in double.completions] == [600, 696, 512]
 
 
-def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known() -> None:
-    with ModelDouble() as double:
-        endpoint(double.url).complete(MESSAGES, None, 100_000 // 4)
+def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known(answers: responses.RequestsMock) -> None:
+    answers.post(CHAT, json=completion(), match=[json_params_matcher({"max_tokens": 25_000}, strict_match=False)])
 
-    assert double.completions[0].body["max_tokens"] == 25_000
+    endpoint(BASE).complete(MESSAGES, None, 25_000)
 
 
-def test_a_parameter_that_is_refused_is_left_out_from_then_on() -> None:
-    unknown = Fault(400, {"error": {"message": "Unrecognized request argument supplied: top_p"}})
-    with ModelDouble(replies=[unknown, EMPTY_REVIEW]) as double:
-        asked = endpoint(double.url)
-        asked.complete(MESSAGES, None)
-        asked.complete(MESSAGES, None)
+def test_a_parameter_that_is_refused_is_left_out_from_then_on(answers: responses.RequestsMock) -> None:
+    unknown = {"error": {"message": "Unrecognized request argument supplied: top_p"}}
+    answers.post(CHAT, status=400, json=unknown)
+    answers.post(CHAT, json=completion())
+    answers.post(CHAT, json=completion())
+    model = endpoint(BASE)
 
-    assert [sorted({"top_p", "temperature"} & set(one.body)) for one in double.completions] == [
+    model.complete(MESSAGES, None)
+    model.complete(MESSAGES, None)
+
+    assert [sorted({"top_p", "temperature"} & set(sent(answers, index))) for index in range(3)] == [
         ["temperature", "top_p"],
         ["temperature"],
         ["temperature"],
     ]
 
 
-def test_a_server_that_refuses_a_parameter_it_was_not_sent_is_not_asked_for_ever() -> None:
-    unknown = Fault(400, {"error": {"message": "unknown parameter top_p"}})
-    with ModelDouble(replies=[unknown]) as double, pytest.raises(ModelRefusedError, match="refuses top_p"):
-        endpoint(double.url).complete(MESSAGES, None)
+def test_a_server_that_refuses_a_parameter_it_was_not_sent_is_not_asked_for_ever(
+    answers: responses.RequestsMock,
+) -> None:
+    for _ in range(2):
+        answers.post(CHAT, status=400, json={"error": {"message": "unknown parameter top_p"}})
 
-    assert len(double.completions) == 2
+    with pytest.raises(ModelRefusedError, match="refuses top_p"):
+        endpoint(BASE).complete(MESSAGES, None)
+
+    assert len(answers.calls) == 2
 
 
 # -- servers that are never done
@@ -704,43 +801,36 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
 
 
 @pytest.mark.parametrize("number", ["1" + "0" * 400, "9" * 5_000, "NaN", "-1", "1e400", "true"])
-def test_a_number_that_is_none_counts_as_absent(number: str) -> None:
-    listed = f'{{"data": [{{"id": "{MODEL}", "max_model_len": {number}}}]}}'
-    said = f'{{"choices": [{{"message": {{"content": "x"}}}}], "usage": {{"prompt_tokens": {number}}}}}'
-    routes = {
-        "/v1/models": Fault(200, listed),
-        "/tokenize": Fault(200, f'{{"count": {number}}}'),
-        "/v1/chat/completions": Fault(200, said),
-    }
-    with ModelDouble(routes=routes) as double:
-        asked = endpoint(double.url)
+def test_a_number_that_is_none_counts_as_absent(answers: responses.RequestsMock, number: str) -> None:
+    answers.get(LIST, body=f'{{"data": [{{"id": "{MODEL}", "max_model_len": {number}}}]}}')
+    answers.post("http://127.0.0.1:8000/tokenize", body=f'{{"count": {number}}}')
+    usage = f'"usage": {{"prompt_tokens": {number}}}'
+    answers.post(CHAT, body=f'{{"choices": [{{"message": {{"content": "x"}}}}], {usage}}}')
+    model = endpoint(BASE)
 
-        assert asked.select_model().window is None
-        assert asked.count_tokens(MESSAGES) is None
-        assert asked.complete(MESSAGES, None).prompt_tokens == 0
+    assert model.select_model().window is None
+    assert model.count_tokens(MESSAGES) is None
+    assert model.complete(MESSAGES, None).prompt_tokens == 0
 
 
-def test_a_long_list_of_long_names_is_told_in_short() -> None:
+def test_a_long_list_of_long_names_is_told_in_short(answers: responses.RequestsMock) -> None:
     names = [{"id": f"{number}" + "x" * 150} for number in range(10_000)] + [{"id": "y" * 100_000}]
-    with (
-        ModelDouble(routes={"/v1/models": Fault(200, {"data": names})}) as double,
-        pytest.raises(ModelRefusedError) as refusal,
-    ):
-        endpoint(double.url).select_model()
+    answers.get(LIST, json=models(*names))
+
+    with pytest.raises(ModelRefusedError) as refusal:
+        endpoint(BASE).select_model()
 
     assert len(str(refusal.value)) < 2_500
 
 
-def test_a_key_comes_back_in_nothing_that_the_server_says() -> None:
+def test_a_key_comes_back_in_nothing_that_the_server_says(answers: responses.RequestsMock) -> None:
     message = {"content": f"Bearer {KEY}", "reasoning": KEY}
-    routes = {
-        "/v1/models": Fault(200, {"data": [{"id": f"Bearer {KEY}"}]}),
-        "/v1/chat/completions": Fault(200, {"choices": [{"message": message}], "model": KEY}),
-    }
-    with ModelDouble(routes=routes) as double:
-        reply = endpoint(double.url, key=KEY).complete(MESSAGES, None)
-        with pytest.raises(ModelRefusedError, match=r"it serves: Bearer \*\*\*$"):
-            endpoint(double.url, key=KEY).select_model()
+    answers.post(CHAT, json={"choices": [{"message": message}], "model": KEY})
+    answers.get(LIST, json=models({"id": f"Bearer {KEY}"}))
+
+    reply = endpoint(BASE, key=KEY).complete(MESSAGES, None)
+    with pytest.raises(ModelRefusedError, match=r"it serves: Bearer \*\*\*$"):
+        endpoint(BASE, key=KEY).select_model()
 
     assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")
 
@@ -772,9 +862,10 @@ def test_an_answer_that_cannot_be_unpacked_is_told_as_such() -> None:
         assert told(double.url).endswith(" sent an answer that cannot be unpacked")
 
 
-def test_a_page_in_the_models_place_asks_for_the_address() -> None:
-    with ModelDouble(replies=[Fault(body="<html><h1>Sign in</h1></html>", content_type="text/html")]) as double:
-        assert told(double.url).endswith("not JSON: Sign in; does IQUEST_API_URL name the model server?")
+def test_a_page_in_the_models_place_asks_for_the_address(answers: responses.RequestsMock) -> None:
+    answers.post(CHAT, body="<html><h1>Sign in</h1></html>", content_type="text/html")
+
+    assert told(BASE).endswith("not JSON: Sign in; does IQUEST_API_URL name the model server?")
 
 
 def test_a_port_of_tls_that_is_asked_without_is_told_once() -> None:
@@ -786,9 +877,10 @@ def test_a_port_of_tls_that_is_asked_without_is_told_once() -> None:
     assert clock.waits == []
 
 
-def test_a_key_that_is_missing_is_asked_for() -> None:
-    with ModelDouble(api_key=KEY) as double:
-        assert told(double.url).endswith(" asks for a key (401): set IQUEST_API_KEY")
+def test_a_key_that_is_missing_is_asked_for(answers: responses.RequestsMock) -> None:
+    answers.post(CHAT, status=401, json={"error": "Unauthorized"})
+
+    assert told(BASE).endswith(" asks for a key (401): set IQUEST_API_KEY")
 
 
 @pytest.mark.parametrize("status", [403, 407])

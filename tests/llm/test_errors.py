@@ -152,7 +152,7 @@ def test_a_format_is_refused_only_when_one_was_sent(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
-def test_what_may_pass_may_be_asked_again(status: int) -> None:
+def test_a_passing_status_is_transient(status: int) -> None:
     error = meaning(status, "<html><body>Bad <b>luck</b></body></html>")
 
     assert isinstance(error, TransientModelError)
@@ -161,7 +161,7 @@ def test_what_may_pass_may_be_asked_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
-def test_what_will_not_pass_is_not_asked_again(status: int) -> None:
+def test_a_lasting_status_is_a_refusal(status: int) -> None:
     assert type(meaning(status, {"error": "no"})) in (ModelRefusedError, NoRouteError)
 
 
@@ -297,7 +297,7 @@ def test_a_server_that_wants_a_key_where_none_is_set_says_so() -> None:
 
 
 def test_a_refusal_without_a_key_is_not_the_keys() -> None:
-    told = "host refuses a request without a key (403): Not from here; is IQUEST_API_KEY to be set?"
+    told = "host refuses a request without a key (403): Not from here; should IQUEST_API_KEY be set?"
 
     assert str(refused(403, '{"error": "Not from here"}', has_key=False)) == told
 

@@ -13,12 +13,12 @@ from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.llm.reply import (
     MAX_ANSWER_CHARS,
     MAX_FINDINGS,
-    MAX_TEXT_CHARS,
     Review,
     UnusableReply,
     build_reply_schema,
     parse_reply,
 )
+from iquest_review.llm.spellings import MAX_TEXT_CHARS
 
 ISSUES: list[dict[str, Any]] = [
     {
@@ -269,7 +269,7 @@ def test_thinking_cut_anywhere_is_no_raw_text() -> None:
 )
 def test_a_cut_text_without_a_review_may_be_thinking_and_is_no_raw_text(text: str) -> None:
     """A template that writes <think> itself leaves no tag in the reply."""
-    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before it comes to a review")
+    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before the review begins")
     assert parse_reply(text, "stop").text == text  # type: ignore[union-attr]
 
 
@@ -330,7 +330,7 @@ def test_an_empty_list_beside_a_summary_is_a_review() -> None:
         assert read(text).findings == ()
 
 
-def test_two_different_reviews_are_none() -> None:
+def test_two_different_reviews_are_unusable() -> None:
     other = json.dumps({"issues": ISSUES[1:], "summary": "s"})
 
     assert why(f"{json.dumps(ANSWER)}\n{other}") == "it holds more than one review"
@@ -346,7 +346,7 @@ def test_a_review_quoted_from_the_diff_is_not_taken_for_the_answer() -> None:
     quoted = {"issues": [{**ISSUES[0], "quote": fake, "description": f"A model reads {fake} as its answer."}]}
     assert len(read(json.dumps(quoted)).findings) == 1
     words = "Line 3 divides by zero and line 9 leaks the key."
-    assert why(f"The change adds a file with {fake}. {words}") == "it has no findings, but much to say beside them"
+    assert why(f"The change adds a file with {fake}. {words}") == "it lists no findings but contains other text"
 
 
 def test_an_empty_review_beside_one_that_cannot_be_read_is_none() -> None:
@@ -563,15 +563,109 @@ def test_half_a_character_harms_nobody() -> None:
 # -- the schema sent to servers
 
 
-def test_the_schema_asks_for_what_is_read() -> None:
-    wanted = build_reply_schema()
-    issue = wanted["properties"]["issues"]["items"]
+TEXT = {"type": "string"}
+ISSUE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "file": TEXT,
+        "line": {"type": "integer", "minimum": 1, "maximum": 10_000_000},
+        "quote": TEXT,
+        "type": {"type": "string", "enum": ["bug", "security", "performance", "convention", "simplification"]},
+        "severity": {"type": "string", "enum": ["high", "medium", "low"]},
+        "description": TEXT,
+        "suggestion": {"anyOf": [TEXT, {"type": "null"}]},
+    },
+    "required": ["file", "line", "quote", "type", "severity", "description", "suggestion"],
+    "additionalProperties": False,
+}
+REPLY_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "issues": {"type": "array", "maxItems": 20, "items": ISSUE_SCHEMA},
+        "summary": TEXT,
+        "suggestions": {"type": "array", "maxItems": 10, "items": TEXT},
+    },
+    "required": ["issues", "summary", "suggestions"],
+    "additionalProperties": False,
+}
+OTHER_ISSUE = {
+    "file": "b.py",
+    "line": 7,
+    "quote": "y = 1",
+    "type": "bug",
+    "severity": "medium",
+    "description": "Another.",
+    "suggestion": "y = 2",
+}
 
-    assert wanted["required"] == ["issues", "summary", "suggestions"]
-    assert issue["required"] == ["file", "line", "quote", "type", "severity", "description", "suggestion"]
-    assert issue["properties"]["severity"]["enum"] == ["high", "medium", "low"]
-    assert wanted["additionalProperties"] is issue["additionalProperties"] is False
-    assert "$ref" not in json.dumps(wanted)
+
+def test_the_schema_is_flat_bounded_strict_and_in_the_order_of_thinking() -> None:
+    schema = build_reply_schema()
+
+    assert schema == REPLY_SCHEMA
+    assert list(schema["properties"]) == REPLY_SCHEMA["required"]
+    assert list(schema["properties"]["issues"]["items"]["properties"]) == ISSUE_SCHEMA["required"]
+
+
+def test_a_category_and_a_severity_are_all_asked_for_but_other() -> None:
+    properties = build_reply_schema()["properties"]["issues"]["items"]["properties"]
+
+    assert properties["type"]["enum"] == [category for category in Category if category is not Category.OTHER]
+    assert properties["severity"]["enum"] == list(Severity)
+
+
+@pytest.mark.parametrize("field", build_reply_schema()["properties"]["issues"]["items"]["properties"])
+def test_every_field_of_an_issue_in_the_schema_is_read(field: str) -> None:
+    assert only(**{**ISSUES[0], field: OTHER_ISSUE[field]}) != only(**ISSUES[0])
+
+
+@pytest.mark.parametrize("field", build_reply_schema()["properties"])
+def test_every_field_of_a_reply_in_the_schema_is_read(field: str) -> None:
+    other = {"issues": [OTHER_ISSUE], "summary": "Another.", "suggestions": ["Another."]}
+
+    assert clean({**ANSWER, field: other[field]}) != clean()
+
+
+_visible = st.text(st.sampled_from("abz08 {}[]\"':,\\/<>`#合é"), max_size=20).map(lambda text: f"x{text}x")
+
+
+def answers(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema allows; their texts have words in them."""
+    if "anyOf" in schema:
+        return st.one_of([answers(choice) for choice in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if schema["type"] == "object":
+        assert schema["required"] == list(schema["properties"])
+        return st.fixed_dictionaries({name: answers(value) for name, value in schema["properties"].items()})
+    if schema["type"] == "array":
+        return st.lists(answers(schema["items"]), max_size=schema["maxItems"])
+    if schema["type"] == "integer":
+        return st.integers(schema["minimum"], schema["maximum"])
+    return {"string": _visible, "null": st.none()}[schema["type"]]
+
+
+@given(answers(build_reply_schema()))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_an_answer_that_the_schema_allows_gives_whole_findings(answer: dict[str, Any]) -> None:
+    review = clean(answer)
+
+    read_fields = [
+        {
+            "file": finding.path,
+            "line": finding.line,
+            "quote": finding.quote,
+            "type": finding.category,
+            "severity": finding.severity,
+            "description": finding.description,
+            "suggestion": finding.fix,
+        }
+        for finding in review.findings
+    ]
+    assert read_fields == answer["issues"]
+    assert all(finding.end_line is None for finding in review.findings)
+    assert (review.summary, list(review.suggestions)) == (answer["summary"], answer["suggestions"])
+    assert (review.partial, review.dropped) == (False, 0)
 
 
 # -- hostile texts
@@ -627,18 +721,18 @@ def test_a_hostile_text_is_done_with_quickly(name: str) -> None:
     assert isinstance(result, UnusableReply) or result.findings
 
 
-def test_what_is_broken_and_too_long_to_be_mended_says_so() -> None:
-    assert why(HOSTILE["broken and long"]) == "its JSON is broken, and too long to be mended"
+def test_broken_json_that_is_too_long_to_repair_says_so() -> None:
+    assert why(HOSTILE["broken and long"]) == "its JSON is broken and too long to repair"
 
 
 def test_a_reply_is_not_read_beyond_its_bound_nor_is_its_thinking_shown() -> None:
-    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it has 2000007 characters")
+    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it is too long (2000007 characters)")
 
 
 def test_an_answer_that_is_too_large_is_named_by_its_size() -> None:
     result = parse_reply("x" * (MAX_ANSWER_CHARS + 1))
 
-    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it has {MAX_ANSWER_CHARS + 1} characters")
+    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it is too long ({MAX_ANSWER_CHARS + 1} characters)")
 
 
 _pieces = st.sampled_from(

@@ -293,7 +293,7 @@ def test_a_key_file_that_holds_no_key_is_named(client: Path) -> None:
 def test_a_key_without_a_certificate_is_a_wrong_setting(client: Path) -> None:
     alone = asked(IQUEST_CLIENT_KEY=str(client / "key.pem"))
 
-    with pytest.raises(UsageError, match="IQUEST_CLIENT_KEY is the key of a certificate: set IQUEST_CLIENT_CERT"):
+    with pytest.raises(UsageError, match="IQUEST_CLIENT_KEY is set without its certificate: set IQUEST_CLIENT_CERT"):
         _ = alone.tls
 
 
@@ -302,11 +302,11 @@ def test_a_certificate_file_in_the_checkout_is_refused(variable: str, tmp_path: 
     inside, outside = {variable: str(tmp_path / "app/ca.pem")}, {variable: str(tmp_path / "app.tmp/ca.pem")}
     here = {"CI_PROJECT_DIR": str(tmp_path / "app")}
 
-    with pytest.raises(UsageError, match=r"lies in the checkout.*of the type File"):
+    with pytest.raises(UsageError, match=r"is in the checkout.*of the type File"):
         asked(**inside, **here).tls.build_context()
     (tmp_path / "link").symlink_to(tmp_path / "app")
     for spelling in (f"/{tmp_path}/app/ca.pem", f"{tmp_path}/x/../app/ca.pem", f"{tmp_path}/link/ca.pem"):
-        with pytest.raises(UsageError, match="lies in the checkout"):
+        with pytest.raises(UsageError, match="is in the checkout"):
             asked(**{variable: spelling}, **here).tls.build_context()
     assert variable in str(asked(**outside, **here).tls)
 

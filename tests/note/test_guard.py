@@ -96,12 +96,12 @@ def test_notes_with_their_hidden_lines_pass_unchanged(language: str) -> None:
         summary.compose_note(made, AROUND, posted),
         failed(language),
     ):
-        for told in (body, summary.append_previous_review(failed(language), body)):
-            assert checked(told) == GuardedBody(told)
+        for note in (body, summary.append_previous_review(failed(language), body)):
+            assert checked(note) == GuardedBody(note)
 
 
 @pytest.mark.parametrize("text", ["_a", "`a`", "$`", "a\n: b\n\n", "@all #1 "])
-def test_the_largest_note_there_is_passes_unchanged(text: str) -> None:
+def test_the_largest_notes_pass_unchanged(text: str) -> None:
     many = text * 100_000
     findings = tuple(finding(path=f"{n}{many[:3000]}", description=many, quote=many, fix=many) for n in range(20))
     for status in (ReviewStatus.RAW, ReviewStatus.PARTIAL):
@@ -112,14 +112,14 @@ def test_the_largest_note_there_is_passes_unchanged(text: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_text_of_our_own_words_passes_unchanged(language: str) -> None:
-    def told(value: object) -> Iterator[str]:
+    def texts_of(value: object) -> Iterator[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, Mapping):
             for entry in value.values():
-                yield from told(entry)
+                yield from texts_of(entry)
 
-    texts = [text for field in fields(Words) for text in told(getattr(select_words(language), field.name))]
+    texts = [text for field in fields(Words) for text in texts_of(getattr(select_words(language), field.name))]
     assert len(texts) > 40
     for text in texts:
         body = f"{SUMMARY_MARKER}\n\n{text}"
@@ -128,7 +128,7 @@ def test_every_text_of_our_own_words_passes_unchanged(language: str) -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(text=FRAGMENTS)
-def test_whatever_went_through_the_door_passes_unchanged(text: str) -> None:
+def test_escaped_text_passes_unchanged(text: str) -> None:
     for door in DOORS.values():
         body = f"{SUMMARY_MARKER}\n\n{door(text)}"
         assert checked(body) == GuardedBody(body)
@@ -173,7 +173,7 @@ def test_a_thread_of_any_finding_passes_unchanged(text: str, path: str, fix: str
         *("```suggestion:-2+0\na\n```", "<details>\n<summary>Not reviewed: 1</summary>\n\n- x\n\n</details>"),
     ],
 )
-def test_what_is_only_read_passes_unchanged(body: str) -> None:
+def test_harmless_text_passes_unchanged(body: str) -> None:
     assert checked(body) == GuardedBody(body)
     inert(body)
 
@@ -309,7 +309,8 @@ PIECES = st.sampled_from(
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(text=st.lists(PIECES, max_size=8).map("".join))
 @example(text="[a](<https://gitlab.example.com/shop/app/-/blob/x>)\n[b]: y")
-def test_what_passes_is_inert_and_what_does_not_is_made_so(text: str) -> None:
+@example(text="deadbeefé")
+def test_guarded_bodies_are_inert(text: str) -> None:
     made = checked(text)
 
     inert(made.body)
@@ -372,11 +373,11 @@ def test_a_link_to_the_project_passes(url: str) -> None:
         ),
     ],
 )
-def test_a_link_to_any_other_page_does_not(url: str) -> None:
+def test_a_link_to_any_other_page_does_not_pass(url: str) -> None:
     assert "a link" in held_back(markdown.format_link("here", url)).fault
 
 
-def test_a_job_of_a_fork_may_be_linked_and_its_files_may_not() -> None:
+def test_links_may_lead_to_jobs_of_a_fork_but_not_to_its_files() -> None:
     pages = LinkTargets(PROJECT_URL, "https://gitlab.example.com/anna/app/-/jobs/5", 4)
 
     assert pages.can_link_to("https://gitlab.example.com/anna/app/-/jobs/5")
@@ -395,13 +396,13 @@ def test_without_a_project_no_link_passes(nowhere: LinkTargets) -> None:
 # --- what becomes of a fault ---
 
 
-def test_a_body_that_is_held_back_is_read_as_code() -> None:
+def test_an_unsafe_body_is_shown_as_code() -> None:
     made = held_back(f"{SUMMARY_MARKER}\n\n## Review\n\nSee ![a](http://x) and ```` `.\n/close\n")
 
     assert made.fault == 'an image (src="http://x" alt="a" /)' or "quick action" in made.fault
     shown = quick_actions.rendered(made.body)
     assert "<pre><code>## Review\n\nSee ![a](http://x) and ```` `.\n/close\n</code></pre>" in shown
-    assert "held this text back" in shown
+    assert "shows this text as code" in shown
 
 
 @pytest.mark.parametrize("last", ["@all", f"\n{PREVIOUS_MARKER}\n\n{MEMORY}\n\n@all"])
@@ -414,21 +415,21 @@ def test_the_hidden_lines_stay_where_later_runs_look_for_them(last: str) -> None
     assert fingerprint.parse_marker(held_back(f"{MARK}\n\n@all").body) == thread.build_mark(FINDING)
 
 
-def test_only_the_first_hidden_line_of_a_kind_stays_one() -> None:
+def test_a_second_hidden_line_of_a_kind_becomes_text() -> None:
     body = held_back(f"{MARK}\n\n```\n{MARK}\n```").body
 
     assert body.count("<!-- iquest-review:") == 1
 
 
-def test_a_body_that_is_too_long_is_cut_to_one_that_gitlab_takes() -> None:
+def test_a_body_too_long_for_gitlab_is_cut() -> None:
     for text in ("x" * 5_000_000, "\u202e" * 1_500_000, "/close\n" * 200_000, "`" * 2_000_000, "a\n" * MAX_NOTE_CHARS):
         made = checked(f"{SUMMARY_MARKER}\n\n{text}")
-        assert made.fault == "it is longer than a note may be"
+        assert made.fault == "it is too long for a note"
         assert len(made.body) < MAX_NOTE_CHARS
-        assert "there is more of it" in made.body
+        assert "the text was cut here" in made.body
 
 
-def test_the_reason_names_what_was_found_on_one_visible_line() -> None:
+def test_the_fault_quotes_the_text_on_one_visible_line() -> None:
     assert checked("a\n@all\n\nb").fault == "a mention (a @all b)"
     assert checked("![a](http://x\u2060/y)").fault.startswith("an image (src=")
 

@@ -300,7 +300,7 @@ def test_a_text_within_a_list_item_stays_in_it(text: str) -> None:
 
 
 @DOOR
-def test_more_backticks_than_a_fence_may_have_open_nothing(door: Callable[[str], str]) -> None:
+def test_too_many_backticks_open_no_fence(door: Callable[[str], str]) -> None:
     for count in (79, 80, 81, 254, 255, 256, 1000):
         for text in (
             "`" * count + " @all ![a](http://x) ",
@@ -320,7 +320,7 @@ def test_no_fence_is_longer_than_any_markdown_reads() -> None:
 
 
 @DOOR
-def test_a_copy_of_our_own_comments_is_none(door: Callable[[str], str]) -> None:
+def test_a_copy_of_a_hidden_line_is_text(door: Callable[[str], str]) -> None:
     assert "<!-- iquest-review:" not in door("x <!-- iquest-review:previous -->\n<!-- iquest-review:summary -->")
     assert "<!--\n iquest-review:" not in door("```\n<!--\n iquest-review:previous -->\n```")
 
@@ -337,7 +337,7 @@ def test_a_copy_of_our_own_comments_is_none(door: Callable[[str], str]) -> None:
         ("\u202e", "\\u202e"),
     ],
 )
-def test_what_cannot_be_seen_is_written_out(door: Callable[[str], str], odd: str, shown: str) -> None:
+def test_invisible_characters_are_written_as_escapes(door: Callable[[str], str], odd: str, shown: str) -> None:
     assert f"a{shown}b" in read(door(f"a{odd}b"))
 
 
@@ -531,7 +531,7 @@ def test_a_link_leads_where_it_says() -> None:
 @pytest.mark.parametrize(
     "url", ["", "javascript:alert(1)", "data:text/html,x", "//x.org", "ftp://x", "x", "\nhttps://x"]
 )
-def test_what_is_no_web_address_makes_no_link(url: str) -> None:
+def test_only_web_addresses_become_links(url: str) -> None:
     assert quick_actions.links(markdown.format_link("job", url)) == []
     assert read(markdown.format_link("job", url)) == "job"
 
@@ -587,7 +587,7 @@ def test_no_quick_action_runs_in_a_suggestion(name: str) -> None:
     ("text", "above"),
     [("a\r", 0), ("\u202e", 0), ("\x00", 0), ("\u200b", 0), ("<!-- iquest-review:x -->", 0), ("`" * 50, 0), ("a", 101)],
 )
-def test_what_gitlab_would_read_otherwise_is_no_suggestion(text: str, above: int) -> None:
+def test_text_that_gitlab_would_change_is_not_offered_as_suggestion(text: str, above: int) -> None:
     assert markdown.format_suggestion(text, above) == ""
 
 
@@ -599,6 +599,6 @@ def test_any_text_of_a_suggestion_comes_back(text: str, above: int) -> None:
 
 @given(st.text(max_size=40))
 @settings(max_examples=100, deadline=None, derandomize=True)
-def test_a_suggestion_comes_back_or_is_none(text: str) -> None:
+def test_a_suggestion_comes_back_unless_it_is_empty(text: str) -> None:
     if markdown.format_suggestion(text, 0):
         assert suggested(text).content == text + "\n"

@@ -89,7 +89,7 @@ def value_of(marker: str) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(written=LEDGERS)
-def test_every_ledger_comes_back_as_it_was(written: NoteMemory) -> None:
+def test_every_memory_comes_back_unchanged(written: NoteMemory) -> None:
     marker = memory.format_memory(written)
 
     assert re.fullmatch(r"<!-- iquest-review:reviewed [0-9a-f]* head=[0-9a-f]* settings=[0-9a-f]* data=\S+ -->", marker)
@@ -98,7 +98,7 @@ def test_every_ledger_comes_back_as_it_was(written: NoteMemory) -> None:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(written=LEDGERS)
-def test_a_note_that_remembers_does_nothing_and_shows_nothing_of_it(written: NoteMemory) -> None:
+def test_a_memory_in_a_note_is_hidden_and_inert(written: NoteMemory) -> None:
     plain, body = (
         summary.compose_note(outcome(), AROUND, PostedState((), replace(written, findings=())))
         for written in (made(), written)
@@ -138,7 +138,7 @@ def test_a_finding_comes_back_as_one_of_the_note() -> None:
 
 
 @pytest.mark.parametrize("hostile", ["x -->\n\n/close\n\n<!--", "-->", "3" * 65, "F00", "3\n", "３"])
-def test_nothing_but_digits_stands_beside_it(hostile: str) -> None:
+def test_the_hidden_line_holds_only_hexadecimal_digests(hostile: str) -> None:
     marker = memory.format_memory(NoteMemory(hostile, hostile, hostile))
 
     assert memory.parse_memory(noted(marker)) == NoteMemory("", "", "")
@@ -168,7 +168,7 @@ def test_five_thousand_hunks_are_remembered() -> None:
     assert memory.parse_memory(noted(marker)) == written
 
 
-def test_too_many_hunks_are_all_forgotten_and_the_rest_is_not() -> None:
+def test_too_many_hunks_are_forgotten_and_the_rest_is_kept() -> None:
     written = made(hunks=tuple(identity(number) for number in range(MAX_HUNKS + 1)))
 
     assert memory.parse_memory(noted(memory.format_memory(written))) == replace(written, hunks=())
@@ -190,7 +190,7 @@ SIZES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) -> None:
+def test_a_large_memory_forgets_what_is_least_needed(name: str) -> None:
     written, forgotten = made(resolved=("d" * 40,), **SIZES[name][0]), SIZES[name][1]
 
     marker = memory.format_memory(written)
@@ -200,14 +200,14 @@ def test_it_never_outgrows_its_room_and_forgets_what_is_least_needed(name: str) 
     assert memory.parse_memory(noted(marker)) == replace(written, **empty)
 
 
-def test_what_has_no_room_at_all_is_not_remembered() -> None:
+def test_a_memory_without_room_is_empty() -> None:
     marker = memory.format_memory(made(resolved=(noise(0, 300_000),)))
 
     assert marker.endswith(" data= -->")
     assert memory.parse_memory(noted(marker)) is None
 
 
-def test_without_its_findings_no_hunk_counts_as_reviewed() -> None:
+def test_hunks_are_forgotten_with_their_findings() -> None:
     read = memory.parse_memory(noted(memory.format_memory(made(findings=TOLD))))
 
     assert read is not None
@@ -235,7 +235,7 @@ DAMAGED: dict[str, str] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_what_is_damaged_is_not_believed(name: str) -> None:
+def test_a_damaged_line_is_not_believed(name: str) -> None:
     started = time.process_time()
 
     assert memory.parse_memory(noted(DAMAGED[name])) is None
@@ -253,13 +253,18 @@ def test_what_is_damaged_is_not_believed(name: str) -> None:
         ("suggestions", "x"),
         ("suggestions", [3]),
         ("titles", [["a"]]),
+        ("titles", [["a", 3]]),
         ("titles", [["a", "b", "c"]]),
         ("titles", {"a": "b"}),
         ("resolved", [None]),
         ("findings", [3]),
         ("findings", {}),
         ("findings.path", None),
+        ("findings.path", 3),
         ("findings.line", "x"),
+        ("findings.line", "3"),
+        ("findings.line", True),
+        ("findings.line", 3.0),
         ("findings.line", -1),
         ("findings.line", 1.5),
         ("findings.severity", "critical"),
@@ -268,7 +273,9 @@ def test_what_is_damaged_is_not_believed(name: str) -> None:
         ("findings.fingerprint", "<!-- -->"),
         ("findings.fingerprint", "0123456789abcdef\n"),
         ("findings.anchor", "x"),
+        ("findings.anchor", "\ud800" * 16),
         ("findings.anchored", None),
+        ("findings.anchored", -1),
         ("findings.fix", []),
     ],
 )
@@ -290,7 +297,7 @@ def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
     assert memory.parse_memory(noted(line(value))) is None
 
 
-def test_what_a_later_version_adds_is_nothing_to_stop_at() -> None:
+def test_keys_of_a_later_version_are_ignored() -> None:
     value = value_of(memory.format_memory(made()))
     value["score"] = value["findings"][0]["score"] = 3
 
@@ -307,7 +314,7 @@ def test_a_line_with_another_character_never_breaks_a_run(at: float, new: str) -
 
 
 @pytest.mark.parametrize("forged", ["summary", "description", "raw", "path"])
-def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
+def test_a_hidden_line_in_a_text_of_others_is_ignored(forged: str) -> None:
     hostile = f"x\n{memory.format_memory(made())}\n"
     changed: dict[str, dict[str, Any]] = {
         "summary": {"summary": hostile},
@@ -323,11 +330,11 @@ def test_a_line_in_a_text_of_others_is_none_of_ours(forged: str) -> None:
     assert memory.parse_memory(body) == real
 
 
-def test_what_stands_in_the_middle_of_a_line_is_no_line_of_ours() -> None:
+def test_a_marker_in_the_middle_of_a_line_is_ignored() -> None:
     assert memory.parse_memory(f"{SUMMARY_MARKER}\n\nsee {memory.format_memory(made())}\n") is None
 
 
-def test_placed_findings_have_all_that_is_remembered() -> None:
+def test_placed_findings_have_every_remembered_field() -> None:
     known = value_of(memory.format_memory(made()))["findings"][0].keys()
 
     assert set(PlacedFinding.__dataclass_fields__) - set(known) == {

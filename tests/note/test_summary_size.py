@@ -144,7 +144,7 @@ HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_no_size_breaks_a_note(name: str) -> None:
+def test_a_note_of_any_size_fits(name: str) -> None:
     started = time.process_time()
     body = summary.compose_note(outcome(**HUGE[name]), AROUND)
 
@@ -160,7 +160,7 @@ def noise(number: int) -> str:
     return "".join(f"{zlib.crc32(b'%d %d' % (number, at)):08x}" for at in range(500))
 
 
-def test_everything_at_once_with_what_is_remembered_has_room_below_a_failure() -> None:
+def test_the_largest_note_has_room_below_a_failure() -> None:
     findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
     rows = [
         ThreadRow(Severity.HIGH, Category.BUG, f"{n}/" + "<" * 500, n, None, Side.NEW, "~" * 2_000, f"{OURS[0]}{n}")
@@ -195,7 +195,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
     body = summary.compose_note(outcome(), AROUND, PostedState(rows, later()[1].ledger))
 
     shown = len(re.findall(r"\[`a\.py` line", body))
-    assert f"- and {1_000 - shown:,} more, in review.json\n" in body
+    assert f"- and {1_000 - shown:,} more in review.json\n" in body
     assert shown > 50
 
 
@@ -204,7 +204,7 @@ def test_findings_that_do_not_fit_are_counted() -> None:
 
     shown = body.count("**high**")
     assert "🔴 10,000 high" in body
-    assert f"- and {10_000 - shown:,} more, in review.json\n" in body
+    assert f"- and {10_000 - shown:,} more in review.json\n" in body
     assert shown > 50
 
 
@@ -214,11 +214,11 @@ def test_omissions_that_do_not_fit_are_counted() -> None:
 
     shown = body.count(": vendored file")
     assert "<summary>Not reviewed: 20,000 changed lines in 20,000 of 20,000 files</summary>" in body
-    assert f"- and {20_000 - shown:,} more, in review.json\n\n</details>\n" in body
+    assert f"- and {20_000 - shown:,} more in review.json\n\n</details>\n" in body
     assert shown > 1000
 
 
 def test_a_text_that_is_cut_says_by_how_much() -> None:
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in summary.compose_note(
+    assert "x\n… and 4,980,000 more characters in review.json\n" in summary.compose_note(
         outcome(summary="x" * 5_000_000), AROUND
     )

@@ -13,13 +13,8 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.thread import (
-    MAX_TEXT_CHARS,
-    build_mark,
-    compose_thread,
-    format_severity_counts,
-    format_thread_row,
-)
+from iquest_review.note.lengths import MAX_TEXT_CHARS
+from iquest_review.note.thread import build_mark, compose_thread, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
@@ -36,8 +31,8 @@ def made(**changed: Any) -> PlacedFinding:
     return finding(**{**MARKED, **changed})
 
 
-def thread(text: Words = ENGLISH, /, **changed: Any) -> str:
-    return compose_thread(made(**changed), text)
+def thread(words: Words = ENGLISH, /, **changed: Any) -> str:
+    return compose_thread(made(**changed), words)
 
 
 SEVERAL = {"line": 3, "end_line": 5, "anchored": 3}
@@ -68,24 +63,24 @@ def test_the_thread_reads_as_it_should(name: str) -> None:
 
 @pytest.mark.parametrize("severity", Severity)
 @pytest.mark.parametrize("category", Category)
-def test_its_heading_says_how_bad_it_is_and_of_what_kind(severity: Severity, category: Category) -> None:
+def test_the_heading_names_severity_and_category(severity: Severity, category: Category) -> None:
     for text in (ENGLISH, CHINESE):
         [heading] = re.findall(r"\*\*(.*)\*\* · (.*)\n", thread(text, severity=severity, category=category))
         assert heading == (text.severities[severity], text.categories[category])
 
 
-def test_the_code_it_stands_on_is_not_shown_again() -> None:
+def test_the_code_of_the_line_is_not_repeated() -> None:
     assert "sum(prices)" not in thread()
 
 
-def test_of_a_whole_file_the_cited_code_is_shown() -> None:
+def test_a_thread_on_a_file_shows_the_cited_code() -> None:
     assert "```diff\n-version = 1\n+version = 2\n```" in THREADS["thread-file"]
 
 
 def test_a_long_description_is_cut_and_says_by_how_much() -> None:
     body = thread(description="x" * 5_000_000)
 
-    assert "x\n… and 4,980,000 more characters, in review.json\n" in body
+    assert "x\n… and 4,980,000 more characters in review.json\n" in body
     assert len(body) < 30_000
 
 
@@ -96,20 +91,20 @@ def test_a_description_that_just_fits_is_not_cut() -> None:
 # --- what GitLab does with it ---
 
 
-def applied_to(one: PlacedFinding, text: str) -> str:
-    return applied(text.encode(), compose_thread(one, ENGLISH), one.end_line or one.line or 0).decode()
+def applied_to(placed: PlacedFinding, text: str) -> str:
+    return applied(text.encode(), compose_thread(placed, ENGLISH), placed.end_line or placed.line or 0).decode()
 
 
 def test_a_suggestion_replaces_the_line_of_its_finding() -> None:
-    one = made(fix="b = 1", replacement="b = 1")
+    placed = made(fix="b = 1", replacement="b = 1")
 
-    assert applied_to(one, "one\ntwo\na = 1\nfour\n") == "one\ntwo\nb = 1\nfour\n"
+    assert applied_to(placed, "one\ntwo\na = 1\nfour\n") == "one\ntwo\nb = 1\nfour\n"
 
 
 def test_a_suggestion_replaces_all_lines_of_its_finding() -> None:
-    one = made(replacement="b = 1\n\n/close", **SEVERAL)
+    placed = made(replacement="b = 1\n\n/close", **SEVERAL)
 
-    assert applied_to(one, "one\ntwo\na = 1\n\nb\nsix\n") == "one\ntwo\nb = 1\n\n/close\nsix\n"
+    assert applied_to(placed, "one\ntwo\na = 1\n\nb\nsix\n") == "one\ntwo\nb = 1\n\n/close\nsix\n"
 
 
 def test_a_fix_with_fences_is_offered_as_it_is() -> None:
@@ -119,7 +114,7 @@ def test_a_fix_with_fences_is_offered_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("replacement", ["a\u202eb", "a\r\nb", "`" * 50])
-def test_what_cannot_be_offered_letter_by_letter_is_shown_as_code(replacement: str) -> None:
+def test_a_fix_that_cannot_be_a_suggestion_is_shown_as_code(replacement: str) -> None:
     body = thread(fix="b = 1", replacement=replacement)
 
     assert "suggestion" not in body
@@ -164,30 +159,30 @@ FINDINGS = st.builds(
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)
-@given(one=FINDINGS, text=st.sampled_from([ENGLISH, CHINESE]))
-def test_no_finding_makes_a_thread_that_does_anything(one: PlacedFinding, text: Words) -> None:
-    body = compose_thread(one, text)
+@given(placed=FINDINGS, words=st.sampled_from([ENGLISH, CHINESE]))
+def test_no_finding_makes_a_thread_that_does_anything(placed: PlacedFinding, words: Words) -> None:
+    body = compose_thread(placed, words)
 
     safe(body)
-    assert parse_marker(body) == build_mark(one)
+    assert parse_marker(body) == build_mark(placed)
 
 
 @pytest.mark.parametrize("line", [3, None])
 @pytest.mark.parametrize("huge", ["@1\n" * 1_000_000, "`" * 3_000_000, "/close\n" * 500_000, "\U000e0001" * 200_000])
-def test_no_size_breaks_a_thread(huge: str, line: int | None) -> None:
+def test_a_thread_of_any_size_fits(huge: str, line: int | None) -> None:
     safe(thread(line=line, description=huge, quote=huge, fix=huge, path=huge))
 
 
 # --- what it hides ---
 
 
-def test_its_mark_is_what_later_runs_need() -> None:
-    one = made(side=Side.OLD, category=Category.SECURITY)
+def test_the_mark_holds_what_later_runs_need() -> None:
+    placed = made(side=Side.OLD, category=Category.SECURITY)
 
-    assert build_mark(one) == Mark(
+    assert build_mark(placed) == Mark(
         "0123456789abcdef", "fedcba9876543210", 1, Side.OLD, Severity.HIGH, Category.SECURITY
     )
-    assert parse_marker(compose_thread(one, CHINESE)) == build_mark(one)
+    assert parse_marker(compose_thread(placed, CHINESE)) == build_mark(placed)
 
 
 def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
@@ -213,7 +208,7 @@ def test_a_row_without_a_title_is_a_heading() -> None:
     assert format_thread_row(Severity.LOW, Category.BUG, "`a.py`", "", ENGLISH) == "- 🔵 **low** · bug · `a.py`"
 
 
-def test_severities_are_counted_without_those_there_are_none_of() -> None:
+def test_severities_without_findings_are_not_listed() -> None:
     counts = {Severity.HIGH: 1_000, Severity.MEDIUM: 0, Severity.LOW: 2}
 
     assert format_severity_counts(counts, ENGLISH) == "🔴 1,000 high · 🔵 2 low"

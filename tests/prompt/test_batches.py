@@ -66,7 +66,7 @@ def test_a_test_goes_with_the_code_it_tests() -> None:
     ]
 
 
-def test_no_more_requests_than_allowed_are_made_and_the_best_is_chosen() -> None:
+def test_the_allowed_requests_show_the_most_important_files() -> None:
     files = [added(f"docs/{number}.md", *lines(100)) for number in range(8)]
     files += [added(f"src/{number}.py", *lines(100)) for number in range(4)]
 
@@ -83,7 +83,7 @@ def test_the_requests_are_filled_evenly() -> None:
     assert [len(prompt.excerpt.parts) for prompt in made] == [3, 3]
 
 
-def test_no_request_is_spent_on_a_small_file_before_a_huge_one() -> None:
+def test_a_small_file_before_a_huge_one_shares_its_request() -> None:
     files = [added("docs/x.md", "one line"), added("src/a.py", *lines(1_500))]
 
     made = build_prompts(material(*files), Limits(400, 100_000), 4, uncounted)
@@ -91,7 +91,7 @@ def test_no_request_is_spent_on_a_small_file_before_a_huge_one() -> None:
     assert [prompt.excerpt.lines for prompt in made] == [400, 400, 400, 301]
 
 
-def test_a_request_of_several_does_not_call_left_out_what_another_one_shows() -> None:
+def test_a_request_does_not_list_omissions_that_others_show() -> None:
     made = build_prompts(material(added("a.py", *lines(900))), Limits(400, 100_000), 4, uncounted)
 
     assert len(made) == 3
@@ -99,7 +99,7 @@ def test_a_request_of_several_does_not_call_left_out_what_another_one_shows() ->
     assert all("a.py (added, +900 -0)" in prompt.messages[1]["content"] for prompt in made)
 
 
-def test_the_files_are_told_code_first() -> None:
+def test_the_overview_lists_code_first() -> None:
     files = [added(path, *lines(300)) for path in ("README.md", "src/a.py", "tests/test_a.py", "zoo.py")]
 
     first, *_ = build_prompts(material(*files), Limits(400, 100_000), 4, uncounted)
@@ -108,13 +108,13 @@ def test_the_files_are_told_code_first() -> None:
     assert rows == ["src/a.py", "zoo.py", "tests/test_a.py", "README.md"]
 
 
-def test_a_file_that_is_more_than_a_request_is_continued_in_the_next() -> None:
+def test_a_file_larger_than_a_request_continues_in_the_next() -> None:
     made = build_prompts(material(added("a.py", *lines(900))), Limits(400, 100_000), 4, uncounted)
 
     assert [prompt.excerpt.compute_coverage()[0].shown[0] for prompt in made] == [(1, 400), (401, 800), (801, 900)]
 
 
-def test_what_never_fits_leaves_the_request_that_shows_nothing() -> None:
+def test_a_hunk_that_never_fits_leaves_one_empty_request() -> None:
     huge = added("a.py", *("x" * 450 for _ in range(30)))
 
     bare = fill_prompt(material(huge), Limits(0, 8000), uncounted)
@@ -151,7 +151,7 @@ def test_an_excerpt_of_all_requests_has_each_hunk_in_its_place() -> None:
     assert whole.omissions == ()
 
 
-def test_what_an_unanswered_request_showed_is_left_out() -> None:
+def test_the_lines_of_an_unanswered_request_are_left_out() -> None:
     one, other = (
         fill_prompt(material(file), Limits(9, 8000), uncounted).excerpt for file in (added("a", "1"), added("b", "2"))
     )

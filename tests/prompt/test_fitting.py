@@ -1,4 +1,4 @@
-"""One request, as full as its limit allows and never over it, by whatever the server counts."""
+"""One request fills its limit and never exceeds it, however the server counts."""
 
 import math
 
@@ -61,7 +61,7 @@ def material(files: list[FileDiff], screened: list[Omission] | None = None, inte
     [times(1), times(0.5), times(0.7), times(1.3), times(2), by_characters],
     ids=["exact", "half", "0.7", "1.3", "twice", "by characters"],
 )
-def test_a_prompt_that_is_cut_is_filled_and_not_over_the_servers_own_count(count: TokenCounter, limit: int) -> None:
+def test_a_cut_prompt_fills_the_servers_limit_without_exceeding_it(count: TokenCounter, limit: int) -> None:
     server = Counting(count)
     prompt = fill_prompt(material(SMALL_HUNKS * 3), Limits(100_000, limit), server)
 
@@ -72,7 +72,7 @@ def test_a_prompt_that_is_cut_is_filled_and_not_over_the_servers_own_count(count
 
 @pytest.mark.parametrize("failing", [(2,), (3,), (2, 3, 4), (2, 4)])
 @pytest.mark.parametrize("ratio", [0.5, 1, 2])
-def test_a_count_that_fails_now_and_then_is_replaced_by_what_was_learned(ratio: float, failing: tuple[int]) -> None:
+def test_a_failed_count_is_replaced_by_the_known_ratio(ratio: float, failing: tuple[int]) -> None:
     prompt = fill_prompt(material(SMALL_HUNKS), Limits(100_000, 8_000), Counting(times(ratio), failing))
 
     assert 0.85 * 8_000 <= times(ratio)(prompt.messages) <= 8_000  # type: ignore[operator]
@@ -102,7 +102,7 @@ def test_a_server_that_counts_twice_the_estimate_is_asked_in_time() -> None:
     assert times(2)(prompt.messages) <= 8_000  # type: ignore[operator]
 
 
-def test_what_is_cut_for_its_lines_is_not_grown() -> None:
+def test_a_prompt_cut_by_lines_does_not_grow() -> None:
     server = Counting(times(0.5))
     prompt = fill_prompt(material([added("a.py", *lines(4_000))]), Limits(1_000, 14_000), server)
 
@@ -110,7 +110,7 @@ def test_what_is_cut_for_its_lines_is_not_grown() -> None:
     assert server.calls == 1
 
 
-def test_what_is_too_large_for_the_room_that_is_left_is_not_tried_over_and_over() -> None:
+def test_a_hunk_too_large_for_the_rest_is_not_retried() -> None:
     server = Counting(times(0.5))
     wide = modified("wide.py", hunk(*["+" + "x" * 1_900] * 4))
     fill_prompt(material([added("a.py", *lines(20)), *[wide] * 30]), Limits(2_000, 4_000), server)
@@ -153,9 +153,10 @@ def test_a_description_cannot_take_the_room_of_the_diff() -> None:
 
 
 @pytest.mark.parametrize("count", [nothing, times(1), times(2), times(0.9)])
-def test_a_limit_that_does_not_hold_the_instructions_is_an_error_that_says_so(count: TokenCounter) -> None:
+def test_a_limit_below_the_instructions_is_a_clear_error(count: TokenCounter) -> None:
     with pytest.raises(
-        ContextExceededError, match=r"^500 prompt tokens \(IQUEST_MAX_TOKENS\) do not hold the instructions"
+        ContextExceededError,
+        match=r"^the instructions alone take \d+ of 500 prompt tokens: set IQUEST_MAX_TOKENS higher$",
     ):
         fill_prompt(material(SMALL_HUNKS), Limits(2_000, 500), count)
 
@@ -167,7 +168,7 @@ def test_a_server_that_counts_less_is_believed() -> None:
     assert prompt.excerpt.lines == 5
 
 
-def test_the_diff_is_fitted_around_a_list_of_omissions_that_it_makes_itself() -> None:
+def test_the_diff_leaves_room_for_its_own_omissions() -> None:
     files = [deleted(f"some/rather/long/folder/name{number}/with/a/file.py", *lines(30)) for number in range(200)]
     prompt = fill_prompt(material(files), Limits(100_000, 6_000), nothing)
 

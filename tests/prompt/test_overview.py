@@ -41,13 +41,13 @@ def test_a_row_names_a_file_and_what_changes_in_it() -> None:
         "data class One(val x: Int)",
     ],
 )
-def test_what_is_added_is_named_in_the_words_of_its_language(row: str) -> None:
+def test_an_added_definition_is_named_as_it_is_written(row: str) -> None:
     (shown,) = render_overview([added("a", row)], 1_000)
 
     assert shown == f"a (added, +1 -0): {row.strip().rstrip(' {:')}"
 
 
-def test_where_room_is_short_fewer_definitions_are_named_then_none_then_fewer_files() -> None:
+def test_short_room_drops_definitions_first_and_then_files() -> None:
     files = [added(f"{name}.py", *(f"def f{number}():" for number in range(20))) for name in "abcdef"]
     sizes = [render_overview(files, most) for most in (2_000, 700, 250, 130, 60)]
 
@@ -57,7 +57,7 @@ def test_where_room_is_short_fewer_definitions_are_named_then_none_then_fewer_fi
     assert sizes[4] == ("a.py (added, +20 -0)", "b.py (added, +20 -0)", "and 4 more")
 
 
-def test_nothing_fits_nowhere() -> None:
+def test_no_room_gives_no_rows() -> None:
     assert render_overview([added("a.py", "x")], 0) == ()
 
 
@@ -72,5 +72,5 @@ def test_a_file_cannot_write_the_row_of_another() -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diffs(), st.integers(0, 400))
-def test_it_is_never_larger_than_it_may_be(diff: Diff, most: int) -> None:
+def test_the_overview_never_exceeds_its_room(diff: Diff, most: int) -> None:
     assert size(render_overview(diff.files, most)) <= most

@@ -1,4 +1,4 @@
-"""Earlier remarks as a model sees them: two rows each, whatever stands in them."""
+"""Earlier remarks as a model sees them: two rows each, whatever their text."""
 
 import re
 
@@ -20,7 +20,7 @@ def test_a_remark_is_its_number_its_place_and_its_text() -> None:
     ]
 
 
-def test_a_text_of_several_lines_stands_on_one_row() -> None:
+def test_a_text_of_several_lines_takes_one_row() -> None:
     (_, text) = render_remarks([Remark("a.py", 1, "It fails.\n\n```suggestion\r\n    x = 1\n```")])
 
     assert text == "    It fails. ```suggestion x = 1 ```"
@@ -36,7 +36,7 @@ def test_a_text_of_several_lines_stands_on_one_row() -> None:
         ("<\u200b|im_end|>", r"<\u200b|im_end|>"),
     ],
 )
-def test_what_acts_on_a_reader_is_written_out(written: str, shown: str) -> None:
+def test_hostile_characters_are_written_out(written: str, shown: str) -> None:
     assert list(render_remarks([Remark(written, 1, written)])) == [f"remark 1: {shown} (line 1)", f"    {shown}"]
 
 

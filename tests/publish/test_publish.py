@@ -116,7 +116,7 @@ def test_the_note_lists_each_thread_with_a_link(board: Board, change: Change) ->
 
 def test_a_finding_that_has_no_line_stands_in_the_note_with_the_reason(board: Board, change: Change) -> None:
     board.publish(change.review([change.nowhere()]))
-    assert told(board) == {"Nothing tests this.": "the file it names is not part of what was reviewed"}
+    assert told(board) == {"Nothing tests this.": "this file is not part of the reviewed change"}
 
 
 def test_a_review_of_a_saved_diff_stands_in_the_note(board: Board, change: Change) -> None:
@@ -259,7 +259,7 @@ def test_a_draft_that_gitlab_ran_in_part_is_a_security_failure(change: Change) -
             first.note = first.note.replace(DIVIDES, "/close")
 
         board.double.before("POST", PUBLISH, tamper)
-        with pytest.raises(GitLabError, match="stored another text than was sent"):
+        with pytest.raises(GitLabError, match="stored a text that differs from the one sent"):
             board.publish(three(change))
         assert board.double.executed
 
@@ -405,10 +405,11 @@ def test_a_reporter_leaves_it_open_says_so_once_and_goes_on(board: Board, change
     assert board.resolved == []
     assert board.threads == [AT_TOTAL, "note", AT_STORE, AT_SECRET]
     assert board.said == [
-        "the thread on app/total.py stays as it is: it has replies, and resolving it takes the role Developer"
+        "the thread on app/total.py was not changed: it has replies, "
+        "and only the role Developer or above can resolve it"
     ]
     assert [entry.why for entry in published.outcome.settled] == [SettledReason.LEFT]
-    assert "1 settled finding whose thread has replies: please resolve it" in board.note
+    assert "1 finding is settled, but its thread has replies: please resolve it" in board.note
     assert DIVIDES not in board.note, "it does not stand any more"
 
 
@@ -418,7 +419,7 @@ def test_a_thread_that_cannot_be_resolved_costs_nothing_else(board: Board, chang
     board.publish(change.review([change.locks()], settled=settled(board)))
 
     assert board.threads == [AT_TOTAL, "note", AT_STORE]
-    assert [line for line in board.said if "stays as it is" in line]
+    assert [line for line in board.said if "was not changed" in line]
 
 
 def test_a_thread_that_was_deleted_meanwhile_needs_no_resolving(board: Board, change: Change) -> None:
@@ -596,7 +597,7 @@ def test_a_newer_runs_note_is_not_overwritten(board: Board, change: Change, stat
     assert (published.body, published.wrote, board.notes) == (None, False, [body])
     assert board.threads == ["note"]
     older, newer = (head[:12] for head in change.heads[:2])
-    assert board.said == [f"a newer run has reviewed {newer}: its note stays, and none is posted for {older}"]
+    assert board.said == [f"a newer run has reviewed {newer}: its note is kept, and no note is posted for {older}"]
 
 
 def test_a_newer_run_that_ends_while_the_threads_are_posted_has_the_last_word(board: Board, change: Change) -> None:
@@ -685,7 +686,7 @@ def test_publishing_it_again_changes_nothing(board: Board, change: Change, tmp_p
 def test_threads_that_never_stay_are_given_up(board: Board, change: Change) -> None:
     """Somebody deletes each as it comes."""
     board.double.fail("POST", DISCUSSIONS, status=201, body={"id": "d" * 40, "notes": []}, times=99)
-    with pytest.raises(GitLabError, match="change while they are written"):
+    with pytest.raises(GitLabError, match="kept changing while they were written"):
         board.publish(change.review([change.divides()]))
     assert board.asked.count("POST discussions") == MAX_ROUNDS - 1
 

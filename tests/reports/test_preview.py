@@ -66,7 +66,7 @@ def test_where_nothing_is_shown_there_is_no_request() -> None:
     }
 
 
-def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
+def test_the_text_form_shows_messages_then_coverage() -> None:
     made = prompt(modified("a.py", hunk("+b")), deleted("b.py", *lines(20)), screened=(LOCK,), max_lines=5)
     text = preview.render_preview_text([made], made.excerpt)
     system, user = (message["content"] for message in made.messages)
@@ -75,10 +75,10 @@ def test_the_text_form_shows_the_messages_and_then_the_ledger() -> None:
         f"──── system ────\n{system}\n\n──── user ────\n{user}\n\n"
         f"──── shown: 1 file, 1 line, about {made.tokens:,} tokens ────\n"
         "a.py: 1 of 1 changed lines\n"
-        "──── left out, whole or in part: 2 files ────\n"
+        "──── left out, completely or in part: 2 files ────\n"
         "go.sum: lock file, 1 changed line\n"
         "b.py: over the line budget, 20 changed lines\n"
-        "──── why: 2 hunks ────\n"
+        "──── ranking: 2 hunks ────\n"
         "a.py:1: 1 of 1 shown: code, new logic\n"
         "b.py:1: 0 of 20 shown: code, deleted file\n"
     )
@@ -101,24 +101,24 @@ def test_several_requests_are_shown_one_after_the_other() -> None:
     ]
 
 
-def test_of_a_hunk_that_is_cut_it_is_told_how_much_is_shown() -> None:
+def test_a_cut_hunk_says_how_much_is_shown() -> None:
     made = prompt(modified("a.py", hunk(*(f"+{line}" for line in lines(500))), hunk("+b", new=900)), max_lines=300)
     shown = [(row["line"], row["shown_changed_lines"], row["changed_lines"]) for row in read(made)["hunks"]]
 
     assert shown == [(1, 300, 500), (900, 0, 1)]
 
 
-def test_of_endless_hunks_the_first_are_told_of_and_the_others_counted() -> None:
+def test_hunks_beyond_the_limit_are_counted() -> None:
     made = prompt(modified("a.py", *(hunk("+b", new=10 * at) for at in range(preview.MAX_LISTED_HUNKS + 7))))
 
-    assert preview.render_preview_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\n7 more\n")
+    assert preview.render_preview_text([made], made.excerpt).endswith("1 of 1 shown: code, new logic\nand 7 more\n")
     assert len(read(made)["hunks"]) == preview.MAX_LISTED_HUNKS
 
 
 def test_the_text_form_of_nothing_still_says_what_is_left_out() -> None:
     assert preview.render_preview_text([], Excerpt((), (LOCK,))) == (
         "──── shown: 0 files, 0 lines ────\n"
-        "──── left out, whole or in part: 1 file ────\n"
+        "──── left out, completely or in part: 1 file ────\n"
         "go.sum: lock file, 1 changed line\n"
     )
 
@@ -146,7 +146,7 @@ def test_text_in_any_script_stays_readable_in_json() -> None:
     assert "+1| 说明 = 变更" in preview.render_preview_json([made], made.excerpt)
 
 
-def test_what_moved_says_so() -> None:
+def test_moved_lines_are_marked_as_moved() -> None:
     block = [f"total_{number} = sum(items[{number}])" for number in range(6)]
     old, new = (
         modified("a.py", hunk(" x", *(f"-{row}" for row in block))),

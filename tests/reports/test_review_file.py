@@ -1,6 +1,7 @@
 """review.json: the face it shows to others, and the way back."""
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_values_are_written_as_people_say_them() -> None:
     assert value["merge_request"] == {"project": "7", "iid": 4}
 
 
-def test_what_is_not_there_is_null_and_not_left_out() -> None:
+def test_missing_values_are_null() -> None:
     value = json.loads(review_file.dump_review(Outcome(status=ReviewStatus.NOT_REVIEWED, prompt=PromptUsed("en", "x"))))
 
     assert all(value[name] is None for name in ("reason", "merge_request", "diff_refs", "model", "raw"))
@@ -177,7 +178,7 @@ def test_odd_paths_come_back_as_they_were(path: str, tmp_path: Path) -> None:
     assert stored_review.load_review(tmp_path / "review.json") == made
 
 
-def test_what_is_no_utf_8_is_written_as_its_escape(tmp_path: Path) -> None:
+def test_lone_surrogates_are_written_as_escapes(tmp_path: Path) -> None:
     made = outcome(findings=(finding(path="a\udc80.py", quote='"\ud800\\'),), summary="\udfff")
 
     review_file.write_review(tmp_path, made, "note \udc80")
@@ -187,7 +188,7 @@ def test_what_is_no_utf_8_is_written_as_its_escape(tmp_path: Path) -> None:
     assert (tmp_path / "note.md").read_bytes() == b"note ?"
 
 
-def test_another_versions_tool_and_unknown_keys_are_nothing_to_stop_at(tmp_path: Path) -> None:
+def test_unknown_keys_and_another_tool_version_are_ignored(tmp_path: Path) -> None:
     value = json.loads(review_file.dump_review(full()))
     value |= {"tool": {"name": "iquest-review", "version": "9.9"}, "score": 1}
 
@@ -231,6 +232,8 @@ def change(value: dict[str, Any], place: str, new: Any) -> dict[str, Any]:
         ("diff_refs.head_sha", 4),
         ("prompt", None),
         ("usage.seconds", "12"),
+        ("usage.seconds", math.nan),
+        ("usage.seconds", math.inf),
     ],
 )
 def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_path: Path) -> None:
@@ -242,16 +245,18 @@ def test_a_wrong_value_is_refused_and_its_place_named(place: str, new: Any, tmp_
 
 @pytest.mark.parametrize("digest", ["0" * 15, "0" * 17, "G" * 16, "0" * 16 + "\n", "x -->\n\n/close\n\n<!--"])
 @pytest.mark.parametrize("place", ["findings.0.fingerprint", "kept.0.fingerprint", "kept.1.anchor"])
-def test_what_is_hidden_in_a_note_is_a_digest_of_ours(place: str, digest: str, tmp_path: Path) -> None:
+def test_fingerprint_and_anchor_must_be_digests(place: str, digest: str, tmp_path: Path) -> None:
     made = outcome(kept=(finding(), finding()), findings=(finding(),))
     value = change(json.loads(review_file.dump_review(made)), place, digest)
 
-    with pytest.raises(UsageError, match=f"{place.rpartition('.')[0]}: it has a digest that is none"):
+    with pytest.raises(
+        UsageError, match=f"{place.rpartition('.')[0]}: fingerprint and anchor must have 16 hexadecimal digits"
+    ):
         stored_review.load_review(saved(tmp_path, value))
 
 
 @pytest.mark.parametrize(("lost", "left"), [("position", None), ("anchor", "")])
-def test_a_finding_on_a_line_that_nobody_knows_goes_into_the_note(lost: str, left: object, tmp_path: Path) -> None:
+def test_a_finding_on_an_unknown_line_goes_into_the_note(lost: str, left: object, tmp_path: Path) -> None:
     whole = finding(placement=Placement.INLINE, anchor="0" * 16, position=Position("a", "a", None, 3))
     value = json.loads(review_file.dump_review(outcome(findings=(whole,))))
     [kept] = stored_review.load_review(saved(tmp_path, value)).findings
@@ -271,29 +276,33 @@ def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a": 1}}', b"\xff\xfe", b"[" * 100_000, b'"\\ud800"'])
-def test_what_is_no_json_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_content_that_is_not_json_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"review\.json is not JSON"):
         stored_review.load_review(saved(tmp_path, content))
 
 
 @pytest.mark.parametrize(
     ("content", "version"),
-    [('{"schema_version": 2}', "2"), ('{"schema_version": "1"}', "'1'")],
+    [
+        ('{"schema_version": 2}', "2"),
+        ('{"schema_version": "1"}', "'1'"),
+        (f'{{"schema_version": "{"x" * 99}"}}', f"'{'x' * 38}…"),
+    ],
 )
 def test_another_version_is_refused_by_its_number(content: str, version: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"is of version {version}, and this program reads 1"):
+    with pytest.raises(UsageError, match=f"has schema_version {version}; this iquest-review reads version 1"):
         stored_review.load_review(saved(tmp_path, content))
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "1"])
+@pytest.mark.parametrize("content", ["{}", "[]", "1", '{"schema_version": true}', '{"schema_version": 1.0}'])
 def test_json_of_another_kind_is_refused(content: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"review\.json is no review\.json"):
+    with pytest.raises(UsageError, match=r"review\.json is not a review\.json"):
         stored_review.load_review(saved(tmp_path, content))
 
 
-def test_a_missing_file_is_refused_with_what_makes_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_with_the_command_that_writes_it(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"none\.json cannot be read \(No such file or directory\); `iquest-review review`"
+        UsageError, match=r"none\.json cannot be read: No such file or directory; run `iquest-review review` first"
     ):
         stored_review.load_review(tmp_path / "none.json")
     with pytest.raises(UsageError, match="Is a directory"):
@@ -361,5 +370,5 @@ def test_an_interrupted_write_leaves_nothing_of_it(tmp_path: Path, monkeypatch: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["note.md", "review.json"]
 
 
-def test_what_cannot_be_kept_is_no_wrong_setting() -> None:
+def test_a_folder_error_exits_with_4() -> None:
     assert OutputFolderError("out cannot be written").exit_code == 4

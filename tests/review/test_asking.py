@@ -13,9 +13,10 @@ from iquest_review.llm.errors import TransientModelError
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.retry import Deadline, NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
-from iquest_review.progress import PlainProgress
+from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message
 from iquest_review.review.review import compute_exit_code, review
+from iquest_review.review.work import has_no_waiver
 from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
@@ -159,7 +160,7 @@ def test_as_many_requests_run_at_once_as_the_setting_says(large: bytes) -> None:
 
 
 def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> None:
-    class OneClock(PlainProgress):
+    class OneClock(Progress):
         running = False
 
         @contextmanager
@@ -172,7 +173,7 @@ def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> N
     clock = OneClock(verbosity=-1)
     task = change(large)
 
-    review(task, Parts(slow), options(concurrency=3), None, Desk().keep, None, clock)
+    review(task, Parts(slow), options(concurrency=3), has_no_waiver, Desk().keep, None, clock)
 
     assert not clock.running
 
@@ -285,7 +286,7 @@ def test_a_server_too_slow_for_the_parts_is_asked_for_smaller_ones_instead_of_th
 
 
 def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.CaptureFixture[str]) -> None:
-    review(change(large), Parts(clean), options(), None, Desk().keep, None, PlainProgress())
+    review(change(large), Parts(clean), options(), has_no_waiver, Desk().keep, None, Progress())
 
     log = capsys.readouterr().err
     assert "part 1 of 3: 0 findings" in log

@@ -8,15 +8,15 @@ from iquest_review.errors import ContextExceededError, GitLabError, ModelUnreach
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import Placement
 from iquest_review.outcome import ReviewStatus
-from iquest_review.progress import PlainProgress
+from iquest_review.progress import Progress
 from iquest_review.reports.review_file import OutputFolderError
 from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
+from iquest_review.review.work import has_no_waiver
 from tests.support.reviews import (
     CLEAN,
     PATCH,
     SECOND,
     Desk,
-    FakeBoard,
     FakeModel,
     answer,
     big,
@@ -33,7 +33,7 @@ def test_a_review_is_kept_before_and_after_it_is_published() -> None:
     desk = Desk()
 
     _, body = review(
-        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
+        change(), FakeModel([CLEAN]), options(), has_no_waiver, desk.keep, desk.publish, Progress(verbosity=-1)
     )
 
     assert desk.did == ["kept", "published", "kept"]
@@ -79,7 +79,7 @@ def test_where_a_newer_run_has_spoken_its_note_is_not_replaced_in_the_folder() -
     desk = Desk(posted=None)
 
     _, body = review(
-        change(), FakeModel([CLEAN]), options(), FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
+        change(), FakeModel([CLEAN]), options(), has_no_waiver, desk.keep, desk.publish, Progress(verbosity=-1)
     )
 
     assert desk.did == ["kept", "published"]
@@ -172,7 +172,7 @@ def test_a_finding_about_no_file_of_the_change_is_shown_with_the_reason() -> Non
     [finding] = reviewed(FakeModel([answer(issue(file="z.py", quote=""))])).findings
 
     assert (finding.line, finding.placement) == (None, Placement.SUMMARY)
-    assert finding.placement_reason == "the file it names is not part of what was reviewed"
+    assert finding.placement_reason == "this file is not part of the reviewed change"
 
 
 def test_no_more_findings_than_allowed_go_on_lines() -> None:
@@ -221,9 +221,9 @@ def test_the_window_leaves_room_for_the_answer() -> None:
 
 def test_preview_asks_nobody_and_shows_the_same_excerpt() -> None:
     model = FakeModel([CLEAN])
-    review(change(), model, options(), None, Desk().keep, None, PlainProgress(verbosity=-1))
+    review(change(), model, options(), has_no_waiver, Desk().keep, None, Progress(verbosity=-1))
 
-    (prompt,), excerpt = preview(change(), options(), PlainProgress(verbosity=-1))
+    (prompt,), excerpt = preview(change(), options(), Progress(verbosity=-1))
 
     assert prompt.messages[1]["content"] == model.asked[0]
     assert excerpt.lines == 3

@@ -536,13 +536,15 @@ def test_a_short_limit_drops_whole_verdicts(server: StandIn) -> None:
     assert 0 < len(json.loads(reply["text"])["remarks"]) < 9
 
 
-def test_a_stream_carries_the_same_answer(server: StandIn) -> None:
-    body = {"messages": [{"role": "user", "content": prompt("a.py", "eval(x)")}], "stream": True}
-    lines = [line[6:] for line in post(server, "/v1/chat/completions", body).text.split("\n") if line]
-    chunks = [json.loads(line) for line in lines[:-1]]
-    assert lines[-1] == "[DONE]"
-    assert json.loads(chunks[0]["choices"][0]["delta"]["content"]) == review_by_rules(prompt("a.py", "eval(x)"))
-    assert chunks[1]["choices"][0]["finish_reason"] == "stop"
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("chat/completions", {"messages": [{"role": "user", "content": "x"}]}), ("completions", {"prompt": "x"})],
+)
+def test_a_stream_is_refused_in_words(server: StandIn, path: str, body: Any) -> None:
+    response = post(server, f"/v1/{path}", {**body, "stream": True})
+    assert response.status_code == 400
+    assert response.json()["error"]["message"] == "stream is not supported; send stream: false"
+    assert post(server, f"/v1/{path}", {**body, "stream": False}).status_code == 200
 
 
 def test_tokens_are_counted_for_prompts_and_messages(server: StandIn) -> None:

@@ -103,7 +103,7 @@ def _child(arguments: list[str], folder: str, environ: dict[str, str], place: st
     sys.argv = ["iquest-review", *arguments]
     if before:
         before()
-    from iquest_review.cli import main  # noqa: PLC0415 - as the command itself does it
+    from iquest_review.cli.main import main  # noqa: PLC0415 - as the command itself does it
 
     main()
     raise AssertionError("main leaves by SystemExit")

@@ -1,4 +1,4 @@
-"""What the tests of the adapter share: names, a recorder of waits, and servers that keep what they are sent."""
+"""What the tests of the GitLab client share: names, a recorder of waits, and servers that keep what they are sent."""
 
 import ssl
 import threading
@@ -20,6 +20,13 @@ TOKEN = "glpat-of-the-reviewer"
 PROJECT, PATH, IID = 7, "group/app", 4
 REFS = DiffRefs("1" * 40, "2" * 40, "3" * 40)
 NOTES, DISCUSSIONS = r"/notes$", r"/discussions(\?|$)"
+API = "https://gitlab.example.com/api/v4"
+MERGE_REQUEST = f"{API}/projects/{PROJECT}/merge_requests/{IID}"
+FACTS = {
+    "id": 1004,
+    "state": "opened",
+    "diff_refs": {"base_sha": REFS.base, "start_sha": REFS.start, "head_sha": REFS.head},
+}
 
 
 class Waits(list[float]):

@@ -18,7 +18,7 @@ from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.model.double import ModelDouble, Request
 from tests.support.pipeline import BOT, IID, PATH, PROJECT, TOKEN, Finished, Run, bodies, summaries, threads
 
-COMMAND = [sys.executable, "-c", "from iquest_review.cli import main; main()", "review"]
+COMMAND = [sys.executable, "-c", "from iquest_review.cli.main import main; main()", "review"]
 KEY = "sk-of-the-model-4711"
 NOW = {"Retry-After": "0"}  # spares a test the waits that nothing hangs on
 LONGEST = 30.0  # seconds: no deadline of a case here is as far away, and a busy machine takes its share

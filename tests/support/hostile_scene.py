@@ -221,7 +221,7 @@ def assert_body_inert(body: str) -> None:
     assert quick_actions.strip(body) == body.rstrip()
     assert ACTING.search(body) is None
     assert len(body.encode()) < GITLABS_MOST
-    assert page(body).live == []
+    assert ReadPage(body).live == []
 
 
 def assert_log(seen: Seen) -> None:
@@ -234,7 +234,7 @@ def assert_log(seen: Seen) -> None:
 LIVE = frozenset(("mermaid", "plantuml", "kroki", "math", "geojson", "topojson", "stl", "json:table", "ditaa", "dot"))
 
 
-class page(HTMLParser):
+class ReadPage(HTMLParser):
     """What a reader sees of a note: its text without joiners, the languages of its code blocks, and what GitLab would
     draw or fill in."""
 

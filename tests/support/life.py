@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from iquest_review.cli import main
+from iquest_review.cli.main import main
 from tests.support.gitlab.checkout import Checkout
 from tests.support.gitlab.double import DiffRefs, GitLabDouble, Request
 from tests.support.gitlab.story import text
@@ -98,7 +98,7 @@ class Inside(Run):
             with pytest.raises(SystemExit) as exit_of:
                 main(arguments)
         said = self._capsys.readouterr()
-        assert "an error of iquest-review itself" not in said.err, said.err
+        assert "internal error of iquest-review" not in said.err, said.err
         assert isinstance(exit_of.value.code, int)
         return Finished(exit_of.value.code, said.out, said.err, folder or self.folder)
 

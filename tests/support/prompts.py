@@ -1,4 +1,4 @@
-"""File diffs to write tests with, and a strategy that makes them at random."""
+"""File diffs for tests, and a strategy that makes random ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ NONCE = "0123456789abcdef"
 
 
 def ids(file: FileDiff) -> Iterator[str]:
-    """The identities of all that happened to a file, in order."""
+    """Yield the identities of all changes to a file, in order."""
     yield from (compute_hunk_id(file, hunk) for hunk in file.hunks) if file.hunks else (compute_bare_id(file),)
 
 
@@ -59,7 +59,7 @@ def omitted(omissions: Iterable[Omission]) -> Counter[str]:
 
 
 def accounted(excerpt: Excerpt) -> Counter[str]:
-    """Changed lines of each path, shown or omitted."""
+    """Count the changed lines of each path, shown or omitted."""
     shown = Counter({entry.path: entry.shown_changed_lines for entry in excerpt.compute_coverage()})
     return shown + omitted(excerpt.omissions)
 
@@ -85,7 +85,7 @@ def _hunks(draw: st.DrawFn) -> Hunk:
 
 @st.composite
 def diffs(draw: st.DrawFn) -> Diff:
-    """Diffs of up to five files, some of them large; with hunks that only a hostile patch has."""
+    """Draw diffs of up to five files, some of them large, with hunks that only a hostile patch has."""
     statuses = st.sampled_from([FileStatus.MODIFIED, FileStatus.ADDED, FileStatus.DELETED])
     paths = draw(st.lists(st.sampled_from(_PATHS), unique=True, max_size=5))
     return Diff(

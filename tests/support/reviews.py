@@ -1,4 +1,4 @@
-"""What the tests of the main path share: a model, a keeper, a publisher and a merge request of their own."""
+"""What the tests of the main path share: a fake model, and a fake for keeping and publishing."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from iquest_review.diff import patch
-from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.outcome import Outcome
-from iquest_review.progress import PlainProgress
+from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message, Templates
 from iquest_review.review.asking import Terms
 from iquest_review.review.review import review
-from iquest_review.review.work import ChangeToReview, Options
+from iquest_review.review.work import ChangeToReview, HasWaiver, Options, has_no_waiver
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 CLEAN = '{"issues": [], "summary": "A fix. Nothing to remark.", "suggestions": []}'
@@ -92,18 +91,6 @@ class Desk:
         return [what for what, _ in self.events]
 
 
-@dataclass
-class FakeBoard:
-    """Waives the threads of these discussions, and counts how often it is asked."""
-
-    waives: frozenset[str] = frozenset()
-    asked: int = 0
-
-    def has_waiver(self, thread: Thread) -> bool:
-        self.asked += 1
-        return thread.id in self.waives
-
-
 def options(**changes: Any) -> Options:
     terms = {name: changes.pop(name) for name in list(changes) if name in Terms.__dataclass_fields__}
     values: dict[str, Any] = {
@@ -125,14 +112,12 @@ def reviewed(
     model: FakeModel,
     made: bytes | ChangeToReview = PATCH,
     desk: Desk | None = None,
-    board: FakeBoard | None = None,
+    has_waiver: HasWaiver = has_no_waiver,
     **changes: Any,
 ) -> Outcome:
     """What a review by this model comes to."""
     desk, made = desk or Desk(), made if isinstance(made, ChangeToReview) else change(made)
-    outcome, _ = review(
-        made, model, options(**changes), board or FakeBoard(), desk.keep, desk.publish, PlainProgress(verbosity=-1)
-    )
+    outcome, _ = review(made, model, options(**changes), has_waiver, desk.keep, desk.publish, Progress(verbosity=-1))
     return outcome
 
 

@@ -223,7 +223,7 @@ class Stage:
         settings = ".iquest-review.yml" in run.err.splitlines()[-1] if run.code == 2 else False
         assert run.code in CODES or settings, run.err  # GitLab's answer is what that file holds
         assert "Traceback" not in run.err
-        assert "an error of iquest-review itself" not in run.err
+        assert "internal error of iquest-review" not in run.err
         self._check_merge_request()
         self._check_secrets(run)
         self._check_folder(run)
@@ -242,7 +242,7 @@ class Stage:
         assert all(count == 1 for count in marks.values()), marks
         assert sum(marks.values()) == len(threads(self.gitlab))
         for body in bodies(self.gitlab):
-            assert not re.search("No findings(?! in what was reviewed)", body), "there is always one"
+            assert not re.search("No findings(?! in the reviewed part)", body), "there is always one"
             assert "No findings" not in body or "Partly reviewed" in body
         assert self.gitlab.executed == []
         deleted = [request.path for request in self.gitlab.requests if request.method == "DELETE"]

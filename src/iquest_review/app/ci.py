@@ -1,4 +1,4 @@
-"""What GitLab's own variables say of the job, read once, from a mapping handed in."""
+"""What GitLab's own variables say about the job. They are read once, from a mapping that is handed in."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +10,13 @@ from iquest_review.app.settings import SecretValue
 from iquest_review.net.retry import NO_DEADLINE, Deadline
 from iquest_review.text import shorten_to_line
 
-DEFAULT_JOB_SECONDS = 3600  # seconds a job may take where its runner does not say (before 15.7): GitLab's own default
-MAX_JOB_SECONDS = 10**8  # seconds; more is nonsense
-MAX_CLOCK_SKEW_SECONDS = 300.0  # seconds that the clocks of GitLab and its runner may differ without a word
+DEFAULT_JOB_SECONDS = 3600  # GitLab's default, for runners before 15.7, which do not set CI_JOB_TIMEOUT
+MAX_JOB_SECONDS = 10**8  # a larger CI_JOB_TIMEOUT is a mistake
+MAX_CLOCK_SKEW_SECONDS = 300.0  # between the clocks of GitLab and its runner, before it is logged
 
 
 class CiJob(NamedTuple):
-    """What GitLab's own variables say of the job; all empty on a laptop."""
+    """What GitLab's own variables say about the job; all are empty on a laptop."""
 
     ci: bool
     api_url: str
@@ -42,12 +42,15 @@ class CiJob(NamedTuple):
 
     @property
     def is_misled(self) -> bool:
-        """Whether the API is said to be elsewhere than GitLab itself. Whoever starts a pipeline by hand or by a trigger
-        may set any variable, and so send a token to a host of theirs."""
+        """Whether the API and GitLab itself are said to be on different servers.
+
+        Anyone who starts a pipeline by hand or by a trigger can set any variable, and could so send the token to a
+        host of their own.
+        """
         return self.is_elsewhere(self.api_url)
 
     def is_elsewhere(self, url: str) -> bool:
-        """Whether an address is on another server than GitLab's, as far as that is known."""
+        """Return whether an address is on another server than GitLab's, as far as that is known."""
         here = parse_origin(url)
         elsewhere = self.server_url and here != parse_origin(self.server_url)
         return bool(elsewhere or (self.server_host and (here is None or here[1] != self.server_host.lower())))
@@ -59,7 +62,7 @@ class CiJob(NamedTuple):
 
 
 def parse_origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of an address; None for one that is not http or https, or holds a user's name."""
+    """Return scheme, host and port of an address; None if it is not http or https, or contains a user name."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -71,7 +74,7 @@ def parse_origin(url: str) -> tuple[str, str, int] | None:
 
 
 def parse_ci_job(environ: Mapping[str, str]) -> CiJob:
-    """The job's facts."""
+    """Return what the environment says about the job."""
 
     def value(name: str) -> str:
         return environ.get(name, "").strip()
@@ -104,7 +107,10 @@ def parse_ci_job(environ: Mapping[str, str]) -> CiJob:
 def compute_deadline(
     here: CiJob, now: datetime, tell: Callable[[str], object], clock: Callable[[], float] = time.monotonic
 ) -> Deadline:
-    """When the job has to be done: never on a laptop, unless CI_JOB_TIMEOUT is set. Nonsense is told and ignored."""
+    """Return when the job has to be done: never on a laptop, unless CI_JOB_TIMEOUT is set.
+
+    A value that makes no sense is logged and ignored.
+    """
     seconds = _parse_timeout(here, tell)
     return (
         NO_DEADLINE
@@ -114,18 +120,18 @@ def compute_deadline(
 
 
 def _parse_timeout(here: CiJob, tell: Callable[[str], object]) -> int | None:
-    """Seconds the job may take; None for any number."""
+    """Return the seconds that the job may take; None if there is no limit."""
     text = here.job_timeout
     if text.isascii() and text.isdecimal() and len(text) < 10 and 0 < int(text) <= MAX_JOB_SECONDS:
         return int(text)
     if text:
-        instead = f"{DEFAULT_JOB_SECONDS} are assumed" if here.ci else "it is ignored"
-        tell(f"CI_JOB_TIMEOUT is {shorten_to_line(text, 40)!r}, no number of seconds: {instead}")
+        instead = f"using {DEFAULT_JOB_SECONDS}" if here.ci else "ignored"
+        tell(f"CI_JOB_TIMEOUT is {shorten_to_line(text, 40)!r}, not a number of seconds: {instead}")
     return DEFAULT_JOB_SECONDS if here.ci else None
 
 
 def _parse_elapsed_seconds(here: CiJob, now: datetime, seconds: int, tell: Callable[[str], object]) -> float:
-    """Seconds since the job has started; 0 where nobody can know."""
+    """Return the seconds since the job started; 0 if that is unknown."""
     if not here.job_started_at:
         return 0.0
     try:
@@ -137,5 +143,5 @@ def _parse_elapsed_seconds(here: CiJob, now: datetime, seconds: int, tell: Calla
     if -MAX_CLOCK_SKEW_SECONDS <= spent < seconds:
         return max(spent, 0.0)
     started_at = shorten_to_line(here.job_started_at, 40)
-    tell(f"CI_JOB_STARTED_AT is {started_at!r}, no time this job can have started at: ignored")
+    tell(f"CI_JOB_STARTED_AT is {started_at!r}, but this job cannot have started then: ignored")
     return 0.0

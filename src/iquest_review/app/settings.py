@@ -1,9 +1,10 @@
-"""Every setting: its name, where it comes from, its default and its help text.
+"""Every setting: its name, its sources, its default and its help text.
 
-Flag > environment (a CI/CD variable) > `.iquest-review.yml` of the target branch > default. An empty value is no value.
-Read once, from mappings handed in. Light on imports: `--help` reads it too.
+Flag > environment (a CI/CD variable) > `.iquest-review.yml` of the target branch > default. An empty value counts as
+not set. Settings are read once, from mappings that are handed in.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ class SecretValue:
         self._value = value
 
     def reveal(self) -> str:
-        """The value, for the one who sends it."""
+        """Return the value, to send it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -34,7 +35,7 @@ class SecretValue:
 
 
 class Setting(NamedTuple):
-    """One setting. `convert` raises ValueError with what would be right."""
+    """One setting. `convert` raises ValueError with a description of the right values."""
 
     name: str
     variables: tuple[str, ...]
@@ -42,7 +43,7 @@ class Setting(NamedTuple):
     convert: Callable[[str], Any] = str
     default: Any = None
     flag: bool = False  # --name on the command line
-    in_file: bool = False  # may stand in FILE: only what cannot harm
+    in_file: bool = False  # the settings file may set it, as it cannot harm
 
 
 class Settings(NamedTuple):
@@ -76,9 +77,9 @@ class Settings(NamedTuple):
 def resolve_settings(
     flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any] | None = None
 ) -> Settings:
-    """The settings. `flags` and `file` are keyed by setting names; None in `flags` is a flag not given.
+    """Return the settings. `flags` and `file` use setting names as keys; None in `flags` means: flag not given.
 
-    Raises UsageError for an unknown name or a bad value, naming it and what would be right.
+    Raises UsageError for an unknown name or a bad value, with the name and the right values.
     """
     _check_names(environ, file or {})
     values = {setting.name: _resolve_value(setting, flags, environ, file or {}) for setting in SETTINGS}
@@ -100,7 +101,7 @@ def _resolve_value(
             try:
                 return setting.convert(text)
             except ValueError as error:
-                raise UsageError(f"{origin} is {text[:60]!r}; it should be {error}") from None
+                raise UsageError(f"{origin} is {text[:60]!r}; it must be {error}") from error
     return setting.default
 
 
@@ -108,26 +109,24 @@ def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
     known = {variable for setting in SETTINGS for variable in setting.variables}
     for name in environ:
         if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN_PREFIXES):
-            raise UsageError(f"{name[:60]} is no setting{_suggest_names(name[:60], known)}")
+            raise UsageError(f"unknown setting {name[:60]}{_suggest_names(name[:60], known)}")
     allowed = {setting.name for setting in SETTINGS if setting.in_file}
     for key in file:
         if key in allowed:
             continue
         if any(setting.name == key for setting in SETTINGS):
             raise UsageError(
-                f"{SETTINGS_FILE} may not set {key}; it belongs in a CI/CD variable, out of a merge request's reach"
+                f"{SETTINGS_FILE} may not set {key}: set it by a CI/CD variable, which no merge request can change"
             )
-        raise UsageError(f"{key[:60]} in {SETTINGS_FILE} is no setting{_suggest_names(key[:60], allowed)}")
+        raise UsageError(f"unknown setting {key[:60]} in {SETTINGS_FILE}{_suggest_names(key[:60], allowed)}")
 
 
-FOREIGN_PREFIXES = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # what jobs and tests may use for themselves
+FOREIGN_PREFIXES = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # names that jobs and tests may use for themselves
 
 
 def _suggest_names(name: str, known: set[str]) -> str:
-    import difflib  # noqa: PLC0415 - only a mistake pays for it
-
     near = difflib.get_close_matches(name, known, n=1)
-    return f"; do you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
+    return f"; did you mean {near[0]}?" if near else f"; known settings: {', '.join(sorted(known))}"
 
 
 def _require_whole(least: int, most: int) -> Callable[[str], int]:
@@ -171,13 +170,13 @@ def _require_choices(*choices: str) -> Callable[[str], frozenset[str]]:
 
 def _parse_project(text: str) -> str:
     if not re.fullmatch(r"\d{1,18}|[\w.-]+(/[\w.-]+)+", text, re.ASCII) or ".." in text:
-        raise ValueError("a project's number or its full path, group/project")
+        raise ValueError("the number of a project or its full path, group/project")
     return text
 
 
 def _parse_language(text: str) -> str:
     if not re.fullmatch(r"[\w -]{1,40}", text):
-        raise ValueError("a language: en, zh, or a name the model knows")
+        raise ValueError("a language: en, zh, or any language name that the model knows")
     return _LANGUAGES.get(text.lower(), text)
 
 
@@ -191,12 +190,19 @@ SETTINGS: tuple[Setting, ...] = (
         "the model server: http://host:8000/v1, or stand-in for the built-in rules",
         flag=True,
     ),
-    Setting("model", ("IQUEST_MODEL", "MODEL_NAME"), "the model's name (default: the only one served)", flag=True),
+    Setting(
+        "model",
+        ("IQUEST_MODEL", "MODEL_NAME"),
+        "name of the model (default: the only one that the server has)",
+        flag=True,
+    ),
     Setting("api_key", ("IQUEST_API_KEY",), "the model server's key"),
-    Setting("gitlab_token", ("GITLAB_API_TOKEN",), "a token with scope api and role Reporter; needed to post"),
-    Setting("ca_file", ("IQUEST_CA_FILE",), "PEM file of your own authorities, for GitLab and the model server"),
-    Setting("client_cert", ("IQUEST_CLIENT_CERT",), "PEM file of the certificate to show servers that ask for one"),
-    Setting("client_key", ("IQUEST_CLIENT_KEY",), "PEM file of its key, if that is in another file"),
+    Setting("gitlab_token", ("GITLAB_API_TOKEN",), "token with scope api and role Reporter; needed to post"),
+    Setting(
+        "ca_file", ("IQUEST_CA_FILE",), "PEM file of your own certificate authorities, for GitLab and the model server"
+    ),
+    Setting("client_cert", ("IQUEST_CLIENT_CERT",), "PEM file of the client certificate, for servers that ask for one"),
+    Setting("client_key", ("IQUEST_CLIENT_KEY",), "PEM file of the client certificate's key, if it is in another file"),
     Setting(
         "project",
         ("IQUEST_PROJECT",),
@@ -212,12 +218,18 @@ SETTINGS: tuple[Setting, ...] = (
         flag=True,
     ),
     Setting(
-        "max_lines", ("IQUEST_MAX_LINES",), "diff lines a request shows", _require_whole(1, 10**6), 2000, True, True
+        "max_lines",
+        ("IQUEST_MAX_LINES",),
+        "diff lines that a request shows",
+        _require_whole(1, 10**6),
+        2000,
+        True,
+        True,
     ),
     Setting(
         "max_tokens",
         ("IQUEST_MAX_TOKENS",),
-        "prompt tokens of a request (default: what the server's window allows, else 32000)",
+        "prompt tokens of a request (default: as many as the server's context window allows, else 32000)",
         _require_whole(500, 10**7),
         None,
         True,
@@ -226,17 +238,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "max_requests",
         ("IQUEST_MAX_REQUESTS",),
-        "requests that show the change, at most; one more sums up several",
+        "most requests that show the change; several are summed up by one more",
         _require_whole(1, 100),
         4,
         True,
         True,
     ),
-    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests at once", _require_whole(1, 32), 1),
+    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests that run at the same time", _require_whole(1, 32), 1),
     Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _require_decimal(0, 2), 0.2),
     Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _require_decimal(0.01, 1), 0.95),
-    Setting("max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "tokens of an answer", _require_whole(16, 10**6), 2048),
-    Setting("timeout", ("IQUEST_TIMEOUT",), "seconds one answer may take", _require_decimal(0.1, 86_400), 120.0),
+    Setting(
+        "max_output_tokens", ("IQUEST_MAX_OUTPUT_TOKENS",), "most tokens of an answer", _require_whole(16, 10**6), 2048
+    ),
+    Setting("timeout", ("IQUEST_TIMEOUT",), "seconds that one answer may take", _require_decimal(0.1, 86_400), 120.0),
     Setting(
         "structured_output",
         ("IQUEST_STRUCTURED_OUTPUT",),
@@ -248,7 +262,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "language",
         ("IQUEST_LANGUAGE",),
-        "language of the review: en, zh, or any the model knows",
+        "language of the review: en, zh, or any language that the model knows",
         _parse_language,
         "en",
         True,
@@ -258,7 +272,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "max_findings",
         ("IQUEST_MAX_FINDINGS",),
-        "findings on lines at most; the rest in the note",
+        "most findings on lines; the others go to the note",
         _require_whole(0, 100),
         10,
         in_file=True,
@@ -275,7 +289,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "context",
         ("IQUEST_CONTEXT",),
-        f"what is shown beside the diff: all, none, or some of {', '.join(ContextKind)}",
+        f"what a request shows besides the diff: all, none, or some of {', '.join(ContextKind)}",
         _require_choices(*ContextKind),
         frozenset(ContextKind),
         in_file=True,

@@ -1,8 +1,8 @@
-"""The end that comes from outside: Ctrl-C, a cancelled job, the end of the job's time.
+"""How a run stops from outside: Ctrl-C, a cancelled job, the end of the job's time.
 
-Each raises Interrupted in the main thread, wherever that is, so that every `with` and `finally` on the way out does
-what it has to: temporary folders go, half a file goes. The processes that were started are ended first, or a `finally`
-would wait for them. GitLab's runner kills a cancelled job that does not end by itself.
+Each of them raises Interrupted in the main thread, wherever it is, so that every `with` and `finally` on the way out
+runs: temporary folders and half-written files are removed. Child processes are ended first, or a `finally` would wait
+for them. GitLab's runner kills a cancelled job that does not end by itself.
 """
 
 import os
@@ -15,13 +15,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-CHILD_EXIT_SECONDS = 1.0  # seconds that a process we started may take to end, before it is killed
-EXIT_SECONDS = 5.0  # seconds that the way out may take
-RAISE_AGAIN_SECONDS = 0.02  # seconds after which what was lost in a destructor is raised again
+CHILD_EXIT_SECONDS = 1.0  # for a child process to end before it is killed
+EXIT_SECONDS = 5.0  # for the way out
+RAISE_AGAIN_SECONDS = 0.02  # after which an interruption that a destructor swallowed is raised again
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run is to end now. Whoever lets go of something at Ctrl-C does so at this as well."""
+    """The run has to end now. It is a KeyboardInterrupt, so code that cleans up at Ctrl-C cleans up here, too."""
 
     def __init__(self, words: str, code: int) -> None:
         super().__init__(words)
@@ -30,16 +30,16 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Signals:
-    """Within it signals interrupt the run, once; `fired` is the interruption that came.
+    """Within this context, the first signal interrupts the run; `fired` is that interruption.
 
-    Behind it a run that is the whole `process` ignores them: Python takes a while to end, and what is done is done.
+    Afterwards, a run that is the whole `process` ignores signals: Python takes a while to exit, and the work is done.
     """
 
     def __init__(self, *, process: bool) -> None:
         self.fired: Interrupted | None = None
         self._whole = process
         self._armed = True
-        self._late = ""  # what is said when the time is over
+        self._late = ""  # the message for when the time is over
         self._process = os.getpid()
         self._before: dict[int, Any] = {}
 
@@ -63,17 +63,17 @@ class Signals:
             signal.signal(number, signal.SIG_IGN if self._whole else before)
 
     def end_in(self, seconds: float, words: str) -> None:
-        """Interrupts the run with these words after so many seconds, if it is still under way then."""
+        """Interrupt the run after so many seconds, with these words, if it is still running then."""
         if seconds < threading.TIMEOUT_MAX and signal.SIGALRM in self._before:
             self._late = words
             signal.setitimer(signal.ITIMER_REAL, max(seconds, RAISE_AGAIN_SECONDS))
 
     def disarm(self) -> None:
-        """The run is done: what comes now changes nothing any more."""
+        """Ignore signals from now on: the run is done."""
         self._armed = False
 
     def leave(self, code: int) -> None:
-        """Ends the process where a thread would keep it waiting: for a model's answer that nobody wants any more."""
+        """Exit at once if a thread would keep the process waiting for an answer that nobody needs any more."""
         if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
             os._exit(code)
 
@@ -86,7 +86,7 @@ class Signals:
             case signal.SIGINT:
                 self.fired = Interrupted("interrupted", 130)
             case signal.SIGTERM:
-                self.fired = Interrupted("ended by SIGTERM, as a job is that is cancelled", 143)
+                self.fired = Interrupted("stopped by SIGTERM (the job was cancelled)", 143)
             case _:
                 self.fired = Interrupted(self._late, 4)
         self._arm_alarm(EXIT_SECONDS, self._give_up)
@@ -103,7 +103,7 @@ class Signals:
             raise self.fired
 
     def _handle_unraisable(self, lost: Any) -> None:
-        """Python drops what is raised in a destructor, or in a callback of its own."""
+        """Raise an interruption again that Python dropped in a destructor or in a callback."""
         if isinstance(lost.exc_value, Interrupted):
             self._arm_alarm(RAISE_AGAIN_SECONDS, self._raise_again)
         else:
@@ -118,7 +118,7 @@ class Signals:
 
 
 def _end_children() -> None:
-    """Ends all processes under this one, and waits until they are gone: git writes into folders that are removed."""
+    """End all child processes and wait until they are gone: git writes into folders that are about to be removed."""
     _signal_children(signal.SIGTERM)
     end = time.monotonic() + CHILD_EXIT_SECONDS
     while any(_is_alive(child) for child in _list_children()):
@@ -135,7 +135,7 @@ def _signal_children(number: int) -> None:
 
 
 def _list_children(parent: str = "self") -> Iterator[int]:
-    """The processes below one, by the kernel's own list; none where there is no such list."""
+    """Yield the ids of the processes below one, from the kernel's list; nothing if there is no such list."""
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208
             for child in _load_kernel_file(f"/proc/{parent}/task/{thread}/children").split():
@@ -144,13 +144,13 @@ def _list_children(parent: str = "self") -> Iterator[int]:
 
 
 def _is_alive(child: int) -> bool:
-    """Whether a process has not ended yet; whoever started it asks for its end later."""
+    """Return whether a process still runs; the code that started it reaps it later."""
     status = _load_kernel_file(f"/proc/{child}/stat").rpartition(")")[2].split()
     return bool(status) and status[0] not in "ZX"
 
 
 def _load_kernel_file(path: str) -> str:
-    """A file of the kernel's; nothing where there is none. pathlib would take longer to load than `--help` to run."""
+    """Return the text of a file of the kernel; empty if there is none. `open` spares `--help` the import of pathlib."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123
             return file.read()

@@ -1,4 +1,4 @@
-"""Where the change comes from: a saved diff, a local branch, the merge request, or what a pipeline says of it."""
+"""Where the change comes from: a saved diff, a local branch, the merge request, or the variables of a pipeline."""
 
 import os
 import sys
@@ -25,13 +25,13 @@ from iquest_review.redaction.environment import collect_secrets
 from iquest_review.redaction.redactor import Redactor
 from iquest_review.review.work import ChangeToReview
 
-MAX_PATCH_BYTES = 128 * 1024**2  # bytes
+MAX_PATCH_BYTES = 128 * 1024**2
 
 
 def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[ChangeToReview, NoteLinks, Run]:
-    """What is to be reviewed, what its note links to, and the job with the target branch's settings in force.
+    """Return what to review, what its note links to, and the run with the settings of the target branch.
 
-    No secret that is known or looks like one is in it. A clone that is read stays open as long as the stack.
+    The change holds no known secret, and nothing that looks like one. An opened clone is closed with the stack.
     """
     around, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
     if run.arguments.diff is not None:
@@ -60,7 +60,7 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
 
 
 def _redact_change(found: ChangeToReview, redactor: Redactor, opened: OpenClone | None = None) -> ChangeToReview:
-    """The change without its secrets and, where there is a clone, with what it tells beside the diff."""
+    """Return the change without its secrets and, if there is a clone, with what the clone tells besides the diff."""
     files, secrets = redactor.redact_diff(found.diff.files)
     intent, refs = found.intent, found.refs
 
@@ -90,7 +90,7 @@ def _load_saved_diff(name: str) -> ChangeToReview:
                 known = os.fstat(file.fileno()).st_size  # 0 for a pipe
                 text = file.read(MAX_PATCH_BYTES + 1) if known <= MAX_PATCH_BYTES else None
     except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
     name = "standard input" if name == "-" else name
     if text is None or len(text) > MAX_PATCH_BYTES:
         raise UsageError(f"{name} is larger than {MAX_PATCH_BYTES // 1024**2} MiB")
@@ -98,10 +98,10 @@ def _load_saved_diff(name: str) -> ChangeToReview:
 
 
 def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
-    """The local change, and the settings file of the branch it is meant for."""
+    """Return the local change, and the settings file of the branch that it is meant for."""
     directory = Path(run.arguments.repo or ".")
     if not directory.is_dir():
-        raise UsageError(f"--repo {directory} is no folder")
+        raise UsageError(f"--repo {directory} is not a folder")
     repository, base, head = Repository(directory), str(run.arguments.base), run.arguments.head
     merge_base, start_sha, head_sha = repository.find_merge_base(base, head)
     opened = stack.enter_context(repository.open_clone())
@@ -112,13 +112,13 @@ def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
 
 
 def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
-    """The merge request as the pipeline's own variables tell it: all there is without a token."""
+    """Return the merge request as the CI variables describe it: all that is known without a token."""
     here = run.ci
     base, head = here.merge_request_base_sha, here.merge_request_head_sha or here.commit_sha
     run.progress.say("no GITLAB_API_TOKEN: the review is kept as an artifact and not posted")
     if not base:
         raise UsageError(
-            "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty and there is no GITLAB_API_TOKEN to ask GitLab for it"
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty, and without GITLAB_API_TOKEN nobody can ask GitLab for it"
         )
     opened = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(run)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
@@ -130,7 +130,7 @@ def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToR
 
 
 def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:
-    """The diff as GitLab shows it: from the clone when it is one of this project, else as GitLab's raw diff."""
+    """Return the diff as GitLab shows it: from the clone if it is one of this project, else GitLab's raw diff."""
     here = run.ci
     same = facts.merge_request.project in (here.project_id, here.project_path, here.merge_request_project)
     directory = Path(here.directory or ".")
@@ -139,29 +139,29 @@ def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: Exit
             opened = stack.enter_context(Repository(directory).open_clone(_find_remote(run) if same else None))
             return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
         except GitError as error:
-            run.progress.say(f"git cannot give the diff ({error}); taking GitLab's raw diff")
+            run.progress.say(f"git cannot give the diff ({error}); using GitLab's raw diff")
     return _fetch_raw_diff(gitlab, facts), None
 
 
 def _fetch_raw_diff(gitlab: GitLab, facts: Facts) -> Diff:
-    """The diff as GitLab gives it. Raises GitLabError for one that is none: that is no wrong setting."""
+    """Return GitLab's raw diff. Raises GitLabError if it cannot be read: no setting is wrong then."""
     try:
         diff = patch.parse_patch(gitlab.fetch_raw_diff())
     except PatchError as error:
-        raise GitLabError(f"GitLab's raw diff cannot be read: {error}") from None
+        raise GitLabError(f"cannot read GitLab's raw diff: {error}") from error
     if not diff.files and facts.changed_files:
         raise GitLabError(f"GitLab's raw diff is empty, but the merge request changes {facts.changed_files} files")
     return diff
 
 
 def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> bytes | None:
-    """A file as it stands at the head, unless it is too large to be looked through."""
+    """Return a file at the head without its secrets; None if it is missing or larger than MAX_FILE_BYTES."""
     content = gitlab.fetch_file(path, head)
     return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
 
 
 def _find_remote(run: Run) -> Remote | None:
-    """Where the job's clone came from; user and token leave the URL for a header."""
+    """Return where the job's clone came from. User and token move from the URL to a header."""
     here = run.ci
     parts = urlsplit(here.repository_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,4 +1,4 @@
-"""Settings -> the real adapters -> review.review(...). The only module that knows every adapter."""
+"""From settings to adapters to the review. The only module that knows every adapter."""
 
 import secrets
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file
 from iquest_review.review import review
 from iquest_review.review.asking import Terms
-from iquest_review.review.work import ChangeToReview, Options
+from iquest_review.review.work import ChangeToReview, Options, has_no_waiver
 from iquest_review.stand_in import MODEL_NAME
 
-TIMEOUTS_PER_REQUEST = 2  # of one answer's timeout: what all attempts at a request may take together
+TIMEOUTS_PER_REQUEST = 2  # all attempts at a request together may take so many times IQUEST_TIMEOUT
 
 _CANNOT_POST = (
     "no GITLAB_API_TOKEN: posting needs a project access token with scope api and role Reporter, as a masked CI/CD "
@@ -44,35 +44,34 @@ _FORK = "this pipeline runs in a fork, without the project's variables; a member
 
 
 def run_review(run: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
-    """Reviews; returns the outcome, its note, and the exit code."""
+    """Review, and return the outcome, its note and the exit code."""
     gitlab = None if run.is_local else _find_gitlab(run, until)
     if gitlab is None and run.ci.is_fork and not run.is_local and not run.settings.api_url:
         return _skip_fork(run)
     model_url = _choose_model_url(run)
     if run.is_local:
-        review_file.prepare_folder(
-            Path(run.arguments.output)
-        )  # before a question is asked whose answer could not be kept
+        review_file.prepare_folder(Path(run.arguments.output))  # before the model is asked: could its answer be kept?
     with ExitStack() as stack:
         change, around, run = source.load_change(run, gitlab, stack)
         options, publisher = _build_options(run, around, change), _make_publisher(run, gitlab, around, change.known)
         model = stack.enter_context(_open_model(run, model_url, until))
-        outcome, body = review.review(change, model, options, gitlab, partial(_keep, run), publisher, run.progress)
+        has_waiver = gitlab.has_waiver if gitlab else has_no_waiver
+        outcome, body = review.review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
     code = review.compute_exit_code(outcome, options.fail_on)
     if code == 1:
-        run.progress.say(f"a finding that stands is {options.fail_on} or worse (IQUEST_FAIL_ON): exit code 1")
+        run.progress.say(f"exit code 1: an open finding is {options.fail_on} or worse (IQUEST_FAIL_ON)")
     return outcome, body, code
 
 
 def run_preview(run: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
-    """What a model would be shown, and what not."""
+    """Return what a model would be shown, and what is left out. No model is asked."""
     with ExitStack() as stack:
         change, around, run = source.load_change(run, None if run.is_local else _find_gitlab(run, until), stack)
         return review.preview(change, _build_options(run, around, change), run.progress)
 
 
 def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
-    """Posts a stored review; returns its note."""
+    """Post a stored review and return its note."""
     from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
 
     outcome = stored_review.load_review(Path(run.arguments.review_file))
@@ -87,24 +86,27 @@ def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
         project_url = facts.project_url
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
-            run.progress.say(f"the merge request is at {now}; the note names {then}, which was reviewed")
+            run.progress.say(f"the merge request is at {now} now; the note names {then}, which was reviewed")
     around = summary.NoteLinks(project_url, run.ci.job_url)
     _, body = review.deliver(outcome, around, lambda *_: None, _make_publisher(run, gitlab, around, None))
     return body
 
 
 def _choose_addressee(run: Run, outcome: Outcome) -> MergeRequest:
-    """The merge request a stored review is for. The file comes out of a job that read hostile text: it cannot send the
-    note anywhere but where the command line or the pipeline says."""
+    """Return the merge request to post a stored review on.
+
+    The file comes from a job that read hostile text, so it cannot overrule the command line or the pipeline.
+    Raises UsageError if none is named, or the review is one of another merge request.
+    """
     asked, stored = run.resolve_merge_request(), outcome.merge_request
     if asked is None:
         if stored is None:
-            raise UsageError(f"{run.arguments.review_file} names no merge request; give --project and --merge-request")
+            raise UsageError(f"{run.arguments.review_file} names no merge request; use --project and --merge-request")
         return stored
     if stored is None:
         if run.settings.merge_request is None:
             raise UsageError(
-                f"{run.arguments.review_file} is a review of no merge request; --merge-request names one to post it on"
+                f"{run.arguments.review_file} is not a review of a merge request; --merge-request says where to post it"
             )
         return asked
     numbers = asked.project.isdecimal() and stored.project.isdecimal()
@@ -116,17 +118,17 @@ def _choose_addressee(run: Run, outcome: Outcome) -> MergeRequest:
 
 
 def _find_gitlab(run: Run, until: Deadline) -> GitLab | None:
-    """The connection to the merge request; None without a token, where a review is possible all the same.
+    """Return the connection to the merge request; None without a token, if a review is possible without one.
 
-    Raises UsageError when there is nothing to review, or no way to post what is to be posted.
+    Raises UsageError if nothing is to be reviewed, or if the review could not be posted.
     """
     merge_request = run.resolve_merge_request()
     if merge_request is None:
         if run.settings.project:
             raise UsageError("--project needs --merge-request, the number of the merge request (IQUEST_MERGE_REQUEST)")
         raise UsageError(
-            "no change to review: this is no merge-request pipeline; give --project and --merge-request, or --diff "
-            "FILE, or --base BRANCH"
+            "nothing to review: this is not a merge-request pipeline; use --project and --merge-request, or "
+            "--diff FILE, or --base BRANCH"
         )
     if run.settings.gitlab_token is not None:
         return _connect(run, merge_request, run.settings.gitlab_token, until)
@@ -140,17 +142,17 @@ def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue,
     value = token.reveal()
     if value.startswith("glcbt-") or value == run.ci.job_token.reveal():
         raise UsageError(
-            "GITLAB_API_TOKEN holds CI_JOB_TOKEN, which can only read; create a project access token with scope api "
+            "GITLAB_API_TOKEN is the CI_JOB_TOKEN, which can only read; create a project access token with scope api "
             "and role Reporter"
         )
     if not run.ci.api_url:
-        raise UsageError("CI_API_V4_URL is not set: outside a pipeline it names your GitLab, https://HOST/api/v4")
+        raise UsageError("CI_API_V4_URL is not set: outside a pipeline, set it to your GitLab: https://HOST/api/v4")
     if parse_origin(run.ci.api_url) is None:
         raise UsageError("CI_API_V4_URL should look like https://HOST/api/v4")
     if run.ci.is_misled:
         raise UsageError(
-            "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST: the token is not sent there; is "
-            "one of them set by hand?"
+            "CI_API_V4_URL names another server than CI_SERVER_URL and CI_SERVER_HOST, so the token is not sent there; "
+            "was one of them set by hand?"
         )
     return GitLab(
         run.ci.api_url,
@@ -165,7 +167,7 @@ def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue,
 
 
 def _choose_model_url(run: Run) -> str:
-    """Where the model is. Only a run that posts nothing, outside CI, may do without one."""
+    """Return the address of the model. Only a run outside CI that posts nothing may use the stand-in instead."""
     if run.settings.api_url:
         return run.settings.api_url
     if run.ci.ci or not (run.is_local or run.arguments.dry_run):
@@ -229,7 +231,7 @@ def _build_options(run: Run, around: summary.NoteLinks, change: ChangeToReview |
 
 
 def _find_shipped_prompts() -> Path:
-    """The templates: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the shipped templates: in the installed package, or at the top of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "prompts"
     return installed if installed.is_dir() else package.parent.parent / "prompts"
@@ -246,7 +248,7 @@ def _make_publisher(
     if gitlab is None:
         return None
     if run.arguments.dry_run:
-        run.progress.say("a dry run: nothing is posted")
+        run.progress.say("dry run: nothing is posted")
         return None
     return partial(_publish, run, gitlab, around, known)
 
@@ -263,17 +265,17 @@ def _publish(
         raise
     outcome = published.outcome
     if published.body is not None:
-        done = "the note is written" if published.wrote else "the note is left as it is"
+        done = "the note is written" if published.wrote else "the note is unchanged"
         gone = sum(entry.thread != "" and entry.why is not SettledReason.LEFT for entry in outcome.settled)
         stand = len(outcome.severities)
-        stands = "1 finding stands" if stand == 1 else f"{stand} findings stand"
+        stands = "1 finding is open" if stand == 1 else f"{stand} findings are open"
         told = [stands, *([f"{gone} resolved"] if gone else []), done]
         run.progress.say("; ".join(told))
     return outcome, published.body
 
 
 def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
-    """A fork's pipeline has none of the parent project's variables: nothing can be asked, and nobody is to blame."""
+    """Keep a note that says why nothing was reviewed: a fork's pipeline has none of the parent project's variables."""
     options = _build_options(run, summary.NoteLinks(job_url=run.ci.job_url))
     outcome = Outcome(
         status=ReviewStatus.NOT_REVIEWED,

@@ -1,1 +1,1 @@
-"""What a file defines and calls."""
+"""What a file defines and calls: its language, its outline, and names in its lines."""

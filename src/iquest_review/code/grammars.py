@@ -1,8 +1,8 @@
-"""Which parser reads which file, and what in its tree is a definition: one tree-sitter query a language.
+"""The parser of each language, and the tree-sitter query that finds definitions in its trees.
 
-In a query the capture around a pattern is the kind of the definition, @name holds its name and @body what follows its
-signature; @lead stands directly above a definition and belongs to it. Node names are those of each grammar's
-src/node-types.json.
+In a query the capture around a pattern is named after the kind of the definition, @name is its name and @body what
+follows its signature. @lead is directly above a definition and belongs to it. The names of nodes are those in
+src/node-types.json of each grammar.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,32 @@ from time import monotonic
 
 import tree_sitter
 
-FREE_STEPS, BYTES_PER_STEP = 300, 50  # code that people write takes a step for 70 to 200 bytes, 70,000 steps a second
-MAX_PARSE_SECONDS = 2.0
-MAX_MATCHES = 64  # begun at once
-MAX_DEPTH_NODES, MAX_LINE_BYTES = 400, 10_000  # nodes or brackets, bytes
+from iquest_review.code.languages import identify_language
 
-Clock = Callable[[], float]  # seconds, from anywhere
+FREE_STEPS, BYTES_PER_STEP = (
+    300,
+    50,
+)  # code written by people takes one step for 70 to 200 bytes; a parser makes 70,000 steps per second
+MAX_PARSE_SECONDS = 2.0
+MAX_MATCHES = 64  # that are open at the same time
+MAX_DEPTH_NODES, MAX_LINE_BYTES = 400, 10_000  # the depth also limits nested brackets
+
+Clock = Callable[[], float]  # seconds since any moment
 Captures = dict[str, list[tree_sitter.Node]]
 
 _NAMED = "name: (_) @name body: (_) @body"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
-_CHUNK_BYTES = 65_536  # bytes handed to the parser at once
+_CHUNK_BYTES = 65_536  # that the parser gets at once
 _JS_VALUE = (
     "[(arrow_function body: (_) @body) (function_expression body: (_) @body) (generator_function body: (_) @body)]"
 )
 
 
 def _make_patterns(*kinds: str, fields: str = _NAMED) -> str:
-    """A pattern for each kind of node, all with the same fields; the first word is the kind of the definition."""
+    """Return a pattern for each kind of node, all with the same fields.
+
+    Each argument is the kind of the definition and the kinds of its nodes, separated by blanks.
+    """
     return "".join(f"({node} {fields}) @{kind}\n" for kind, *nodes in map(str.split, kinds) for node in nodes)
 
 
@@ -42,7 +50,7 @@ _PYTHON = """
 (assignment left: (identifier) @name right: (lambda body: (_) @body)) @function
 """
 
-# A call with a text and a function, as in it("adds", () => {...}), is what tests are made of.
+# Tests are calls with a string and a function, such as it("adds", () => {...}).
 _JAVASCRIPT = (
     _make_patterns(
         "function function_declaration generator_function_declaration method_definition", "class class_declaration"
@@ -212,65 +220,73 @@ _SCALA = (
 )
 
 
-# The files' suffixes: the module of the grammar, its function that gives the parser's tables, and the query.
+# The name of a language: the module of its grammar, the function that returns the parser's tables, and the query.
 _SOURCES = {
-    "py pyi": ("tree_sitter_python", "language", _PYTHON),
-    "js jsx mjs cjs": ("tree_sitter_javascript", "language", _JAVASCRIPT + _JS_FIELD),
-    "ts mts cts": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
-    "tsx": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
-    "go": ("tree_sitter_go", "language", _GO),
-    "java": ("tree_sitter_java", "language", _JAVA),
-    "kt kts": ("tree_sitter_kotlin", "language", _KOTLIN),
-    "c": ("tree_sitter_c", "language", _C),
-    "h cc cpp cxx hh hpp hxx cu": ("tree_sitter_cpp", "language", _CPP),
-    "cs": ("tree_sitter_c_sharp", "language", _C_SHARP),
-    "rs": ("tree_sitter_rust", "language", _RUST),
-    "rb rake": ("tree_sitter_ruby", "language", _RUBY),
-    "php": ("tree_sitter_php", "language_php", _PHP),
-    "sh bash": ("tree_sitter_bash", "language", _BASH),
-    "scala sc": ("tree_sitter_scala", "language", _SCALA),
+    "Python": ("tree_sitter_python", "language", _PYTHON),
+    "JavaScript": ("tree_sitter_javascript", "language", _JAVASCRIPT + _JS_FIELD),
+    "TypeScript": ("tree_sitter_typescript", "language_typescript", _TYPESCRIPT),
+    "TSX": ("tree_sitter_typescript", "language_tsx", _TYPESCRIPT),
+    "Go": ("tree_sitter_go", "language", _GO),
+    "Java": ("tree_sitter_java", "language", _JAVA),
+    "Kotlin": ("tree_sitter_kotlin", "language", _KOTLIN),
+    "C": ("tree_sitter_c", "language", _C),
+    "C++": ("tree_sitter_cpp", "language", _CPP),
+    "CUDA": ("tree_sitter_cpp", "language", _CPP),
+    "C#": ("tree_sitter_c_sharp", "language", _C_SHARP),
+    "Rust": ("tree_sitter_rust", "language", _RUST),
+    "Ruby": ("tree_sitter_ruby", "language", _RUBY),
+    "PHP": ("tree_sitter_php", "language_php", _PHP),
+    "Shell": ("tree_sitter_bash", "language", _BASH),
+    "Scala": ("tree_sitter_scala", "language", _SCALA),
+    "Scala worksheet": ("tree_sitter_scala", "language", _SCALA),
 }
-_BY_SUFFIX = {suffix: source for suffixes, source in _SOURCES.items() for suffix in suffixes.split()}
 
 
 def is_known(path: str) -> bool:
-    """Whether files of this name are parsed."""
-    return _extract_suffix(path) in _BY_SUFFIX
+    """Return whether there is a parser for a file with this name."""
+    return _find_source(path) is not None
 
 
 def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
-    """What the query finds in a text in UTF-8 of a file that is known, the parser's errors among it.
+    """Return the matches of the query in a text in UTF-8, including the parser's errors.
 
-    None for a text that is nested too deep to be read by people, and for one that takes the parser too many steps or
-    MOST_SECONDS: text that is made for it can take minutes.
+    Returns None for a text that is nested too deeply, has too long lines, or takes the parser too many steps or more
+    than MAX_PARSE_SECONDS: a text made for that purpose can take minutes. Raises ValueError for a file that
+    `is_known` rejects.
     """
     if max(map(len, text.split(b"\n"))) > MAX_LINE_BYTES or _measure_depth(text) > MAX_DEPTH_NODES:
-        return None  # the parsers may not even take a step, or run out of stack
-    language, query = _load_language(*_BY_SUFFIX[_extract_suffix(path)])
+        return None  # a parser may not complete one step, or may overflow its stack
+    source = _find_source(path)
+    if source is None:
+        raise ValueError(f"there is no parser for {path}")
+    language, query = _load_language(*source)
     steps, end = count(-FREE_STEPS), clock() + MAX_PARSE_SECONDS
     try:
         tree = tree_sitter.Parser(language).parse(
-            lambda at, _: text[at : at + _CHUNK_BYTES],
+            lambda start, _: text[start : start + _CHUNK_BYTES],
             progress_callback=lambda *_: next(steps) * BYTES_PER_STEP > len(text) or clock() > end,
         )
-    except ValueError:  # what the binding raises when the callback ends the parse
+    except ValueError:  # the binding raises it when the callback stops the parser
         return None
-    cursor = tree_sitter.QueryCursor(query, match_limit=MAX_MATCHES)  # its own callback ends the process (0.26.1)
-    cursor.set_max_start_depth(MAX_DEPTH_NODES)  # below it every node takes as long as the tree is deep
+    cursor = tree_sitter.QueryCursor(
+        query, match_limit=MAX_MATCHES
+    )  # no progress_callback: it kills the process (0.26.1)
+    cursor.set_max_start_depth(MAX_DEPTH_NODES)  # below it, the time for each node grows with the depth
     return [captures for _, captures in cursor.matches(tree.root_node)]
 
 
 def _measure_depth(text: bytes) -> int:
-    """How deep brackets are nested, those in strings and comments too."""
+    """Return how deeply brackets are nested; brackets in strings and comments count too."""
     return max(accumulate(1 if bracket in b"([{" else -1 for bracket in text.translate(None, _NO_BRACKETS)), default=0)
 
 
-def _extract_suffix(path: str) -> str:
-    return path.rpartition("/")[2].rpartition(".")[2].lower()
+def _find_source(path: str) -> tuple[str, str, str] | None:
+    language = identify_language(path)
+    return _SOURCES.get(language.name) if language else None
 
 
 @lru_cache
 def _load_language(module: str, function: str, query: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
-    """A language is loaded when the first file of it is there."""
+    """Import the parser of a language when its first file needs it, and compile its query."""
     language = tree_sitter.Language(getattr(import_module(module), function)())
     return language, tree_sitter.Query(language, query + "\n(ERROR) @error")

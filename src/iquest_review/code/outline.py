@@ -1,8 +1,8 @@
-"""Which function or class a line stands in, and which functions added lines call.
+"""Find the function or class around a line, and the functions that added lines call.
 
 Python, JavaScript, TypeScript, Go, Java, Kotlin, C, C++, C#, Rust, Ruby, PHP, Bash and Scala are parsed (grammars.py).
-Anything else, and what does not parse, is cut where git would say that a function begins: at a line whose first
-character is a letter, _ or $ (xdiff/xemit.c, def_ff).
+Any other file, and one that cannot be parsed, is cut into sections where git assumes that a function begins: at a line
+whose first character is a letter, _ or $ (xdiff/xemit.c, def_ff).
 """
 
 import re
@@ -18,26 +18,28 @@ from iquest_review.diff.diff import Line, LineKind
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-MAX_PARSED_BYTES, MAX_PARSED_LINES = 1_000_000, 20_000  # of a file that is parsed
+MAX_PARSED_BYTES, MAX_PARSED_LINES = 1_000_000, 20_000  # larger files are not parsed
 MAX_DEFINITIONS = 20_000
-MAX_BROKEN_SHARE = 0.25  # the share of lines that may be errors of the parser's
-MAX_SIGNATURE_CHARS, MAX_NAME_CHARS = 300, 100  # characters
-MAX_CALL_LINE_BYTES = 1_000  # bytes of a line that is looked through for calls
-MAX_IMPORT_LINES = 50  # lines of one statement
+MAX_BROKEN_SHARE = 0.25  # of the lines, that may be inside errors of the parser
+MAX_SIGNATURE_CHARS, MAX_NAME_CHARS = 300, 100
+MAX_CALL_LINE_BYTES = 1_000  # of a line that are searched for calls
+MAX_IMPORT_LINES = 50  # of one statement
 
 _BOM = b"\xef\xbb\xbf"
-_BODIES_OF_METHODS = frozenset(("class", "interface", "struct", "enum", "trait", "impl", "object", "record"))
+_KINDS_WITH_METHODS = frozenset(("class", "interface", "struct", "enum", "trait", "impl", "object", "record"))
 _SECTION = re.compile(rb"^[A-Za-z_$][^\n]*", re.MULTILINE)
 _SECTION_NAME = re.compile(r"[^{:=<(]*?([\w$.-]+) ?(?:[{:=<(]|$)")
 _CALL = re.compile(r"(?<![\w$@])([A-Za-z_$][\w$]*)[!?]?\(")
 _DEFINES = re.compile(r"\b(?:def|function|func|fun|fn|class|struct|record|interface|new)\s+\*?$")
-_OWNER = re.compile(r"(?<!\.\.)(?:([\w$]+)(\(\))?|)\s*(?:[?&]?\.|\??->)\s*$")  # before a call; ...spread() has none
+_OWNER = re.compile(
+    r"(?<!\.\.)(?:([\w$]+)(\(\))?|)\s*(?:[?&]?\.|\??->)\s*$"
+)  # before a call; in ...spread() there is no owner
 _SELF = frozenset(("self", "this", "$this", "cls", "super", "Self", "parent", "base"))
 _IMPORT = re.compile(
     rb"\s*(?:import|from|use|pub use|using|require|require_relative|\#\s*include|export\s[^=]*\sfrom)\b"
     rb"|\s*(?:const|let|var)\s[^=]{0,200}=\s*require\("
 )
-_FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # gives Python no name
+_FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # the module name in this Python statement is not bound
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
     "alignof and array as assert await case catch checked constructor decltype def default defer defined delete "
@@ -50,35 +52,45 @@ _KEYWORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A function, a class or the like. Lines are those of the new file, from 1, decorators and attributes included."""
+    """A function, a class or similar.
 
-    name: str  # "" where it has none
-    kind: str  # function, method, callback, class, interface, struct, ... ; section where nothing was parsed
+    Lines are those of the new file, counted from 1. Decorators and attributes belong to the definition.
+    """
+
+    name: str  # "" for a definition without a name
+    kind: str  # function, method, callback, class, interface, struct, ...; section where the file was not parsed
     first: int
     last: int
-    signature: str  # one row: what stands before the body
+    signature: str  # the text before the body, on one row
 
 
 def outline_file(path: str, text: bytes) -> tuple[Definition, ...]:
-    """The definitions of a file, nested ones too: by first line, outer ones before inner ones."""
+    """Return the definitions of a file, nested ones too: by first line, outer ones before inner ones."""
     small = len(text) <= MAX_PARSED_BYTES and text.count(b"\n") <= MAX_PARSED_LINES
-    found = _parse_definitions(path, _recode_utf8(text)) if small else None
-    return tuple(_find_sections(text) if found is None else found)
+    definitions = _parse_definitions(path, _recode_utf8(text)) if small else None
+    return tuple(_find_sections(text) if definitions is None else definitions)
 
 
 def find_enclosing_definition(definitions: Sequence[Definition], line: int, most: int = 200) -> Definition | None:
-    """The innermost definition that holds a line of the new file; None where there is none, and when it is longer than
-    `most` lines: a class of 500 lines is not what a reader needs to see."""
-    at = bisect_right(definitions, line, key=lambda definition: definition.first) - 1
-    while at >= 0 and definitions[at].first > line - most:  # one that begins earlier is too long if it holds the line
-        if definitions[at].last >= line:
-            return definitions[at] if definitions[at].last - definitions[at].first < most else None
-        at -= 1
+    """Return the innermost definition that contains a line of the new file.
+
+    Returns None when no definition contains it, or when the definition is longer than `most` lines: a class of 500
+    lines is more than a reader needs.
+    """
+    index = bisect_right(definitions, line, key=lambda definition: definition.first) - 1
+    while index >= 0 and definitions[index].first > line - most:  # a definition that begins earlier is too long
+        definition = definitions[index]
+        if definition.last >= line:
+            return definition if definition.last - definition.first < most else None
+        index -= 1
     return None
 
 
 class CallKind(IntEnum):
-    """How a function is called, the surest last: as a method of something, of oneself or of what is imported, bare."""
+    """How a function is called, the most certain kind last.
+
+    METHOD is a method of some value, OWN one of the same object or of an imported name, BARE a plain function.
+    """
 
     METHOD = 0
     OWN = 1
@@ -86,8 +98,11 @@ class CallKind(IntEnum):
 
 
 def find_calls(lines: Iterable[Line], imports: Collection[str] = (), most: int = 50) -> dict[str, CallKind]:
-    """The names of at most `most` functions that added lines call, in order of appearance, each with the surest way it
-    is called in; those of methods without what stands before the dot. `imports` are names of modules and classes."""
+    """Return the functions that added lines call, at most `most`, each with the most certain kind of its calls.
+
+    They are in order of appearance. A method's name does not include its owner. `imports` are the names of imported
+    modules and classes.
+    """
     names = dict[str, CallKind]()
     for line in lines:
         if line.kind is not LineKind.ADDED:
@@ -104,7 +119,7 @@ def find_calls(lines: Iterable[Line], imports: Collection[str] = (), most: int =
 
 
 def _classify_call(text: str, start: int, imports: Collection[str]) -> CallKind:
-    """How the name that starts there is called."""
+    """Return how the name that starts at this index is called."""
     owner = _OWNER.search(text, max(0, start - MAX_NAME_CHARS), start)
     if owner is None:
         return CallKind.BARE
@@ -114,40 +129,40 @@ def _classify_call(text: str, start: int, imports: Collection[str]) -> CallKind:
 
 
 def find_imports(rows: Iterable[bytes]) -> set[str]:
-    """The words in the statements among these lines that import something."""
-    names, depth, left = set[str](), 0, 0
+    """Return all words in the import statements among these lines."""
+    names, depth, left = set[str](), 0, 0  # open brackets, and lines left for the statement
     for row in rows:
         if not (depth > 0 and left) and not _IMPORT.match(row):
             depth = 0
             continue
         depth, left = (depth, left - 1) if depth > 0 and left else (0, MAX_IMPORT_LINES)
         depth += sum(row.count(mark) for mark in (b"(", b"{")) - sum(row.count(mark) for mark in (b")", b"}"))
-        named = _FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])
-        names.update(word.decode("ascii") for word in _WORD.findall(named))
+        names_part = _FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])
+        names.update(word.decode("ascii") for word in _WORD.findall(names_part))
     return names
 
 
-# -- what is parsed
+# -- files with a parser
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A match of a query; two patterns may find the same definition, one of them with its decorators."""
+    """A match of a query. Two patterns may find the same definition, one of them with its decorators."""
 
     definition: Definition
-    start: int  # bytes
+    start: int  # byte offsets of the definition, of its body, and of its end
     body: int
     end: int
 
 
 def _parse_definitions(path: str, text: bytes) -> list[Definition] | None:
-    """The definitions of a text in UTF-8; None when it cannot be parsed."""
-    from iquest_review.code import grammars  # noqa: PLC0415 - tree-sitter: not for runs that need no outline
+    """Return the definitions of a text in UTF-8; None when it cannot be parsed."""
+    from iquest_review.code import grammars  # noqa: PLC0415 - tree-sitter is heavy; runs without outlines skip it
 
     matches = grammars.run_query(path, text) if grammars.is_known(path) else None
     if matches is None:
         return None
-    found, leads, errors = dict[int, _Match](), dict[int, tuple[int, int]](), list[Definition]()
+    matches_by_name, leads, errors = dict[int, _Match](), dict[int, tuple[int, int]](), list[Definition]()
     for captures in matches:
         kind = next(name for name in captures if name not in ("name", "body"))
         node = captures[kind][0]
@@ -157,22 +172,22 @@ def _parse_definitions(path: str, text: bytes) -> list[Definition] | None:
         elif kind == "lead":
             leads[last] = (_find_lead_line(first, node.start_byte, leads, text), node.end_byte)
         else:
-            _add_match(found, _convert_match(kind, captures, text))
-    if len(found) > MAX_DEFINITIONS:
+            _add_match(matches_by_name, _convert_match(kind, captures, text))
+    if len(matches_by_name) > MAX_DEFINITIONS:
         return None
-    led = (_include_lead(one, leads, text) for one in sorted(found.values(), key=lambda one: (one.start, -one.end)))
-    outline = sorted(_label_methods(led), key=_get_order)
+    in_order = sorted(matches_by_name.values(), key=lambda match: (match.start, -match.end))
+    outline = sorted(_label_methods(_include_lead(match, leads, text) for match in in_order), key=_get_order)
     return None if _is_broken(outline, errors, text.count(b"\n") + 1) else outline
 
 
 def _locate_rows(node: "Node") -> tuple[int, int]:
-    """First and last line; a node that ends with a line feed ends on that line."""
+    """Return the first and the last line of a node; one that ends with a line feed ends on that line."""
     first, last = node.start_point.row + 1, node.end_point.row + 1
     return first, last - (node.end_point.column == 0 and last > first)
 
 
 def _convert_match(kind: str, captures: "dict[str, list[Node]]", text: bytes) -> tuple[int, _Match]:
-    """A definition, and the byte its name (or its body, where it has none) starts at."""
+    """Return the match, and the byte at which its name starts; without a name, its body."""
     node, names, bodies = captures[kind][0], captures.get("name"), captures.get("body")
     start = node.start_byte
     line_end = text.find(b"\n", start)
@@ -186,7 +201,7 @@ def _convert_match(kind: str, captures: "dict[str, list[Node]]", text: bytes) ->
 
 
 def _extract_name(node: "Node", text: bytes) -> str:
-    """The name in a node; in C it is inside a declarator, inside a pointer's, inside another."""
+    """Return the name in a node; in C it is inside nested declarators."""
     for _ in range(20):
         inner = node.child_by_field_name("declarator")
         if inner is None and node.type == "reference_declarator":
@@ -203,27 +218,28 @@ def _decode_row(raw: bytes, most: int) -> str:
     return b" ".join(raw.split()).decode("utf-8", "replace")[:most]
 
 
-def _add_match(found: dict[int, _Match], match: tuple[int, _Match]) -> None:
-    """Keeps a match, or makes one of it and of the one that has the same name at the same place."""
+def _add_match(matches: dict[int, _Match], match: tuple[int, _Match]) -> None:
+    """Keep a match; merge it with a match whose name is at the same place."""
     key, new = match
-    old = found.setdefault(key, new)
+    old = matches.setdefault(key, new)
     if old is not new:
         inner, first = (
-            max(old, new, key=lambda one: (one.start, -one.body)),
+            max(old, new, key=lambda match: (match.start, -match.body)),
             min(old.definition.first, new.definition.first),
         )
-        found[key] = replace(inner, definition=replace(inner.definition, first=first))
+        matches[key] = replace(inner, definition=replace(inner.definition, first=first))
 
 
 def _find_lead_line(first: int, start: int, leads: dict[int, tuple[int, int]], text: bytes) -> int:
-    """The line where what begins on this line and byte begins with all that stands directly above and belongs to it."""
+    """Return the first line of a definition with its lead, given the line and the byte at which it begins itself."""
     above = leads.get(first - 1)
     return first if above is None or text[above[1] : start].strip() else above[0]
 
 
-def _include_lead(one: _Match, leads: dict[int, tuple[int, int]], text: bytes) -> _Match:
-    first = _find_lead_line(one.definition.first, one.start, leads, text)
-    return one if first == one.definition.first else replace(one, definition=replace(one.definition, first=first))
+def _include_lead(match: _Match, leads: dict[int, tuple[int, int]], text: bytes) -> _Match:
+    definition = match.definition
+    first = _find_lead_line(definition.first, match.start, leads, text)
+    return match if first == definition.first else replace(match, definition=replace(definition, first=first))
 
 
 def _get_order(definition: Definition) -> tuple[int, int]:
@@ -231,27 +247,30 @@ def _get_order(definition: Definition) -> tuple[int, int]:
 
 
 def _is_broken(outline: Iterable[Definition], errors: Iterable[Definition], lines: int) -> bool:
-    """Whether too many lines are errors; a definition inside an error is none, an error inside a definition is one."""
+    """Return whether too many lines are errors.
+
+    The lines of a definition inside an error are good, those of an error inside a definition are bad.
+    """
     bad = bytearray(lines + 1)
-    for one in sorted([*errors, *outline], key=_get_order):
-        bad[one.first : one.last + 1] = (b"\1" if one.kind == "error" else b"\0") * (one.last - one.first + 1)
+    for part in sorted([*errors, *outline], key=_get_order):
+        bad[part.first : part.last + 1] = (b"\1" if part.kind == "error" else b"\0") * (part.last - part.first + 1)
     return sum(bad) > MAX_BROKEN_SHARE * lines
 
 
-def _label_methods(found: Iterable[_Match]) -> Iterator[Definition]:
-    """The definitions, those functions called methods that stand directly in a class."""
+def _label_methods(matches: Iterable[_Match]) -> Iterator[Definition]:
+    """Return the definitions; functions directly inside a class become methods."""
     outer = list[_Match]()
-    for one in found:
-        while outer and outer[-1].end < one.end:
+    for match in matches:
+        while outer and outer[-1].end < match.end:
             outer.pop()
         around = outer[-1].definition.kind if outer else ""
-        is_method = one.definition.kind == "function" and around in _BODIES_OF_METHODS
-        outer.append(one)
-        yield replace(one.definition, kind="method") if is_method else one.definition
+        is_method = match.definition.kind == "function" and around in _KINDS_WITH_METHODS
+        outer.append(match)
+        yield replace(match.definition, kind="method") if is_method else match.definition
 
 
 def _recode_utf8(text: bytes) -> bytes:
-    """The text as the parsers want it; line feeds stay where they are."""
+    """Return the text in UTF-8 without a byte order mark, as the parsers need it; lines stay the same."""
     text = text.removeprefix(_BOM)
     try:
         text.decode()
@@ -260,19 +279,19 @@ def _recode_utf8(text: bytes) -> bytes:
     return text
 
 
-# -- what is not
+# -- files without a parser
 
 
 def _find_sections(text: bytes) -> Iterator[Definition]:
-    """A definition for each line that begins with a letter, _ or $, down to the line before the next one."""
+    """Return a section for each line that begins with a letter, _ or $; it ends before the next such line."""
     text = text.removeprefix(_BOM)
     lines = text.count(b"\n") + (not text.endswith(b"\n") and bool(text))
-    first, at, row = 1, 0, b""
+    first, start, row = 1, 0, b""
     for match in islice(_SECTION.finditer(text), MAX_DEFINITIONS):
-        line = first + text.count(b"\n", at, match.start())
+        line = first + text.count(b"\n", start, match.start())
         if row:
             yield _make_section(row, first, line - 1)
-        first, at, row = line, match.start(), match[0][: 4 * MAX_SIGNATURE_CHARS]
+        first, start, row = line, match.start(), match[0][: 4 * MAX_SIGNATURE_CHARS]
     if row:
         yield _make_section(row, first, lines)
 

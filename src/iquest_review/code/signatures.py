@@ -1,6 +1,6 @@
-"""Which functions and classes a change removes or gives another signature: who uses them elsewhere may break.
+"""Find functions and classes that a change removes or whose signature it changes: their users elsewhere may break.
 
-The old file is not at hand whole, so its rows tell it by how they look, as in `definitions`.
+The old file is not available as a whole, so its rows are matched with patterns, as in `definitions`.
 """
 
 import re
@@ -14,7 +14,7 @@ _KEYWORD = (
     r"(?:def|class|func|function|fn|fun|struct|enum|union|interface|trait|type|module|namespace|object|record|protocol"
     r"|macro_rules!|\#\s*define|sub|defn)(?:\s*\*)?"
 )
-# A receiver, type parameters or an owner may stand before the name; prose, which goes on with any word, is none.
+# A receiver, type parameters or an owner may come before the name. _AFTER excludes prose, where any word may follow.
 _NAMED = rf"(?:\([^()]{{0,100}}\)\s*)?(?:<[^<>]{{0,100}}>\s*)?(?:\w{{1,100}}\.)?{_NAME}"
 _AFTER = r"(?=\s*(?:[(<:{\[=;]|$)|\s+(?:extends|implements|with|where|for|is|struct|interface)\b)"
 _DEFINITION = re.compile(
@@ -23,16 +23,18 @@ _DEFINITION = re.compile(
     rf"|(?:(?:export|default|const|let|var|val|static|public|private|readonly)\s+){{0,4}}{_NAME}"
     rf"\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{FUNCTION}"
     rf"|(?:{NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{_NAME}\s*\([^;]*$"
-    # as methods stand in a class of JavaScript
+    # a method in a class of JavaScript
     rf"|(?!(?:if|for|while|switch|catch|with|function|constructor)\b){_NAME}\s*\([^;]*\)[^;()=]{{0,100}}\{{\s*$"
     rf")"
 )
-_REMARK = re.compile(r"\s(?:#|//).*|=>.*")  # what follows a signature on its row
+_REMARK = re.compile(r"\s(?:#|//).*|=>.*")  # what may follow a signature on its row
 
 
 def find_changed_signatures(shown: Iterable[Hunk], whole: Iterable[Hunk]) -> tuple[str, ...]:
-    """The names of functions, classes and the like that shown hunks of a file no longer define as before, in order of
-    appearance. `whole` are all hunks of the file: what only moves within it stays what it was."""
+    """Return the names whose definitions the shown hunks of a file remove or change, in order of appearance.
+
+    `whole` are all hunks of the file: a definition that only moves within the file is not changed.
+    """
     removed, added = set[str](), set[str]()
     for hunk in whole:
         for row in hunk.rows:
@@ -45,8 +47,11 @@ def find_changed_signatures(shown: Iterable[Hunk], whole: Iterable[Hunk]) -> tup
 
 
 def _find_changes(lines: Iterable[Line], same: set[str]) -> Iterator[str]:
-    """The names in the order of the lines; rows that are the `same` before and after change nothing."""
-    begun, depth = "", 0  # the definition whose parameters go on in the next line of the old file, its open brackets
+    """Return the changed names in the order of the lines; rows in `same` are equal before and after.
+
+    A definition is also changed when one of the lines of its parameter list is.
+    """
+    begun, depth = "", 0  # the definition whose parameter list is still open in the old file, and its open brackets
     for line in lines:
         text = _decode_row(line.raw)
         name = parse_defined_name(text) if line.kind is not LineKind.ADDED else ""
@@ -62,7 +67,7 @@ def _find_changes(lines: Iterable[Line], same: set[str]) -> Iterator[str]:
 
 
 def parse_defined_name(text: str) -> str:
-    """The name of the function, class or the like whose definition begins in a line; "" where none does."""
+    """Return the name of the function, class or similar whose definition begins in a line; "" without one."""
     match = None if USE.match(text) else _DEFINITION.match(text)
     return next((name for name in match.groups() if name), "") if match else ""
 
@@ -72,5 +77,5 @@ def _decode_row(raw: bytes) -> str:
 
 
 def _normalize_signature(text: str) -> str:
-    """A row without what may change in it without changing a signature."""
+    """Return a row without the parts that are not part of a signature: remarks, bodies and extra blanks."""
     return " ".join(_REMARK.sub("", text).split())

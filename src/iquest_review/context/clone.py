@@ -1,6 +1,6 @@
-"""What a clone tells of a change beside its diff: files at the head, the target branch's rules, definitions, history.
+"""What a clone knows about a change: files at the head, the target branch's rules, definitions, history.
 
-Nothing here is worth an error: what cannot be had is not shown. No secret leaves: all texts are redacted.
+Nothing here raises an error: what cannot be read is not shown. All texts are redacted.
 """
 
 import time
@@ -17,7 +17,7 @@ from iquest_review.git.repository import OpenClone
 from iquest_review.net.retry import RetryBudget
 from iquest_review.redaction.redactor import Redactor
 
-# What nobody should wait longer for, in one review.
+# limits for one review
 HISTORY_SECONDS, OUTLINE_SECONDS = 10.0, 10.0
 
 
@@ -26,31 +26,31 @@ class Clone:
     """An opened clone, at the two ends of a change."""
 
     opened: OpenClone
-    base: str  # the merge base: a commit of the target branch, which the change's author has no say in
+    base: str  # the merge base: a commit of the target branch, which the change's author cannot alter
     head: str
     files: Sequence[FileDiff]
     redactor: Redactor
     patience: RetryBudget = field(default_factory=lambda: RetryBudget(OUTLINE_SECONDS))
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
-        """Files as they stand at the head, with what they define."""
+        """Return these files at the head, by path, with their definitions."""
         texts, started = self._load_blobs(self.head, paths), time.monotonic()
-        found = outline_files(texts, self.patience.left)
+        definitions = outline_files(texts, self.patience.left)
         self.patience.charge(time.monotonic() - started)
-        return {path: (text, found.get(path, ())) for path, text in texts.items()}
+        return {path: (text, definitions.get(path, ())) for path, text in texts.items()}
 
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """Files as they stand on the target branch."""
+        """Return these files on the target branch, by path."""
         return self._load_blobs(self.base, paths)
 
     def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that define these names."""
-        with suppress(GitError):
+        """Return at most `most` lines of the head that define these names."""
+        with suppress(GitError):  # a review does without what git cannot say
             return self._clean_hits(self.opened.grep_definitions(self.head, names, most))
         return ()
 
     def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that define or use these names."""
+        """Return lines of the head that define or use these names, at most `most` uses of each."""
         with suppress(GitError):
             return self._clean_hits(self.opened.grep_usages(self.head, names, most))
         return ()
@@ -59,10 +59,10 @@ class Clone:
         return [(path, line, self.redactor.redact_text(text).text) for path, line, text in hits]
 
     def load_history(self) -> History:
-        """How the change came to be."""
+        """Return the history of the change, without secrets and addresses."""
         with suppress(GitError):
-            told = self.opened.load_history(self.base, self.head, self.files, HISTORY_SECONDS)
-            return _clean_history(told, lambda text: anonymize(self.redactor.redact_text(text).text))
+            history = self.opened.load_history(self.base, self.head, self.files, HISTORY_SECONDS)
+            return _clean_history(history, lambda text: anonymize(self.redactor.redact_text(text).text))
         return History()
 
     def _load_blobs(self, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
@@ -74,7 +74,7 @@ class Clone:
 
 
 def _clean_history(history: History, clean: Callable[[str], str]) -> History:
-    """The history with every text of its commits cleaned."""
+    """Return the history with every text of its commits cleaned."""
     return History(
         tuple(replace(fact, subject=clean(fact.subject), body=clean(fact.body)) for fact in history.commits),
         tuple(replace(fact, subject=clean(fact.subject)) for fact in history.touched),

@@ -1,7 +1,7 @@
-"""What a prompt shows beside the diff: the functions around it, those it calls, how it came to be, the team's rules.
+"""What a prompt shows beside the diff: the functions around it and those it calls, its history, the team's rules.
 
-The frame is the same in every request of a review, so that servers can cache it; the rest belongs to what one request
-shows, and takes the room that the diff leaves. Each kind can be left out, so that its worth can be measured.
+The frame is the same in every request of a review, so that servers can cache it. The rest belongs to the code of one
+request and takes the room that the diff leaves. Each kind can be left out, so that its worth can be measured.
 """
 
 import math
@@ -23,33 +23,34 @@ from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.excerpt.numbered_rows import FoldedHunk, count_row_bytes, take_first_rows
 from iquest_review.git.history import History
 
-MAX_HEADED_LINES = 5_000  # lines of a definition that is named above a hunk; a hunk may stand in a large class
+MAX_HEADED_LINES = 5_000  # of a definition named above a hunk; a class can be large
 
 
 @dataclass
 class Context:
-    """What can be shown beside these files, which are the whole change; asked for once, and only where it is wanted."""
+    """What can be shown beside these files, the whole change. Each thing is looked up once, and only if wanted."""
 
     files: Sequence[FileDiff]
     lookup: Lookup
     kinds: frozenset[ContextKind] = ALL_KINDS
-    _problems: dict[str, None] = field(default_factory=dict)  # of the team's rules, in order
+    _problems: dict[str, None] = field(default_factory=dict)  # with the team's rules, in order
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
 
     def build_frame(self, most: int) -> Frame:
-        """What all requests begin with: the rules in at most so many bytes, the commits in half of that."""
+        """Return what all requests begin with: the rules in at most `most` bytes, the commits in half of that."""
         commits = render_history_rows(self.history, most // 2, self._list_unwanted(ContextKind.COMMITS))
         return Frame(tuple(commits), self._select_rules(most) if ContextKind.RULES in self.kinds else ())
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the team's rules the frames made so far do not show, or not as it was meant, and why: a sentence
-        each, on one line, that begins with the file."""
+        """Problems with the team's rules in the frames built so far: each a sentence that begins with the file."""
         return tuple(self._problems)
 
     def surround(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, SideRows]:
-        """The excerpt among the functions that it changes, and what else there is room for in a prompt of so many
-        tokens; `spare` is what the diff left."""
+        """Return the excerpt widened to the functions it changes, and the other rows there is room for.
+
+        `spare` is what the diff leaves of a prompt of `tokens` tokens.
+        """
         left, most = math.floor(spare.tokens * BYTES_PER_TOKEN), compute_aside_bytes(tokens)
         if ContextKind.DEFINITIONS in self.kinds:
             before = count_row_bytes(render_diff_rows(excerpt))
@@ -68,8 +69,10 @@ class Context:
         return excerpt, SideRows(tuple(calls), tuple(past), tuple(callers))
 
     def _widen(self, excerpt: Excerpt, lines: int, size: int, left: int) -> Excerpt:
-        """The excerpt, whose rows are `size` bytes, with at most so many more lines of the functions around, and so
-        many more bytes."""
+        """Return the excerpt, whose rows take `size` bytes, with the functions around its hunks.
+
+        At most `lines` lines and `left` bytes are added.
+        """
         outlines = self._load_outlines(excerpt)
         if lines > 0:
             room = Limits(excerpt.lines + lines, math.floor((size + left) / BYTES_PER_TOKEN))
@@ -81,12 +84,12 @@ class Context:
 
     @cached_property
     def history(self) -> History:
-        """How the change came to be, as far as any of it is wanted."""
+        """The history of the change; empty if no kind of it is wanted."""
         return self.lookup.load_history() if self.kinds & HISTORY_KINDS else History()
 
     @cached_property
     def churn(self) -> dict[str, tuple[int, int]]:
-        """For each file how many of the last commits changed it, and how many of them were repairs."""
+        """For each path, how many of the last commits changed the file, and how many of those were fixes."""
         return {fact.path: (fact.commits, fact.fixes) for fact in self.history.churn}
 
     def _list_unwanted(self, *wanted: ContextKind) -> Collection[ContextKind]:
@@ -102,9 +105,9 @@ class Context:
         return self.lookup.load_rules(list_guideline_paths([file.path for file in self.files]))
 
     def _load_outlines(self, excerpt: Excerpt) -> dict[str, Outline]:
-        """Of the files shown what can be widened, with their definitions. Each file is read and parsed once."""
+        """Return the shown files that can be widened, with their definitions. Each file is read and parsed once."""
         whole = {make_file_key(file): file for file in self.files}
-        asked = [
+        wanted = [
             file
             for part in excerpt.parts
             if (file := whole.get(make_file_key(part.file))) is not None
@@ -112,8 +115,8 @@ class Context:
             and file.hunks
             and file.status not in (FileStatus.ADDED, FileStatus.DELETED)
         ]
-        found = self.lookup.load_outlines([file.path for file in asked]) if asked else {}
-        for file in asked:
+        found = self.lookup.load_outlines([file.path for file in wanted]) if wanted else {}
+        for file in wanted:
             self._outlines[file.path] = _build_outline(file, *found[file.path]) if file.path in found else None
         shown = {part.file.path for part in excerpt.parts}
         return {path: outline for path, outline in self._outlines.items() if outline and path in shown}
@@ -138,8 +141,11 @@ def _build_outline(file: FileDiff, text: bytes, definitions: Sequence[Definition
 
 
 def _correct_headings(part: Part, outline: Outline | None) -> Part:
-    """The part with the headings of its hunks as its outline has them. git's is the last function that begins above
-    the hunk, though it may have ended there (xdiff/xemit.c, get_func_line)."""
+    """Return the part with headings from its outline.
+
+    git's own heading is the last function that begins above the hunk, even if it ends there (xdiff/xemit.c,
+    get_func_line).
+    """
     if outline is None:
         return part
     hunks = tuple(
@@ -150,7 +156,7 @@ def _correct_headings(part: Part, outline: Outline | None) -> Part:
 
 
 def _find_signature(hunk: Hunk, definitions: Sequence[Definition]) -> str:
-    """The signature of the definition in which the first change stands, where the hunk itself does not show it."""
+    """Return the signature of the definition that holds the first change, unless the hunk itself shows it."""
     unchanged = 0
     for row in hunk.rows:
         if row[:1] in (b"+", b"-"):
@@ -161,7 +167,7 @@ def _find_signature(hunk: Hunk, definitions: Sequence[Definition]) -> str:
 
 
 def _select_history(history: History, paths: Collection[str]) -> History:
-    """What of a history concerns these files."""
+    """Return the part of a history that concerns these files."""
     return History(
         history.commits,
         tuple(fact for fact in history.touched if fact.path in paths),

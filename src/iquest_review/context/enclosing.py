@@ -1,7 +1,7 @@
-"""Hunks shown with the functions they stand in: what a reviewer needs most and three lines of context do not show.
+"""Hunks widened to the functions around them, which a reviewer needs most and three lines of context do not show.
 
-Only unchanged lines are added. A changed line that was left out stays out: the widened hunk ends in front of it, for
-what a hunk shows is what the review covers.
+Only unchanged lines are added. A changed line that was left out stays out: the widened hunk ends before it, because the
+review covers exactly the changed lines that hunks show.
 """
 
 import math
@@ -24,25 +24,25 @@ from iquest_review.excerpt.numbered_rows import (
     render_line_rows,
 )
 
-MAX_ADDED_ROWS = 200  # added to one hunk
-MAX_ADDED_SHARE = 0.5  # of the excerpt's own rows that may be added to it
-MAX_CLASS_ROWS = 60  # of a class, an enum or the like whose own lines are changed: a function explains more
-FREE_ROWS = 200  # that may be added to an excerpt however small it is
+MAX_ADDED_ROWS = 200  # to one hunk
+MAX_ADDED_SHARE = 0.5  # of the excerpt's own rows
+MAX_CLASS_ROWS = (
+    60  # a longer class, enum or the like is not shown for changes of its own lines: functions explain more
+)
+FREE_ROWS = 200  # may be added to any excerpt, however small it is
 
 _FUNCTIONS = frozenset(("function", "method", "callback", "section"))
 
-Outline = tuple[
-    FileDiff, Sequence[Definition]
-]  # a file diff with all lines (diff/full_file.py), what its new file defines
-HunkOrder = Callable[[FileDiff, Hunk], float]  # the more, the sooner a hunk is widened
+# A file diff with all lines (diff/full_file.py), and the definitions of its new file.
+Outline = tuple[FileDiff, Sequence[Definition]]
+HunkOrder = Callable[[FileDiff, Hunk], float]  # hunks with higher values are widened first
 
 
 def widen_part(part: Part, whole: FileDiff, definitions: Sequence[Definition], room_bytes: int) -> tuple[Hunk, ...]:
-    """The hunks of one file's part, each with the innermost definitions around its changed lines, as far as the rows
-    added take at most `room_bytes`.
+    """Return a part's hunks, each with the innermost definitions around its changed lines.
 
-    `whole` is the unfolded file diff, `definitions` are those of the new file; the part's own hunks where `whole` is
-    not unfolded or does not hold them.
+    The added rows take at most `room_bytes`. `whole` is the unfolded file diff, `definitions` are those of the new
+    file. Where `whole` is not unfolded or does not hold the part's hunks, they are returned unchanged.
     """
     sheet = _build_sheet(part, whole, definitions)
     if sheet is None:
@@ -55,10 +55,10 @@ def widen_part(part: Part, whole: FileDiff, definitions: Sequence[Definition], r
 def widen_excerpt(
     excerpt: Excerpt, outlines: Mapping[str, Outline], limits: Limits, order: HunkOrder = lambda *_: 0
 ) -> Excerpt:
-    """The excerpt with `wide` hunks in the parts whose path has an outline: the first in order first, until FREE_ROWS
-    or the SHARE of its own rows are added or the limits, which are those it was fitted to, are reached.
+    """Return the excerpt with `wide` hunks in the parts whose path has an outline; it covers the same changed lines.
 
-    What it covers stays the same.
+    Hunks are widened by `order`, until FREE_ROWS or MAX_ADDED_SHARE of its own rows are added, or the excerpt reaches
+    `limits`, the ones it was fitted to.
     """
     sheets = dict[int, _Sheet]()
     for index, part in enumerate(excerpt.parts):
@@ -72,7 +72,7 @@ def widen_excerpt(
         for sheet in sheets.values()
         for step in sheet.list_steps()
     ]
-    for _, _, sheet, step in sorted(steps, key=lambda one: one[:2]):
+    for _, _, sheet, step in sorted(steps, key=lambda ranked: ranked[:2]):
         added, size = sheet.show(step, rows, room)
         rows, room = rows - added, room - size
     wide = {index: sheet.build_hunks() for index, sheet in sheets.items() if any(sheet.added)}
@@ -82,39 +82,39 @@ def widen_excerpt(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A hunk of a part, by its index, and the rows of one definition around it."""
+    """The index of a hunk in its part, and the rows of it and of one definition around it."""
 
     hunk: int
     first: int
-    end: int  # the row behind the last
+    end: int  # the row after the last
 
 
 @dataclass(slots=True)
 class _Sheet:
-    """All rows of a file diff, and which of them are shown."""
+    """All rows of a file diff, and which of them are shown: 1 in `shown`."""
 
     part: Part
     whole: Hunk
     definitions: Sequence[Definition]
-    new: list[int]  # for each row the number that the next line of the new file has
+    new: list[int]  # for each row, the number of the next line of the new file
     spans: list[tuple[int, int]]  # the rows of the part's hunks
     shown: bytearray
     foreign: list[int]  # changed rows that the part does not show
     added: list[int]  # rows added to each hunk
-    folds: tuple[FoldedHunk, ...] = ()  # rows of the part that one row stands for: they stay folded
+    folds: tuple[FoldedHunk, ...] = ()  # hunks of the part that are shown as one row; they stay so
 
     def list_steps(self) -> Iterator[_Step]:
-        """What may be shown besides, in the order of the file."""
+        """Yield what may be shown besides, in the order of the file."""
         for index, (start, end) in enumerate(self.spans):
             for definition in self._find_definitions(start, end):
                 yield _Step(index, *self._find_range(definition, start, end))
 
     def count_missing(self, step: _Step) -> int:
-        """How many rows of a step are not shown yet."""
+        """Return how many rows of a step are not shown yet."""
         return self.shown.count(0, step.first, step.end)
 
     def show(self, step: _Step, most_rows: int, room_bytes: int) -> tuple[int, int]:
-        """Shows what is missing of a step: how many rows and bytes that took, none of both when it is too much."""
+        """Show the missing rows of a step; return how many rows and bytes that adds, or 0 and 0 if it is too much."""
         missing = self.count_missing(step)
         if not missing or missing > min(most_rows, MAX_ADDED_ROWS - self.added[step.hunk]):
             return 0, 0
@@ -127,30 +127,32 @@ class _Sheet:
         return missing, size
 
     def build_hunks(self) -> tuple[Hunk, ...]:
-        """What is shown now; a hunk to which nothing was added is the part's own."""
+        """Return what is shown now; a hunk to which nothing was added is the part's own."""
         own = dict(zip(self.spans, self.part.hunks, strict=True))
         ranges = list(self._find_runs(1, 0, len(self.shown)))
         pieces = zip(ranges, slice_hunk(self.whole, ranges), strict=True)
         moved = [block for hunk in self.part.hunks if isinstance(hunk, MarkedHunk) for block in hunk.list_blocks()]
         made = [
-            own.get(at) or mark_moved_blocks(replace(piece, heading=self._find_signature(at[0], piece)), moved)
-            for at, piece in pieces
+            own.get(span) or mark_moved_blocks(replace(piece, heading=self._find_signature(span[0], piece)), moved)
+            for span, piece in pieces
         ]
         return tuple(sorted([*made, *self.folds], key=lambda hunk: hunk.old_start + hunk.new_start))
 
     def _find_runs(self, value: int, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """The runs of rows that are shown (1) or not (0), each with the row behind its end."""
+        """Yield the runs of rows that are shown (1) or not (0): the first row, and the row after the last."""
         while (start := self.shown.find(value, first, last)) >= 0:
             end = self.shown.find(1 - value, start, last)
             first = end if end >= 0 else last
             yield start, first
 
     def _find_definitions(self, start: int, end: int) -> Iterable[Definition]:
-        """The innermost definitions that hold changed lines of a hunk, in order. A blank line needs no explanation, and
-        lines removed between two definitions stood in neither."""
+        """Return the innermost definitions that hold changed lines of a hunk, in order.
+
+        Blank lines are skipped, and so are lines removed between two definitions, which were in neither.
+        """
         found = dict[Definition, None]()
-        for at in range(start, end):
-            row, line = self.whole.rows[at], self.new[at]
+        for index in range(start, end):
+            row, line = self.whole.rows[index], self.new[index]
             if row[:1] in (b"+", b"-") and row[1:].strip():
                 definition = find_enclosing_definition(self.definitions, line - (row[:1] == b"-"), MAX_ADDED_ROWS)
                 if definition and definition.last >= line and _should_show(definition):
@@ -158,38 +160,40 @@ class _Sheet:
         return found
 
     def _find_range(self, definition: Definition, start: int, end: int) -> tuple[int, int]:
-        """The rows of a hunk and of a definition around it, up to the first changed row that stays out."""
+        """Return the rows of a hunk and of a definition around it, up to the first changed row that stays out."""
         first, last = min(start, self._find_row(definition.first)), max(end, self._find_row(definition.last) + 1)
-        at = bisect_left(self.foreign, start)
-        if at:
-            first = max(first, self.foreign[at - 1] + 1)
-        if at < len(self.foreign):
-            last = min(last, self.foreign[at])
+        index = bisect_left(self.foreign, start)
+        if index:
+            first = max(first, self.foreign[index - 1] + 1)
+        if index < len(self.foreign):
+            last = min(last, self.foreign[index])
         rows = self.whole.rows
-        while first < start and rows[first][:1] == b"\\":  # it belongs to the row in front of it
+        while first < start and rows[first][:1] == b"\\":  # it belongs to the row before it
             first += 1
         while last < len(rows) and rows[last][:1] == b"\\":
             last += 1
         return first, last
 
     def _find_row(self, line: int) -> int:
-        """The row of a line of the new file: behind the removed ones in front of it."""
+        """Return the row of a line of the new file, which comes after the rows removed before it."""
         return max(0, bisect_right(self.new, line) - 1)
 
     def _find_signature(self, start: int, piece: Hunk) -> str:
-        """What git would print there: the definition in the midst of which the piece begins."""
+        """Return the heading git would print: the definition in whose middle the piece begins."""
         for (first, _), hunk in zip(self.spans, self.part.hunks, strict=True):
             if first == start:
                 return hunk.heading
         above = bisect_left(self.definitions, piece.new_start, key=lambda definition: definition.first)
         holding = (
-            self.definitions[at] for at in range(above - 1, -1, -1) if self.definitions[at].last >= piece.new_start
+            self.definitions[index]
+            for index in range(above - 1, -1, -1)
+            if self.definitions[index].last >= piece.new_start
         )
         return next((definition.signature for definition in holding), "")
 
 
 def _build_sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition]) -> _Sheet | None:
-    """The rows of a file diff with those of a part shown; None when it is not unfolded, or another one."""
+    """Return the rows of a file diff, with those of a part shown; None if it is not unfolded or is another file's."""
     folds = tuple(hunk for hunk in part.hunks if isinstance(hunk, FoldedHunk))
     part = replace(part, hunks=tuple(hunk for hunk in part.hunks if not isinstance(hunk, FoldedHunk)))
     if len(whole.hunks) != 1 or not part.hunks or not definitions:
@@ -206,7 +210,7 @@ def _build_sheet(part: Part, whole: FileDiff, definitions: Sequence[Definition])
         end = start + len(own.rows)
         shown[start:end] = b"\1" * (end - start)
         spans.append((start, end))
-    foreign = [at for at, row in enumerate(rows) if row[:1] in (b"+", b"-") and not shown[at]]
+    foreign = [index for index, row in enumerate(rows) if row[:1] in (b"+", b"-") and not shown[index]]
     return _Sheet(part, hunk, definitions, new, spans, shown, foreign, [0] * len(spans), folds)
 
 
@@ -215,16 +219,16 @@ def _should_show(definition: Definition) -> bool:
 
 
 def _count_steps(row: bytes) -> int:
-    """How many of the two numbers a row moves on."""
+    """Return how many of the two line numbers a row advances."""
     return 0 if row[:1] == b"\\" else 1 if row[:1] in (b"+", b"-") else 2
 
 
 def _measure_part(part: Part) -> int:
-    """Bytes that a part takes in a prompt."""
+    """Return the bytes that a part takes in a prompt."""
     headings = (render_file_row(part.file), *map(render_hunk_row, part.hunks))
     return count_row_bytes(headings) + sum(map(_measure_hunk, part.hunks))
 
 
 def _measure_hunk(hunk: Hunk) -> int:
-    """Bytes that a hunk's lines take in a prompt."""
+    """Return the bytes that a hunk's lines take in a prompt."""
     return count_row_bytes(render_line_rows(hunk))

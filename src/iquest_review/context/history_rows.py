@@ -1,7 +1,7 @@
-"""How the code came to be, as rows for the model: a fact a row, the most useful ones as far as there is room.
+"""The history of a change as rows for the model: one fact a row, the most useful ones that fit.
 
-Subjects and paths are hostile text. Each stands on its own row, behind the words of its kind, so that none can write a
-row of another kind: a row never begins with what somebody else wrote.
+Subjects and paths are hostile text. Each stays on its row, behind the words of its kind, so that none can write a row
+of another kind: no row begins with the words of others.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -12,18 +12,15 @@ from iquest_review.excerpt.numbered_rows import count_bytes, defuse_tokens, rend
 from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines
 from iquest_review.text import format_count, shorten_to_line
 
-MAX_SUBJECT_CHARS, MAX_BODY_CHARS, MAX_PATH_CHARS = 150, 250, 200  # characters
-MIN_CHURN_COMMITS, MIN_COUNTED_COMMITS = (
-    5,
-    50,
-)  # commits from which on a file is one that changes often, where so many were looked at
-MAX_COMPANIONS = 5  # files that are not in the change
-MAX_RUNS = 6  # runs of lines of one commit that are told
-MIN_ROW_BYTES = 30  # bytes; no row is shorter
+MAX_SUBJECT_CHARS, MAX_BODY_CHARS, MAX_PATH_CHARS = 150, 250, 200
+# A file changes often when at least 5 of at least 50 commits changed it.
+MIN_CHURN_COMMITS, MIN_COUNTED_COMMITS = 5, 50
+MAX_COMPANIONS = 5  # files outside the change that usually change along
+MAX_RUNS = 6  # runs of lines named for one commit
+MIN_ROW_BYTES = 30  # no row is shorter
 
-
-# A part's share of a full prompt: what the lines were for, and what is missing, help more than what happened lately.
-# In the order they are shown.
+# Each part's share of a full prompt, in the order shown: what the lines were for and what is missing help more than
+# what happened lately.
 WEIGHTS = {
     ContextKind.COMMITS: 4,
     ContextKind.TOUCHED: 4,
@@ -35,16 +32,17 @@ HISTORY_KINDS = frozenset(WEIGHTS)
 
 
 def render_history_rows(history: History, most: int, without: Collection[str] = ()) -> list[str]:
-    """The facts in at most `most` bytes of rows, each with its line ending; parts named in `without` are left out.
+    """Return the facts as rows of at most `most` bytes, line ends included, without the parts in `without`.
 
-    What does not fit is the least useful: a part's later facts, but of the commits the earlier ones. Deterministic.
+    The least useful facts are dropped: the last ones of a part, but the first ones of the commits. The result depends
+    only on the arguments.
     """
     history = replace(history, touched=()) if ContextKind.TOUCHED in without else history
     ranked = list[tuple[float, int, int, str]]()
     for order, part in enumerate(WEIGHTS):
         facts = [] if part in without else list(_render_facts(history, part))
         for place, row in enumerate(facts):
-            # The last commits say best what the change has become.
+            # the last commits describe best what the change has become
             rank = len(facts) - place if part is ContextKind.COMMITS else place + 1
             ranked.append((rank / WEIGHTS[part], order, place, row))
     kept = list[tuple[int, int, str]]()
@@ -82,12 +80,12 @@ def _render_commit(fact: Commit) -> str:
 
 
 def _render_touched_lines(facts: Sequence[TouchedLines]) -> Iterator[str]:
-    """A row for each commit and file."""
+    """Yield a row for each commit and file."""
     runs = dict[tuple[str, str, int], list[tuple[int, int]]]()
     for fact in facts:
         runs.setdefault((fact.path, fact.subject, fact.days), []).append((fact.first, fact.last))
-    for (path, subject, days), found in runs.items():
-        lines = [str(first) if first == last else f"{first}-{last}" for first, last in sorted(found)]
+    for (path, subject, days), ranges in runs.items():
+        lines = [str(first) if first == last else f"{first}-{last}" for first, last in sorted(ranges)]
         shown = ", ".join([*lines[:MAX_RUNS], *(["..."] if len(lines) > MAX_RUNS else [])])
         word = "line" if lines[0].isdigit() and len(lines) == 1 else "lines"
         place = f"{word} {shown} of {_shorten_path(path)}"
@@ -108,11 +106,11 @@ def _render_churn(fact: Churn) -> str:
     return f"changed often: {_shorten_path(fact.path)}, by {fact.commits} of the last {commits}{fixes}"
 
 
-def _render_recent(facts: Sequence[RecentCommit], told: Collection[tuple[str, str]]) -> Iterator[str]:
-    """A row for each file, without the commits that are told of its removed lines."""
+def _render_recent(facts: Sequence[RecentCommit], shown: Collection[tuple[str, str]]) -> Iterator[str]:
+    """Yield a row for each file, without commits that the rows on removed lines already name."""
     changes = dict[str, list[str]]()
     for fact in facts:
-        if (fact.path, fact.subject) not in told:
+        if (fact.path, fact.subject) not in shown:
             changes.setdefault(fact.path, []).append(f"{_render_subject(fact.subject)} ({_render_age(fact.days)})")
     for path, subjects in changes.items():
         yield f"last changes of {_shorten_path(path)}: {'; '.join(subjects)}"
@@ -131,6 +129,6 @@ def _clean_text(text: str, limit: int) -> str:
 
 
 def _shorten_path(path: str) -> str:
-    """The path, or the end of one that no file system holds."""
+    """Return the path, or only its end where it is longer than any file system allows."""
     shown = render_path(path[-10 * MAX_PATH_CHARS :])
     return shown if len(shown) <= MAX_PATH_CHARS else "…" + shown[1 - MAX_PATH_CHARS :]

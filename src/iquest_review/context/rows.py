@@ -1,12 +1,14 @@
-"""The rows of a prompt that are not the diff, and in which part of it they stand."""
+"""The rows of a prompt beside the diff, and the part of the prompt that each belongs to."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows that are the same in every request of a review: its commits, the rules of the team and, where there are
-    several requests, all files."""
+    """Rows that are the same in every request of a review.
+
+    They are its commits, the team's rules and, in a review of several requests, an overview of all files.
+    """
 
     commits: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
@@ -15,8 +17,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SideRows:
-    """Rows that belong to what one request shows: signatures of what it calls, how its lines came to be, and lines that
-    use what it removes or redefines."""
+    """Rows that belong to the code of one request.
+
+    They are signatures of functions it calls, its history, and lines that use what it removes or redefines.
+    """
 
     calls: tuple[str, ...] = ()
     past: tuple[str, ...] = ()

@@ -1,10 +1,10 @@
-"""What can be looked up beside the diff, and where: kinds of context, and the repository that gives them."""
+"""The kinds of context beside the diff, and the repository that provides them."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # what has no repository, as a saved diff, loads none of it
+if TYPE_CHECKING:  # a review without a repository, as of a saved diff, loads none of these
     from iquest_review.code.outline import Definition
     from iquest_review.git.history import History
 
@@ -30,20 +30,22 @@ ALL_KINDS = frozenset(ContextKind)
 
 
 class Lookup(Protocol):
-    """The repository a change is made in. What cannot be had is empty, never an error; no secret is in it."""
+    """The repository of a change. What cannot be read is empty, never an error; no text holds a secret."""
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
-        """Files as they stand at the head: their texts, with what they define."""
+        """Return these files at the head, by path, with their definitions."""
 
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """Files as they stand on the target branch."""
+        """Return these files on the target branch, by path."""
 
     def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that define these names, as (path, line, text)."""
+        """Return at most `most` lines of the head that define these names, as (path, line, text)."""
 
     def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Lines of the head that define these names or use them in code, of the latter at most so many for each, as
-        (path, line, text)."""
+        """Return lines of the head that define these names or use them in code, as (path, line, text).
+
+        There are at most `most` uses of each name.
+        """
 
     def load_history(self) -> "History":
-        """How the change came to be."""
+        """Return the history of the change."""

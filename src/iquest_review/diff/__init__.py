@@ -1,1 +1,1 @@
-"""What changed: diffs and their parts, as values."""
+"""What changed: diffs, their files, hunks and lines, as values."""

@@ -1,6 +1,6 @@
-"""What changed: a diff is file diffs, a file diff is hunks, a hunk is lines.
+"""What changed: a diff has file diffs, a file diff has hunks, a hunk has lines.
 
-The text of a line stays bytes until somebody shows it: CRLF, Latin-1 and invalid UTF-8 are part of what changed.
+The text of a line stays bytes until it is shown: CRLF, Latin-1 and invalid UTF-8 are part of the change.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ SYMLINK_MODE = "120000"
 
 
 class Side(StrEnum):
-    """Which file a line number counts in: the one before the change (old) or after it (new)."""
+    """The file in which a line number counts: the one before the change (old) or after it (new)."""
 
     OLD = "old"
     NEW = "new"
 
 
 class LineKind(StrEnum):
-    """What a line is in the diff; the value is its marker."""
+    """The kind of a line in the diff; the value is its marker."""
 
     CONTEXT = " "
     ADDED = "+"
@@ -27,7 +27,7 @@ class LineKind(StrEnum):
 
 
 class FileStatus(StrEnum):
-    """What happened to a file, in git's words."""
+    """What happened to a file, in git's terms."""
 
     ADDED = "added"
     DELETED = "deleted"
@@ -38,7 +38,10 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a hunk. Numbers count from 1; an added line has no old one, a removed line no new one."""
+    """One line of a hunk.
+
+    Numbers count from 1. An added line has no old number, a removed line no new one.
+    """
 
     kind: LineKind
     old_line: int | None
@@ -48,26 +51,29 @@ class Line:
 
     @property
     def text(self) -> str:
-        """The line for people and models: no line ending, bytes that are no UTF-8 as \\xNN."""
+        r"""The line for people and models: without its line ending, bytes that are not UTF-8 as \xNN."""
         return self.raw.removesuffix(b"\r").decode("utf-8", "backslashreplace")
 
     @property
     def side(self) -> Side:
-        """The side the line is cited by: the new file's, unless it is gone from there."""
+        """The side by which the line is cited: old for a removed line, else new."""
         return Side.OLD if self.kind is LineKind.REMOVED else Side.NEW
 
     @property
     def number(self) -> int:
         """The line's number on its side."""
         number = self.old_line if self.kind is LineKind.REMOVED else self.new_line
-        assert number is not None  # noqa: S101 - every line is on its own side
+        assert number is not None  # noqa: S101 - every line has a number on its side
         return number
 
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A run of lines around a change. `rows` are the patch's own, markers included: lines are made when asked for,
-    since of 100,000 only some 2,000 are ever shown."""
+    """Consecutive lines around a change.
+
+    `rows` are the rows of the patch with their markers. `Line` values are built on demand: of 100,000 lines only
+    about 2,000 are ever shown.
+    """
 
     old_start: int
     new_start: int
@@ -78,11 +84,11 @@ class Hunk:
 
     @property
     def changed_lines(self) -> int:
-        """Added and removed lines."""
+        """The number of added and removed lines."""
         return self.added + self.removed
 
     def iter_lines(self) -> Iterator[Line]:
-        """The hunk's lines in order, numbered; "\\ No newline" rows are folded into the line before them."""
+        r"""Return the numbered lines in order; a "\ No newline" row becomes a property of the line before it."""
         old, new = self.old_start, self.new_start
         for index, row in enumerate(self.rows):
             marker, raw = row[:1], row[1:]
@@ -100,65 +106,65 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """What happened to one file. Both paths are always there; they differ in renames and copies only."""
+    """What happened to one file. Both paths are always set; they differ only for renames and copies."""
 
     old_path: str
     new_path: str
     status: FileStatus
     hunks: tuple[Hunk, ...] = ()
-    old_mode: str | None = None  # git's octal file modes, where the patch tells them
+    old_mode: str | None = None  # git's octal file modes, where the patch gives them
     new_mode: str | None = None
     binary: bool = False
 
     @property
     def path(self) -> str:
-        """The name the file is cited by."""
+        """The path by which the file is cited."""
         return self.new_path
 
     @property
     def added(self) -> int:
-        """Added lines."""
+        """The number of added lines."""
         return sum(hunk.added for hunk in self.hunks)
 
     @property
     def removed(self) -> int:
-        """Removed lines."""
+        """The number of removed lines."""
         return sum(hunk.removed for hunk in self.hunks)
 
     @property
     def changed_lines(self) -> int:
-        """Added and removed lines."""
+        """The number of added and removed lines."""
         return sum(hunk.changed_lines for hunk in self.hunks)
 
     @property
     def is_submodule(self) -> bool:
-        """Whether the entry is a submodule's commit, not a file."""
+        """Whether the entry is a commit of a submodule, not a file."""
         return SUBMODULE_MODE in (self.old_mode, self.new_mode)
 
     @property
     def is_symlink(self) -> bool:
-        """Whether the entry is a symbolic link: its one line of text is a path."""
+        """Whether the entry is a symbolic link, whose only line is a path."""
         return SYMLINK_MODE in (self.old_mode, self.new_mode)
 
     def iter_lines(self) -> Iterator[Line]:
-        """All lines of all hunks, in order."""
+        """Return all lines of all hunks, in order."""
         for hunk in self.hunks:
             yield from hunk.iter_lines()
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What a merge request, a branch or a saved patch changes, in the patch's order."""
+    """What a merge request, a branch or a saved patch changes, in the order of the patch."""
 
     files: tuple[FileDiff, ...] = ()
 
     @property
     def changed_lines(self) -> int:
-        """Added and removed lines of all files."""
+        """The number of added and removed lines of all files."""
         return sum(file.changed_lines for file in self.files)
 
     def find_file(self, path: str) -> FileDiff | None:
-        """The file diff of a new or, failing that, an old path."""
+        """Return the file diff with this new path, else the one with this old path; None without either."""
         return next(
             (file for file in self.files if file.new_path == path),
             next((file for file in self.files if file.old_path == path), None),

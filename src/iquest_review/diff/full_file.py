@@ -1,7 +1,7 @@
-"""A file diff with what stands between its hunks.
+"""A file diff with the unchanged lines between its hunks.
 
-GitLab lets a reader unfold every unchanged line of a changed file, and takes remarks on them: of a text file that is
-neither new nor deleted and that has a hunk (lib/gitlab/diff/lines_unfolder.rb).
+GitLab lets a reader unfold every unchanged line of a changed file and accepts comments on them. The file must be a text
+file, neither new nor deleted, and have a hunk (lib/gitlab/diff/lines_unfolder.rb).
 """
 
 from dataclasses import replace
@@ -12,18 +12,18 @@ _NO_NEWLINE = b"\\ No newline at end of file"
 
 
 def unfold_file(file: FileDiff, text: bytes) -> FileDiff:
-    """The file diff in one hunk with every unchanged line of the new file's text.
+    """Return the file diff as one hunk that holds every unchanged line too; `text` is the whole new file.
 
-    The very same file diff when it cannot be unfolded, or when the text is not the one the hunks lead to.
+    The file diff is returned as it is when it cannot be unfolded, or when the text does not match the hunks.
     """
     if not file.hunks or file.binary or file.is_submodule or file.status in (FileStatus.ADDED, FileStatus.DELETED):
         return file
     lines = text.split(b"\n")
-    open_end = bool(lines.pop())  # what stands after the last LF is no line
+    open_end = bool(lines.pop())  # what follows the last LF is not a line
     if open_end:
         lines.append(text[text.rfind(b"\n") + 1 :])
     rows: list[bytes] = []
-    old = new = 0  # how many lines of either side are behind us
+    old = new = 0  # lines of each side that are done
     for hunk in file.hunks:
         gap = hunk.new_start - 1 - new
         after = _list_new_lines(hunk)
@@ -42,11 +42,11 @@ def unfold_file(file: FileDiff, text: bytes) -> FileDiff:
 
 
 def _list_new_lines(hunk: Hunk) -> list[bytes]:
-    """The hunk's lines as the new file has them."""
+    """Return the lines of the hunk that the new file has."""
     return [row[1:] for row in hunk.rows if row[:1] not in (b"-", b"\\")]
 
 
 def _has_open_end(hunk: Hunk) -> bool:
-    """Whether the new file ends in the hunk without a newline."""
+    """Return whether the new file ends inside the hunk without a newline."""
     rows = hunk.rows
-    return any(row[:1] == b"\\" and rows[at - 1][:1] != b"-" for at, row in enumerate(rows) if at)
+    return any(row[:1] == b"\\" and rows[index - 1][:1] != b"-" for index, row in enumerate(rows) if index)

@@ -1,4 +1,4 @@
-"""The file names of a patch's headers: quoting and the prefixes a/ and b/ undone."""
+"""File names in the headers of a patch: unquoted, and without the prefixes a/ and b/."""
 
 import re
 
@@ -11,20 +11,24 @@ _PREFIX = re.compile(rb"[a-z12]/")
 
 
 def parse_path(token: bytes) -> bytes:
-    """The path of a --- or +++ line: unquoted, without the TAB git puts behind blanks, or diff's time stamp."""
+    """Return the path of a --- or +++ line, unquoted.
+
+    A TAB ends the path: git adds one after a name with blanks, and `diff` writes a time stamp behind it.
+    """
     return unquote_path(token) if token.startswith(b'"') else token.split(b"\t", 1)[0].rstrip(b"\r")
 
 
 def unquote_path(token: bytes) -> bytes:
-    """git's C-style quoting undone; other text as it is."""
+    """Undo git's C-style quoting; return other text as it is."""
     match = _QUOTED.match(token)
     return _ESCAPE.sub(_decode_escape, match[1]) if match else token
 
 
 def resolve_paths(old: bytes | None, new: bytes | None, git: bytes) -> tuple[bytes, bytes]:
-    """Both paths of a file, from its --- and +++ lines, or without them from the rest of its `diff --git` line.
+    """Return the old and the new path of a file.
 
-    The side that is not there has the other's name.
+    They come from the --- and +++ lines, or without these from `git`, the rest of the `diff --git` line. For a side
+    that does not exist, the name of the other side is used.
     """
     left, right = _parse_git_line(git)
     if old is None or new is None:
@@ -34,23 +38,25 @@ def resolve_paths(old: bytes | None, new: bytes | None, git: bytes) -> tuple[byt
 
 
 def decode_path(path: bytes) -> str:
-    """The path for people and models; bytes that are no UTF-8 as \\xNN."""
+    r"""Return the path for people and models; bytes that are not UTF-8 become \xNN."""
     return path.decode("utf-8", "backslashreplace")
 
 
 def _decode_escape(match: re.Match[bytes]) -> bytes:
     value = match[1]
-    octal = b"0" <= value[:1] <= b"7"  # git writes \303; the patch of another may hold \8
+    octal = b"0" <= value[:1] <= b"7"  # git writes \303; a patch of another tool may contain \8
     return bytes([int(value, 8) & 0xFF]) if octal else _ESCAPES.get(value, value)
 
 
 def _strip_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Both paths less a/ and b/ (or i/ and w/ ...: diff.mnemonicPrefix). Without prefixes (diff.noprefix) both sides
-    of the `diff --git` line read the same, with them they never do."""
+    """Return both paths without a/ and b/ (or i/ and w/ ...: diff.mnemonicPrefix).
+
+    Without prefixes (diff.noprefix) the two names on the `diff --git` line are equal; with prefixes they never are.
+    """
     left = git[0] if old == DEV_NULL else old
     right = git[1] if new == DEV_NULL else new
     prefixed = left != right and _PREFIX.match(left) and _PREFIX.match(right) and left[:1] != right[:1]
-    if not git[0]:  # plain `diff -u`: only git's own pair of letters is a prefix
+    if not git[0]:  # plain `diff -u`: only git's own pair, a/ and b/, is a prefix
         prefixed = old.startswith((b"a/", DEV_NULL)) and new.startswith((b"b/", DEV_NULL))
     return (
         old[2:] if prefixed and old != DEV_NULL else old,
@@ -59,8 +65,11 @@ def _strip_prefixes(old: bytes, new: bytes, git: tuple[bytes, bytes]) -> tuple[b
 
 
 def _parse_git_line(git: bytes) -> tuple[bytes, bytes]:
-    """The two names of a `diff --git` line. Unquoted names with blanks can be told apart only when they are equal
-    but for the prefix, which is when nothing else tells the name."""
+    """Return the two names of a `diff --git` line.
+
+    Unquoted names with blanks can be separated only when they are equal except for the prefix. In all other cases
+    the names are on other lines too.
+    """
     if quoted := _QUOTED.findall(git):
         first, last = _QUOTED.match(git), git.rstrip().endswith(b'"')
         left = unquote_path(git) if first else git.split(b' "', 1)[0]

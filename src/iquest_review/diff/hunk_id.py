@@ -1,5 +1,8 @@
-"""What makes a hunk the same hunk after a rebase: its lines, those around the changed ones included, not their numbers.
-git calls the same of a whole commit its patch id. The same lines in another place may mean something else."""
+"""The identity of a hunk across rebases: its rows, with the unchanged ones, but without their line numbers.
+
+For a whole commit git calls this the patch id. The path belongs to the identity: the same lines in another file may
+mean something else.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -8,16 +11,16 @@ from iquest_review.diff.diff import FileDiff, Hunk
 
 FileKey = tuple[str, str, str]  # old path, new path, status
 
-_ID_DIGITS = 12  # hexadecimal: 48 bits tell 10,000 hunks of one merge request apart
+_ID_DIGITS = 12  # hexadecimal: 48 bits are enough for the 10,000 hunks of a merge request
 
 
 def compute_hunk_id(file: FileDiff, hunk: Hunk) -> str:
-    """12 hexadecimal digits of a hunk's rows, and of the file's names, modes and status."""
+    """Return 12 hexadecimal digits over the rows of a hunk and the names, modes and status of its file."""
     return _digest(_encode_header(file) + b"".join(b"\n" + row for row in hunk.rows))
 
 
 def compute_prefix_ids(file: FileDiff, rows: Sequence[bytes]) -> Iterator[str]:
-    """For each row the identity that a hunk of these rows up to and with this one would have."""
+    """Return for each row the id of the hunk that would end with it."""
     hashed = hashlib.sha256(_encode_header(file))
     for row in rows:
         hashed.update(b"\n" + row)
@@ -25,18 +28,18 @@ def compute_prefix_ids(file: FileDiff, rows: Sequence[bytes]) -> Iterator[str]:
 
 
 def compute_bare_id(file: FileDiff) -> str:
-    """The same for a file of which no line changes: a rename, another mode."""
+    """Return the id of a file diff without changed lines: a rename, or a change of mode."""
     return _digest(_encode_header(file))
 
 
 def make_file_key(file: FileDiff) -> FileKey:
-    """What tells a file diff from the others of its change, whatever part of its hunks it holds."""
+    """Return what identifies a file diff within its diff, no matter which of its hunks are kept."""
     return file.old_path, file.new_path, file.status
 
 
 def _encode_header(file: FileDiff) -> bytes:
-    said = "\0".join(map(str, (file.old_path, file.new_path, file.status, file.old_mode, file.new_mode, "")))
-    return said.encode("utf-8", "surrogatepass")
+    header = "\0".join(map(str, (file.old_path, file.new_path, file.status, file.old_mode, file.new_mode, "")))
+    return header.encode("utf-8", "surrogatepass")
 
 
 def _digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What tells a value from all others that are equal to it."""
+"""A cache key by identity, for values that are expensive to compare."""
 
 from typing import Generic, TypeVar
 
@@ -6,7 +6,7 @@ T = TypeVar("T")
 
 
 class IdentityKey(Generic[T]):
-    """A key of a cache that is its very value: to hash a diff is to read all of it."""
+    """A cache key that matches this very object only: hashing a whole diff would read all of it."""
 
     __slots__ = ("value",)
 

@@ -1,16 +1,17 @@
-"""A series of patches -> its net diff: what several commits do to one file, added up.
+"""Combine a series of patches into its net diff: what several commits together do to each file.
 
-The patches' order is that of the contents' ids on the `index` lines, where these are there.
+The ids on the `index` lines tell the order of the patches, where the text has them.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from iquest_review.diff.composition import compose_hunks
 from iquest_review.diff.diff import FileDiff, FileStatus
 from iquest_review.errors import PatchError
 
-_CURE = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
+_CONTRADICTION = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +19,16 @@ class Step:
     """A file diff of one patch of the series."""
 
     file: FileDiff
-    patch: int  # which one
-    line: int  # of the text, where it starts
-    ids: tuple[bytes, bytes] | None = None  # of the two contents, abbreviated
+    patch: int  # its number in the series
+    line: int  # of the text, where the file diff starts
+    ids: tuple[bytes, bytes] | None = None  # of the old and the new content, abbreviated
 
 
 def combine_steps(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, ...]:
-    """What the patches of a series change, together. `newest_first` counts where the contents' ids do not tell.
+    """Return what the patches of a series change together.
 
-    Raises PatchError for patches that do not follow one another.
+    `newest_first` gives their order where the ids of the contents do not. Raises PatchError for patches that do not
+    follow one another.
     """
     patches = [list(patch) for _, patch in groupby(steps, key=lambda step: step.patch)]
     now: dict[str, Step] = {}
@@ -40,13 +42,16 @@ def combine_steps(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, 
                 then.pop(old_path, None)
             joined = _join_steps(first, step) if first else step
             if joined and then.setdefault(joined.file.new_path, joined) is not joined:
-                raise PatchError(step.line, _CURE)  # two histories end in one name
+                raise PatchError(step.line, _CONTRADICTION)  # two files end at one path
         now = then
     return tuple(step.file for step in now.values())
 
 
 def _compare_order(steps: Sequence[Step]) -> Iterator[bool]:
-    """Whether the newest patch stands first, as each pair tells of which one starts with what the other leaves."""
+    """Return for each pair of steps that tells the order whether the newest patch comes first.
+
+    A pair tells the order when only one of its steps can start with the content that the other one leaves.
+    """
     last: dict[str, Step] = {}
     for step in steps:
         earlier = last.get(step.file.old_path) or last.get(step.file.new_path)
@@ -56,7 +61,7 @@ def _compare_order(steps: Sequence[Step]) -> Iterator[bool]:
 
 
 def _can_follow(first: Step, second: Step) -> bool:
-    """Whether the second step starts with the content the first one leaves, as far as their ids are known."""
+    """Return whether the second step starts with the content that the first one leaves; True for unknown ids."""
     if first.ids is None or second.ids is None:
         return True
     left, start = first.ids[1], second.ids[0]
@@ -64,12 +69,13 @@ def _can_follow(first: Step, second: Step) -> bool:
 
 
 def _join_steps(first: Step, second: Step) -> Step | None:
-    """Both steps as one; None when they undo each other."""
-    from iquest_review.diff.composition import compose_hunks  # noqa: PLC0415 - git's own diffs change no file twice
+    """Combine both steps into one; return None when they undo each other.
 
+    Raises PatchError when the second one cannot follow the first.
+    """
     a, b = first.file, second.file
     if (a.status is FileStatus.DELETED) != (b.status is FileStatus.ADDED) or not _can_follow(first, second):
-        raise PatchError(second.line, _CURE)
+        raise PatchError(second.line, _CONTRADICTION)
     if a.status in (FileStatus.ADDED, FileStatus.COPIED) and b.status is FileStatus.DELETED:
         return None
     status = _combine_status(a.status, b.status)
@@ -85,8 +91,8 @@ def _join_steps(first: Step, second: Step) -> Step | None:
     binary = a.binary or b.binary
     try:
         hunks = () if binary else compose_hunks(a.hunks, b.hunks)
-    except ValueError:
-        raise PatchError(second.line, _CURE) from None
+    except ValueError as error:
+        raise PatchError(second.line, _CONTRADICTION) from error
     unknown = binary or (b.is_submodule and not b.hunks)
     if status is FileStatus.MODIFIED and not hunks and not unknown and old_mode == new_mode:
         return None

@@ -12,6 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from iquest_review.code.languages import has_free_indent
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import whitespace
 from iquest_review.excerpt.cutting import slice_hunk
@@ -23,12 +24,6 @@ MIN_MOVED_LINES = 3  # of a block, with words in them; fewer are often equal by 
 MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many places
 MAX_SEARCHED_ROWS = 1_000_000  # a larger diff is not searched for moved blocks
 
-# Languages in which indentation has no meaning. In others, and in files without a suffix, it may have one.
-_FREE = re.compile(
-    r"\.(js|jsx|mjs|cjs|ts|tsx|java|kt|kts|groovy|go|rs|c|h|cc|cpp|cxx|hh|hpp|m|mm|cs|php|swift|dart|lua|pl|pm|rb|r|sql"
-    r"|css|scss|less|json|jsonc|xml|html?|vue|svelte|proto|graphql|tf|sol|zig|ps1)$",
-    re.IGNORECASE,
-)
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
 HunkPlace = tuple[int, int]  # indexes of a file, and of a hunk in it
@@ -57,7 +52,7 @@ def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
     """
     folded = dict[HunkPlace, tuple[Hunk, ...]]()
     for file_index, file in enumerate(files):
-        indented = _FREE.search(file.path) is None
+        indented = not has_free_indent(file.path)
         for number, hunk in enumerate(file.hunks):
             if not isinstance(hunk, FoldedHunk) and (change := whitespace.find_whitespace_change(hunk, indented)):
                 folded[file_index, number] = (_fold(hunk, None, endings=change is WhitespaceChange.ENDINGS),)
@@ -132,7 +127,7 @@ def _match_runs(
 
 def _find_runs(file: FileDiff, file_index: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
     """Yield the runs of a file that may contain a block."""
-    indented = _FREE.search(file.path) is None
+    indented = not has_free_indent(file.path)
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
         if lines < MIN_MOVED_LINES or (file_index, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):

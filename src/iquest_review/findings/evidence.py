@@ -1,5 +1,7 @@
-"""Where the lines of an earlier finding are now. That a run does not repeat a finding proves nothing; that its lines
-are gone does."""
+"""Where the lines of an earlier finding are now.
+
+That a run does not repeat a finding proves nothing. That its lines are gone does.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,22 +13,22 @@ from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.fingerprint import Mark, digest, join_words
 
-FileReader = Callable[[str], bytes | None]  # a file as it stands at the head; None: not to be had
+FileReader = Callable[[str], bytes | None]  # a file's content at the head commit; None when it cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where they are; `line` is the first of them."""
+    """The file of an earlier finding and its first line; no line where it is about the whole file."""
 
     path: str
     line: int | None
 
 
-def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, text: FileReader) -> Location | None:
-    """The marked lines: in their file, nearest to where they were last seen; where that is gone, in one that came new
-    or under a new name. None: they are gone.
+def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, read_file: FileReader) -> Location | None:
+    """Return where the marked lines are now, or None when they are gone.
 
-    What cannot be known, since the rest of the file is not to be had, counts as still there.
+    They are looked for in their own file first, nearest to their last known line. When that file is gone, they are
+    looked for in added and renamed files. Where the rest of the file cannot be read, the lines count as still there.
     """
     file = diff.find_file(path)
     if not mark.lines:
@@ -39,17 +41,19 @@ def find_marked_lines(mark: Mark, path: str, line: int | None, diff: Diff, text:
     if mark.side is Side.OLD:
         return None
     if file.status is FileStatus.ADDED or not file.hunks:
-        return None  # all of it has been looked at, or nothing of it changes any more
-    whole = text(file.path)
-    if whole is None or (opened := unfold_file(file, whole)) is file:
+        return None  # the hunks show the whole file, or none of its lines differ any more
+    content = read_file(file.path)
+    if content is None or (opened := unfold_file(file, content)) is file:
         return Location(file.path, line)
     numbers = list(_find_mark(mark, opened))
     return Location(file.path, _pick_nearest(numbers, line)) if numbers else None
 
 
 def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str | None = None) -> Iterator[int]:
-    """The first line of each place in the file where so many lines have the text of this digest. Who knows the text of
-    the first of them says so, and has it sooner."""
+    """Yield the first line number of each place where `count` lines in a row have the digest `anchor`.
+
+    `first` is the text of the first line, if known: it only makes the search faster.
+    """
     numbers, words = _index_lines(IdentityKey(file), side)
     for index in range(len(words) - count + 1):
         if first is not None and words[index] != first:
@@ -59,9 +63,9 @@ def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str
             yield numbers[index]
 
 
-@lru_cache(maxsize=16)  # a finding, or a thread, after the other asks about the same few files
+@lru_cache(maxsize=16)  # many findings and threads in turn search the same few files
 def _index_lines(file: IdentityKey[FileDiff], side: Side) -> tuple[list[int], list[str]]:
-    """The numbers of the lines of a side, and their words."""
+    """Return the line numbers of one side, and the words of each line."""
     lines = [line for line in file.value.iter_lines() if _is_on_side(line, side)]
     return [line.number for line in lines], [join_words([render_line_text(line)]) for line in lines]
 

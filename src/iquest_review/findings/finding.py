@@ -1,4 +1,4 @@
-"""A finding: one remark on one place of the change."""
+"""A finding: one remark on one place in the change."""
 
 import re
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from enum import StrEnum
 from iquest_review.diff.diff import Side
 from iquest_review.text import shorten_to_line
 
-MAX_TITLE_CHARS = 100  # characters
+MAX_TITLE_CHARS = 100
 
 
 class Severity(StrEnum):
-    """How bad it is, worst first."""
+    """How bad a finding is, worst first."""
 
     HIGH = "high"
     MEDIUM = "medium"
@@ -19,16 +19,16 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 is the worst."""
+        """The position in the order of severities; 0 is the worst."""
         return list(Severity).index(self)
 
     def is_at_least(self, threshold: "Severity") -> bool:
-        """Whether this is as bad as the threshold, or worse."""
+        """Return whether this severity is as bad as the threshold, or worse."""
         return self.rank <= threshold.rank
 
 
 class Category(StrEnum):
-    """What kind of remark it is."""
+    """What kind of problem a finding is about."""
 
     BUG = "bug"
     SECURITY = "security"
@@ -40,20 +40,20 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What the model remarks. Before it is verified, path, line and quote are the model's words."""
+    """A remark by the model or by a built-in rule. Until it is verified, path, line and quote are unchecked."""
 
-    path: str  # empty when the model named none
-    line: int | None  # counts from 1 on `side`; None when the model named none
+    path: str  # empty when the model named no file
+    line: int | None  # counts from 1 on `side`; None when the model named no line
     end_line: int | None
     side: Side
     severity: Severity
     category: Category
     title: str  # one line
     description: str
-    quote: str  # the code it cites, or nothing
-    fix: str | None  # code to stand in place of the cited lines
+    quote: str  # the cited code; may be empty
+    fix: str | None  # code that should replace the cited lines
 
 
 def derive_title(description: str) -> str:
-    """The first sentence of a description, on one line."""
+    """Return the first sentence of a description on one line, at most MAX_TITLE_CHARS characters."""
     return shorten_to_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], MAX_TITLE_CHARS)

@@ -1,7 +1,7 @@
-"""A finding's identity: the file, the text it stands on and its category. Line numbers move, text seldom does.
+"""A finding's identity: its file, the text of its lines and its category. Line numbers move, text seldom changes.
 
-It is hidden in the thread's first note, with what later runs need to find its lines again. Anybody can copy a marker:
-it counts only in a note of the bot's own user.
+A marker in the thread's first note holds it, with what later runs need to find the lines again. The marker is hidden
+from readers, but anybody can copy it: it counts only in a note of the bot's own user.
 """
 
 import hashlib
@@ -12,37 +12,40 @@ from typing import NamedTuple
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity
 
-_DIGITS = 16  # hexadecimal: 64 bits
+_HEX_DIGITS = 16  # 64 bits
 
 
 class Mark(NamedTuple):
-    """What a thread's marker says."""
+    """The content of a thread's marker."""
 
     fingerprint: str
-    anchor: str  # digest of the anchored lines' text
-    lines: int  # how many they are; 0: the thread is about the whole file
+    anchor: str  # digest of the text of the anchored lines
+    lines: int  # the number of anchored lines; 0: the thread is about the whole file
     side: Side
     severity: Severity
     category: Category
 
 
 def join_words(lines: Sequence[str]) -> str:
-    """The lines' words; white space, blank lines among it, says nothing about identity."""
+    """Return the words of the lines. White space and blank lines do not belong to the identity."""
     return " ".join(" ".join(lines).split())
 
 
 def digest(text: str) -> str:
-    """16 hexadecimal digits of a text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    """Return the first 16 hexadecimal digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HEX_DIGITS]
 
 
 def compute_fingerprint(finding: Finding, anchor: str) -> str:
-    """16 hexadecimal digits; `anchor` is the text of the lines the finding stands on, its white space aside."""
+    """Return a finding's fingerprint, 16 hexadecimal digits.
+
+    `anchor` is the text of the finding's lines; its white space does not count. Without lines the title stands for it.
+    """
     return digest("\0".join((finding.path, join_words([anchor or finding.title]), finding.category)))
 
 
 def format_marker(mark: Mark) -> str:
-    """The hidden first line of a thread's first note."""
+    """Return the hidden first line of a thread's first note."""
     anchor = f"{mark.anchor}:{mark.lines}:{mark.side}"
     return f"<!-- iquest-review:finding {mark.fingerprint} anchor={anchor} {mark.severity} {mark.category} -->"
 
@@ -54,15 +57,15 @@ _MARKER = re.compile(
 
 
 def parse_marker(body: str) -> Mark | None:
-    """The mark of a note's body; None when it does not begin with one."""
-    found = _MARKER.match(body.replace("\r", ""))
-    if not found:
+    """Return the mark at the start of a note's body, or None when there is no valid marker."""
+    match = _MARKER.match(body.replace("\r", ""))
+    if not match:
         return None
     return Mark(
-        found["fingerprint"],
-        found["anchor"],
-        int(found["lines"]),
-        Side(found["side"]),
-        Severity(found["severity"]),
-        Category(found["category"]),
+        match["fingerprint"],
+        match["anchor"],
+        int(match["lines"]),
+        Side(match["side"]),
+        Severity(match["severity"]),
+        Category(match["category"]),
     )

@@ -7,11 +7,11 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.position import Position
 
 OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
-REFUSED = "GitLab takes no thread there"
+REFUSED = "GitLab refused a thread here"
 
 
 class Placement(StrEnum):
-    """Where a finding stands."""
+    """Where a finding is shown: on its line, or in the summary note."""
 
     INLINE = "inline"
     SUMMARY = "summary"
@@ -21,8 +21,9 @@ class Placement(StrEnum):
 class PlacedFinding(Finding):
     """A finding with its identity and its place; `placement_reason` says why it is not on a line.
 
-    `anchor` is the digest of the text it stands on, of `anchored` lines; `twins` are the last lines of the other places
-    with that text; `replacement` is a fix that fits those lines letter by letter.
+    `anchor` is the digest of the text of its lines, `anchored` how many lines that are; `twins` are the last lines of
+    other places in the file with the same text; `replacement` is the exact text that a click can put in place of its
+    lines.
     """
 
     fingerprint: str
@@ -31,6 +32,6 @@ class PlacedFinding(Finding):
     anchor: str = ""
     anchored: int = 0
     twins: tuple[int, ...] = ()
-    names: tuple[str, ...] = ()  # other names of its file, that earlier threads may have
+    names: tuple[str, ...] = ()  # former names of its file, under which earlier threads may be
     position: Position | None = None
     replacement: str | None = None

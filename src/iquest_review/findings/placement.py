@@ -1,4 +1,4 @@
-"""Where each verified finding goes: on its line as long as there is room, else into the note, with the reason."""
+"""Where each verified finding is shown: on its line while the limit allows it, else in the note with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,12 +16,12 @@ from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
 def assign_place(verified: VerifiedFinding) -> PlacedFinding:
-    """The finding with its identity, its position and, where its fix fits, the replacement of its lines."""
+    """Return the finding with its identity and its position, and the replacement of its lines where its fix fits."""
     finding, lines = verified.finding, verified.lines
     position, text = locate(verified), join_words([render_line_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
-    # What is redacted hangs on the job's variables: that such a line reads otherwise does not prove that it is gone.
+    # What is redacted depends on the job's variables: a redacted line that reads differently is not proved to be gone.
     anchored = 0 if inline and PLACEHOLDER_START in text else len(lines)
     return PlacedFinding(
         **fields,
@@ -37,7 +37,7 @@ def assign_place(verified: VerifiedFinding) -> PlacedFinding:
 
 
 def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
-    """The findings, of which only the worst so many go on lines."""
+    """Return the findings, at most `most` of them inline: the worst. The others move to the summary note."""
     inline = [finding for finding in findings if finding.placement is Placement.INLINE]
     over = sorted(inline, key=lambda finding: finding.severity.rank)[most:]
     return [
@@ -47,7 +47,7 @@ def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFin
 
 
 def _find_twins(verified: VerifiedFinding, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
-    """The last lines of the other places in the file that have the same text."""
+    """Return the last line numbers of the other places in the file with the same text."""
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1

@@ -1,4 +1,4 @@
-"""Where on a merge request a finding goes, as GitLab demands it: lib/gitlab/diff/position.rb, file.rb, line.rb."""
+"""A finding's position on a merge request, as GitLab demands it: lib/gitlab/diff/position.rb, file.rb, line.rb."""
 
 import hashlib
 import re
@@ -9,14 +9,14 @@ from iquest_review.diff.diff import FileDiff, Line, LineKind
 from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding
 from iquest_review.merge_request import DiffRefs
 
-LONG_PATH = "its file's name is too long for GitLab"
-UNREADABLE_PATH = "its file's name is not UTF-8"
-NO_PLACE = "it has no place in the change"
+LONG_PATH = "the file name is too long for GitLab"
+UNREADABLE_PATH = "the file name is not UTF-8"
+NO_PLACE = "the finding has no position in the change"
 
-MAX_PATH_CHARS = 1_000  # characters: app/validators/json_schemas/position.json
+MAX_PATH_CHARS = 1_000  # app/validators/json_schemas/position.json
 
-# Bytes that are not UTF-8 are held as \xNN (diff/header_paths.py), and those are 0x80 and above. A name that really
-# contains such a text is taken for one of them.
+# Bytes that are not UTF-8 are held as \xNN (diff/header_paths.py) and are 0x80 or above. A name that really contains
+# the characters \xNN cannot be told from such a name.
 _UNREADABLE = re.compile(r"\\x[89a-f][0-9a-f]|[\ud800-\udfff]")
 
 
@@ -43,11 +43,11 @@ class Position:
 
     @property
     def has_line(self) -> bool:
-        """Whether it is a line, not the whole file."""
+        """Whether this is a line, not a whole file."""
         return self.old_line is not None or self.new_line is not None
 
     def build_payload(self, refs: DiffRefs) -> dict[str, Any]:
-        """The `position` that POST discussions and POST draft_notes take. Files as a whole need GitLab 16.4."""
+        """Return the `position` that POST discussions and POST draft_notes take. Whole files need GitLab 16.4."""
         lines = {"old_line": self.old_line, "new_line": self.new_line}
         payload: dict[str, Any] = {
             "base_sha": refs.base_sha,
@@ -59,25 +59,28 @@ class Position:
             **{name: number for name, number in lines.items() if number is not None},
         }
         if self.line_range:
-            # No line numbers: POST discussions (lib/api/discussions.rb) makes texts of them, which GitLab's own schema
-            # of a position refuses; drafts did, too (gitlab-org/gitlab#571619).
+            # No line numbers: POST discussions (lib/api/discussions.rb) turns them into strings, which GitLab's own
+            # schema of a position refuses; drafts did so, too (gitlab-org/gitlab#571619).
             ends = zip(("start", "end"), self.line_range, strict=True)
             payload["line_range"] = {name: {"line_code": end.line_code, "type": end.type} for name, end in ends}
         return payload
 
     def drop_range(self) -> "Position":
-        """The position without its range."""
+        """Return the position without its range."""
         return replace(self, line_range=None)
 
 
 class Unplaced(NamedTuple):
-    """A finding that has no position; the reason is one of this module's or of verify's."""
+    """Why a finding has no position; the reason is a constant of this module or of verify."""
 
     reason: str
 
 
 def locate(verified: VerifiedFinding) -> Position | Unplaced:
-    """The position of a verified finding: its lines, its file when it has none, or the reason why there is neither."""
+    """Return the position of a verified finding, or the reason why it has none.
+
+    The position is the finding's lines, or its whole file when it names no line.
+    """
     file, problem = verified.file, verified.problem
     if file is None:
         return Unplaced(problem or NO_PLACE)
@@ -93,7 +96,7 @@ def locate(verified: VerifiedFinding) -> Position | Unplaced:
     first, last = verified.lines[0], verified.lines[-1]
     if first == last or not is_contiguous(verified.lines):
         return Position(file.old_path, file.new_path, first.old_line, first.new_line)
-    # A range hangs on its last line (app/models/concerns/diff_positionable_note.rb).
+    # GitLab attaches a range to its last line (app/models/concerns/diff_positionable_note.rb).
     return Position(
         file.old_path,
         file.new_path,
@@ -104,16 +107,16 @@ def locate(verified: VerifiedFinding) -> Position | Unplaced:
 
 
 def is_contiguous(lines: tuple[Line, ...]) -> bool:
-    """Whether the lines follow each other on one side."""
+    """Return whether the lines follow each other on one side."""
     return all(
         line.side is lines[0].side and line.number == lines[0].number + index for index, line in enumerate(lines)
     )
 
 
 def compute_line_code(file: FileDiff, line: Line) -> str:
-    """GitLab's name of a line: the file's hash and how far both sides are there (lib/gitlab/git.rb, diff_line_code).
+    """Return GitLab's line code: the hash of the file's path and the line numbers that both sides have reached.
 
-    Raises ValueError when the file diff does not have the line.
+    Source: lib/gitlab/git.rb, diff_line_code. Raises ValueError when the file diff does not have the line.
     """
     digest = hashlib.sha1(file.new_path.encode(), usedforsecurity=False).hexdigest()
     old, new = _compute_counters(file, line)
@@ -125,14 +128,14 @@ def _build_range_end(file: FileDiff, line: Line) -> RangeEnd:
 
 
 def _compute_counters(file: FileDiff, line: Line) -> tuple[int, int]:
-    """The numbers that the next old and the next new line would have; 0 on a side that has no lines at all."""
+    """Return the numbers of the next old and the next new line; 0 on a side without any lines."""
     for hunk in file.hunks:
         before, after = (line.old_line or 0) - hunk.old_start, (line.new_line or 0) - hunk.new_start
         if max(before, after) < 0 or max(before, after) >= len(hunk.rows):
-            continue  # not in this hunk, and not worth a walk
+            continue  # the line cannot be in this hunk: skip the walk
         old, new = hunk.old_start, hunk.new_start
         shown = list(hunk.iter_lines())
-        # The hunk of an empty side starts at 0 in git's header, at 1 in ours.
+        # An empty side starts at 0 in git's hunk header, and at 1 in ours.
         no_old = old == 1 and all(other.old_line is None for other in shown)
         no_new = new == 1 and all(other.new_line is None for other in shown)
         for other in shown:

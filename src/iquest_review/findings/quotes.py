@@ -1,10 +1,11 @@
-"""Where a quote stands in a file's lines: letter by letter but for white space, else in part, else nearly.
+"""Where a quote is found in a file's lines: exactly except for white space, else as a part of a line, else nearly.
 
 Models miscount lines and copy them well: the quote decides, the number breaks ties between lines of the same text.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,37 +15,38 @@ from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings.finding import Finding
 
-MIN_PART_CHARS = 6  # characters from which a part of a line is enough to know it by
-MIN_RATIO_AT_NUMBER = 0.8  # of a line's text is right: it is the line, when the number says so, too
-MIN_RATIO_ANYWHERE = 0.95  # of a line's text is right: it is the line
-MAX_COMPARED_LINES = 500  # lines that a misquoted one is compared with, the nearest first
+MIN_PART_CHARS = 6  # a shorter part does not identify a line
+MIN_RATIO_AT_NUMBER = 0.8  # similarity that is enough for a line with the cited number
+MIN_RATIO_ANYWHERE = 0.95  # similarity that is enough for any other line
+MAX_COMPARED_LINES = 500  # compared with a misquoted line, the nearest first
 
-_Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last one where it is another
+_Place = tuple[FileDiff, Line, int | None]  # the first line, and the number of the last line of a range
 _ROW_LABEL = re.compile(r"^\s*[-+ ]?\d+\|")
 _MARKER = re.compile(r"^[-+]")
 
 
 def list_quote_rows(quote: str) -> tuple[str, ...]:
-    """The quote's rows that say something."""
+    """Return the quote's rows that are not blank."""
     return tuple(row for row in quote.split("\n") if strip_blanks(row))
 
 
 def strip_blanks(text: str) -> str:
-    """Without white space, which models do not copy."""
+    """Remove white space: models do not copy it reliably."""
     return "".join(text.split())
 
 
 def strip_escapes(text: str) -> str:
-    """Without what JSON in JSON adds or takes."""
+    """Remove white space, backslashes and quotation marks: JSON in JSON adds or drops them."""
     return re.sub(r"[\s\\\"'`]", "", text)
 
 
 def strip_row_label(text: str) -> str:
-    """Without the marker and number that were printed before it."""
+    """Remove the marker and number that the prompt prints before a row, and white space."""
     return strip_blanks(_ROW_LABEL.sub("", text))
 
 
 def strip_row_marker(text: str) -> str:
+    """Remove a diff's + or - before a row, and white space."""
     return strip_blanks(_MARKER.sub("", text.lstrip()))
 
 
@@ -57,27 +59,32 @@ _READINGS = (
 
 
 def find_quote(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """Where the quote stands: its rows one after another, on lines of the same text but for white space."""
+    """Return the place of the quote in the diff, or None.
+
+    Its rows must follow one another on lines of the same text, white space aside. Where they do not, its first row may
+    be a part of one line.
+    """
     if not quote:
         return None
     for reading, plain in _READINGS:
         wanted = [text for row in quote if (text := reading(row))]
         sides = [(file, side) for file in files for side in get_sides(file, plain)]
-        for skipped in range(min(len(wanted), 3)):  # its first rows may be a heading or dots
+        for skipped in range(min(len(wanted), 3)):  # the first rows may be a heading or dots
             if place := _find_run(wanted[skipped:], number, sides, quote[skipped]):
                 return place
     return _find_part(strip_blanks(quote[0]), number, files)
 
 
 def find_outside_hunks(
-    quote: Sequence[str], number: int | None, files: Sequence[FileDiff], text: Callable[[str], bytes | None]
+    quote: Sequence[str], number: int | None, files: Sequence[FileDiff], read_file: Callable[[str], bytes | None]
 ) -> _Place | None:
-    """Where the quote stands in the file but not in its hunks: all of it, or one row that is part of a single line.
+    """Return the place of the quote in the file outside its hunks, or None.
 
-    What the model was not shown it quotes from memory, so nothing less will do.
+    The model was not shown these lines and quotes them from memory. So all rows must match, or one row must be a part
+    of exactly one line.
     """
     whole = "".join(map(strip_blanks, quote))
-    head = text(files[0].path) if len(files) == 1 and len(whole) >= MIN_PART_CHARS else None
+    head = read_file(files[0].path) if len(files) == 1 and len(whole) >= MIN_PART_CHARS else None
     longest = max(re.findall(r"\w+", " ".join(quote)), key=len, default="")
     if head is None or longest.encode() not in head or (file := unfold_file(files[0], head)) is files[0]:
         return None
@@ -94,8 +101,11 @@ def find_outside_hunks(
 def _find_run(
     wanted: Sequence[str], number: int | None, sides: Sequence[tuple[FileDiff, "_Rows"]], written: str
 ) -> _Place | None:
-    """The best place whose first line has the text wanted first: most rows matched, then the same indentation as
-    `written`, where it kept one, then the likeliest by number."""
+    """Return the best place whose first line has the first wanted text, or None.
+
+    The best place matches the most rows, then has the same indentation as `written` (the row as the model wrote it, if
+    it is indented), then is nearest to the number.
+    """
     best: tuple[tuple[int, bool, bool, bool, int], _Place] | None = None
     indented = written.rstrip() if written[:1].isspace() else None
     for file, side in sides:
@@ -111,7 +121,7 @@ def _find_run(
 
 
 def _match_lines(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
-    """The lines from `start` on that have the texts wanted, in a row; blank lines aside."""
+    """Return the lines from `start` on that have the wanted texts in order; blank lines between them are skipped."""
     matched: list[Line] = []
     for index in range(start, len(lines)):
         text, line = lines[index]
@@ -125,44 +135,51 @@ def _match_lines(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start
 
 
 def _find_part(wanted: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """The line that the quote is a part of, or that it begins with: the only one, or the nearest."""
+    """Return the line that contains the quote, or that the quote begins with: the only one, or the nearest."""
     if len(wanted) < MIN_PART_CHARS:
         return None
     places = [
-        (file, rows[at][1], None)
+        (file, rows[index][1], None)
         for file in files
         for rows in [get_sides(file, strip_blanks)[0].rows]
-        for at, (text, _) in enumerate(rows)
+        for index, (text, _) in enumerate(rows)
         if wanted in text
-        or (wanted.startswith(text) and len(text) >= 2 * MIN_PART_CHARS and _is_plausible_start(wanted, rows, at))
+        or (wanted.startswith(text) and len(text) >= 2 * MIN_PART_CHARS and _is_plausible_start(wanted, rows, index))
     ]
     if not places or (number is None and len(places) > 1):
         return None
     return min(places, key=lambda place: _measure_distance(place[1], number))
 
 
-def _is_plausible_start(wanted: str, rows: Sequence[tuple[str, Line]], at: int) -> bool:
-    """Whether a quote that begins with a line is mostly that line, or goes on with the next one."""
-    rest = wanted[len(rows[at][0]) :]
-    return len(rest) <= len(rows[at][0]) or any(text and rest.startswith(text) for text, _ in rows[at + 1 : at + 4])
+def _is_plausible_start(wanted: str, rows: Sequence[tuple[str, Line]], index: int) -> bool:
+    """Return whether a quote that begins with a line is mostly that line, or continues with one of the next lines."""
+    rest = wanted[len(rows[index][0]) :]
+    following = rows[index + 1 : index + 4]
+    return len(rest) <= len(rows[index][0]) or any(text and rest.startswith(text) for text, _ in following)
 
 
 def _measure_distance(line: Line, number: int | None) -> tuple[bool, bool, int]:
-    """How far a line of the right text is from the number. Code that was only moved or indented stands on both sides:
-    it is the new one that is meant, unless the number says exactly the other."""
+    """Return a sort key for a line of the right text: how far it is from the cited number.
+
+    Code that was only moved or indented is on both sides. The new line is meant, unless the number is exactly that of
+    the old one.
+    """
     away = abs(line.number - number) if number is not None else 0
     return away != 0, line.side is Side.OLD, away
 
 
 class _Rows(NamedTuple):
-    """Lines in order with their plain texts, and where each text stands among them."""
+    """Lines in order with their plain texts, and the indexes of each text."""
 
     rows: tuple[tuple[str, Line], ...]
     places: Mapping[str, list[int]]
 
 
 def get_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
-    """The file's lines: all in the diff's order, those of the new file, those of the old one."""
+    """Return the file's lines three times: all in the diff's order, those of the new file, those of the old one.
+
+    The result is cached: use `build_sides` for a file diff that is used once.
+    """
     return _cache_sides(IdentityKey(file), plain)
 
 
@@ -172,6 +189,7 @@ def _cache_sides(file: IdentityKey[FileDiff], plain: Callable[[str], str]) -> tu
 
 
 def build_sides(file: FileDiff, plain: Callable[[str], str]) -> tuple[_Rows, ...]:
+    """Return what `get_sides` does, without the cache; `plain` makes a line's text comparable."""
     rows = tuple((plain(render_line_text(line)), line) for line in file.iter_lines())
     new = tuple(row for row in rows if row[1].new_line is not None)
     old = tuple(row for row in rows if row[1].old_line is not None)
@@ -186,7 +204,7 @@ def _index_places(rows: Sequence[tuple[str, Line]]) -> Mapping[str, list[int]]:
 
 
 def find_by_number(number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """The line with the cited number: the new file's, or a removed line's where the new file shows none."""
+    """Return the line with the cited number: in the new file, else a removed line; None when there is neither."""
     for side in (Side.NEW, Side.OLD):
         if place := next((place for place in _find_lines_at(number, files) if place[1].side is side), None):
             return place
@@ -194,12 +212,10 @@ def find_by_number(number: int | None, files: Sequence[FileDiff]) -> _Place | No
 
 
 def find_near_match(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
-    """The line whose text the quote nearly is; less nearly, when it has the cited number."""
-    from difflib import SequenceMatcher  # noqa: PLC0415 - most quotes are right
-
+    """Return the line most similar to the quote's first row, or None. The cited number lowers the similarity needed."""
     wanted, best = strip_blanks(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
     matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
-    # One slip leaves the beginning or the end as it is; to compare every line of a large file takes too long.
+    # One slip leaves the first or the second half intact. Comparing every line of a large file takes too long.
     alike = [
         (text[:1_000], (file, line, None))
         for file in files
@@ -211,11 +227,11 @@ def find_near_match(quote: Sequence[str], number: int | None, files: Sequence[Fi
         least = MIN_RATIO_AT_NUMBER if place[1].number == number else MIN_RATIO_ANYWHERE
         if matcher.real_quick_ratio() >= least and (ratio := matcher.ratio()) >= least:
             best.append((-ratio, _measure_distance(place[1], number), place))
-    return min(best, key=lambda found: found[:2])[2] if best else None
+    return min(best, key=lambda candidate: candidate[:2])[2] if best else None
 
 
 def _find_lines_at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:
-    """The lines with the number, of both sides."""
+    """Return the lines of both sides that have the number."""
     return (
         (file, line, None)
         for file in files
@@ -225,7 +241,10 @@ def _find_lines_at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_P
 
 
 def find_range_end(finding: Finding, first: Line, lines: Sequence[Line]) -> int | None:
-    """The end of a range as long as the cited one, as far as the diff shows every line of it."""
+    """Return the last line number of a range as long as the cited one; None when it is a single line.
+
+    The range ends before the first line that the diff does not show.
+    """
     if finding.line is None or finding.end_line is None:
         return None
     shown, end = {line.number for line in lines}, first.number

@@ -1,9 +1,9 @@
-"""What a finding's fix can replace at one click.
+"""Which fixes can be applied with one click.
 
-GitLab replaces whole lines of the new file by the text of the block, unread
+GitLab replaces whole lines of the new file by the text of the block without reading it
 (lib/gitlab/diff/suggestions_parser.rb, lib/gitlab/suggestions/file_suggestion.rb). So a fix is offered only where the
-model saw those lines exactly as they are, quoted all of them, and wrote code that can stand in their place. Any other
-fix is shown as code, for a person to read.
+model saw those lines exactly as they are, quoted all of them, and wrote code that can replace them. Any other fix is
+shown as code, for a person to read.
 """
 
 import re
@@ -17,26 +17,29 @@ from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import escape_invisible
 
-MAX_REPLACED_LINES = 100  # that are replaced: GitLab silently cuts a block's reach, 100 lines above its anchor
-NOTEBOOK_SUFFIX = ".ipynb"  # GitLab shows notebooks rendered, and applies nothing to them (app/models/suggestion.rb)
+MAX_REPLACED_LINES = 100  # GitLab silently limits a block to 100 lines above its anchor
+NOTEBOOK_SUFFIX = ".ipynb"  # GitLab applies no suggestions to notebooks (app/models/suggestion.rb)
 
 
 def build_replacement(verified: VerifiedFinding) -> str | None:
-    """The text for exactly the finding's lines, rows parted by LF; None when its fix may only be shown as code."""
+    """Return the text that replaces exactly the finding's lines, or None when the fix may only be shown as code.
+
+    Rows are separated by LF.
+    """
     finding, file = verified.finding, verified.file
     if file is None or finding.fix is None or not _is_replaceable(verified, file):
         return None
     old = [render_line_text(line) for line in verified.lines]
     if any(PLACEHOLDER_START in text for text in (finding.fix, *old)):
-        return None  # the file has a secret there, which the model was not shown: its words would take the place of it
+        return None  # a placeholder would overwrite the secret that the file has there
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
     replaced = [row for row in old if row.strip()]
     if not quoted or [_remove_whitespace(row) for row in quoted] != [_remove_whitespace(row) for row in replaced]:
         return None
     if finding.quote.startswith("\n") or finding.quote.endswith("\n\n"):
-        return None  # it covers empty lines that the finding does not stand on
+        return None  # the quote covers empty lines that are not lines of the finding
     if finding.fix.endswith("\n") != finding.quote.endswith("\n"):
-        return None  # nobody knows whether the last LF ends the last row or stands for an empty one
+        return None  # unclear whether the last LF ends the last row or stands for an empty row
     rows = finding.fix.removesuffix("\n").split("\n")
     if not _is_code(rows, old):
         return None
@@ -47,7 +50,7 @@ def build_replacement(verified: VerifiedFinding) -> str | None:
 
 
 def _is_replaceable(verified: VerifiedFinding, file: FileDiff) -> bool:
-    """Whether the lines stand in the new file and are, byte for byte, what the model was shown."""
+    """Return whether the lines are in the new file and are, byte for byte, what the model was shown."""
     lines = verified.lines
     if file.is_symlink or file.is_submodule or file.path.endswith(NOTEBOOK_SUFFIX):
         return False
@@ -78,20 +81,20 @@ _PLACEHOLDER = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-_NOT_CODE = re.compile(rf"{re.escape(NO_NEWLINE)}| \[cut: [\d,]+ bytes\]$")  # words of ours in a prompt
-_BLANK = frozenset(  # seen as nothing, or as a blank, whatever their category says
+_NOT_CODE = re.compile(rf"{re.escape(NO_NEWLINE)}| \[cut: [\d,]+ bytes\]$")  # our own words in a prompt
+_BLANK = frozenset(  # invisible, or shown as a blank, whatever their Unicode category
     "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
-MAX_ROW_CHARS = 2_500  # characters: more than the model is ever shown of one
+MAX_ROW_CHARS = 2_500  # more than the model is ever shown of one row
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`")
 
 
 def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
-    """Whether these rows can be what the lines are to become: all of it, and nothing but it."""
+    """Return whether the rows are code that can replace the lines: complete, and nothing but code."""
     if not any(row.strip() for row in rows):
-        return False  # to delete lines is no suggestion: answers write "" for "there is none"
+        return False  # no suggestion to delete lines: models write "" for "no fix"
     before = "\n".join(old)
     if any(_is_strange(character) for character in set("".join(rows)) - set(before)):
         return False
@@ -109,14 +112,14 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
 
 
 def _is_strange(character: str) -> bool:
-    """Whether a reader cannot see a character, or takes it for a blank."""
+    """Return whether a reader cannot see a character, or takes it for a blank."""
     if character.isascii():
         return character not in "\t" and not character.isprintable()
     return character in _BLANK or unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs")
 
 
 def _is_patch(rows: Sequence[str], old: Sequence[str]) -> bool:
-    """Whether the rows have the markers of a diff, which the lines themselves do not begin with."""
+    """Return whether the rows have the markers of a diff that the old lines do not begin with."""
     full, marked = [row for row in rows if row.strip()], {row.lstrip()[:1] for row in old}
     if any(row[0] in "+-" and row[1:].strip() and row[1:] in old for row in full):
         return True  # a line of the file behind a marker
@@ -125,8 +128,10 @@ def _is_patch(rows: Sequence[str], old: Sequence[str]) -> bool:
 
 
 def _is_escaped(fix: str, before: str) -> bool:
-    """Whether the text holds escapes that stand for characters: those that were made visible on the way, or those of
-    a JSON that was escaped twice."""
+    """Return whether the text has escapes in place of characters.
+
+    They come from characters that a prompt made visible, or from JSON that was escaped twice.
+    """
     for match in _ESCAPE.finditer(fix):
         code = int(match[1] or match[2] or match[3], 16)
         if match[0] not in before and (code > 0x10FFFF or escape_invisible(chr(code)) != chr(code)):
@@ -148,7 +153,7 @@ _CJK = re.compile(r"\s*[\u3400-\u9fff\uf900-\ufaff]")
 
 
 def _is_prose(row: str, before: str) -> bool:
-    """Whether the row reads like a sentence to a person, and not like one that stood there `before`."""
+    """Return whether the row reads like a sentence to a person, and is not a reworded comment of `before`."""
     text = _SPAN.sub("code", row.strip())
     words = text.split()
     if _CJK.match(row):
@@ -156,7 +161,7 @@ def _is_prose(row: str, before: str) -> bool:
     if len(words) < 3 or not text[0].isalpha() or text[-1] in "{;,(=[\\":
         return False
     if 2 * sum(word in before for word in words) >= len(words):
-        return False  # a comment put better
+        return False  # most words were there before: an improved comment
     plain = sum(re.fullmatch(r"[A-Za-z'’-]+[,.:!?]?", word) is not None for word in words)
     sentence = text[0].isupper() and not words[0].isupper() and plain >= 0.8 * len(words)
     advice = _ADVICE.match(text) and (text[0].isupper() or len(words) > 3) and plain >= 0.6 * len(words)
@@ -167,8 +172,10 @@ def _is_prose(row: str, before: str) -> bool:
 
 
 def _restore_indentation(rows: list[str], quoted: Sequence[str], replaced: Sequence[str]) -> list[str] | None:
-    """The fix with the indentation that the quote lost, if it lost one: as a block, or of its first row. None when it
-    cannot be told which of the two, or how much, and when the fix alone lost it."""
+    """Return the fix with the indentation that the quote lost, on all rows or on the first one.
+
+    None when it is unclear which of the two or how much is missing, and when only the fix lost it.
+    """
     lost = [_find_lost_indentation(quote, line) for quote, line in zip(quoted, replaced, strict=True)]
     first, full = lost[0], [row for row in rows if row.strip()]
     if first is None or any(indent is None for indent in lost):
@@ -184,20 +191,22 @@ def _restore_indentation(rows: list[str], quoted: Sequence[str], replaced: Seque
         case True:
             return [first + row if row else row for row in rows]
         case False:
-            at = rows.index(full[0])
-            return [*rows[:at], first + full[0], *rows[at + 1 :]]
+            index = rows.index(full[0])
+            return [*rows[:index], first + full[0], *rows[index + 1 :]]
     return None
 
 
 def _find_lost_indentation(quote: str, line: str) -> str | None:
-    """The indentation that the line has before that of its quote; None when that is no part of it."""
-    ours, theirs = _extract_indentation(line), _extract_indentation(quote)
-    return ours[: len(ours) - len(theirs)] if ours.endswith(theirs) else None
+    """Return the indentation that the quote lost; None when the quote's own is not the end of the line's."""
+    full, kept = _extract_indentation(line), _extract_indentation(quote)
+    return full[: len(full) - len(kept)] if full.endswith(kept) else None
 
 
 def _is_lost_as_block(full: Sequence[str], first: str, others: Sequence[str | None]) -> bool | None:
-    """Whether all of the fix lost the indentation of the quote's first row (True) or its own first row alone (False).
-    A quote of one row does not say; the fix's second row may."""
+    """Return whether all rows of the fix lost the indentation (True), or only the first row (False).
+
+    None when that is unclear. A quote of one row does not show it; then the fix's second row may.
+    """
     if not first:
         return None
     if others:
@@ -210,12 +219,12 @@ def _is_lost_as_block(full: Sequence[str], first: str, others: Sequence[str | No
 
 
 def _has_same_indentation(rows: Sequence[str], old: Sequence[str], file: FileDiff) -> bool:
-    """Whether the rows are indented by what the lines are indented by, or else their file: tabs, or blanks."""
+    """Return whether the rows are indented with the same character as the lines, or else as their file."""
     kinds = {kind for row in old for kind in _extract_indentation(row)}
     kinds = kinds or {kind for line in file.iter_lines() for kind in _extract_indentation(render_line_text(line)[:1])}
     if len(kinds) != 1:
         return True
-    strange = "\t" if " " in kinds else "  "  # one blank alone stands before the stars of a comment
+    strange = "\t" if " " in kinds else "  "  # a single blank is normal before the stars of a comment
     return not any(strange in _extract_indentation(row) for row in rows)
 
 
@@ -228,5 +237,5 @@ def _measure_depth(row: str) -> int:
 
 
 def _remove_whitespace(row: str) -> str:
-    """Without white space, which models do not copy."""
+    """Remove white space: models do not copy it reliably."""
     return "".join(row.split())

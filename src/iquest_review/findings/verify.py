@@ -1,8 +1,10 @@
-"""A finding against the diff: the file, line and quote it cites must be there. What can be corrected is, by the quote;
-the rest is demoted with a reason, never dropped.
+"""Check a finding against the diff: the file, the line and the quote it cites must be there.
+
+A wrong place is corrected by the quote. A finding that cannot be corrected is never dropped: it goes to the note with
+the reason.
 
 Models miscount lines and copy them well: the quote decides, the number breaks ties between lines of the same text.
-A quote that stands nowhere in the hunks may stand between them: GitLab takes any unchanged line of a changed file.
+A quote that is not in the hunks may be between them: GitLab accepts any unchanged line of a changed file.
 """
 
 import re
@@ -17,21 +19,21 @@ from iquest_review.excerpt.numbered_rows import render_line_text, render_path
 from iquest_review.findings import quotes
 from iquest_review.findings.finding import Finding
 
-MAX_FINDING_LINES = 100  # of one finding: what is longer is no place
+MAX_FINDING_LINES = 100  # a longer range does not show a reader where the problem is
 
-NO_PATH = "it names no file"
-NO_FILE = "the file it names is not part of what was reviewed"
-NO_LINE = "the line it names is not in the diff"
-NO_QUOTE = "the code it quotes is not in the diff"
-NO_ANCHOR = "it names no line"
+NO_PATH = "the finding names no file"
+NO_FILE = "this file is not part of the reviewed change"
+NO_LINE = "the line is not in the diff"
+NO_QUOTE = "the quoted code is not in the diff"
+NO_ANCHOR = "the finding names no line"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedFinding:
-    """A finding whose path, line and side are the diff's; `problem` says why it has no line there.
+    """A finding with the diff's path, line and side; `problem` says why it has no line.
 
-    `file` is the file diff it is in: the unfolded one, when its line stands outside the hunks. `lines` are those from
-    the finding's line to its end line, of its side.
+    `file` is its file diff: the unfolded one when its line is outside the hunks. `lines` are those from the finding's
+    line to its end line, on its side.
     """
 
     finding: Finding
@@ -41,20 +43,23 @@ class VerifiedFinding:
 
 
 def provide_no_text(_: str) -> bytes | None:
-    """The text of no file: there is no repository to read it from."""
+    """Return None: without a repository no file can be read."""
     return None
 
 
-def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = provide_no_text) -> VerifiedFinding:
-    """The finding with its place corrected. `text` gives a file of the change as it stands at the head, None when it
-    is not to be had; it is asked once at most, and only when the quote stands nowhere in the diff."""
+def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None] = provide_no_text) -> VerifiedFinding:
+    """Return the finding with its place corrected, or with the problem why it has none.
+
+    `read_file` returns a file of the change at the head commit, None when it cannot be read. It is called at most once,
+    and only when the quote is not in the diff.
+    """
     files = _find_files(finding, diff)
     if not files:
         return VerifiedFinding(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
     quote = quotes.list_quote_rows(finding.quote)
     place = quotes.find_quote(quote, finding.line, files) if quote else quotes.find_by_number(finding.line, files)
     if place is None and quote:
-        place = quotes.find_outside_hunks(quote, finding.line, files, text) or quotes.find_near_match(
+        place = quotes.find_outside_hunks(quote, finding.line, files, read_file) or quotes.find_near_match(
             quote, finding.line, files
         )
     if place is None:
@@ -75,11 +80,11 @@ def verify(finding: Finding, diff: Diff, text: Callable[[str], bytes | None] = p
 
 
 def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
-    """The file diffs a cited path means; a series of patches holds several of one path."""
+    """Return the file diffs that a cited path means; a series of patches has several of one path."""
     index = _build_index(IdentityKey(diff))
-    if not finding.path:  # the seed's form names no file: a quote that stands in one file alone does
-        one = len({file.path for file in diff.files}) == 1
-        return list(diff.files) if one else _select_by_quote(finding, diff.files, index)
+    if not finding.path:  # an answer in the seed's form names no file: its quote may identify it
+        one_file = len({file.path for file in diff.files}) == 1
+        return list(diff.files) if one_file else _select_by_quote(finding, diff.files, index)
     for cited in _list_spellings(finding.path):
         for named in (index.new, index.old):
             if files := named.get(cited):
@@ -88,7 +93,7 @@ def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
 
 
 def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
-    """Of these files those of the one path that holds the quote; none when several do."""
+    """Return the files of the only path that has the quote; none when several paths have it."""
     quote, held = quotes.list_quote_rows(finding.quote), set[str]()
     probes = {
         plain
@@ -101,7 +106,7 @@ def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index
     }
     for file in files:
         text, rows = index.texts[id(file)]
-        # Only where the quote can stand at all is it looked for in every reading, which takes much longer.
+        # A cheap test first: to look for the quote in every reading takes much longer.
         if (any(probe in text for probe in probes) or not heads.isdisjoint(rows)) and quotes.find_quote(
             quote, finding.line, [file]
         ):
@@ -112,7 +117,7 @@ def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index
 
 
 class _Index(NamedTuple):
-    """What of a whole diff is looked up for each finding: files by their path, and their lines by id."""
+    """An index of a whole diff for all its findings: files by path, and their texts by the file's id()."""
 
     new: dict[str, list[FileDiff]]
     old: dict[str, list[FileDiff]]
@@ -133,7 +138,7 @@ def _build_index(diff: IdentityKey[Diff]) -> _Index:
 
 
 def _list_spellings(cited: str) -> Iterator[str]:
-    """The path as cited, then without what models and diffs put around it."""
+    """Yield the path as cited, then without what models and diffs add to it."""
     path = _normalize_path(cited)
     yield path
     path = path.strip("`'\"<>* ").removeprefix("./").replace("\\", "/")
@@ -143,8 +148,10 @@ def _list_spellings(cited: str) -> Iterator[str]:
 
 
 def _find_by_tail(finding: Finding, diff: Diff, index: _Index) -> list[FileDiff]:
-    """The files an absolute path ends in, or whose path ends in the cited one; where there are several, the longest
-    match, or the one that holds the quote."""
+    """Return the files whose path is the end of the cited path, or ends with it.
+
+    Of several files the longest match counts, or the one that has the quote.
+    """
     *_, path = _list_spellings(finding.path)
     inside = sorted((name for name, key in index.keys.items() if path.endswith("/" + key)), key=len)
     beyond = [name for name, key in index.keys.items() if key.endswith("/" + path)]
@@ -154,5 +161,5 @@ def _find_by_tail(finding: Finding, diff: Diff, index: _Index) -> list[FileDiff]
 
 
 def _normalize_path(path: str) -> str:
-    """A path as the model saw it, blanks aside."""
+    """Return a path as the model saw it, with single blanks."""
     return " ".join(render_path(path).split())

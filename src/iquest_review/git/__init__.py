@@ -1,1 +1,1 @@
-"""What the clone tells: objects, diffs and history, read through git."""
+"""The clone: its objects, diffs and history, read through git."""

@@ -1,4 +1,4 @@
-"""git running in one git directory, through GitPython's command runner, whatever environment and configuration say."""
+"""Run git in one git directory, through GitPython, independent of the environment and of the user's configuration."""
 
 import base64
 import os
@@ -17,21 +17,21 @@ from iquest_review.text import shorten_to_line
 _HARMLESS = (
     *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null"),
     *("-c", "credential.helper=", "-c", "core.askPass=", "-c", "http.followRedirects=false", "-c", "gc.auto=0"),
-    # What is larger is no text to git, nor to a reviewer; to compare two such files would take gigabytes.
+    # git and reviewers do not treat larger files as text; comparing two of them would take gigabytes.
     *("-c", "core.bigFileThreshold=50m"),
     *("-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"),
     *("-c", "core.quotePath=true", "-c", "submodule.recurse=false", "-c", "fetch.recurseSubmodules=false"),
     *("-c", "core.warnAmbiguousRefs=true", "-c", "core.alternateRefsCommand=:"),
 )
-# GitPython hands the whole environment on, so what must not act is given a value here. An empty GIT_ALLOW_PROTOCOL
-# allows none, whatever the clone says: `protocol.ext.allow` there outranks `-c protocol.allow=never`, and looking up
-# a commit that a partial clone lacks would run its remote.
+# GitPython passes the whole environment on, so each variable that must have no effect gets a value here. An empty
+# GIT_ALLOW_PROTOCOL allows no protocol, whatever the clone is configured to do: its `protocol.ext.allow` would win over
+# `-c protocol.allow=never`, and looking up a commit that a partial clone lacks would run the command of its remote.
 _ENVIRONMENT = {
     **dict.fromkeys(("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL"), os.devnull),
     **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_ATTR_NOSYSTEM", "GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH"), "1"),
     **dict.fromkeys(("GIT_CONFIG_PARAMETERS", "GIT_DIFF_OPTS", "GIT_EXTERNAL_DIFF", "GIT_NAMESPACE"), ""),
     **dict.fromkeys(("GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR", "GIT_PAGER"), ""),
-    # What git starts needs none of them: the job's token travels in a header of one fetch.
+    # Programs that git starts need none of these secrets: the job's token is sent in a header of one fetch.
     **dict.fromkeys(("GITLAB_API_TOKEN", "IQUEST_API_KEY", "CI_JOB_TOKEN"), ""),
     **dict.fromkeys(("GIT_ALLOW_PROTOCOL", "GIT_PROXY_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS"), ""),
     **dict.fromkeys(("GIT_CONFIG_COUNT", "GIT_TERMINAL_PROMPT", "GIT_TRACE", "GIT_TRACE_SETUP"), "0"),
@@ -51,12 +51,12 @@ _EMPTY_TREE = {
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where commits that the clone lacks are fetched from."""
+    """The server from which commits are fetched that the clone lacks."""
 
     url: str  # http or https, without credentials
     user: str
-    password: str  # travels in a header, never in the URL or on a command line
-    ca_file: str | None = None  # trusted instead of the usual authorities: git knows no "as well"
+    password: str  # sent in a header, never in the URL or on a command line
+    ca_file: str | None = None  # trusted instead of the usual authorities: git cannot add one to them
     client_cert: str | None = None
     client_key: str | None = None
 
@@ -65,35 +65,38 @@ class Remote:
 
 
 class GitExitError(GitError):
-    """git ended with another status than 0; `complaint` is its reason, or empty."""
+    """git exited with a status other than 0; `complaint` is its reason, or empty."""
 
     def __init__(self, status: int, complaint: str) -> None:
-        super().__init__(complaint or f"git ended with status {status}")
+        super().__init__(complaint or f"git exited with status {status}")
         self.status = status
         self.complaint = complaint
 
 
 @dataclass(frozen=True, slots=True)
 class GitDirectory:
-    """A git directory, and git running in it and in no other, whatever the environment says."""
+    """A git directory; git runs in this one only, whatever the environment says."""
 
     own: Path
-    common: Path  # what linked work trees share
-    timeout: float
+    common: Path  # shared by linked work trees
+    timeout: float  # seconds for one command
     id_length: int = 40
 
     def run(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        """What a git command prints; `given` is its standard input."""
+        """Run a git command and return its standard output; `given` is its standard input.
+
+        Raises GitExitError with git's own message, and GitError without git or after the timeout.
+        """
         return self.run_with_warnings(*arguments, given=given, environment=environment)[0]
 
     def run_with_warnings(
         self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> tuple[bytes, str]:
-        """What a git command prints, and what it warns of. Raises GitError, with git's own complaint."""
+        """Run a git command and return its standard output and its warnings; see `run`."""
         with tempfile.TemporaryFile() as stdin:
             stdin.write(given)
             stdin.seek(0)
-            status, printed, said = self._execute(
+            status, printed, warnings = self._execute(
                 arguments,
                 environment or {},
                 istream=stdin if given else None,
@@ -103,18 +106,20 @@ class GitDirectory:
                 strip_newline_in_stdout=False,
                 kill_after_timeout=self.timeout,
             )
-        if said.startswith("Timeout:"):
-            raise GitError(f"`git {arguments[0]}` was not done in {self.timeout:g} seconds")
+        if warnings.startswith("Timeout:"):
+            raise GitError(f"`git {arguments[0]}` took longer than {self.timeout:g} seconds")
         if status:
-            raise GitExitError(status, _extract_complaint(said))
-        return bytes(printed), said
+            raise GitExitError(status, _extract_complaint(warnings))
+        return bytes(printed), warnings
 
     def run_bounded(self, *arguments: str, seconds: float, most: int) -> tuple[bytes, bool]:
-        """The first `most` bytes that a git command prints within so many seconds, and whether they are all there is:
-        not when it fails, either. Raises GitError without git."""
+        """Run a git command for a limited time; return its first `most` bytes, and whether its output is complete.
+
+        The output of a command that fails is not complete. Raises GitError without git.
+        """
         if seconds <= 0:
             return b"", False
-        running = self._execute(arguments, {}, as_process=True)  # GitPython ends the process once this is forgotten
+        running = self._execute(arguments, {}, as_process=True)  # GitPython kills the process when this is garbage
         process = running.proc
         watchdog = threading.Timer(seconds, process.kill)
         watchdog.start()
@@ -128,12 +133,11 @@ class GitDirectory:
         return printed[:most], process.returncode == 0 and len(printed) <= most
 
     def _execute(self, arguments: Sequence[str], environment: Mapping[str, str], **options: object) -> Any:
-        """GitPython's answer, its form as the options ask."""
-        try:  # importing GitPython takes time, and fails where git is missing: a saved diff needs neither
-            from git.cmd import Git  # noqa: PLC0415
-            from git.exc import GitCommandNotFound  # noqa: PLC0415
-        except ImportError:
-            raise GitError("git is not installed") from None
+        """Run git and return what GitPython does: the options choose the form."""
+        try:  # GitPython is heavy, and its import fails without git: a saved diff needs neither
+            from git import Git, GitCommandNotFound  # noqa: PLC0415
+        except ImportError as error:
+            raise GitError("git is not installed") from error
         where = {
             "GIT_DIR": str(self.own),
             "GIT_COMMON_DIR": str(self.common),
@@ -146,27 +150,30 @@ class GitDirectory:
         command = ["git", *_HARMLESS, *arguments]
         try:
             return Git(str(self.own)).execute(command, env={**_ENVIRONMENT, **where, **environment}, **options)  # type: ignore[call-overload]
-        except GitCommandNotFound:  # gone since, or GIT_PYTHON_REFRESH=quiet let it be missing
-            raise GitError("git is not installed") from None
+        except GitCommandNotFound as error:  # removed since, or ignored because of GIT_PYTHON_REFRESH=quiet
+            raise GitError("git is not installed") from error
 
     def list_shallow_commits(self) -> frozenset[bytes]:
-        """The commits whose parents are not here, although they have some."""
+        """Return the commits at which a shallow clone ends: their parents exist but are not in the clone."""
         file = self.common / "shallow"
         return frozenset(_ID.findall(file.read_bytes())) if file.is_file() else frozenset()
 
     def list_missing_commits(self, commits: Sequence[str]) -> list[str]:
-        """Those of the commits whose tree is not here."""
-        lacking = []
+        """Return those of the commits whose tree is not in the clone."""
+        missing = []
         for commit in commits:
             try:
                 self.run("cat-file", "-e", f"{commit}^{{tree}}")
             except GitExitError:
-                lacking.append(commit)
-        return lacking
+                missing.append(commit)
+        return missing
 
     def fetch(self, remote: Remote, commits: Sequence[str], present: Sequence[str]) -> None:
-        """Fetches exactly these commits, without history. GitLab serves any commit by its id."""
-        for number, commit in enumerate(present):  # what the server need not send again
+        """Fetch exactly these commits, without history. GitLab serves any commit by its id.
+
+        Raises GitError, naming the host and the commits, when the server refuses or does not answer.
+        """
+        for number, commit in enumerate(present):  # commits that the server need not send again
             (self.own / f"refs/heads/present-{number}").write_text(commit + "\n")
         login = base64.b64encode(f"{remote.user}:{remote.password}".encode()).decode("ascii")
         settings = {f"http.{remote.url}.extraHeader": f"Authorization: Basic {login}"}
@@ -178,28 +185,31 @@ class GitDirectory:
         try:
             self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1", "--end-of-options",
                      remote.url, *commits, environment=environment)  # fmt: skip
-        except GitExitError as refused:
-            why = "user or password is refused" if "could not read Username" in refused.complaint else refused
+        except GitExitError as error:
+            why = "the user or the password was refused" if "could not read Username" in error.complaint else error
             host = urlsplit(remote.url).hostname
-            raise GitError(f"{host} does not give commit {' and '.join(commits)}: {why}") from None
+            raise GitError(f"{host} does not send commit {' and '.join(commits)}: {why}") from error
 
 
 def find_git_directory(folder: Path) -> Path | None:
-    """The git directory that stands in a folder, or that the folder is."""
-    marked = folder / ".git"
-    if marked.is_file():  # of a linked work tree or a submodule
-        return folder / parse_path_file(marked.read_bytes().removeprefix(b"gitdir:"))
-    return next(
-        (found for found in (marked, folder) if (found / "objects").is_dir() and (found / "HEAD").exists()), None
-    )
+    """Return the git directory in a folder, or the folder itself when it is one; None without one.
+
+    Raises OSError when the folder cannot be read.
+    """
+    inside = folder / ".git"
+    if inside.is_file():  # of a linked work tree or a submodule
+        return folder / parse_path_file(inside.read_bytes().removeprefix(b"gitdir:"))
+    return next((path for path in (inside, folder) if (path / "objects").is_dir() and (path / "HEAD").exists()), None)
 
 
 def parse_path_file(content: bytes) -> Path:
+    """Return the path in the content of a file that holds nothing else, such as `commondir`."""
     return Path(os.fsdecode(content.strip()))
 
 
-def _extract_complaint(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _extract_complaint(warnings: str) -> str:
+    """Return git's error message, else its first line."""
+    lines = [line.strip() for line in warnings.splitlines() if line.strip()]
     return shorten_to_line(
         next((line for line in lines if line.startswith(("fatal:", "error:"))), "".join(lines[:1])), 300
     )

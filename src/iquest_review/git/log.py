@@ -1,7 +1,7 @@
-"""The history of a change out of git: a handful of commands, each with an end in time and in size.
+"""Read the history of a change from git: a few commands, each limited in time and in size.
 
-Nothing here is worth an error: a shallow or a partial clone has less to tell, and a large one is asked until the time
-is up. What was printed until then counts.
+Nothing here raises an error for missing history: a shallow or a partial clone gives less, and a large one is read until
+the time is over. What was read until then is used.
 """
 
 import time
@@ -15,20 +15,20 @@ from iquest_review.git import objects
 from iquest_review.git.command import GitDirectory
 from iquest_review.git.history import Companion, History, LogEntry, TouchedLines
 
-WINDOW_COMMITS = 500  # commits of the target branch that are looked at
+WINDOW_COMMITS = 500  # of the target branch that are examined
 MAX_OWN_COMMITS, MAX_RECENT_COMMITS, MAX_COMPANIONS, MAX_CHURN_FILES, MAX_TOUCHED_RUNS = (
     30,
     3,
     10,
     30,
     40,
-)  # facts; recent ones a file
-# A change of so few files is looked at as far back as it takes: each file costs a walk through all commits, a fifth of
-# a second where these are 10,000. Of a larger one so many files are traced, and through the last commits alone.
+)  # facts of each kind; MAX_RECENT_COMMITS counts for each file
+# For a change of few files the whole history is searched: each file costs a walk through all commits, 0.2 seconds for
+# 10,000 of them. For a larger change only some files are traced, and only through the last commits.
 FEW_FILES, MAX_TRACED_FILES = 5, 20
-MAX_TRACED_RUNS = 50  # of removed lines that are traced in a file
-MAX_LISTED_COMMITS = 300  # commits; a change that has more is not looked through
-MAX_OUTPUT_BYTES = 16 * 1024**2  # bytes that are read of a command
+MAX_TRACED_RUNS = 50  # of removed lines in a file
+MAX_LISTED_COMMITS = 300  # of the change itself
+MAX_OUTPUT_BYTES = 16 * 1024**2  # read from one command
 
 LOG_FORMAT = "%x00%x00%H %ct %P%n%s%n%b"
 _LOG = (
@@ -40,7 +40,7 @@ _BLAME = ("blame", "--incremental", "--no-textconv", "--no-color-lines", "--no-p
 
 @dataclass(frozen=True, slots=True)
 class LogReader:
-    """git, and the moment when nobody waits for it any longer."""
+    """git, and the moment at which reading ends."""
 
     git: GitDirectory
     shallow: frozenset[bytes]
@@ -48,20 +48,23 @@ class LogReader:
 
     @property
     def seconds(self) -> float:
-        """What is left."""
+        """The seconds that are left for the next command."""
         return min(self.git.timeout, self.end - time.monotonic())
 
     def run_in_time(self, *arguments: str) -> tuple[bytes, bool]:
-        """What git prints until the end, and whether it is all."""
+        """Return what git prints until the end, and whether that is all of it."""
         return self.git.run_bounded(*arguments, seconds=self.seconds, most=MAX_OUTPUT_BYTES)
 
     def list_commits(self, *arguments: str) -> list[LogEntry]:
-        """Commits, newest first; not those where a shallow clone ends."""
+        """Return commits, newest first, without those at which a shallow clone ends."""
         return list(facts.parse_log(*self.run_in_time(*_LOG, *arguments), self.shallow))
 
 
 def load_history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
-    """What the commits up to `base` tell of these files, and those from there to `head` of the change."""
+    """Return what the commits up to `base` tell about these files, and the commits of the change up to `head`.
+
+    `files` are sorted by importance: the first ones are traced. `seconds` limits the whole reading.
+    """
     reader = LogReader(git, git.list_shallow_commits(), time.monotonic() + seconds)
     own = list_own_commits(reader, base, head)
     window = reader.list_commits("--name-only", "--no-merges", f"--max-count={WINDOW_COMMITS}", base, "--")
@@ -83,48 +86,51 @@ def load_history(git: GitDirectory, base: str, head: str, files: Sequence[FileDi
 
 
 def list_own_commits(reader: LogReader, base: str, head: str) -> tuple[facts.Commit, ...]:
-    """The merge request's own commits. In a shallow clone they can be told from the target branch's only where the way
-    from head to base is whole."""
+    """Return the commits of the merge request itself.
+
+    In a shallow clone they are known only if the path from head to base is complete; otherwise nothing is returned,
+    because commits of the target branch could be among them.
+    """
     printed, whole = reader.run_in_time(
         *_LOG, "--topo-order", f"--max-count={MAX_LISTED_COMMITS}", f"{base}..{head}", "--"
     )
-    found = list(facts.parse_log(printed, whole))
+    entries = list(facts.parse_log(printed, whole))
     cut = reader.shallow and (
-        not whole or len(found) == MAX_LISTED_COMMITS or any(one.id in reader.shallow for one in found)
+        not whole or len(entries) == MAX_LISTED_COMMITS or any(entry.id in reader.shallow for entry in entries)
     )
-    return () if cut else facts.select_own_commits(found, MAX_OWN_COMMITS)
+    return () if cut else facts.select_own_commits(entries, MAX_OWN_COMMITS)
 
 
 def trace_removed_lines(
     reader: LogReader, base: str, files: Sequence[FileDiff], window: Sequence[LogEntry]
 ) -> tuple[TouchedLines, ...]:
-    """Which commits wrote the lines that the first files lose."""
+    """Return the commits that wrote the lines which the first files lose."""
     losing = [file for file in files if file.removed and file.status is not FileStatus.DELETED and not file.is_symlink]
     since = base if len(files) <= FEW_FILES else f"{window[-1].id.decode('ascii')}..{base}"
-    found = list[TouchedLines]()
+    touched = list[TouchedLines]()
     for file in losing[:MAX_TRACED_FILES]:
         runs = [f"-L{first},{last}" for first, last in facts.find_removed_runs(file)[:MAX_TRACED_RUNS]]
         printed, _ = reader.run_in_time(*_BLAME, *runs, since, "--", file.old_path)
-        found += facts.parse_blame(printed, file.path, window[0].time)
-    return tuple(sorted(found, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
+        touched += facts.parse_blame(printed, file.path, window[0].time)
+    return tuple(sorted(touched, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
 
 
-def drop_gone_companions(reader: LogReader, head: str, found: Sequence[Companion]) -> tuple[Companion, ...]:
-    """Those of the files that are still there."""
-    first = found[: 3 * MAX_COMPANIONS]
+def drop_gone_companions(reader: LogReader, head: str, companions: Sequence[Companion]) -> tuple[Companion, ...]:
+    """Return the first companions that still exist in the head commit."""
+    first = companions[: 3 * MAX_COMPANIONS]
     if not first or reader.seconds <= 0:
         return ()
     try:
-        there = objects.list_entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
-    except GitError:  # too late, or a partial clone without trees: what may be gone is not spoken of
+        present = objects.list_entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
+    except GitError:  # no time left, or a partial clone without trees: a file that may be gone is not reported
         return ()
-    return tuple(fact for fact in first if fact.path in there)[:MAX_COMPANIONS]
+    return tuple(fact for fact in first if fact.path in present)[:MAX_COMPANIONS]
 
 
 def list_older_commits(
     reader: LogReader, base: str, window: Sequence[LogEntry], cited: Mapping[str, str]
 ) -> list[LogEntry]:
-    """The last commits of those files that none of the last commits changes."""
+    """Return the last commits of the files that no commit in the window changes; nothing for a large change."""
     seen = {path for entry in window for path in entry.paths}
     resting = [path for path in cited if path not in seen]
     if not resting or len(cited) > FEW_FILES or len(window) < WINDOW_COMMITS:

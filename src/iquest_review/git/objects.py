@@ -1,4 +1,4 @@
-"""Files of a commit: which there are of those asked for, and what is in them, a process for each question."""
+"""List and read the files of a commit, with one git process for each question."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from iquest_review.git.command import GitDirectory
 
-MAX_FILE_BYTES, MAX_TOTAL_BYTES = 1024**2, 64 * 1024**2  # bytes
-MAX_PATH_BYTES = 4_096  # bytes; file systems end there
-MAX_ARGUMENTS_BYTES = 100_000  # bytes of paths that one command is given; Linux allows 2 MiB, others less
+MAX_FILE_BYTES, MAX_TOTAL_BYTES = 1024**2, 64 * 1024**2
+MAX_PATH_BYTES = 4_096  # the limit of Linux (PATH_MAX)
+MAX_ARGUMENTS_BYTES = 100_000  # of paths for one command; Linux allows 2 MiB, other systems less
 
 _ENTRY = re.compile(rb"100\d{3} blob ([0-9a-f]+) +(\d+|-|BAD)\t(.*)", re.DOTALL)
 _CONTENT = re.compile(rb"([0-9a-f]+) (?:blob (\d+)|missing)\n")
-_ELSEWHERE = re.compile(r"\0|\A\Z|(?:\A|/)(?:\.{0,2})(?:/|\Z)")  # what is no plain path downwards
+_UNSAFE_PATH = re.compile(
+    r"\0|\A\Z|(?:\A|/)(?:\.{0,2})(?:/|\Z)"
+)  # NUL, empty, absolute, or a part that is empty, . or ..
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +26,28 @@ class Entry:
 
 
 def list_entries(git: GitDirectory, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
-    """Those of the paths that are regular files in a commit that is here, in their order: a symbolic link leads
-    anywhere, a submodule has no content. Raises GitError where trees are missing."""
-    asked = {path.encode("utf-8", "surrogateescape"): path for path in paths if _is_plain(path)}
-    found = dict[str, Entry]()
-    for some in _chunk_names(asked):
-        names = [asked[name] for name in some]
+    """Return the regular files of a commit among these paths, in their order.
+
+    Symbolic links are left out because they may lead anywhere, submodules because they have no content. Raises
+    GitError when the commit or its trees are not in the clone.
+    """
+    wanted = {path.encode("utf-8", "surrogateescape"): path for path in paths if _is_plain(path)}
+    entries = dict[str, Entry]()
+    for chunk in _chunk_names(wanted):
+        names = [wanted[name] for name in chunk]
         for entry in git.run("ls-tree", "--full-tree", "-z", "-l", commit, "--", *names).split(b"\0"):
             match = _ENTRY.fullmatch(entry)
-            if match and match[3] in asked:
+            if match and match[3] in wanted:
                 size = int(match[2]) if match[2].isdigit() else None
-                found[asked[match[3]]] = Entry(match[1].decode("ascii"), size)
-    return {path: found[path] for path in asked.values() if path in found}
+                entries[wanted[match[3]]] = Entry(match[1].decode("ascii"), size)
+    return {path: entries[path] for path in wanted.values() if path in entries}
 
 
 def load_contents(git: GitDirectory, files: Mapping[str, Entry]) -> dict[str, bytes]:
-    """The contents of those files that are here and not too large, as far as they are not too large together."""
+    """Return the contents of the files that the clone has.
+
+    A file over MAX_FILE_BYTES is left out, and so is one that would make the total larger than MAX_TOTAL_BYTES.
+    """
     left, wanted = MAX_TOTAL_BYTES, dict[str, str]()
     for path, file in files.items():
         if file.size is not None and file.size <= min(MAX_FILE_BYTES, left):
@@ -53,25 +61,25 @@ def load_contents(git: GitDirectory, files: Mapping[str, Entry]) -> dict[str, by
 
 
 def _parse_contents(printed: bytes) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    while match := _CONTENT.match(printed, at):
-        at = match.end()
+    index = 0
+    while match := _CONTENT.match(printed, index):
+        index = match.end()
         if match[2]:
-            yield match[1].decode("ascii"), printed[at : at + int(match[2])]
-            at += int(match[2]) + 1
+            yield match[1].decode("ascii"), printed[index : index + int(match[2])]
+            index += int(match[2]) + 1
 
 
 def _is_plain(path: str) -> bool:
-    """Whether this can be the name of a file: the model and the author may have written anything."""
+    """Return whether this can be the path of a file: the model and the author may write anything."""
     try:
         length = len(path.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # half of a pair
+    except UnicodeEncodeError:  # half of a surrogate pair
         return False
-    return length <= MAX_PATH_BYTES and not _ELSEWHERE.search(path)
+    return length <= MAX_PATH_BYTES and not _UNSAFE_PATH.search(path)
 
 
 def _chunk_names(names: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """The names, as many at a time as a command line takes."""
+    """Return the names in chunks that fit on a command line."""
     chunk, size = list[bytes](), 0
     for name in names:
         if chunk and size + len(name) > MAX_ARGUMENTS_BYTES:

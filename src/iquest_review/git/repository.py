@@ -1,8 +1,9 @@
-"""git, through GitPython's command runner: the diff between two commits, and nothing the repository could say about it.
+"""Read a clone: the diff between two commits, files, lines and history, without obeying the clone's own settings.
 
-A bare git directory of our own borrows the clone's objects (git's "alternates"), so that the clone's configuration,
-attributes, hooks, index, replacement refs and owner have no part in what is shown: a textconv driver does not run,
-`*.py -diff` hides nothing, and "dubious ownership" does not arise. Only a ref's name is looked up in the clone itself.
+A temporary bare git directory borrows the objects of the clone (git's "alternates"). So the configuration, attributes,
+hooks, index, replacement refs and owner of the clone have no effect on what is shown: no textconv driver runs,
+`*.py -diff` hides nothing, and git does not complain about "dubious ownership". Only the name of a ref is looked up in
+the clone itself.
 """
 
 import os
@@ -12,47 +13,46 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from iquest_review.code import definitions
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import GitError, UsageError
-from iquest_review.git import objects
+from iquest_review.git import log, objects
 from iquest_review.git.command import GitDirectory, GitExitError, Remote, find_git_directory, parse_path_file
-
-if TYPE_CHECKING:
-    from iquest_review.git.history import History
+from iquest_review.git.history import History
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
-# GitLab finds renames from 30 % on (gitaly), git itself from 50 %. The rest pins what configuration could change.
+# GitLab detects renames from 30 % similarity on (gitaly), git itself from 50 %. The other options fix what the
+# configuration could change.
 _DIFF = (
     *("diff", "--find-renames=30%", "--unified=3", "--inter-hunk-context=0", "--diff-algorithm=myers"),
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=none"),
     *("--src-prefix=a/", "--dst-prefix=b/", "--full-index", "--no-relative", "-O/dev/null"),
 )
-# Lines of the commit's own regular text files; -w and -F, so that a name is a word and never an expression.
+# Only text files of the commit are searched. -w and -F: a name is a whole word and never a regular expression.
 _GREP = (
     *("grep", "-n", "-z", "-I", "-w", "-F", "--no-color", "--full-name", "--no-textconv", "--no-recurse-submodules"),
     *("--no-column", "--no-heading", "--no-break"),
 )
 GREP_SECONDS, GREP_BYTES = 5.0, 1024**2
-SHA_1_DIGITS = 40  # digits of a commit's id
+SHA_1_DIGITS = 40  # of a commit id
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A clone whose commits are read."""
+    """A clone of which commits are read."""
 
     directory: Path
-    timeout: float = 300  # seconds a git command may take
-    largest: int = 128 * 1024**2  # bytes a diff may have: millions of lines, and ten times that in memory at worst
+    timeout: float = 300  # seconds for one git command
+    largest: int = 128 * 1024**2  # bytes of a diff: millions of lines, and at worst ten times that in memory
 
     @contextmanager
     def open_clone(self, remote: Remote | None = None) -> Iterator["OpenClone"]:
-        """The clone, opened for a whole run: what had to be fetched from `remote` once stays until the end.
+        """Open the clone for a whole run: a commit that is fetched from `remote` stays until the end.
 
-        Raises GitError where there is no repository.
+        Raises GitError when there is no repository.
         """
         clone = self._find_clone()
         with tempfile.TemporaryDirectory(prefix="iquest-review-") as temporary:
@@ -67,19 +67,19 @@ class Repository:
             yield OpenClone(self, GitDirectory(home, home, self.timeout), remote)
 
     def diff(self, base: str, head: str, remote: Remote | None = None) -> Diff:
-        """What `head` changes since `base`: see `Opened.diff`."""
+        """Return what `head` changes since `base`; see `OpenClone.diff`."""
         with self.open_clone(remote) as opened:
             return opened.diff(base, head)
 
     def load_blob(self, commit: str, path: str) -> bytes | None:
-        """A file as it stands in a commit: see `Opened.blob`."""
+        """Return a file of a commit; see `OpenClone.load_blob`."""
         with self.open_clone() as opened:
             return opened.load_blob(commit, path)
 
     def find_merge_base(self, base: str, head: str) -> tuple[str, str, str]:
-        """The commits of two refs and of their merge base, as (merge base, base, head), for `base...head`.
+        """Return the commits for `base...head`, as (merge base, base, head).
 
-        Raises UsageError for a ref that is not there, GitError when the two have no common commit.
+        Raises UsageError for a ref that does not exist, GitError when the two have no common commit.
         """
         tips = [self._resolve_ref(base), self._resolve_ref(head)]
         with self.open_clone() as opened:
@@ -87,33 +87,33 @@ class Repository:
                 common = (
                     opened.prepare_git(tips[0]).run("merge-base", "--end-of-options", *tips).decode("ascii").split()[0]
                 )
-            except GitExitError as refused:
-                if refused.status != 1:
+            except GitExitError as error:
+                if error.status != 1:
                     raise
                 raise GitError(f"{base} and {head} have no common commit in {self.directory}; is the clone shallow? "
-                               "`git fetch --unshallow` completes it") from None  # fmt: skip
+                               "`git fetch --unshallow` completes it") from error  # fmt: skip
         return common, tips[0], tips[1]
 
     def _resolve_ref(self, ref: str) -> str:
-        """The commit a ref of the clone names."""
+        """Return the commit of a ref of the clone; raise UsageError when it has none, or not exactly one."""
         try:
-            found, warnings = self._find_clone().run_with_warnings(
+            printed, warnings = self._find_clone().run_with_warnings(
                 "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}"
             )
-        except GitExitError as refused:
+        except GitExitError as error:
             raise UsageError(
-                f"{ref!r} names no commit in {self.directory}{_explain_exit(refused)}; "
-                "`git branch --all` lists what there is"
-            ) from None
+                f"{ref!r} is not a commit or branch of {self.directory}{_explain_exit(error)}; "
+                "`git branch --all` lists the branches"
+            ) from error
         if "is ambiguous" in warnings:  # git would take the tag
-            raise UsageError(f"{ref!r} is the name of several refs; give it in full: refs/heads/{ref}")
-        commit = found.decode("ascii", "replace").strip()
+            raise UsageError(f"{ref!r} is ambiguous, several refs have this name; use the full name: refs/heads/{ref}")
+        commit = printed.decode("ascii", "replace").strip()
         if not _COMMIT.fullmatch(commit):  # ^main
-            raise UsageError(f"{ref!r} names no single commit")
+            raise UsageError(f"{ref!r} is not a single commit")
         return commit
 
     def _find_clone(self) -> GitDirectory:
-        """The clone's own git directory, looked for as git does; linked work trees and bare ones included."""
+        """Find the git directory of the clone as git does; linked work trees and bare repositories work too."""
         start = self.directory.resolve()
         try:
             for folder in (start, *start.parents):
@@ -122,79 +122,75 @@ class Repository:
                     shared = own / parse_path_file(common.read_bytes()) if common.is_file() else own
                     return GitDirectory(own.resolve(), shared.resolve(), self.timeout)
         except OSError as error:
-            raise GitError(f"{self.directory} cannot be read: {error.strerror}") from None
-        raise GitError(f"{self.directory} is no git repository")
+            raise GitError(f"{self.directory} cannot be read: {error.strerror}") from error
+        raise GitError(f"{self.directory} is not a git repository")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenClone:
-    """A clone, opened: one borrowed git directory for everything that a run asks of it."""
+    """An open clone: one temporary git directory for all that a run reads."""
 
     repository: Repository
     directory: GitDirectory
-    remote: Remote | None = None  # gives the commits that the clone lacks
-    here: set[str] = field(default_factory=set)  # commits that were found
+    remote: Remote | None = None  # has the commits that the clone lacks
+    present: set[str] = field(default_factory=set)  # commits that are known to be present
 
     def diff(self, base: str, head: str) -> Diff:
-        """What `head` changes since `base`, both full commit ids.
+        """Return what `head` changes since `base`; both are full commit ids.
 
-        Raises GitError when a commit cannot be had.
+        Raises GitError when a commit is missing and cannot be fetched.
         """
         commits = [_check_commit_id(base), _check_commit_id(head)]
         git = self.prepare_git(head)
         try:
-            found = self._make_patch(git, commits)
-            self.here.update(commits)  # their trees are, or there were no diff
-            return patch.parse_patch(found)
-        except GitExitError as refused:
+            text = self._make_patch(git, commits)
+            self.present.update(commits)  # without their trees git could not make the diff
+            return patch.parse_patch(text)
+        except GitExitError as error:
             if not self._fetch_missing(git, commits):
                 raise GitError(
-                    f"the diff cannot be made from {self.repository.directory}; is it a partial clone? {refused}"
-                ) from None
+                    f"git cannot make the diff in {self.repository.directory}; is it a partial clone? {error}"
+                ) from error
         return patch.parse_patch(self._make_patch(git, commits))
 
     def load_blob(self, commit: str, path: str) -> bytes | None:
-        """A file as it stands in a commit; None where there is no such file.
+        """Return the content of a file in a commit; None when the commit has no such regular file.
 
-        Raises GitError when the commit or the file cannot be had.
+        Raises GitError when the commit or the file is missing and cannot be fetched.
         """
         git = self._ensure_commit(commit)
-        found = objects.list_entries(git, commit, [path]).get(path)
-        return git.run("cat-file", "blob", found.id) if found else None
+        entry = objects.list_entries(git, commit, [path]).get(path)
+        return git.run("cat-file", "blob", entry.id) if entry else None
 
     def load_blobs(self, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-        """Files as they stand in a commit, by their paths in the order asked. Not among them: what is no regular file
-        there, files over 1 MiB, those after the first 64 MiB, and those a partial clone has left away.
+        """Return the contents of files in a commit, by path, in the order of the paths.
 
-        Raises GitError when the commit cannot be had.
+        Left out are paths without a regular file, files over 1 MiB, those beyond 64 MiB in total, and those that a
+        partial clone lacks. Raises GitError when the commit is missing and cannot be fetched.
         """
         git = self._ensure_commit(commit)
         return objects.load_contents(git, objects.list_entries(git, commit, paths))
 
     def grep_definitions(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
-        """The first `most` lines of a commit that look like definitions of these names, as (path, line, text), the
-        earlier names first. What is no identifier is not looked for; what takes too long is not found.
+        """Return the first `most` lines of a commit that look like definitions of these names, as (path, line, text).
 
-        Raises GitError when the commit cannot be had.
+        They are in the order of the names. Names that are not identifiers are ignored, and the search ends after
+        GREP_SECONDS. Raises GitError when the commit is missing and cannot be fetched.
         """
-        from iquest_review.code import definitions  # noqa: PLC0415 - a saved diff has no commits to look into
-
         wanted = definitions.filter_identifiers(names)
         return definitions.parse_definition_hits(self._grep_lines(commit, wanted), wanted)[:most]
 
     def grep_usages(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
-        """The lines of a commit that define these names and those that use them in code, of these for each name the
-        first `most`, as (path, line, text) in the order of the paths.
+        """Return the lines of a commit that define or use these names in code, as (path, line, text).
 
-        Raises GitError when the commit cannot be had.
+        They are in the order of the paths. For each name there are at most `most` lines that only use it. Raises
+        GitError when the commit is missing and cannot be fetched.
         """
-        from iquest_review.code import definitions  # noqa: PLC0415 - as above
-
         wanted = definitions.filter_identifiers(names)
         return definitions.parse_usage_hits(self._grep_lines(commit, wanted), wanted, most)
 
     def _grep_lines(self, commit: str, names: Sequence[str]) -> bytes:
-        """What git prints of the lines with these identifiers, as far as it is read."""
+        """Return the output of `git grep` for these identifiers, up to its limits in time and size."""
         if not names:
             return b""
         patterns = [part for name in names for part in ("-e", name)]
@@ -203,15 +199,15 @@ class OpenClone:
             *_GREP, *patterns, _check_commit_id(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES
         )[0]
 
-    def load_history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> "History":
-        """What the commits tell of a change, as far as they are here and can be read in so many seconds; of the files,
-        the first ones count most. Raises GitError for what is no commit id."""
-        from iquest_review.git import log  # noqa: PLC0415 - nor has it a history
+    def load_history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
+        """Return what the commits tell about a change, as far as it can be read within these seconds.
 
+        The first files are the most important ones. Raises GitError for a name that is not a commit id.
+        """
         return log.load_history(self.prepare_git(base), _check_commit_id(base), _check_commit_id(head), files, seconds)
 
     def prepare_git(self, commit: str) -> GitDirectory:
-        """The git directory, for ids like this one: whoever opens a clone need not know how it names its commits."""
+        """Return the git directory, set up for the hash of this commit id: SHA-1 or SHA-256."""
         length = len(_check_commit_id(commit))
         if length != self.directory.id_length:
             (self.directory.own / "config").write_text(_render_config(length))
@@ -219,49 +215,49 @@ class OpenClone:
 
     def _ensure_commit(self, commit: str) -> GitDirectory:
         git = self.prepare_git(commit)
-        if commit not in self.here:
+        if commit not in self.present:
             self._fetch_missing(git, [commit])
-            self.here.add(commit)
+            self.present.add(commit)
         return git
 
     def _fetch_missing(self, git: GitDirectory, commits: Sequence[str]) -> bool:
-        """Fetches those of the commits that are not here; whether there were any."""
+        """Fetch those of the commits that the clone lacks; return whether there were any.
+
+        Raises GitError when they cannot be fetched.
+        """
         missing = git.list_missing_commits(commits)
         if missing and self.remote is None:
             raise GitError(
-                f"{self.repository.directory} does not hold commit {' and '.join(missing)}; "
-                "fetch it, or clone with the whole history (GIT_DEPTH: 0)"
+                f"{self.repository.directory} does not contain commit {' and '.join(missing)}; "
+                "fetch it, or clone the whole history (GIT_DEPTH: 0)"
             )
         if missing and self.remote:
             git.fetch(self.remote, missing, [commit for commit in commits if commit not in missing])
         return bool(missing)
 
     def _make_patch(self, git: GitDirectory, commits: Sequence[str]) -> bytes:
-        file = git.own / "patch"  # not a pipe: so its size is known before it is in memory
+        file = git.own / "patch"  # not a pipe: the size is checked before the diff is in memory
         git.run(*_DIFF, f"--output={file}", "--end-of-options", *commits)
         size, largest = file.stat().st_size, self.repository.largest
         if size > largest:
-            raise GitError(f"the diff has {size >> 20} MiB; more than {largest >> 20} MiB is not read")
+            raise GitError(f"the diff is {size >> 20} MiB long; the limit is {largest >> 20} MiB")
         return file.read_bytes()
 
 
 def _render_config(id_length: int) -> str:
-    """The configuration of our own git directory; a commit id of 64 digits is SHA-256."""
+    """Return the configuration of the temporary git directory; a commit id of 64 digits is SHA-256."""
     if id_length == 64:
         return "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n"
     return "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 
 
 def _check_commit_id(name: str) -> str:
-    """The name, if it is a full commit id: nothing else reaches a git command line.
-
-    Raises GitError otherwise.
-    """
+    """Return the name if it is a full commit id, else raise GitError: nothing else reaches a git command line."""
     if not _COMMIT.fullmatch(name):
-        raise GitError(f"{name[:80]!r} is no commit id")
+        raise GitError(f"{name[:80]!r} is not a commit id")
     return name
 
 
-def _explain_exit(refused: GitExitError) -> str:
-    """git's complaint about a ref, unless it says no more than that there is none."""
-    return "" if "Needed a single revision" in refused.complaint else f" ({refused.complaint})"
+def _explain_exit(error: GitExitError) -> str:
+    """Return git's complaint about a ref in brackets; empty when it only says that the ref does not exist."""
+    return "" if "Needed a single revision" in error.complaint else f" ({error.complaint})"

@@ -1,1 +1,1 @@
-"""How the merge request is read from GitLab and written to."""
+"""The merge request on GitLab: read through its API, and written to."""

@@ -1,4 +1,4 @@
-"""What stands on the merge request already and is the bot's own: its threads, its note, what people said to them."""
+"""The bot's own threads and notes that are already on the merge request, and what people replied to them."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from iquest_review.findings.fingerprint import Mark
 from iquest_review.gitlab import schema
 from iquest_review.note.summary import SUMMARY_MARKER
 
-MAX_AGREEMENT_CHARS = 80  # characters: who writes more has something else to say
+MAX_AGREEMENT_CHARS = 80  # a longer reply says more than that it agrees
 
 
 class SummaryNote(NamedTuple):
@@ -22,15 +22,18 @@ class SummaryNote(NamedTuple):
 
 
 class ThreadReply(NamedTuple):
-    """What a person wrote below a finding. The bot itself never replies."""
+    """A person's reply to a finding. The bot itself never replies."""
 
     author: int
     body: str
 
 
 class Thread(NamedTuple):
-    """A finding of ours on the merge request. `path`, `line` and `head` are GitLab's: it carries a position along as
-    long as the line is there, and leaves it at an older head when it is gone."""
+    """A finding of the bot on the merge request.
+
+    `path`, `line` and `head` are GitLab's: it carries a position along as long as the line exists, and leaves it at an
+    older head when the line is gone.
+    """
 
     id: str  # of the discussion: 40 hexadecimal digits
     note: int
@@ -41,17 +44,17 @@ class Thread(NamedTuple):
     head: str
     resolved: bool
     replies: tuple[ThreadReply, ...] = ()
-    resolved_by_us: bool = False  # for sure: a person's own token resolves in that person's name
+    resolved_by_us: bool = False  # certain only for a bot's token: a person's own token resolves in that person's name
     resolved_by_other: bool = False
 
     def is_settled_by_person(self, ours: Collection[str]) -> bool:
-        """Whether a person resolved it; `ours` are the discussions that the bot is known to have resolved."""
+        """Return whether a person resolved it; `ours` are the discussions that the bot is known to have resolved."""
         by_us = self.resolved_by_us or self.id in ours
         return self.resolved and (self.resolved_by_other or not by_us)
 
     @property
     def disputed(self) -> bool:
-        """Whether a person said anything that is no plain agreement."""
+        """Whether a person replied anything else than a plain agreement."""
         return any(
             len(reply.body) > MAX_AGREEMENT_CHARS
             or not re.match(_AGREES, reply.body, re.IGNORECASE)
@@ -61,19 +64,19 @@ class Thread(NamedTuple):
 
     @property
     def waivers(self) -> Iterator[int]:
-        """Users who said `ignore: reason`; whether they may is GitLab's to tell."""
+        """The users who replied `ignore: reason`; GitLab knows whether they are allowed to."""
         return (reply.author for reply in self.replies if re.search(_IGNORE, reply.body, re.IGNORECASE | re.MULTILINE))
 
 
 class ExistingThreads(NamedTuple):
-    """All of it, oldest first. `own` is the number of the bot's user."""
+    """All threads and summary notes of the bot, oldest first. `own` is the number of the bot's user."""
 
     own: int = 0
     threads: tuple[Thread, ...] = ()
     notes: tuple[SummaryNote, ...] = ()
 
 
-# Made into regular expressions when somebody has replied: most runs have no use for them.
+# Compiled when somebody has replied: most runs do not need them.
 _IGNORE = r"^[ \t]*(?:@\S+\s+)?[*_`]{0,2}(?:ignore|忽略)[*_`]{0,2}\s*[:：][*_`]{0,2}\s*\S"
 _AGREES = (
     r"\s*(?:done|fixed|thanks|thank you|thx|good (?:catch|point|find)|agreed?\b|ok\b|okay|yes\b|right\b|applied"
@@ -89,33 +92,37 @@ _BUT = (
 def collect_existing_threads(
     discussions: Iterable[schema.Discussion], own: int, *, bot: bool = False
 ) -> ExistingThreads:
-    """What of these discussions is the bot's own: a marker counts only in a note of its user. `bot`: no person acts
-    in that user's name."""
-    threads, notes = list[Thread](), list[SummaryNote]()
+    """Return the bot's own threads and notes among these discussions.
+
+    A marker counts only in a note of the user `own`. `bot`: no person acts in that user's name.
+    """
+    threads, summaries = list[Thread](), list[SummaryNote]()
     for discussion in discussions:
-        said = [note for note in discussion.notes if not note.system]
-        if not said or said[0].author.id != own:
+        notes_of_users = [note for note in discussion.notes if not note.system]
+        if not notes_of_users or notes_of_users[0].author.id != own:
             continue
-        first, *rest = said
+        first, *rest = notes_of_users
         if first.body.startswith(SUMMARY_MARKER):
-            notes.append(SummaryNote(first.id, discussion.id, first.body, len(rest)))
+            summaries.append(SummaryNote(first.id, discussion.id, first.body, len(rest)))
         elif mark := fingerprint.parse_marker(first.body):
             threads.append(_build_thread(discussion.id, first, mark, rest, own, own if bot else None))
-    return ExistingThreads(own, tuple(sorted(threads, key=lambda t: t.note)), tuple(sorted(notes, key=lambda n: n.id)))
+    threads.sort(key=lambda thread: thread.note)
+    summaries.sort(key=lambda note: note.id)
+    return ExistingThreads(own, tuple(threads), tuple(summaries))
 
 
 def _build_thread(
-    number: str,
+    discussion: str,
     first: schema.DiscussionNote,
     mark: Mark,
     rest: Sequence[schema.DiscussionNote],
     own: int,
     bot: int | None,
 ) -> Thread:
-    place = first.position or schema.NotePosition(None, None, None, None, None)
+    place = first.position or schema.NotePosition()
     resolved = all(note.resolved for note in (first, *rest))
     return Thread(
-        id=number,
+        id=discussion,
         note=first.id,
         mark=mark,
         body=first.body,

@@ -1,4 +1,4 @@
-"""What GitLab says of a merge request itself: its commits, its words, where it lives."""
+"""The facts of a merge request: its commits, its author's words, and its project."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What GitLab says of a merge request. `source_is_fork`: its branch lives in another project."""
+    """The facts of a merge request. `source_is_fork`: its branch belongs to another project."""
 
     merge_request: MergeRequest
     refs: DiffRefs
@@ -16,11 +16,11 @@ class Facts:
     state: str  # opened, closed, locked or merged
     project_url: str
     source_is_fork: bool
-    changed_files: str  # how many, in GitLab's words; empty for none, and before it has counted
+    changed_files: str  # how many, in GitLab's words ("1000+"); empty for none, and before GitLab has counted
 
 
 def parse_facts(merge_request: MergeRequest, refs: DiffRefs, answer: schema.MergeRequestAnswer) -> Facts:
-    """The facts in GitLab's answer; what it leaves null is empty."""
+    """Return the facts in GitLab's answer; null becomes empty."""
     return Facts(
         merge_request=merge_request,
         refs=refs,
@@ -40,7 +40,7 @@ def parse_facts(merge_request: MergeRequest, refs: DiffRefs, answer: schema.Merg
 
 
 def parse_diff_refs(refs: schema.DiffRefsAnswer | None) -> DiffRefs | None:
-    """All three commits; None until GitLab has computed them."""
+    """Return all three commits; None until GitLab has computed them."""
     if refs is None or not (refs.base_sha and refs.start_sha and refs.head_sha):
         return None
     return DiffRefs(refs.base_sha, refs.start_sha, refs.head_sha)

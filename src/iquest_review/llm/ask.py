@@ -1,8 +1,8 @@
-"""Asking until the reply can be used: at most twice, first in words, then with the server's help.
+"""Ask until the reply can be used: at most twice, first in words, then with a grammar of the server.
 
-A grammar costs recall on good days and loops on blanks on bad ones, so that it is the second try by default. A server
-that refuses a response_format is asked in the next simpler way; that is no try. A second try that fails takes nothing
-away: what the first one said is kept.
+A grammar costs recall on good days and loops on blanks on bad ones, so it is the second try by default. A server that
+refuses a response_format is asked in the next simpler way, which does not count as a try. When the second try fails,
+the first reply is kept.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema, p
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Message, Templates
 
-MIN_RUNAWAY_CHARS = 200  # blanks at the end of a reply that are no accident
+MIN_RUNAWAY_CHARS = 200  # fewer blanks at the end of a reply may be an accident
 
 
 class StructuredOutput(StrEnum):
-    """How the server is asked to keep the answer in form."""
+    """The means that keeps an answer in form: a grammar of the server, or the prompt alone."""
 
     AUTO = "auto"
     JSON_SCHEMA = "json_schema"
@@ -28,23 +28,27 @@ class StructuredOutput(StrEnum):
 
 
 class ChatModel(Protocol):
-    """What answers: model.endpoint.Endpoint, or a fake."""
+    """What answers: llm.client.ModelClient, or a fake."""
 
     @property
-    def max_tokens(self) -> int: ...
+    def max_tokens(self) -> int:
+        """How long an answer may be, in tokens."""
+        ...
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
-    ) -> ModelReply: ...
+    ) -> ModelReply:
+        """Return the reply to the messages. Raises ModelError."""
+        ...
 
 
 @dataclass(slots=True)
 class Answer:
-    """What asking came to, and what it took. `refused` lists what the server would not do."""
+    """The result of asking, and what it took. `refused` lists what the server would not do."""
 
     result: Review | UnusableReply = field(default_factory=lambda: UnusableReply("", "nothing was asked"))
     replies: list[ModelReply] = field(default_factory=list)
-    tries: int = 0  # requests that had a reply, or none; not those that a server refused for their form
+    tries: int = 0  # requests, without those that a server refused for their form
     refused: list[str] = field(default_factory=list)
 
 
@@ -63,9 +67,9 @@ _SECOND = {
 def ask_for_review(
     model: ChatModel, templates: Templates, messages: list[Message], mode: StructuredOutput, most: int = 2
 ) -> Answer:
-    """The review of the messages, asked for a second time when the first reply cannot be used and `most` allows it.
+    """Return the review of the messages. Ask a second time when the first reply cannot be used and `most` allows it.
 
-    Raises what Model.complete raises, FormatRefused excepted.
+    Raises what ChatModel.complete raises, except FormatRefusedError.
     """
     answer = Answer()
     first = StructuredOutput.PROMPT if mode is StructuredOutput.AUTO else mode
@@ -88,7 +92,7 @@ def ask_for_review(
 
 
 def _is_runaway(text: str) -> bool:
-    """Whether a reply ran on in blanks, as grammars make models do: a longer one would hold more of them."""
+    """Return whether a reply ran on in blanks, as grammars make models do: a longer one would only hold more."""
     return len(text) - len(text.rstrip()) >= MIN_RUNAWAY_CHARS
 
 
@@ -124,12 +128,8 @@ def _build_response_format(form: StructuredOutput) -> dict[str, Any] | None:
 
 
 def _parse_answer(reply: ModelReply) -> Review | UnusableReply:
-    """The reply's review. A server whose reasoning parser took the whole answer for reasoning has put it there; what is
-    written there while the model still thinks is no answer."""
-    if reply.text.strip() or not reply.reasoning.strip():
-        return parse_reply(reply.text, reply.finish_reason)
-    if reply.finish_reason != "length" and reply.reasoning.lstrip().startswith(("{", "[", "```")):
-        hidden = parse_reply(reply.reasoning, reply.finish_reason)
-        if isinstance(hidden, Review):
-            return hidden
+    """Return the reply's review, without showing reasoning to anybody."""
+    result = parse_reply(reply.answer, reply.finish_reason)
+    if isinstance(result, Review) or reply.text.strip() or not reply.reasoning.strip():
+        return result
     return UnusableReply("", "it ends inside its reasoning")

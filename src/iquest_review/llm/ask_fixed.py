@@ -1,40 +1,40 @@
 """Which earlier remarks are fixed: one question about all of them, and only a plain yes counts.
 
-A thread that stays open costs its author a click; one that is closed wrongly costs them the mistake. So nothing is
-mended here, unlike in a review: what is not JSON as asked for, cites no row that was shown, or contradicts itself,
-leaves the remark open. So does a model that cannot be asked: the review does not depend on this.
+A thread that stays open costs its author a click; a thread that is closed wrongly costs them the mistake. So nothing is
+mended here, unlike in a review: an answer that is not JSON as asked for, cites no row that was shown, or contradicts
+itself leaves the remark open. So does a model that cannot be asked: the review does not depend on this.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, TypeVar
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic import BaseModel, ConfigDict, OnErrorOmit, StrictBool, StrictInt, ValidationError, WrapValidator
 
 from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.errors import ModelError
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.llm.ask import ChatModel
-from iquest_review.llm.repair import is_cut_off
+from iquest_review.llm.repair import find_sole_object
 from iquest_review.llm.reply import MAX_ANSWER_CHARS, MAX_REPLY_CHARS, find_answer_texts
 from iquest_review.llm.wire import ModelReply
-from iquest_review.net.error_body import parse_integer
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, render_remarks
 from iquest_review.prompt.templates import Message, Templates
 
-NEARBY_LINES = 10  # lines: a remark farther than that from every row shown is not asked about
-MIN_EVIDENCE_CHARS = 6  # characters from which a part of a row is evidence
-MAX_EVIDENCE_ROWS = 20  # of evidence; one is asked for
+NEARBY_LINES = 10  # a remark farther than that from every row shown is not asked about
+MIN_EVIDENCE_CHARS = 6  # a shorter part of a row is not evidence
+MAX_EVIDENCE_ROWS = 20  # one is asked for
+
+_PRINTED = re.compile(r"^\s*(?:[-+]?\s*\d+\||[-+])")  # marker and number, which do not belong to a row's text
 
 
 @dataclass(frozen=True, slots=True)
 class FixedRemarks:
-    """The remarks the model says are fixed, as indexes from 0; what it answered, nothing when it was not heard."""
+    """The remarks the model says are fixed, as indexes from 0, and its reply, if there is one."""
 
     numbers: frozenset[int] = frozenset()
     replies: tuple[ModelReply, ...] = ()
@@ -48,10 +48,10 @@ def ask_fixed(
     limits: Limits,
     nonce: str,
 ) -> FixedRemarks:
-    """Which of the remarks are fixed, by what the model is shown: as much as the limits allow of the files they are in.
+    """Return which of the remarks are fixed. The model is shown as much of their files as the limits allow.
 
-    `limits.tokens` holds for the whole prompt: the last remarks are left out where it is too small. One request at
-    most; none when nothing can be asked. A ModelError fixes nothing. Raises UsageError when the template fails.
+    `limits.tokens` bounds the whole prompt: the last remarks are left out where it is too small. At most one request is
+    made, none when nothing can be asked. A ModelError fixes nothing. Raises UsageError when the template fails.
     """
     question = _build_question(templates, remarks, files, limits, nonce)
     if question is None:
@@ -59,9 +59,9 @@ def ask_fixed(
     try:
         reply = model.complete(question.messages, None)
     except ModelError:
-        return FixedRemarks()  # the threads stay open, as they were; the review says itself when the model is down
-    said = _find_fixed_numbers(reply, [remarks[index] for index in question.asked], question.excerpt)
-    return FixedRemarks(frozenset(question.asked[number - 1] for number in said), (reply,))
+        return FixedRemarks()  # the threads stay open, as before; the review itself reports a model that is down
+    numbers = _find_fixed_numbers(reply, [remarks[index] for index in question.asked], question.excerpt)
+    return FixedRemarks(frozenset(question.asked[number - 1] for number in numbers), (reply,))
 
 
 # -- the question
@@ -77,25 +77,25 @@ class _Question:
 def _build_question(
     templates: Templates, remarks: Sequence[Remark], files: Sequence[FileDiff], limits: Limits, nonce: str
 ) -> _Question | None:
-    """The question about as many of the remarks as fit, the first ones first; None when that is none."""
+    """Return the question about as many of the remarks as fit, the first ones first; None when none fits."""
 
-    def written(asked: Sequence[int], excerpt: Excerpt) -> list[Message]:
+    def render(asked: Sequence[int], excerpt: Excerpt) -> list[Message]:
         return templates.render_remarks_question([remarks[index] for index in asked], excerpt, nonce) or []
 
     known = {file.path for file in files}
     asked = [index for index, remark in enumerate(remarks) if remark.path in known]
-    bare = written([], Excerpt((), ()))
+    bare = render([], Excerpt((), ()))
     if not asked or not bare:
         return None
     room = limits.tokens - _estimate_tokens(bare)
     sizes = accumulate(estimate_tokens("\n".join(render_remarks([remarks[index]])) + "\n") for index in asked)
-    asked = [index for index, size in zip(asked, sizes, strict=True) if 2 * size <= room]  # half of it is the code's
+    asked = [index for index, size in zip(asked, sizes, strict=True) if 2 * size <= room]  # half is for the code
     paths = {remarks[index].path for index in asked}
-    left = max(limits.tokens - _estimate_tokens(written(asked, Excerpt((), ()))), 0)
+    left = max(limits.tokens - _estimate_tokens(render(asked, Excerpt((), ()))), 0)
     excerpt = fit_excerpt([file for file in files if file.path in paths], Limits(limits.lines, left))
     asked = [index for index in asked if _is_shown(remarks[index], excerpt)]
-    messages = written(asked, excerpt)
-    fits = _estimate_tokens(messages) <= limits.tokens  # unless a template of one's own writes the diff twice
+    messages = render(asked, excerpt)
+    fits = _estimate_tokens(messages) <= limits.tokens  # a user's own template may write the diff twice
     return _Question(messages, excerpt, tuple(asked)) if asked and fits else None
 
 
@@ -104,7 +104,7 @@ def _estimate_tokens(messages: Sequence[Message]) -> int:
 
 
 def _is_shown(remark: Remark, excerpt: Excerpt) -> bool:
-    """Whether the place of a remark is shown, not only its file: what is not seen looks as if it were gone."""
+    """Return whether the place of a remark is shown, not only its file: lines that are not shown look removed."""
     hunks = [hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks]
     if remark.line is None:
         return bool(hunks)
@@ -118,55 +118,72 @@ def _is_shown(remark: Remark, excerpt: Excerpt) -> bool:
 # -- the answer
 
 
-def _build_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; nothing of one that says something twice, as two entries do that lost the bracket between them."""
-    members = dict(pairs)
-    return members if len(members) == len(pairs) else {}
+T = TypeVar("T")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_build_members, parse_int=parse_integer, strict=False)
-_OPENING = re.compile(r'\{\s*+"remarks"\s*+:\s*+\[')
-_FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
-_BETWEEN = re.compile(r"[\s,]*+")
-_PRINTED = re.compile(r"^\s*(?:[-+]?\s*\d+\||[-+])")  # marker and number, which are no part of a row's text
+def _default_on_error(default: T) -> WrapValidator:
+    """Return an annotation that reads a wrong value as the default: it can only take a yes away."""
+
+    def read(value: object, read_strictly: Callable[[object], T]) -> T:
+        try:
+            return read_strictly(value)
+        except ValidationError:
+            return default
+
+    return WrapValidator(read)
 
 
-def _build_validator() -> SchemaValidator:
-    """What an entry of the answer must be. Each is strict by itself: a strict object alone lets "yes" be true."""
-    schemas = {
-        "number": core_schema.int_schema(strict=True),
-        "evidence": core_schema.str_schema(strict=True),
-        "fixed": core_schema.bool_schema(strict=True),
-    }
-    fields = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in schemas.items()}
-    return SchemaValidator(core_schema.typed_dict_schema(fields, strict=True))
+class _Verdict(BaseModel):
+    """What an entry says of one remark. Without its number it says nothing; without the rest it says no."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    number: StrictInt | StrictBool  # true is 1 in Python: read, so that it contradicts a yes, and never counts as one
+    evidence: Annotated[str, _default_on_error("")] = ""
+    fixed: Annotated[bool, _default_on_error(False)] = False
 
 
-_ENTRY = _build_validator()
+class _Verdicts(BaseModel):
+    """The answer that is asked for."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    remarks: list[OnErrorOmit[_Verdict]]
 
 
 def _find_fixed_numbers(reply: ModelReply, asked: Sequence[Remark], excerpt: Excerpt) -> frozenset[int]:
-    """The numbers, from 1 on, to which the reply says yes every time it names them, and shows why."""
+    """Return the numbers, from 1 on, to which the reply says yes every time it names them, with evidence."""
     shown, verdicts = [_collect_evidence(remark, excerpt) for remark in asked], dict[int, bool]()
-    for entry in _parse_entries(reply):
-        named = entry.get("number") if isinstance(entry, dict) else None
-        if isinstance(named, int) and 1 <= named <= len(asked):
-            verdicts[named] = verdicts.get(named, True) and _is_yes(entry, shown[named - 1])
-    return frozenset(named for named, yes in verdicts.items() if yes)
+    for verdict in _parse_verdicts(reply):
+        if 1 <= verdict.number <= len(asked):
+            is_yes = verdicts.get(verdict.number, True) and _is_yes(verdict, shown[verdict.number - 1])
+            verdicts[verdict.number] = is_yes
+    return frozenset(number for number, is_yes in verdicts.items() if is_yes)
 
 
-def _is_yes(entry: object, shown: str) -> bool:
-    try:
-        checked = _ENTRY.validate_python(entry)
-    except ValidationError:
-        return False
-    rows = [row for row in checked["evidence"].split("\n") if row.strip()]
-    return checked["fixed"] and 0 < len(rows) <= MAX_EVIDENCE_ROWS and all(_is_shown_row(row, shown) for row in rows)
+def _parse_verdicts(reply: ModelReply) -> list[_Verdict]:
+    """Return the entries of a reply; none unless it is one object, as asked for."""
+    text, broke_off = reply.answer, reply.finish_reason == "length"
+    for candidate in find_answer_texts(text) if len(text) <= MAX_REPLY_CHARS else []:
+        if len(candidate) > MAX_ANSWER_CHARS:
+            continue
+        answer = find_sole_object(candidate, "remarks", broke_off=broke_off)
+        if answer and answer.value.get("remarks"):
+            return _Verdicts.model_validate(answer.value).remarks
+    return []
+
+
+def _is_yes(verdict: _Verdict, shown: str) -> bool:
+    rows = [row for row in verdict.evidence.split("\n") if row.strip()]
+    is_evidence = 0 < len(rows) <= MAX_EVIDENCE_ROWS and all(_is_shown_row(row, shown) for row in rows)
+    return verdict.fixed and not isinstance(verdict.number, bool) and is_evidence
 
 
 def _collect_evidence(remark: Remark, excerpt: Excerpt) -> str:
-    """The rows that can show a remark to be fixed, white space aside, each between line feeds: those that change in its
-    file, but for the very row it is about."""
+    """Return the rows that can show a remark to be fixed, without white space, each between line feeds.
+
+    These are the rows that change in its file, except the very row it is about.
+    """
     hunks = (hunk for part in excerpt.parts if part.file.path == remark.path for hunk in part.hunks)
     lines = (line for hunk in hunks for line in hunk.iter_lines() if line.kind is not LineKind.CONTEXT)
     texts = (
@@ -176,55 +193,10 @@ def _collect_evidence(remark: Remark, excerpt: Excerpt) -> str:
 
 
 def _is_shown_row(row: str, shown: str) -> bool:
-    """Whether it is one of the rows, or enough of one."""
+    """Return whether it is one of the rows, or a long enough part of one."""
     readings = {_strip_blanks(row), _strip_blanks(_PRINTED.sub("", row, count=1))} - {""}
     return any(f"\n{text}\n" in shown or (len(text) >= MIN_EVIDENCE_CHARS and text in shown) for text in readings)
 
 
 def _strip_blanks(text: str) -> str:
     return "".join(text.split())
-
-
-def _parse_entries(reply: ModelReply) -> list[Any]:
-    """The entries of a reply; none when it is not one object, as asked for. A server whose reasoning parser took the
-    whole answer for reasoning has put it there, as in asking."""
-    text, broke_off = reply.text, reply.finish_reason == "length"
-    if not text.strip() and not broke_off and reply.reasoning.lstrip().startswith(("{", "```")):
-        text = reply.reasoning
-    possible = find_answer_texts(text) if len(text) <= MAX_REPLY_CHARS else []
-    found = (_parse_object(answer, broke_off) for answer in possible if len(answer) <= MAX_ANSWER_CHARS)
-    return next((entries for entries in found if entries), [])
-
-
-def _parse_object(answer: str, broke_off: bool) -> list[Any]:
-    """The entries of the one object an answer holds: at its beginning or its end, for in the midst of words it may be
-    a quote. Of one that breaks off those that are whole."""
-    opening = _OPENING.search(answer)
-    if opening is None:
-        return []
-    before = _FENCE.sub("", answer[: opening.start()]).strip()
-    if before and broke_off:
-        return []  # it may be thinking whose tags the server's template has taken, and a draft in it
-    try:
-        value, end = _DECODER.raw_decode(answer, opening.start())
-    except (ValueError, RecursionError):
-        return (
-            []
-            if before or not is_cut_off(answer, opening.start())
-            else list(_iterate_whole_entries(answer, opening.end()))
-        )
-    after = _FENCE.sub("", answer[end:]).strip()
-    if (before and after) or _OPENING.search(after) or "</think" in after.lower():
-        return []
-    entries = value.get("remarks")
-    return entries if isinstance(entries, list) else []
-
-
-def _iterate_whole_entries(text: str, at: int) -> Iterator[Any]:
-    """The entries of a list, up to the first that is not whole."""
-    while (gap := _BETWEEN.match(text, at)) and text[gap.end() : gap.end() + 1] == "{":
-        try:
-            value, at = _DECODER.raw_decode(text, gap.end())
-        except (ValueError, RecursionError):
-            return
-        yield value

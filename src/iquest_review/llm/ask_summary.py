@@ -1,4 +1,4 @@
-"""One summary for a change that was shown in several requests: a short question about what was said of its parts."""
+"""One summary for a change that was shown in several requests: a short question about the reviews of its parts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,27 +11,29 @@ from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Templates
 from iquest_review.text import shorten_to_line
 
-MAX_SUMMARY_CHARS = 1_000  # characters of a part's summary
-MAX_ROW_TITLE_CHARS = 200  # characters of a finding
-MAX_TITLES_PER_PART = 10  # of a part's findings, the worst
+MAX_SUMMARY_CHARS = 1_000  # of a part's summary
+MAX_ROW_TITLE_CHARS = 200  # of a finding
+MAX_TITLES_PER_PART = 10  # the worst findings
 
 
 @dataclass(frozen=True, slots=True)
 class MergedReview:
-    """The one review that several came to, and what asking for its summary took."""
+    """The one review made of several, and the replies that its summary took."""
 
     review: Review
     replies: tuple[ModelReply, ...] = ()
 
 
 def merge_reviews(model: ChatModel, templates: Templates, reviews: Sequence[Review], nonce: str) -> MergedReview:
-    """The findings of all parts, with one summary. Where the model does not write it, the parts' own stand one after
-    another: a summary is not worth losing a review over."""
-    told = tuple(dict.fromkeys(text for review in reviews for text in review.suggestions))
+    """Return the findings of all parts, with one summary.
+
+    Where the model does not write it, the parts' own summaries follow each other: no review is lost for a summary.
+    """
+    suggestions = tuple(dict.fromkeys(text for review in reviews for text in review.suggestions))
     whole = Review(
         tuple(finding for review in reviews for finding in review.findings),
         "\n\n".join(review.summary for review in reviews if review.summary),
-        told[:MAX_SUGGESTIONS],
+        suggestions[:MAX_SUGGESTIONS],
         partial=any(review.partial for review in reviews),
         dropped=sum(review.dropped for review in reviews),
     )
@@ -41,20 +43,21 @@ def merge_reviews(model: ChatModel, templates: Templates, reviews: Sequence[Revi
     try:
         reply = model.complete(messages, None)
     except ModelError:
-        return MergedReview(whole)
-    said = parse_reply(reply.text, reply.finish_reason)
-    if isinstance(said, Review) and said.summary and not said.partial:
-        whole = replace(whole, summary=said.summary, suggestions=said.suggestions or whole.suggestions)
+        return MergedReview(whole)  # the parts were reviewed; their own summaries serve
+    answer = parse_reply(reply.text, reply.finish_reason)
+    if isinstance(answer, Review) and answer.summary and not answer.partial:
+        whole = replace(whole, summary=answer.summary, suggestions=answer.suggestions or whole.suggestions)
     return MergedReview(whole, (reply,))
 
 
 def _render_rows(reviews: Sequence[Review]) -> Iterator[str]:
-    """What was said of each part; a row is one row, whatever the model wrote into it."""
+    """Yield what was said of each part, in rows: line breaks that the model wrote make no new row."""
     for number, review in enumerate(reviews, 1):
         yield f"part {number}: {defuse_tokens(shorten_to_line(review.summary, MAX_SUMMARY_CHARS)) or 'no summary'}"
         worst = sorted(review.findings, key=lambda finding: finding.severity.rank)[:MAX_TITLES_PER_PART]
         for finding in worst:
-            said = defuse_tokens(shorten_to_line(finding.description, MAX_ROW_TITLE_CHARS))
-            yield f"    {finding.severity} in {shorten_to_line(render_path(finding.path), MAX_ROW_TITLE_CHARS)}: {said}"
+            path = shorten_to_line(render_path(finding.path), MAX_ROW_TITLE_CHARS)
+            title = defuse_tokens(shorten_to_line(finding.description, MAX_ROW_TITLE_CHARS))
+            yield f"    {finding.severity} in {path}: {title}"
         for text in review.suggestions:
             yield f"    suggestion: {defuse_tokens(shorten_to_line(text, MAX_ROW_TITLE_CHARS))}"

@@ -1,7 +1,8 @@
 """One chat completion of an OpenAI-compatible server -> a reply, or a named failure.
 
-The prompt and the key go to this host and to no other: redirects are off, and the key is in a header alone. What may
-pass is asked again while patience lasts; nothing else is. What an answer means is said in envelope and refusal.
+The prompt and the key go to this host and to no other: redirects are off, and only a header holds the key. A request
+that failed is repeated when the failure may pass and the retry budget allows it. llm.wire reads an answer, llm.errors
+classifies a failure.
 """
 
 import re
@@ -43,18 +44,18 @@ from iquest_review.net.tls import DEFAULT_TLS, Tls
 from iquest_review.prompt.templates import Message
 
 MAX_ATTEMPTS = 6
-MAX_WAIT_SECONDS = 20.0  # seconds between two attempts, where the server does not ask for another time
-MIN_TIMEOUT_SECONDS = 1.0  # seconds an attempt is given when patience is nearly out
-MAX_ANSWER_BYTES = 8 * 1024 * 1024  # bytes
-CONNECT_TIMEOUT_SECONDS = 10.0  # seconds
-SIDE_TIMEOUT_SECONDS = 30.0  # seconds for what is no completion: the list of models, a count of tokens
+MAX_WAIT_SECONDS = 20.0  # between two attempts, unless the server asks for another time
+MIN_TIMEOUT_SECONDS = 1.0  # of an attempt when the retry budget is nearly spent
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+CONNECT_TIMEOUT_SECONDS = 10.0
+SIDE_TIMEOUT_SECONDS = 30.0  # of a request other than a completion: the list of models, a count of tokens
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the answer is drawn."""
+    """The sampling parameters of a completion; `max_tokens` bounds the answer."""
 
     temperature: float
     top_p: float
@@ -64,10 +65,12 @@ class Sampling:
 class ModelClient:
     """A model server, for one review.
 
-    `timeout` bounds one answer. `deadline` bounds what failed attempts and the waits between them take, all requests
-    of the review together: a server that is down costs a job that much once, not once a request, and a server that
-    answers slowly is not cut short because it was asked often. Both in seconds. `until` is when the job has to be done:
-    no request is begun that has no time for an answer. `clean` takes secrets out of what the server says of a failure.
+    `timeout` bounds one answer. `deadline` bounds failed attempts and the waits between them, for all requests of the
+    review together: a server that is down costs a job that much once, not once a request, and a server that answers
+    slowly is not cut short because it was asked often. Both are in seconds. `until` is the end of the job: a request
+    that has no time for an answer is not sent. `clean` removes secrets from the server's words about a failure.
+
+    Raises UsageError for a key that an HTTP header cannot carry, and for a file of `tls` that cannot be used.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class ModelClient:
         clean: Callable[[str], str] = str,
     ) -> None:
         if key and not re.fullmatch(r"[!-~]+", key):
-            raise UsageError("IQUEST_API_KEY holds blanks or characters that no header carries")
+            raise UsageError("IQUEST_API_KEY contains blanks or characters that an HTTP header cannot carry")
         self._address = address
         self._model = model
         self._sampling = sampling
@@ -98,34 +101,34 @@ class ModelClient:
         self._tls = tls if address.base.startswith("https:") else DEFAULT_TLS
         self._session = create_session(key, self._tls)
         self._host = describe_route(address.base)
-        self._purse, self._until = RetryBudget(deadline, until), until
+        self._budget, self._until = RetryBudget(deadline, until), until
         self._sleep, self._clean = sleep, clean
         self._tell = tell
 
     @property
     def host(self) -> str:
-        """Host and port, and the proxy on the way there, for people to read."""
+        """Host and port, and the proxy on the way, for people to read."""
         return self._host
 
     @property
     def max_tokens(self) -> int:
-        """How long an answer may be, in tokens: as set, but never more than half of the window."""
+        """The longest answer in tokens: as set, but never more than half of the context window."""
         return min(self._sampling.max_tokens, self._window // 2) if self._window else self._sampling.max_tokens
 
     def select_model(self) -> ServedModel:
-        """The model that will answer: the one asked for, or the only one there is.
+        """Return the model that will answer, from now on: the one asked for, or the only one served.
 
-        Raises ModelRefused when it is not served, naming those that are.
+        Raises ModelRefusedError when it is not served, with the names of those that are, and ModelUnreachableError.
         """
-        found = wire.select_served_model(self._list_models(), self._model, self.host)
-        self._model, self._window = found.model, found.window
-        return found
+        served = wire.select_served_model(self._list_models(), self._model, self.host)
+        self._model, self._window = served.model, served.window
+        return served
 
     def count_tokens(self, messages: list[Message]) -> int | None:
-        """Prompt tokens of the messages, counted by the server with its chat template; None where it cannot tell.
+        """Count the prompt tokens of the messages; None where the server cannot do that.
 
-        vLLM and SGLang count messages. llama-server answers 200 with an empty list instead, which is no count. A server
-        that does not count is not asked a second time.
+        vLLM and SGLang count with the chat template. llama-server answers 200 with an empty list, which says nothing.
+        A server that does not count is not asked a second time.
         """
         if not self._counts:
             return None
@@ -141,9 +144,9 @@ class ModelClient:
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None
     ) -> ModelReply:
-        """The model's reply, of at most `max_tokens` where the window holds that many.
+        """Return the model's reply, of at most `max_tokens` where the window holds that many.
 
-        Raises FormatRefused, ContextExceeded, ModelRefused or ModelUnreachable.
+        Raises FormatRefusedError, ContextExceededError, ModelRefusedError or ModelUnreachableError.
         """
         body: dict[str, Any] = {
             "model": self._model,
@@ -158,14 +161,17 @@ class ModelClient:
         return self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
 
     def _compute_answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
-        """vLLM before 0.32 refuses a request whose prompt and answer together are larger than the window."""
+        """Return how long the answer may be, in tokens.
+
+        vLLM before 0.32 refuses a request whose prompt and answer together are larger than the window.
+        """
         if wanted is None or self._window is None:
             return wanted or self.max_tokens
         prompt = self.count_tokens(messages) or sum(estimate_tokens(message["content"]) for message in messages)
         return max(self.max_tokens, min(wanted, self._window - prompt))
 
     def _build_prompt_fields(self, messages: list[Message]) -> dict[str, Any]:
-        """Messages, or one text for /completions, which knows no roles."""
+        """Return the messages, or one text for /completions, which has no roles."""
         if self._address.chat:
             return {"messages": messages}
         return {"prompt": "\n\n".join(message["content"] for message in messages) + "\n\n"}
@@ -189,7 +195,7 @@ class ModelClient:
         return reply
 
     def _list_models(self) -> Any:
-        """The list of models; None from a server that keeps none: it may review all the same, when a model is set."""
+        """Return the list of models; None from a server without one, which can still review when a model is set."""
         try:
             return self._retry(self._fetch_models, self._side_timeout)
         except NoRouteError:
@@ -207,10 +213,10 @@ class ModelClient:
             return None
 
     def _retry(self, attempt: Callable[[float], T], timeout: float) -> T:
-        """What the attempt comes to, which is handed its timeout; what may pass is repeated while patience lasts."""
+        """Return the result of `attempt(timeout)`, repeated after a failure that may pass while the budget lasts."""
         for turn in Retrying(
             retry=retry_if_exception_type(TransientModelError),
-            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._purse.should_stop(state),
+            stop=lambda state: state.attempt_number >= MAX_ATTEMPTS or self._budget.should_stop(state),
             wait=backoff(1, MAX_WAIT_SECONDS, honour_retry_after=True),
             sleep=self._sleep,
             before_sleep=log_retry(self._tell),
@@ -220,20 +226,20 @@ class ModelClient:
                 first = turn.retry_state.attempt_number == 1
                 started = time.monotonic()
                 try:
-                    return attempt(timeout if first else min(timeout, max(self._purse.left, MIN_TIMEOUT_SECONDS)))
+                    return attempt(timeout if first else min(timeout, max(self._budget.left, MIN_TIMEOUT_SECONDS)))
                 except TransientModelError:
-                    self._purse.charge(time.monotonic() - started)
+                    self._budget.charge(time.monotonic() - started)
                     raise
         raise AssertionError("the last turn returns or raises")
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
-        """The body of a 200; redirects are not followed: the prompt goes nowhere but to this host."""
-        within = self._until.grant_seconds(timeout)
+        """Return the body of a 200. Redirects are not followed: the prompt goes to this host alone."""
+        seconds = self._until.grant_seconds(timeout)
         try:
-            return self._send_once(method, url, body, within)
-        except TransientModelError:
-            if within < timeout and not self._until.can_wait(0):
-                raise NoTimeLeftError(f"no answer in the last {within:.0f} s; {self._until}") from None
+            return self._send_once(method, url, body, seconds)
+        except TransientModelError as error:
+            if seconds < timeout and not self._until.can_wait(0):
+                raise NoTimeLeftError(f"no answer in the last {seconds:.0f} s; {self._until}") from error
             raise
 
     def _send_once(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
@@ -247,6 +253,7 @@ class ModelClient:
                 with self._session.request(method, url, allow_redirects=False, **request) as response:
                     content = mask_key(self._receive_body(response, limit), self._key)
             except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                # Not `from error`: requests' own words may show the password of a proxy.
                 raise self._classify_error(error, limit, timeout) from None
             if limit.over:  # a body without a length ends where its connection does
                 raise self._classify_error(TimeoutError(), limit, timeout)
@@ -258,22 +265,22 @@ class ModelClient:
     def _classify_answer(
         self, url: str, body: dict[str, Any] | None, status: int, headers: Mapping[str, str], content: bytes
     ) -> ModelError:
-        """What an answer without a reply means."""
+        """Return the failure that an answer without a reply means."""
         form = (body or {}).get("response_format")
         model, name = (body or {}).get("model"), form["type"] if form else None
-        asked = RequestContext(self.host, urlsplit(url).path, model, name, bool(self._key), find_proxy(url))
-        return classify_failure(asked, status, headers, redact_error_body(content, self._clean))
+        request = RequestContext(self.host, urlsplit(url).path, model, name, bool(self._key), find_proxy(url))
+        return classify_failure(request, status, headers, redact_error_body(content, self._clean))
 
     def _classify_error(self, error: Exception, limit: TimeLimit, timeout: float) -> ModelError:
-        """What it means that no answer came."""
+        """Return the failure that an error of the connection means."""
         if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-            again = timeout < self._timeout  # what patience was left for another attempt
-            within = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
-            return TransientModelError(f"{self.host} gave no answer within {within}", in_time=False)
-        if told := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
-            return ModelRefusedError(told)
-        if told := describe_unfinished_answer(error):
-            return TransientModelError(f"{self.host} {told}")
+            again = timeout < self._timeout  # the rest of the budget, for another attempt
+            seconds = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
+            return TransientModelError(f"{self.host} gave no answer within {seconds}", in_time=False)
+        if reason := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
+            return ModelRefusedError(reason)
+        if reason := describe_unfinished_answer(error):
+            return TransientModelError(f"{self.host} {reason}")
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
             return TransientModelError(f"{self.host} cannot be reached: {find_root_cause(error)}")
         missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""

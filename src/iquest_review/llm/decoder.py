@@ -1,4 +1,4 @@
-"""A JSON decoder for what models write: control characters in strings, keys that come twice, numbers of any length."""
+"""JSON decoders for what models write: control characters in strings, keys that come twice, numbers of any length."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ MERGED_KEY = "\0merged"  # marks an object that was two: a bracket between them 
 
 
 def _merge_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. Of a key that comes twice nothing is lost: lists are joined, and what is empty does not win."""
+    """Return an object. Of a key that comes twice nothing is lost: lists are joined, and an empty value never wins."""
     members: dict[str, Any] = {}
     joined: dict[str, set[str]] = {}  # the entries of lists that came twice, as texts: some have no hash
     for key, value in pairs:
@@ -25,10 +25,19 @@ def _merge_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; an empty one where a key comes twice, as in two entries that lost the bracket between them."""
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else {}
+
+
 def _drop_constant(_: str) -> None:
-    """NaN and Infinity, which are no JSON."""
+    """Return None for NaN and Infinity, which JSON does not have."""
 
 
 DECODER = json.JSONDecoder(
     object_pairs_hook=_merge_members, parse_int=parse_integer, parse_constant=_drop_constant, strict=False
+)
+STRICT_DECODER = json.JSONDecoder(
+    object_pairs_hook=_refuse_repeated_keys, parse_int=parse_integer, parse_constant=_drop_constant, strict=False
 )

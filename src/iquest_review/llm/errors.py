@@ -1,7 +1,7 @@
-"""An HTTP answer that is no reply -> the failure it means, by its name.
+"""An HTTP answer without a reply -> the failure it means.
 
-vLLM, SGLang, llama.cpp, transformers serve and the routers in front of them agree on none of it: which status and
-which words mean what is written down here, where it was seen.
+vLLM, SGLang, llama.cpp, transformers serve and the routers in front of them use different statuses and words for the
+same failure. What each of them means is written down here, with the server where it was seen.
 """
 
 import re
@@ -40,15 +40,15 @@ _UNKNOWN = re.compile(
     r"unrecognized|unknown|unexpected|unsupported|not support|not (?:permitted|allowed)", re.IGNORECASE
 )
 _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
-# nginx, and net/http of Go: both tell who asks without TLS.
+# nginx and Go's net/http say so to a client that does not speak TLS.
 _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
-MAX_FIRST_WORDS_CHARS = 80  # characters of what is no answer at all
+MAX_FIRST_WORDS_CHARS = 80  # of an answer that is not JSON
 
 
 class TransientModelError(TransientError, ModelUnreachableError):
     """A failure that may pass. `status` is the server's; None when there was no answer at all.
 
-    A server that breaks over a prompt, or is not done in time, may manage a smaller one.
+    `less_may_pass` says that a smaller prompt may succeed: the server broke over this one, or ran out of time.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TransientModelError(TransientError, ModelUnreachableError):
 
 
 class ParameterRefusedError(ModelRefusedError):
-    """The server does not know a parameter, or not this value of it, without which it may answer."""
+    """The server refuses a parameter, or its value; it may answer without it."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -74,7 +74,7 @@ class NoRouteError(ModelRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What was asked, for the message. `form` is the response_format's type, None where none was sent."""
+    """The request, for the message. `form` is the type of its response_format, None where none was sent."""
 
     host: str
     path: str
@@ -84,34 +84,47 @@ class RequestContext:
     proxy: Proxy | None = None
 
 
-def classify_failure(asked: RequestContext, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
-    """What an answer means that holds no reply: any status but 200, or 200 with an error in its body."""
-    host, words = asked.host, extract_error_message(content, SEARCHED)
+def classify_failure(request: RequestContext, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
+    """Return the failure that an answer means: any status but 200, or a 200 without a reply in its body."""
+    host, words = request.host, extract_error_message(content, SEARCHED)
     short = shorten_to_line(words, LONGEST)
-    is_error = status != 200 or _is_error(content)
+    doubt = MAY_BE_THE_PROXY if request.proxy and status >= 400 and load_json(content) is None else ""
     if 300 <= status < 400:
         target = _find_redirect_host(headers.get("Location", ""))
         return ModelRefusedError(f"{host} redirects to {target}: set IQUEST_API_URL to the final address")
-    if asked.proxy and status == 407:
-        return ModelRefusedError(f"{host}: {asked.proxy.describe_refusal(status, short)}")
-    doubt = MAY_BE_THE_PROXY if asked.proxy and status >= 400 and load_json(content) is None else ""
+    if request.proxy and status == 407:
+        return ModelRefusedError(f"{host}: {request.proxy.describe_refusal(status, short)}")
     if status in (401, 403):
-        return ModelRefusedError(f"{host} {_explain_denied_access(asked, status, short, doubt)}")
+        return ModelRefusedError(f"{host} {_explain_denied_access(request, status, short, doubt)}")
     if _TO_TLS.search(words) and status == 400:
         return ModelRefusedError(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
+    return _classify_refused_request(request, status, words, is_error=status != 200 or _is_error(content)) or (
+        _classify_status(request, status, short, doubt, parse_retry_after(headers.get("Retry-After")))
+    )
+
+
+def _classify_refused_request(request: RequestContext, status: int, words: str, *, is_error: bool) -> ModelError | None:
+    """Return the failure that a smaller or simpler request may avoid; None for any other."""
+    host, short = request.host, shorten_to_line(words, LONGEST)
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
         return ContextExceededError(f"{host}: {short}")
-    if asked.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
-        return FormatRefusedError(f"{host} refuses {asked.form} ({status}): {short}")
+    if request.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
+        return FormatRefusedError(f"{host} refuses {request.form} ({status}): {short}")
     if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
         return ParameterRefusedError(f"{host} refuses {named[0]} ({status}): {short}", named[0])
     if status == 404 and "model" in words.lower():
-        return ModelRefusedError(f"{host} does not serve the model {shorten_to_line(str(asked.model), 100)!r}: {short}")
+        model = shorten_to_line(str(request.model), 100)
+        return ModelRefusedError(f"{host} does not serve the model {model!r}: {short}")
+    return None
+
+
+def _classify_status(request: RequestContext, status: int, short: str, doubt: str, wait: float | None) -> ModelError:
+    """Return the failure that a status means by itself. `wait` is the time the server asks for, in seconds."""
+    host = request.host
     if status in _ABSENT_STATUSES:
         cure = f"{short}{doubt}" if doubt else "IQUEST_API_URL should end in /v1"
-        return NoRouteError(f"{host} has no {shorten_to_line(asked.path, 100)} ({status}): {cure}")
+        return NoRouteError(f"{host} has no {shorten_to_line(request.path, 100)} ({status}): {cure}")
     if status in _PASSING_STATUSES:
-        wait = parse_retry_after(headers.get("Retry-After"))
         later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
         return TransientModelError(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
     if status == 200:
@@ -119,19 +132,19 @@ def classify_failure(asked: RequestContext, status: int, headers: Mapping[str, s
     return ModelRefusedError(f"{host} refuses the request ({status}): {short}{doubt}")
 
 
-def _explain_denied_access(asked: RequestContext, status: int, short: str, doubt: str) -> str:
-    """What 401 and 403 mean. The words of a server that has the key are not told: some echo it."""
+def _explain_denied_access(request: RequestContext, status: int, short: str, doubt: str) -> str:
+    """Explain a 401 or 403. The words of a server that has the key are left out: some echo it."""
     if doubt:
         return f"refuses the request ({status}): {short}{doubt}"
-    if asked.has_key:
+    if request.has_key:
         return f"refuses the key ({status}): check IQUEST_API_KEY"
     if status == 401:
         return f"asks for a key ({status}): set IQUEST_API_KEY"
-    return f"refuses a request without a key ({status}): {short}; is IQUEST_API_KEY to be set?"
+    return f"refuses a request without a key ({status}): {short}; should IQUEST_API_KEY be set?"
 
 
 def describe_non_json(content: bytes) -> str:
-    """What came where JSON was meant to, with its first words."""
+    """Describe an answer that is not JSON, with its first words."""
     if not content.strip():
         return "answered nothing"
     page = re.match(rb"\s*<", content)  # a sign-in page, or another program's
@@ -140,8 +153,7 @@ def describe_non_json(content: bytes) -> str:
 
 
 def _is_error(content: bytes) -> bool:
-    """Whether an answer of 200 tells an error. That of another route, say a list of models, may speak of the context
-    window as well."""
+    """Return whether an answer of 200 reports an error: a list of models may speak of the context window as well."""
     value = load_json(content)
     return isinstance(value, dict) and any(value.get(key) for key in ("error", "detail", "message"))
 
@@ -149,6 +161,6 @@ def _is_error(content: bytes) -> bool:
 def _find_redirect_host(location: str) -> str:
     try:
         host = urlsplit(location).hostname
-    except ValueError:  # a bracket without its other half
+    except ValueError:  # an address that cannot be parsed, with one bracket of two
         host = None
     return shorten_to_line(host or "another address", 80)

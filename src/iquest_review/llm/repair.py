@@ -1,31 +1,42 @@
 """Text of a model -> the JSON values that look like an answer, whole or as far as they go.
 
-Three ways, from strict to lenient. A value that is JSON is taken as it stands. One that is JSON up to where the text
-breaks off gives what is whole of it, and is marked as cut. Everything else goes through json-repair, which guesses, and
-never says so: what it makes of the end of a text is dropped unless the text closes.
+Three ways, from strict to lenient. A value that is JSON is taken as it stands. A value that is JSON up to where the
+text breaks off gives its whole entries and is marked as cut. Everything else goes through json-repair, which guesses
+without saying so: what it makes of the end of a text is dropped unless the text closes.
 
-A value inside a broken one is never taken for an answer of its own: the others around it would be lost unseen.
+A value inside a broken one is never taken for an answer of its own: the values around it would be lost unseen.
+`find_sole_object` goes the first two ways alone, for answers of which nothing may be guessed.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
-from iquest_review.llm.decoder import DECODER, MERGED_KEY
+import json_repair
 
-_MAX_OPENINGS = 200  # openings looked at
-_MAX_MENDED_CHARS = 32 * 1024  # characters given to json-repair, whose time grows with their square,
-_MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and with the quotes' square
-# Possessive and few: each opening is looked behind once, and not as far as the text goes.
+from iquest_review.llm.decoder import DECODER, MERGED_KEY, STRICT_DECODER
+
+FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
+
+_MAX_OPENINGS = 200
+_MAX_MENDED_CHARS = 32 * 1024  # given to json-repair, whose time grows with the square of the text,
+_MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and with the square of the quotes
+# Possessive and few: each opening is looked behind once, and only up to a bound.
 _GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
 _OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]++["'”]?\s*+:""")
+_ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
+_WORD = re.compile(r"[\\\w.+-]*+")
+_MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
+_BETWEEN = re.compile(r"[ \t\r\n,]*+")
+_BRACKET = re.compile(r"[][{}()]")
+_KEY = re.compile(r"""["']description["']?\s*[:=]""")  # each entry has one
 
 
 class TooBrokenError(ValueError):
-    """A text is no JSON, and mending it would take too long."""
+    """A text is not JSON, and mending it would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +45,15 @@ class JsonAnswer:
 
     value: Any
     cut: bool = False  # its end is missing
-    lost: int = 0  # entries that did not come back
+    lost: int = 0  # entries that could not be recovered
     length: int = 0  # characters of the text it takes
-    mended: bool = False  # a guess of json-repair has a part in it
+    mended: bool = False  # json-repair guessed a part of it
 
 
 def find_json_answers(text: str) -> list[JsonAnswer]:
-    """The answers a text holds, in its order; of a text whose line breaks and quotes are escaped once more, too.
+    """Return the answers a text holds, in its order, also where line breaks and quotes are escaped once more.
 
-    Raises TooBroken.
+    Raises TooBrokenError.
     """
     for variant in _list_unescaped_variants(text) if _ESCAPED.match(text) else ():
         answers = _find_answers(variant)
@@ -52,18 +63,43 @@ def find_json_answers(text: str) -> list[JsonAnswer]:
 
 
 def is_review(value: object) -> bool:
-    """Whether the value is a review: an object with issues, or a list with issues in it."""
+    """Return whether the value is a review: an object with a list of issues, or a list that contains an issue."""
     if isinstance(value, dict):
         return isinstance(value.get("issues"), list)
     return isinstance(value, list) and any(is_issue(entry) for entry in value)
 
 
 def is_issue(value: object) -> bool:
-    """Whether the value is one remark."""
+    """Return whether the value is one remark."""
     return isinstance(value, dict) and "description" in value and any(key in value for key in ("severity", "line"))
 
 
-_ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
+def find_sole_object(text: str, key: str, *, broke_off: bool = False) -> JsonAnswer | None:
+    """Return the one object of a text that begins with the list `key`; nothing of it is mended, joined or unwrapped.
+
+    None for an object with words on both sides, which may be a quote, for one of several, and for one that is broken
+    before its end. Of an object that breaks off, the whole entries count when nothing precedes it. `broke_off` says
+    that the text is cut: words before the object may then be thinking, with a draft in it.
+    """
+    opening_pattern = re.compile(rf'\{{\s*+"{re.escape(key)}"\s*+:\s*+\[')
+    opening = opening_pattern.search(text)
+    if opening is None:
+        return None
+    start = opening.start()
+    before = FENCE.sub("", text[:start]).strip()
+    if before and broke_off:
+        return None
+    try:
+        value, end = STRICT_DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        if before or not is_cut_off(text, start):
+            return None
+        entries = takewhile(lambda entry: isinstance(entry, dict), _iterate_items(text, opening.end(), STRICT_DECODER))
+        return JsonAnswer({key: list(entries)}, cut=True, length=len(text) - start)
+    after = FENCE.sub("", text[end:]).strip()
+    if (before and after) or opening_pattern.search(after) or "</think" in after.lower():
+        return None
+    return JsonAnswer(value, length=end - start)
 
 
 def _list_unescaped_variants(text: str) -> Iterator[str]:
@@ -80,32 +116,32 @@ def _list_unescaped_variants(text: str) -> Iterator[str]:
 
 def _find_answers(text: str) -> list[JsonAnswer]:
     whole: list[tuple[int, JsonAnswer]] = []  # with the place where it begins
-    broken: int | None = None
-    at = 0
+    broken: int | None = None  # where the first value begins that is not JSON
+    index = 0
     for _ in range(_MAX_OPENINGS):
-        opening = _OPENING.search(text, at)
+        opening = _OPENING.search(text, index)
         if not opening:
             break
         start = opening.start()
         try:
-            value, at = DECODER.raw_decode(text, start)
+            value, index = DECODER.raw_decode(text, start)
         except (ValueError, RecursionError):
-            broken, at = start if broken is None else broken, start + 1
+            broken, index = start if broken is None else broken, start + 1
             continue
         value = _unwrap(value)
         if is_review(value) or is_issue(value):
-            whole.append((start, JsonAnswer(value, lost=_count_merges(value), length=at - start)))
+            whole.append((start, JsonAnswer(value, lost=_count_merges(value), length=index - start)))
     if broken is None:
         return [answer for _, answer in whole]
     return _find_around_broken(text, broken, whole)
 
 
 def _find_around_broken(text: str, broken: int, whole: list[tuple[int, JsonAnswer]]) -> list[JsonAnswer]:
-    """The answers of a text that holds something broken, and values that are whole before, behind or inside of it."""
+    """Return the answers of a text with a broken value, and whole values before, behind or inside it."""
     behind = next((start for start, answer in whole if start > broken and is_review(answer.value)), None)
     if behind is not None and _has_balanced_brackets(text[broken:behind]):
-        apart = [_repair(text[broken:behind])]  # prose with brackets, a form to fill in, a first draft
-        return [*(answer for answer in apart if answer), *(answer for _, answer in whole if is_review(answer.value))]
+        first = _repair(text[broken:behind])  # of prose with brackets, a form to fill in, a first draft
+        return [*([first] if first else []), *(answer for _, answer in whole if is_review(answer.value))]
     before = [(start, answer) for start, answer in whole if start < broken]
     if before and all(is_issue(answer.value) for _, answer in before):
         return _parse_rows(text, before[0][0], [answer.value for _, answer in before], broken)
@@ -114,7 +150,7 @@ def _find_around_broken(text: str, broken: int, whole: list[tuple[int, JsonAnswe
 
 
 def _parse_rows(text: str, start: int, whole: list[Any], broken: int) -> list[JsonAnswer]:
-    """One object a line, and one of the lines is broken: it takes no other with it."""
+    """Return the answer of one object a line, where a line is broken: the other lines are kept."""
     if is_cut_off(text, broken):
         return [JsonAnswer(whole, cut=True, length=len(text) - start)]
     rows = [row.strip().rstrip(",") for row in text[start:].split("\n")]
@@ -123,7 +159,7 @@ def _parse_rows(text: str, start: int, whole: list[Any], broken: int) -> list[Js
         answer = _repair(text[start:])
         return [answer] if answer else []
     answers = [_find_answers(row) for row in rows]
-    values = [found[0].value if len(found) == 1 else None for found in answers]
+    values = [row[0].value if len(row) == 1 else None for row in answers]
     entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
     return [JsonAnswer(entries, length=len(text) - start)]
 
@@ -136,13 +172,13 @@ def _has_balanced_brackets(text: str) -> bool:
 
 
 def _recover_prefix(text: str, start: int) -> JsonAnswer:
-    """What is whole of the JSON that begins here and breaks off."""
+    """Return what is whole of the JSON that begins here and breaks off."""
     value = _unwrap(_parse_whole_part(text, start))
     return JsonAnswer(value if is_review(value) else {"issues": []}, cut=True, length=len(text) - start)
 
 
 def is_cut_off(text: str, start: int) -> bool:
-    """Whether what begins here is JSON up to the end of the text, and not broken before."""
+    """Return whether what begins here is JSON up to the end of the text, and not broken before."""
     try:
         DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -155,26 +191,25 @@ def is_cut_off(text: str, start: int) -> bool:
 
 
 def _find_last_word(text: str) -> int:
-    """Where the last word begins: half a literal, half a number, half an escape. Read from its end, for it is long in
-    texts that are none."""
+    """Return where the last word begins: half a literal, half a number, half an escape.
+
+    The text is read from its end: in texts that are not JSON the word may be long.
+    """
     text = text.rstrip()
     word = _WORD.match(text[::-1])
     return len(text) - (word.end() if word else 0)
 
 
-_WORD = re.compile(r"[\\\w.+-]*+")
-
-
-def _parse_whole_part(text: str, at: int) -> Any:
-    """The members and entries that are whole. An entry of a list that is not whole is no entry."""
-    if text[at] == "[":
-        return list(_iterate_items(text, at + 1))
+def _parse_whole_part(text: str, start: int) -> Any:
+    """Return the members and entries that are whole. An entry of a list that breaks off is left out."""
+    if text[start] == "[":
+        return list(_iterate_items(text, start + 1))
     members: dict[str, Any] = {}
-    at += 1
-    while key := _MEMBER.match(text, at):
+    index = start + 1
+    while key := _MEMBER.match(text, index):
         try:
             name = str(DECODER.raw_decode(key[1])[0])
-            members[name], at = DECODER.raw_decode(text, key.end())
+            members[name], index = DECODER.raw_decode(text, key.end())
         except (ValueError, RecursionError):
             if text[key.end() : key.end() + 1] in ("[", "{"):
                 members[name] = _parse_whole_part(text, key.end())
@@ -182,41 +217,34 @@ def _parse_whole_part(text: str, at: int) -> Any:
     return members
 
 
-_MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
-
-
-_BETWEEN = re.compile(r"[ \t\r\n,]*+")
-
-
-def _iterate_items(text: str, at: int) -> Iterator[Any]:
+def _iterate_items(text: str, index: int, decoder: json.JSONDecoder = DECODER) -> Iterator[Any]:
     while True:
-        gap = _BETWEEN.match(text, at)
-        at = gap.end() if gap else at
-        if text[at : at + 1] not in ("{", '"'):  # of anything else one cannot see whether it is whole
+        gap = _BETWEEN.match(text, index)
+        index = gap.end() if gap else index
+        if text[index : index + 1] not in ("{", '"'):  # any other value may be half of itself: 1 of 12
             return
         try:
-            value, at = DECODER.raw_decode(text, at)
+            value, index = decoder.raw_decode(text, index)
         except (ValueError, RecursionError):
-            return
+            return  # the entry that breaks off
         yield value
 
 
-# -- what is no JSON
+# -- what is not JSON
 
 
 def _repair(text: str) -> JsonAnswer | None:
-    """What json-repair makes of a text that begins with the first bracket. Raises TooBroken."""
+    """Return what json-repair makes of a text that begins with the first bracket. Raises TooBrokenError."""
     broken = text.split("\n```", maxsplit=1)[0].split("\n~~~", maxsplit=1)[0].rstrip()
     closing = max(broken.rfind("}"), broken.rfind("]"))
     tail = broken[closing + 1 :]
     if "\n" in tail and not re.search(r'["\']', tail):
-        broken = broken[: closing + 1]  # a last word behind it
+        broken = broken[: closing + 1]  # without the words behind it
     if len(broken) > _MAX_MENDED_CHARS or _measure_depth(broken) > _MAX_DEPTH or broken.count('"') > _MAX_QUOTES:
         raise TooBrokenError
     try:
-        # Loaded here: sound answers, which most are, should not pay for it.
-        value = _unwrap(import_module("json_repair").loads(broken, skip_json_loads=True))
-    except (ValueError, RecursionError):
+        value = _unwrap(json_repair.loads(broken, skip_json_loads=True))
+    except (ValueError, RecursionError):  # json-repair gives up; so does the caller, with a reason of its own
         return None
     if is_issue(value):
         value = [value]
@@ -231,7 +259,7 @@ def _repair(text: str) -> JsonAnswer | None:
 
 
 def _measure_depth(text: str) -> int:
-    """The most brackets that are open at once, those in strings too: which quotes are quotes is not known here."""
+    """Return the most brackets open at once, those in strings too: in broken JSON, strings are not known as such."""
     deepest = depth = 0
     for bracket in _BRACKET.findall(text):
         depth = depth + 1 if bracket in "{[(" else max(depth - 1, 0)
@@ -239,11 +267,8 @@ def _measure_depth(text: str) -> int:
     return deepest
 
 
-_BRACKET = re.compile(r"[][{}()]")
-
-
 def _has_proper_end(value: Any, text: str) -> bool:
-    """Whether the text ends as a text of this value does."""
+    """Return whether the text ends as a text of this value does."""
     if isinstance(value, list):
         return text.endswith("]" if text.startswith("[") else "}")
     if isinstance(value, dict) and value and next(reversed(value)) == "issues":
@@ -260,7 +285,7 @@ def _drop_last(value: Any) -> Any:
 
 
 def _unwrap(value: Any) -> Any:
-    """A review out of the list or the object that holds no other."""
+    """Return the review of a list or an object that holds one review alone; any other value as it is."""
     if isinstance(value, list):
         reviews = [entry for entry in value if isinstance(entry, dict) and is_review(entry)]
         return reviews[0] if len(reviews) == 1 and not any(is_issue(entry) for entry in value) else value
@@ -270,11 +295,8 @@ def _unwrap(value: Any) -> Any:
     return value
 
 
-_KEY = re.compile(r"""["']description["']?\s*[:=]""")  # there is one in each entry
-
-
 def _count_merges(value: Any) -> int:
-    """Entries that have swallowed another one."""
+    """Return how many entries have swallowed another one."""
     entries = value["issues"] if isinstance(value, dict) and is_review(value) else value
     return sum(
         isinstance(entry, dict) and MERGED_KEY in entry for entry in (entries if isinstance(entries, list) else [value])

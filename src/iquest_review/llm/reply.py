@@ -1,35 +1,149 @@
-"""The model's text -> a review, or the reason why it is none.
+"""The text of a model's reply -> a review, or the reason why it cannot be used.
 
-Whatever JSON can be had from the text passes a strict border, one finding at a time: a bad one is dropped and counted,
-never the others with it. Nothing here turns an unusable answer into "no findings": an empty list counts only beside a
-summary, in an answer that is whole, and that has nothing else to say.
+ReplyBody and ReplyIssue say what a model should write: the JSON schema sent to servers and the lenient reading of an
+answer both come from them. A finding that cannot be read is dropped alone and counted. An unusable answer never becomes
+"no findings": an empty list counts only beside a summary, in an answer that is whole and says nothing else.
 """
 
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, OnErrorOmit, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity, derive_title
-from iquest_review.llm.repair import JsonAnswer, TooBrokenError, find_json_answers, is_review
-from iquest_review.text import escape_invisible, shorten_to_line
-
-MAX_ANSWER_CHARS = 256 * 1024  # characters of an answer that is read at all
-MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
-MAX_LINE_NUMBER = 10_000_000
-MAX_FINDINGS, MAX_SUGGESTIONS = 100, 10
-MAX_TEXT_CHARS = 4_000  # characters of one text
-MAX_SURROUNDING_CHARS = (
-    40  # characters around a review without findings, fences apart; one quoted from the diff stands in more
+from iquest_review.llm.repair import FENCE, JsonAnswer, TooBrokenError, find_json_answers, is_review
+from iquest_review.llm.spellings import (
+    MAX_LINE_NUMBER,
+    LineRange,
+    parse_category,
+    parse_fix,
+    parse_line,
+    parse_line_range,
+    parse_path_field,
+    parse_quote,
+    parse_severity,
+    parse_text,
+    parse_texts,
 )
+
+MAX_ANSWER_CHARS = 256 * 1024  # of an answer that is read at all
+MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
+MAX_REQUESTED_ISSUES = 20  # what a server may let the model write; without its help models write more
+MAX_FINDINGS, MAX_SUGGESTIONS = 100, 10
+MAX_SURROUNDING_CHARS = 40  # around a review without findings, fences not counted; a quoted review has more around it
+
+_THINK = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THINK_BEGIN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+
+
+# -- the form of an answer
+
+
+def _drop_names(schema: dict[str, Any]) -> None:
+    """Take out the titles and the docstring that pydantic adds: they cost tokens and enforce nothing."""
+    schema.pop("title")
+    schema.pop("description", None)
+    for field in schema["properties"].values():
+        field.pop("title", None)
+
+
+class _ReplyModel(BaseModel):
+    """Strict for the schema; for reading, other members are left out and missing ones are null.
+
+    A field's BeforeValidator reads any value. Where that is more than a model should write, `json_schema_input_type`
+    is what the schema asks for.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", json_schema_extra=_drop_names)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _select_fields(cls, members: object) -> object:
+        return {name: members.get(name) for name in cls.model_fields} if isinstance(members, dict) else members
+
+
+class ReplyIssue(_ReplyModel):
+    """One remark, its fields in the order of thinking: where, what is cited, how bad, why, and how to fix it."""
+
+    file: Annotated[str, BeforeValidator(parse_path_field)]
+    line: Annotated[
+        LineRange,
+        BeforeValidator(
+            parse_line_range, json_schema_input_type=Annotated[int, Field(strict=True, ge=1, le=MAX_LINE_NUMBER)]
+        ),
+    ]
+    end_line: SkipJsonSchema[Annotated[int | None, BeforeValidator(parse_line)]]  # not asked for, but written by some
+    quote: Annotated[str, BeforeValidator(parse_quote)]
+    type: Annotated[
+        Category,
+        BeforeValidator(
+            parse_category,
+            json_schema_input_type=Literal[
+                Category.BUG, Category.SECURITY, Category.PERFORMANCE, Category.CONVENTION, Category.SIMPLIFICATION
+            ],
+        ),
+    ]
+    severity: Annotated[
+        Severity,
+        BeforeValidator(parse_severity, json_schema_input_type=Literal[Severity.HIGH, Severity.MEDIUM, Severity.LOW]),
+    ]
+    description: Annotated[str, Field(min_length=1), BeforeValidator(parse_text, json_schema_input_type=str)]
+    suggestion: Annotated[str | None, BeforeValidator(parse_fix)]
+
+
+def _take_findings(entries: list[object]) -> list[object]:
+    return entries[:MAX_FINDINGS]
+
+
+def _take_suggestions(entries: object) -> list[str]:
+    return parse_texts(entries)[:MAX_SUGGESTIONS]
+
+
+class ReplyBody(_ReplyModel):
+    """A whole answer. An issue that cannot be read is omitted alone."""
+
+    issues: Annotated[
+        list[OnErrorOmit[ReplyIssue]],
+        BeforeValidator(
+            _take_findings,
+            json_schema_input_type=Annotated[list[ReplyIssue], Field(max_length=MAX_REQUESTED_ISSUES)],
+        ),
+    ]
+    summary: Annotated[str, BeforeValidator(parse_text)]
+    suggestions: Annotated[
+        list[str],
+        BeforeValidator(
+            _take_suggestions, json_schema_input_type=Annotated[list[str], Field(max_length=MAX_SUGGESTIONS)]
+        ),
+    ]
+
+
+def build_reply_schema() -> dict[str, Any]:
+    """Return the JSON schema of an answer, for servers that enforce one: bounded, and flat for small grammars."""
+    schema = ReplyBody.model_json_schema()
+    return _replace_references(schema, schema.pop("$defs"))
+
+
+def _replace_references(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        return _replace_references(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {
+        name: _replace_references(value, definitions) if isinstance(value, dict) else value
+        for name, value in schema.items()
+    }
+
+
+# -- the reading of a reply
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A reply that could be used. `partial` when its end is missing; `dropped` findings could not be read."""
+    """A reply that can be used. `partial` when its end is missing; `dropped` findings could not be read."""
 
     findings: tuple[Finding, ...]
     summary: str
@@ -40,78 +154,41 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class UnusableReply:
-    """A reply that could not be used, with the reason; `text` has the reasoning taken out."""
+    """A reply that cannot be used, with the reason; `text` is the reply without its reasoning."""
 
     text: str
     why: str
 
 
-def _build_validator() -> SchemaValidator:
-    """What an entry of `issues` must be once its loose spellings are read: strict types, bounded numbers. The schema is
-    pydantic-core's own: pydantic's classes would take longer to load than anything else of a review."""
-    text, number = core_schema.str_schema(strict=True), core_schema.int_schema(strict=True, ge=1, le=MAX_LINE_NUMBER)
-    fields = {
-        "path": text,
-        "line": core_schema.nullable_schema(number),
-        "end_line": core_schema.nullable_schema(number),
-        "severity": core_schema.enum_schema(Severity, list(Severity)),
-        "category": core_schema.enum_schema(Category, list(Category)),
-        "description": core_schema.str_schema(min_length=1),
-        "quote": text,
-        "fix": core_schema.nullable_schema(text),
-    }
-    required = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
-    return SchemaValidator(core_schema.typed_dict_schema(required, strict=True))
-
-
-_ISSUE = _build_validator()
-
-
-def build_reply_schema() -> dict[str, Any]:
-    """The JSON schema of an answer, for servers that enforce one. Flat, bounded, in the order of thinking."""
-    text: dict[str, Any] = {"type": "string"}
-    issue = {
-        "file": text,
-        "line": {"type": "integer", "minimum": 1, "maximum": MAX_LINE_NUMBER},
-        "quote": text,
-        "type": {"type": "string", "enum": [category.value for category in Category if category is not Category.OTHER]},
-        "severity": {"type": "string", "enum": [severity.value for severity in Severity]},
-        "description": text,
-        "suggestion": {"anyOf": [text, {"type": "null"}]},
-    }
-    return _build_object_schema(
-        {
-            "issues": {"type": "array", "maxItems": 20, "items": _build_object_schema(issue)},
-            "summary": text,
-            "suggestions": {"type": "array", "maxItems": MAX_SUGGESTIONS, "items": text},
-        }
-    )
-
-
 def parse_reply(text: str, finish_reason: str = "stop") -> Review | UnusableReply:
-    """The review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
+    """Return the review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
     if len(text) > MAX_REPLY_CHARS:
-        return UnusableReply("", f"it has {len(text)} characters")
-    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can be written nowhere
-    possible = find_answer_texts(text)
-    if not possible:
+        return UnusableReply("", _describe_length(text))
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written anywhere
+    candidates = find_answer_texts(text)
+    if not candidates:
         return UnusableReply("", "it ends inside its reasoning" if text.strip() else "it is empty")
-    results = [_parse_answer(answer, finish_reason) for answer in possible]
+    results = [_parse_answer(answer, finish_reason) for answer in candidates]
     review = next((result for result in results if isinstance(result, Review)), None)
     if review is not None:
         return review
     unparsed = results[-1]
     assert isinstance(unparsed, UnusableReply)  # noqa: S101 - no result is a Review
     if finish_reason == "length" and not unparsed.text.startswith(("{", "[", "`", "~")):
-        # It may be thinking whose tags the server's template has taken: nobody may be shown that.
-        return UnusableReply("", "it breaks off before it comes to a review")
+        # It may be reasoning that a chat template began, without a tag in the reply: nobody may be shown that.
+        return UnusableReply("", "it breaks off before the review begins")
     return unparsed
 
 
-def find_answer_texts(text: str) -> list[str]:
-    """What may be the answer behind the model's thinking, the likeliest first and the shortest last.
+def _describe_length(text: str) -> str:
+    return f"it is too long ({len(text)} characters)"
 
-    The tag of thinking's end may stand in an answer's strings, and a template may have written that of its beginning.
+
+def find_answer_texts(text: str) -> list[str]:
+    """Return what may be the answer behind the model's thinking, the likeliest first and the shortest last.
+
+    The tag that ends the thinking may also stand in an answer's strings. The tag that begins it may be missing: some
+    chat templates write it themselves, as the end of the prompt.
     """
     starts = [0] if not _THINK.match(text) else []
     starts += [tag.end() for tag in _THINK_END.finditer(text)]
@@ -122,13 +199,8 @@ def find_answer_texts(text: str) -> list[str]:
     return [*ready, *last] if last and last != ready[-1:] else ready
 
 
-_THINK = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_THINK_BEGIN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-
-
 def _drop_open_thoughts(text: str) -> str:
-    """The text up to a thinking that never ends, unless its tag stands inside of an answer."""
+    """Return the text up to a thinking that never ends, unless its tag stands inside an answer."""
     ended = max((tag.start() for tag in _THINK_END.finditer(text)), default=0)
     tag = _THINK_BEGIN.search(text, ended)
     return text[: tag.start()].strip() if tag and "{" not in text[: tag.start()] else text
@@ -136,167 +208,76 @@ def _drop_open_thoughts(text: str) -> str:
 
 def _parse_answer(answer: str, finish_reason: str) -> Review | UnusableReply:
     if len(answer) > MAX_ANSWER_CHARS:
-        return UnusableReply(answer[:MAX_ANSWER_CHARS], f"it has {len(answer)} characters")
+        return UnusableReply(answer[:MAX_ANSWER_CHARS], _describe_length(answer))
     try:
         values = find_json_answers(answer)
     except TooBrokenError:
-        return UnusableReply(answer, "its JSON is broken, and too long to be mended")
+        return UnusableReply(answer, "its JSON is broken and too long to repair")
     reviews = [value for value in values if is_review(value.value)]
     if not reviews and values:
-        # One object a line: no bracket behind them says that there are no more.
+        # One object a line: no closing bracket says that there are no more.
         cut = finish_reason == "length" or any(value.cut for value in values)
         lost = sum(value.lost for value in values)
         reviews = [JsonAnswer([value.value for value in values], cut, lost, length=len(answer))]
     if not reviews:
-        return UnusableReply(
-            answer, "its JSON is not a review" if re.search(r"\{\s*[\"']", answer) else "it holds no JSON"
-        )
+        is_json = re.search(r"\{\s*[\"']", answer)
+        return UnusableReply(answer, "its JSON is not a review" if is_json else "it holds no JSON")
     results = [_build_review(answer, review) for review in reviews]
     usable = [result for result in results if isinstance(result, Review)]
     if any(result != usable[0] for result in usable):
         return UnusableReply(answer, "it holds more than one review")
     if usable and not usable[0].findings and _count_surrounding_chars(answer, reviews) > MAX_SURROUNDING_CHARS:
-        return UnusableReply(answer, "it has no findings, but much to say beside them")
+        return UnusableReply(answer, "it lists no findings but contains other text")
     if usable and (usable[0].findings or len(usable) == len(results)):
         return usable[0]
     return next(result for result in results if isinstance(result, UnusableReply))
 
 
 def _count_surrounding_chars(answer: str, reviews: list[JsonAnswer]) -> int:
-    """Characters of the words around the reviews."""
-    fences = sum(len(fence) + 1 for fence in _FENCE.findall(answer)[:2])
+    """Return how many characters stand around the reviews, the two lines of a fence not counted."""
+    fences = sum(len(fence) + 1 for fence in FENCE.findall(answer)[:2])
     return len(answer) - sum(review.length for review in reviews) - fences
 
 
-_FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
-
-
 def _build_review(answer: str, review: JsonAnswer) -> Review | UnusableReply:
-    entries = review.value if isinstance(review.value, list) else review.value["issues"]
-    rest = {} if isinstance(review.value, list) else review.value
-    sure = [_drop_guess(entry, answer) for entry in entries] if review.mended else entries
-    findings = [finding for entry in sure[:MAX_FINDINGS] if (finding := _parse_issue(entry))]
-    summary = _parse_text(rest.get("summary"))
-    if not findings and entries:
+    members = {"issues": review.value} if isinstance(review.value, list) else review.value
+    entries = members["issues"]
+    sure = [_drop_guessed_fix(entry, answer) for entry in entries] if review.mended else entries
+    body = ReplyBody.model_validate({**members, "issues": sure})
+    if not body.issues and entries:
         return UnusableReply(answer, f"none of its {len(entries)} findings can be read")
-    if not findings and review.cut:
+    if not body.issues and review.cut:
         return UnusableReply(answer, "it breaks off before its first finding")
-    if not findings and not summary:
+    if not body.issues and not body.summary:
         return UnusableReply(answer, "it has no findings and no summary")
-    listed = rest.get("suggestions")
-    suggestions = [text for entry in listed if (text := _parse_text(entry))] if isinstance(listed, list) else []
-    return Review(
-        tuple(findings),
-        summary,
-        tuple(suggestions[:MAX_SUGGESTIONS]),
-        review.cut,
-        len(entries) - len(findings) + review.lost,
-    )
+    findings = tuple(_build_finding(issue) for issue in body.issues)
+    dropped = len(entries) - len(findings) + review.lost
+    return Review(findings, body.summary, tuple(body.suggestions), review.cut, dropped)
 
 
-def _drop_guess(entry: object, answer: str) -> object:
-    """The entry of a mended answer; without its fix when that does not stand in the answer just so, with an end."""
+def _drop_guessed_fix(entry: object, answer: str) -> object:
+    """Return an entry of a mended answer, without its fix unless the answer holds it word for word, with its end."""
     fix = entry.get("suggestion") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(fix, str):
         return entry
-    spelt = (json.dumps(fix, ensure_ascii=False)[1:-1], json.dumps(fix)[1:-1], fix)
-    ends = (re.escape(spelling) + r"[\"'`]\s*(?:[,}\]]|$)" for spelling in spelt)
+    spellings = (json.dumps(fix, ensure_ascii=False)[1:-1], json.dumps(fix)[1:-1], fix)
+    ends = (re.escape(spelling) + r"[\"'`]\s*(?:[,}\]]|$)" for spelling in spellings)
     return entry if any(re.search(end, answer) for end in ends) else {**entry, "suggestion": None}
 
 
-def _parse_issue(entry: object) -> Finding | None:
-    """The finding of one entry; None when it cannot be used."""
-    if not isinstance(entry, dict):
-        return None
-    first, last = _parse_line_range(entry.get("line"))
-    if last is None and first is not None:
-        last = _parse_line_range(entry.get("end_line"))[0]
-        last = last if last is not None and last > first else None
-    fix = _parse_code(entry.get("suggestion"))
-    issue = {
-        "path": shorten_to_line(_parse_text(entry.get("file")), 1_000),
-        "line": first,
-        "end_line": last,
-        "severity": _SEVERITIES.get(_find_first_word(entry.get("severity")), Severity.MEDIUM),
-        "category": _CATEGORIES.get(_find_first_word(entry.get("type")), Category.OTHER),
-        "description": _parse_text(entry.get("description")),
-        "quote": (_parse_code(entry.get("quote")) or "")[:MAX_TEXT_CHARS],
-        "fix": fix if fix is None or len(fix) <= MAX_TEXT_CHARS else None,  # cut, it would look whole
-    }
-    try:
-        checked = _ISSUE.validate_python(issue)
-    except ValidationError:
-        return None
-    return Finding(**checked, side=Side.NEW, title=derive_title(checked["description"]))
-
-
-_SEVERITIES = {
-    **{severity.value: severity for severity in Severity},
-    **dict.fromkeys(("critical", "blocker", "major", "error", "高", "严重"), Severity.HIGH),
-    **dict.fromkeys(("moderate", "warning", "中"), Severity.MEDIUM),
-    **dict.fromkeys(("minor", "info", "trivial", "nit", "低", "轻微"), Severity.LOW),
-}
-_CATEGORIES = {
-    **{category.value: category for category in Category},
-    **dict.fromkeys(("boundary", "correctness", "logic", "error", "缺陷"), Category.BUG),
-    **dict.fromkeys(("vulnerability", "安全"), Category.SECURITY),
-    **dict.fromkeys(("leak", "memory", "性能"), Category.PERFORMANCE),
-    **dict.fromkeys(("style", "naming", "comment", "comments", "规范"), Category.CONVENTION),
-    **dict.fromkeys(("refactoring", "refactor", "simplify", "简化"), Category.SIMPLIFICATION),
-}
-_NUMBERS = re.compile(
-    r"[A-Za-z]{0,5}+\s*+[+~-]?\s*+(\d{1,8}+)(?:\s*+(?:[-–—,]|to|\.\.++|至|到)\s*+L?(\d{1,8}+))?\s*+(?:[|:].*+)?$",
-    re.DOTALL,
-)
-MAX_LINE_TEXT_CHARS = 60  # characters of a text that says a line
-
-
-def _parse_line_range(value: object) -> tuple[int | None, int | None]:
-    """First and last line of what models write for one: 12, 12.0, "12", "L12", "12-14", [12, 13, 14], "+12| text"."""
-    if isinstance(value, list) and value:
-        plain = [entry for entry in value if not isinstance(entry, list)]
-        numbers = [number for entry in plain for number in _parse_line_range(entry) if number is not None]
-        return (numbers[0], max(numbers) if max(numbers) > numbers[0] else None) if numbers else (None, None)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value, None) if 1 <= value <= MAX_LINE_NUMBER else (None, None)
-    match = _NUMBERS.match(value.strip()[:MAX_LINE_TEXT_CHARS]) if isinstance(value, str) else None
-    if not match or not 1 <= int(match[1]) <= MAX_LINE_NUMBER:
-        return None, None
-    first, last = int(match[1]), int(match[2] or 0)
-    return first, last if first < last <= MAX_LINE_NUMBER else None
-
-
-def _parse_text(value: object) -> str:
-    """A text as it may go on: bounded, every character visible; nothing for what is no text."""
-    if isinstance(value, list):
-        value = "\n".join(entry for entry in value if isinstance(entry, str))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    return escape_invisible(value.replace("\r\n", "\n")).strip()[:MAX_TEXT_CHARS] if isinstance(value, str) else ""
-
-
-def _find_first_word(value: object) -> str:
-    """What names a severity or a category, where models say more: "High (data loss)", "bug/boundary"."""
-    word = re.search(r"[^\W_]+", _parse_text(value))
-    return word[0].lower() if word else ""
-
-
-def _parse_code(value: object) -> str | None:
-    """Code as it was written, but for a fence around it; None for the ways models say that there is none."""
-    if isinstance(value, list):
-        value = "\n".join(line for line in value if isinstance(line, str))
-    if not isinstance(value, str) or value.strip().lower() in ("", "null", "none", "n/a"):
-        return None
-    code = value.replace("\r\n", "\n")
-    if fenced := _FENCED.fullmatch(code):
-        code = fenced[1]
-    return escape_invisible(code) or None
-
-
-_FENCED = re.compile(r"\s*```[\w+-]*\n(.*?)\n?```\s*", re.DOTALL)
-
-
-def _build_object_schema(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+def _build_finding(issue: ReplyIssue) -> Finding:
+    first, last = issue.line
+    if last is None and first is not None and issue.end_line is not None and issue.end_line > first:
+        last = issue.end_line
+    return Finding(
+        path=issue.file,
+        line=first,
+        end_line=last,
+        side=Side.NEW,
+        severity=issue.severity,
+        category=issue.type,
+        title=derive_title(issue.description),
+        description=issue.description,
+        quote=issue.quote,
+        fix=issue.suggestion,
+    )

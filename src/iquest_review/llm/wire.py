@@ -1,4 +1,4 @@
-"""What a model server's JSON says, read once into types: the models it lists, a reply, a count of tokens."""
+"""The JSON of a model server, read once into types: the models it lists, a reply, a count of tokens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +7,13 @@ from iquest_review.errors import ModelRefusedError
 from iquest_review.text import shorten_to_line
 
 MAX_NAMED_MODELS = 20  # models listed in a message
-MAX_MODEL_NAME_CHARS = 200  # characters of a model's name
-MAX_COUNTED_TOKENS = 10**9  # of tokens; a server that says more says nothing
+MAX_MODEL_NAME_CHARS = 200
+MAX_COUNTED_TOKENS = 10**9  # a larger number is nonsense
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """What the server serves: the model's id, what its weights are called, and its context window in tokens."""
+    """A model that a server lists: its id, the name of its weights, and its context window in tokens."""
 
     model: str
     root: str
@@ -22,7 +22,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What came back. `reasoning` is what the server parted from the text; it is never shown to anybody."""
+    """A completion. `reasoning` is what the server separated from the text; it is never shown to anybody."""
 
     text: str
     reasoning: str
@@ -32,11 +32,22 @@ class ModelReply:
     completion_tokens: int
     seconds: float
 
+    @property
+    def answer(self) -> str:
+        """The text that is read: the reasoning where a server's reasoning parser put the whole answer there.
+
+        What is written there while the model still thinks is not an answer.
+        """
+        if self.text.strip() or self.finish_reason == "length":
+            return self.text
+        return self.reasoning if self.reasoning.lstrip().startswith(("{", "[", "```")) else self.text
+
 
 def select_served_model(answer: Any, model: str | None, host: str) -> ServedModel:
-    """The model that will answer: the one asked for, or the only one the list names. No list names any model.
+    """Return the model that will answer: the one asked for, or the only one the list names.
 
-    Raises ModelRefused when it is not served, naming those that are.
+    A server without a list may serve any model. Raises ModelRefusedError for a model that is not served, with the
+    names of those that are.
     """
     entries = answer.get("data") if isinstance(answer, dict) else None
     entries = entries if isinstance(entries, list) else []
@@ -46,13 +57,13 @@ def select_served_model(answer: Any, model: str | None, host: str) -> ServedMode
     if model is None:
         if not names:
             raise ModelRefusedError(f"{host} does not say which model it serves; set IQUEST_MODEL")
-        if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # several names of one are one
+        if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # one model may have several names
             raise ModelRefusedError(
                 f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}"
             )
         model = names[0]
-    wanted = (model, f"{model}:latest")  # Ollama's way to name what has no tag
-    entry = next((entry for entry in listed if entry["id"] in wanted), None)
+    ids = (model, f"{model}:latest")  # Ollama adds the tag to a name without one
+    entry = next((entry for entry in listed if entry["id"] in ids), None)
     if names and entry is None:
         raise ModelRefusedError(
             f"{host} does not serve the model {shorten_to_line(model, 100)!r}; it serves: {_join_names(names)}"
@@ -64,7 +75,7 @@ def select_served_model(answer: Any, model: str | None, host: str) -> ServedMode
 
 
 def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: float) -> ModelReply | None:
-    """The reply of a completion; None when the answer holds no choice."""
+    """Return the reply of a completion; None when the answer holds no choice. `seconds` is how long it took."""
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
@@ -84,7 +95,7 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
 
 
 def parse_token_count(answer: Any) -> int | None:
-    """A count of tokens. llama-server answers a question it did not understand with an empty list: that is no count."""
+    """Return a count of tokens; None where there is none, as in llama-server's empty list for messages."""
     return (_parse_number(answer.get("count")) or None) if isinstance(answer, dict) else None
 
 
@@ -94,7 +105,7 @@ def _join_names(names: list[str]) -> str:
 
 
 def _parse_window(entry: dict[str, Any]) -> int | None:
-    """The context window in tokens: vLLM's and SGLang's max_model_len, llama-server's meta.n_ctx."""
+    """Return the context window in tokens: vLLM's and SGLang's max_model_len, llama-server's meta.n_ctx."""
     meta = entry.get("meta")
     return (
         _parse_number(entry.get("max_model_len"))

@@ -1,1 +1,1 @@
-"""What GitLab is sent: every word of notes and threads."""
+"""What GitLab is sent: the summary note and the threads, escaped and checked."""

@@ -1,8 +1,9 @@
-"""The last look at a text before it goes to GitLab: what the door (`markdown`) let through by mistake is caught here.
+"""The last check of a body before it goes to GitLab: it catches what `markdown` let through by mistake.
 
-The door makes texts inert by rule; the guard asks GitLab's own parser what came of it, and knows nothing of the rules.
-It is stricter than GitLab: what no note of ours holds is a fault, whether or not it would do harm today. A body with a
-fault is not lost: it is posted as one block of code, under the hidden lines by which later runs find it.
+`markdown` escapes texts by rules. The guard does not know these rules: it renders the body with comrak, the parser
+that GitLab builds on, and looks at the result. It is stricter than GitLab: whatever our notes never contain is a fault,
+even if it does no harm today. A body with a fault is not lost. It is posted as one code block, below the hidden lines
+by which later runs find it.
 """
 
 import re
@@ -15,17 +16,20 @@ from typing import Any, NamedTuple
 from iquest_review.note import markdown
 from iquest_review.text import JOINER, escape_invisible, shorten_to_line
 
-MAX_NOTE_CHARS = 1_000_000  # characters of a note (lib/gitlab/database.rb)
-MAX_SHOWN_CHARS = 400_000  # characters of a body with a fault; the fence may put a word joiner after some of them
-# comrak takes quadratic time for some texts: for each of these 0.4 s at most, and far less for any note of ours.
-MAX_EMPHASIS_RUNS = 60_000  # of emphasis between two blank lines
-MAX_SEARCHED_CHARS = 1_500_000_000  # characters: for the end of each formula
+MAX_NOTE_CHARS = 1_000_000  # lib/gitlab/database.rb
+MAX_SHOWN_CHARS = 400_000  # of a body with a fault; the code block may add word joiners to it
+# comrak takes quadratic time for some texts. Each limit keeps it below 0.4 s; our notes need far less.
+MAX_EMPHASIS_RUNS = 60_000  # between two blank lines
+MAX_SEARCHED_CHARS = 1_500_000_000  # in search of the ends of formulas
 MAX_DEFINITIONS = 4_000
-NOTICE = "⚠️ iquest-review held this text back, and shows it as code: {fault}. Please report this as a security problem."
+NOTICE = (
+    "⚠️ iquest-review shows this text as code because it may be unsafe: {fault}. "
+    "Please report this as a security problem."
+)
 
 
 class GuardedBody(NamedTuple):
-    """A body that can be sent, and what was wrong with the one that was to be; empty: they are the same."""
+    """A body that is safe to send. `fault` says why it is not the original one; empty if it is."""
 
     body: str
     fault: str = ""
@@ -33,9 +37,9 @@ class GuardedBody(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LinkTargets:
-    """Where links may lead: the project's files and jobs, and the notes of its merge request. By default nowhere.
+    """The pages a link may lead to: the project's files and jobs, and the notes of the merge request.
 
-    No other page of GitLab: a link to an issue leaves a note on the issue, wherever the link stands.
+    By default no page at all. No other page of GitLab: any link to an issue leaves a note on that issue.
     """
 
     project_url: str = ""
@@ -43,7 +47,7 @@ class LinkTargets:
     iid: int = 0
 
     def can_link_to(self, url: str) -> bool:
-        """Whether a link may lead there."""
+        """Return whether a link may lead to a URL."""
         roots = {root for root in (self.project_url, self.job_url.partition("/-/jobs/")[0]) if _WEB.match(root)}
         pages = [f"{root}/-/jobs/" for root in roots]
         if self.project_url in roots:
@@ -52,20 +56,20 @@ class LinkTargets:
 
 
 def guard_body(body: str, pages: LinkTargets) -> GuardedBody:
-    """The body as it is when nothing in it is alive; else one that is safe for certain, and why. Takes linear time."""
+    """Return the body unchanged if it is safe, else as one code block with the reason. Takes linear time."""
     fault = _find_fault(body, pages)
     return GuardedBody(_wrap_as_code(body, fault), fault) if fault else GuardedBody(body)
 
 
 _WEB = re.compile(r"https?://[^/]")
 _UPWARDS = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
-_UNSEEN = "a character that cannot be seen"
+_UNSEEN = "an invisible character"
 _COMMAND = re.compile(r"^/\w+", re.MULTILINE)
 _RUN, _DEFINITION = re.compile(r"[*_~]+"), re.compile(r"^[ \t>]*[:~][ \t]", re.MULTILINE)
 _BLANK, _FENCE = re.compile(r"\n[ \t]*\n"), re.compile(r" {0,8}(`{3,})([^`]*)$")
-# lib/gitlab/front_matter.rb cuts it out before the rest is parsed, with or without a line that names an encoding
+# lib/gitlab/front_matter.rb removes it before anything is parsed; a line that names an encoding may be above it
 _FRONT_MATTER = re.compile(r"\s*(?:[^\n]*coding:[^\n]*\n\s*)?(?:---|\+\+\+|;;;)")
-_OMITTED = "<!-- raw HTML omitted -->"  # for each piece of raw HTML; the same words in a text come out escaped
+_OMITTED = "<!-- raw HTML omitted -->"  # comrak writes it for raw HTML; in a text it would be escaped
 _OWN_HTML = re.compile(r"(?:\s|<!-- iquest-review:[^<>\n]* -->|</?details>|<summary>[^<>&\n]*</summary>)*")
 _KIND = re.compile(r"<!--\s*iquest-review:(\w*)")
 _CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
@@ -77,11 +81,11 @@ _PLAIN = frozenset(
 _ATTRIBUTES = re.compile(r' start="\d+"| align="\w+"| data-escaped-char| ?/|')
 _LANGUAGE = re.compile(r' lang="(?:(\w+)|suggestion:-\d{1,2}\+\d{1,2})"')
 _HREF = re.compile(r' href="([^"]*)"')
-# What lib/banzai/filter/references looks for in the text, and then some: nothing here asks what stands behind it.
+# What lib/banzai/filter/references looks for, and more: GitLab also checks that the target exists, the guard does not.
 _LIVE = (
     ("a mention", re.compile(r"@[\w.]")),
     ("a cross reference", re.compile(r'[#!$&]\d|~[\w."?&-]|%[\w."-]|\*iteration:|\[\w+:|\bGL-\d')),
-    ("a commit", re.compile(r"\b[0-9a-fA-F]{7,64}\b")),
+    ("a commit", re.compile(r"\b[0-9a-fA-F]{7,64}\b", re.ASCII)),
     ("an issue of another tracker", re.compile(r"\b(?!UTF-8\b)[A-Z][A-Z0-9_]*-\d")),
     ("a project", re.compile(r"[\w.-]/[\w.-]+>")),
     ("an address", re.compile(r"\w://|\bwww\.\w", re.IGNORECASE)),
@@ -90,27 +94,27 @@ _LIVE = (
 
 
 def _find_fault(body: str, pages: LinkTargets) -> str:
-    """What is wrong with the body, in a few words; nothing for nothing."""
+    """Return what is wrong with the body, in a few words; empty if nothing is."""
     if len(body) > MAX_NOTE_CHARS:
-        return "it is longer than a note may be"
-    without = body.replace(JOINER, "")
-    if escape_invisible(without) != without:
+        return "it is too long for a note"
+    without_joiners = body.replace(JOINER, "")
+    if escape_invisible(without_joiners) != without_joiners:
         return _UNSEEN
-    # Any line, also of a code block: GitLab before 17 looks for commands in the raw text.
+    # Lines of code blocks too: GitLab before 17 looks for commands in the raw text.
     if command := _COMMAND.search(body):
         return _describe_fault("a line that may be a quick action", command[0])
     if _FRONT_MATTER.match(body):
         return "front matter"
     kinds = _KIND.findall(body)
     if len(kinds) > len(set(kinds)):
-        return "a hidden line of ours that is there twice"
+        return "a duplicate of a hidden line"
     if _is_slow(body) and _is_slow("\n".join(_drop_code_blocks(body.split("\n")))):
-        return "it cannot be checked in time"
+        return "it takes too long to check"
     return next(_find_live_parts(body, pages), "")
 
 
 def _is_slow(text: str) -> bool:
-    """Whether comrak may take long for it. The ends of its code blocks are not known: it may be less than it seems."""
+    """Return whether comrak may take long for a text. Code blocks count as text, so it may take less."""
     return len(_DEFINITION.findall(text)) > MAX_DEFINITIONS or any(
         len(chunk) > MAX_EMPHASIS_RUNS
         and (len(_RUN.findall(chunk)) > MAX_EMPHASIS_RUNS or chunk.count("$`") * len(chunk) > MAX_SEARCHED_CHARS)
@@ -119,20 +123,20 @@ def _is_slow(text: str) -> bool:
 
 
 def _drop_code_blocks(rows: Iterable[str]) -> Iterator[str]:
-    """The rows that stand in no code block."""
+    """Yield the rows outside code blocks."""
     fence = ""
     for row in rows:
-        found = _FENCE.match(row)
+        delimiter = _FENCE.match(row)
         if fence:
-            fence = "" if found and found[1].startswith(fence) and not found[2] else fence
-        elif found:
-            fence = found[1]
+            fence = "" if delimiter and delimiter[1].startswith(fence) and not delimiter[2] else fence
+        elif delimiter:
+            fence = delimiter[1]
         else:
             yield row
 
 
 def _find_live_parts(body: str, pages: LinkTargets) -> Iterator[str]:
-    """What in the rendered body does more than to be read."""
+    """Yield a fault for each part of the rendered body that is not plain text."""
     html = _render_page(body, raw_html=False)
     for tag in _TAG.finditer(html):
         if problem := _find_tag_fault(tag[1], tag[2], pages):
@@ -143,11 +147,11 @@ def _find_live_parts(body: str, pages: LinkTargets) -> Iterator[str]:
         if not _OWN_HTML.fullmatch(piece):
             yield _describe_fault("HTML", piece)
     without_code = _CODE.sub("\n", "\n".join(pieces))
-    # Older GitLabs keep no trace of an escape: the text before and after it is one.
+    # Older GitLabs leave no tag where a character was escaped: the text before and after it is one.
     text = unescape(re.sub(r"<[^>]*>", "\n", "\n".join([_ESCAPED.sub(r"\1", without_code), *_strip_comments(raw)])))
     for name, pattern in _LIVE:
-        if found := pattern.search(text):
-            yield _describe_fault(name, text[max(0, found.start() - 20) : found.end() + 20])
+        if match := pattern.search(text):
+            yield _describe_fault(name, text[max(0, match.start() - 20) : match.end() + 20])
 
 
 def _strip_comments(raw: list[str]) -> Iterator[str]:
@@ -155,7 +159,7 @@ def _strip_comments(raw: list[str]) -> Iterator[str]:
 
 
 def _find_tag_fault(name: str, attributes: str, pages: LinkTargets) -> str:
-    """Why an element of the page is none of a note's."""
+    """Return why our notes never contain such a tag; empty if they may."""
     if name.startswith("/"):
         return ""
     if name == "a":
@@ -172,47 +176,50 @@ def _find_tag_fault(name: str, attributes: str, pages: LinkTargets) -> str:
 
 
 def _extract_raw_html(pieces: list[str], html: str) -> Iterator[str]:
-    """The raw HTML between pieces of the page, whose rendering agrees but for it. Where the pieces could be found in
-    other places as well, it is no matter: it is this very page, however it is put together."""
-    at = len(pieces[0])
+    """Yield the raw HTML between the pieces of a page.
+
+    `html` is the page rendered with raw HTML, the pieces are the same page rendered without it. A piece may also occur
+    elsewhere: whatever the split is, all of the page is looked at.
+    """
+    start = len(pieces[0])
     if not html.startswith(pieces[0]) or not html.endswith(pieces[-1]):
         yield html
         return
     for piece in pieces[1:-1]:
-        found = html.find(piece, at)
-        if found < 0:
-            yield html[at:]
+        end = html.find(piece, start)
+        if end < 0:
+            yield html[start:]
             return
-        yield html[at:found]
-        at = found + len(piece)
-    yield html[at : max(at, len(html) - len(pieces[-1]))]
+        yield html[start:end]
+        start = end + len(piece)
+    yield html[start : max(start, len(html) - len(pieces[-1]))]
 
 
 def _wrap_as_code(body: str, fault: str) -> str:
-    """The body as one block of code, below its own hidden lines."""
+    """Return the body as one code block, below its hidden lines and a notice."""
     markers, rest = list[str](), list[str]()
     for row in body[:MAX_NOTE_CHARS].replace("\r", "").split("\n"):
-        kind = _MARKER.fullmatch(row)
-        new = kind is not None and not any(row.startswith(f"<!-- iquest-review:{kind[1]} ") for row in markers)
-        (markers if new else rest).append(row)
+        marker = _MARKER.fullmatch(row)
+        first = marker is not None and not any(row.startswith(f"<!-- iquest-review:{marker[1]} ") for row in markers)
+        (markers if first else rest).append(row)
     text = "\n".join(rest).strip("\n")
     shown = escape_invisible(text[:MAX_SHOWN_CHARS].replace(JOINER, ""))[:MAX_SHOWN_CHARS]
-    more = "\n(there is more of it)" if len(text) > MAX_SHOWN_CHARS or len(shown) == MAX_SHOWN_CHARS else ""
+    more = "\n(the text was cut here)" if len(text) > MAX_SHOWN_CHARS or len(shown) == MAX_SHOWN_CHARS else ""
     notice = NOTICE.format(fault=fault.partition(" (")[0])
     return "\n\n".join(["\n".join(markers), notice, markdown.format_code_block(shown + more)]).lstrip("\n") + "\n"
 
 
-# The hidden lines of note.py, fingerprint.py and ledger.py: nothing in them can end the comment.
+# The hidden lines of summary.py, memory.py and findings/fingerprint.py: nothing in them can end the comment.
 _MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed)(?: [\w .:=+/-]*)? -->")
 
 
 def _describe_fault(name: str, text: str) -> str:
-    """A fault with the text it was found in, on one line."""
+    """Return a fault and the text it was found in, on one line."""
     return f"{name} ({shorten_to_line(text.replace(JOINER, ''), 80)})"
 
 
 def _render_page(body: str, *, raw_html: bool) -> str:
-    """The page comrak makes of it, before GitLab sanitises it."""
+    """Return the page that comrak makes of a body, before GitLab sanitises it."""
     comrak, extension, parse = _load_comrak()
     render = comrak.RenderOptions()
     render.full_info_string = render.github_pre_lang = render.escaped_char_spans = True
@@ -223,11 +230,12 @@ def _render_page(body: str, *, raw_html: bool) -> str:
 
 @cache
 def _load_comrak() -> tuple[Any, Any, Any]:
-    """comrak, and how GitLab sets it: lib/banzai/filter/markdown_engines/glfm_markdown.rb, OPTIONS.
+    """Return comrak, its extensions and its options, set as GitLab sets them.
 
-    But for links out of bare addresses, for which it needs quadratic time: they are looked for in the text.
+    See OPTIONS in lib/banzai/filter/markdown_engines/glfm_markdown.rb. Only links from bare addresses are left out:
+    comrak takes quadratic time for them, so the guard searches the text for addresses.
     """
-    import comrak  # noqa: PLC0415 - most commands send nothing
+    import comrak  # noqa: PLC0415 - heavy, and only what is sent to GitLab is checked
 
     extension = comrak.ExtensionOptions()
     for name in (

@@ -1,9 +1,10 @@
-"""The one door: every text that reaches GitLab and is not ours goes through it and comes out inert.
+"""Escaping: every text that is not ours passes this module on its way to GitLab, and does nothing there.
 
-A note is read by GitLab's machinery before people see it: a line that begins with a slash is a command run with the
-bot's rights (lib/gitlab/quick_actions/extractor.rb), @name notifies, #1, !1, ~label, 7 hexadecimal digits and addresses
-make links and cross references, ![...] loads an image from anywhere (lib/banzai/filter/references). Escapes of
-markdown do not stop the second kind, which works on the rendered text; a word joiner (U+2060) inside it does.
+GitLab acts on a note before people read it. A line that begins with a slash is a quick action, run with the bot's
+rights (lib/gitlab/quick_actions/extractor.rb). @name notifies a person. #1, !1, ~label, 7 hexadecimal digits and
+addresses become links and cross references, and ![...] loads an image from anywhere (lib/banzai/filter/references).
+GitLab looks for references in the rendered text, where markdown's escapes are gone, so a word joiner (U+2060) is put
+inside them.
 """
 
 import re
@@ -12,8 +13,8 @@ from urllib.parse import quote
 
 from iquest_review.text import JOINER, escape_invisible
 
-MAX_FENCE_BACKTICKS = 40  # backticks; comrak reads more than 80 as no code span, cmark no more than 255 of a fence
-MAX_REACH_LINES = 100  # lines above or below a suggestion's: GitLab cuts it silently there
+MAX_FENCE_BACKTICKS = 40  # comrak reads at most 80 as a code span, cmark at most 255 as a fence
+MAX_REACH_LINES = 100  # above or below the line of a suggestion: GitLab cuts it there without an error
 LANGUAGES = frozenset(
     "bash c cc cpp cs csharp css diff go h hpp html ini java javascript js json jsx kotlin kt lua perl php py python "
     "rb rs ruby rust scala sh shell sql swift toml ts tsx typescript xml yaml yml".split()
@@ -42,17 +43,17 @@ _NUMBER_START = re.compile(r"\d{1,9}(?=[.)])")
 
 
 def escape_prose(text: str) -> str:
-    """Text of several lines: its code spans, code blocks and bullets stay, everything else is literal."""
+    """Return a text of several lines as markdown: code spans, code blocks and bullets stay, the rest is literal."""
     return "\n".join(_escape_blocks(_make_visible(text).split("\n"))).strip("\n")
 
 
 def escape_line(text: str) -> str:
-    """Text on one line: its code spans stay, everything else is literal."""
+    """Return a text as one line of markdown: code spans stay, the rest is literal."""
     return _escape_row_text(" ".join(_make_visible(text).split()))
 
 
 def format_code_span(text: str) -> str:
-    """A code span of the text, on one line; nothing for no text."""
+    """Return a text as a code span on one line; empty for a blank text."""
     text = _break_long_runs(_make_visible(text)).replace("\n", "\\n").replace("\t", "\\t")
     if not text.strip():
         return ""
@@ -62,10 +63,11 @@ def format_code_span(text: str) -> str:
 
 
 def format_code_block(text: str, language: str = "") -> str:
-    """A code block with a fence longer than any inside; unknown languages are dropped: some of them draw pictures.
+    """Return a text as a code block, with a fence longer than any in the text.
 
-    GitLab before 17 looks for commands in the raw text and takes the first ``` for the block's end: no line of a block
-    begins with a slash. The space before it does not show.
+    An unknown language is dropped: for some languages GitLab draws pictures. GitLab before 17 looks for commands in the
+    raw text and takes the first ``` for the end of the block, so the block is indented by one space where a line begins
+    with a slash. The space is not shown.
     """
     text = _break_long_runs(_make_visible(text)).strip("\n")
     fence = "`" * max(3, 1 + _measure_longest_run(text))
@@ -75,10 +77,10 @@ def format_code_block(text: str, language: str = "") -> str:
 
 
 def format_suggestion(text: str, above: int, below: int = 0) -> str:
-    """A block that offers to replace the line of its note, and so many lines above and below it, by exactly this text;
-    nothing when GitLab would not read the very same text out of it.
+    """Return a suggestion that replaces the line of the note, and lines above and below it, by exactly this text.
 
-    The block is parsed as markdown (lib/gitlab/diff/suggestions_parser.rb), and guarded like any other.
+    GitLab parses the block as markdown (lib/gitlab/diff/suggestions_parser.rb). Returns an empty text where GitLab
+    would read another text out of it, or where it reaches too far.
     """
     if _make_visible(text) != text or _break_long_runs(text) != text or max(above, below) > MAX_REACH_LINES:
         return ""
@@ -88,33 +90,36 @@ def format_suggestion(text: str, above: int, below: int = 0) -> str:
 
 
 def format_link(label: str, url: str) -> str:
-    """A link, of a label that is markdown already; the label alone where the URL is no web address."""
+    """Return a link; only its label if the URL is not a web address. The label is markdown already."""
     if not url.startswith(("https://", "http://")):
         return label
     return f"[{label}](<{quote(_make_visible(url), safe=':/?#@=+,;%~!')}>)"
 
 
 def indent_item(markdown: str, width: int = 2) -> str:
-    """Markdown as the continuation of a list item."""
+    """Return markdown indented to continue a list item."""
     return "\n".join(" " * width + row if row else "" for row in markdown.split("\n"))
 
 
 def _make_visible(text: str) -> str:
-    """The text with its line ends alike and all its characters visible. A comment of ours in it is none of ours."""
+    """Return a text with LF line ends and every character visible.
+
+    A text that looks like one of our hidden comments is changed, so that no run takes it for one.
+    """
     return _OWN_COMMENT.sub(f"<!--{JOINER}", escape_invisible(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _escape_blocks(rows: list[str]) -> Iterator[str]:
-    at = 0
-    while at < len(rows):
-        fence = _FENCE.match(rows[at])
+    index = 0
+    while index < len(rows):
+        fence = _FENCE.match(rows[index])
         if fence:
-            end = _find_fence_end(rows, at + 1, fence[1])
-            yield from ("", format_code_block("\n".join(rows[at + 1 : end]), fence[2]), "")
-            at = end + 1
+            end = _find_fence_end(rows, index + 1, fence[1])
+            yield from ("", format_code_block("\n".join(rows[index + 1 : end]), fence[2]), "")
+            index = end + 1
             continue
-        yield _escape_row(rows[at])
-        at += 1
+        yield _escape_row(rows[index])
+        index += 1
 
 
 def _escape_row(row: str) -> str:
@@ -127,26 +132,24 @@ def _escape_row(row: str) -> str:
 
 def _find_fence_end(rows: list[str], start: int, fence: str) -> int:
     closing = re.compile(rf"\s{{0,8}}{re.escape(fence[0])}{{{len(fence)},}}\s*$")
-    return next((at for at in range(start, len(rows)) if closing.match(rows[at])), len(rows))
+    return next((index for index in range(start, len(rows)) if closing.match(rows[index])), len(rows))
 
 
 def _escape_row_text(text: str) -> str:
-    """One line of literal text with its code spans; what could begin a block or a command is escaped."""
-    pieces, at = [], 0
+    """Return one line of literal text with its code spans; what could begin a block or a command is escaped."""
+    pieces, end = [], 0
     for span in _CODE_SPAN.finditer(text):
-        pieces += [
-            _escape_literal(text[at : span.start()]),
-            format_code_span(_unpad_span(span[2])) or " ",
-        ]  # what it parts stays parted
-        at = span.end()
-    escaped = "".join([*pieces, _escape_literal(text[at:])]).strip()
+        code = format_code_span(_unpad_span(span[2])) or " "  # a blank: the texts around it must not become one
+        pieces += [_escape_literal(text[end : span.start()]), code]
+        end = span.end()
+    escaped = "".join([*pieces, _escape_literal(text[end:])]).strip()
     if number := _NUMBER_START.match(escaped):
         return f"{number[0]}\\{escaped[number.end() :]}"
     return "\\" + escaped if escaped.startswith(("-", "+", "=", "#", "/", ":", ";;;")) else escaped
 
 
 def _unpad_span(content: str) -> str:
-    """What a reader sees of a code span: one space at either end belongs to its fences."""
+    """Return what a reader sees of a code span: one space at either end belongs to its fences."""
     content = content.replace("\t", " ")
     return content[1:-1] if content[0] == content[-1] == " " and content.strip() else content
 
@@ -156,11 +159,11 @@ def _escape_literal(text: str) -> str:
     for pattern in (_REFERENCE, _PROJECT):
         joined = pattern.sub(lambda match: match[0] + JOINER, joined)
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], joined)
-    return escaped.replace("<", "&lt;").replace(">", "&gt;")  # the joiner has parted what looked like an entity
+    return escaped.replace("<", "&lt;").replace(">", "&gt;")  # no entity is left: a joiner is in it
 
 
 def _break_long_runs(text: str) -> str:
-    """The text with no more backticks in a row than a fence may have."""
+    """Return a text with no more backticks in a row than a fence may have."""
     return _LONG_RUN.sub(lambda match: match[0] + JOINER, text)
 
 

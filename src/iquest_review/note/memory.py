@@ -1,7 +1,7 @@
-"""What the note remembers from one run to the next, in a comment on its second line that nobody sees.
+"""What the note remembers from one run to the next, in a hidden comment on its second line.
 
-The commit up to which everything was reviewed, the settings that was done with, the identity of every hunk a model has
-seen, and what the note says: so that the next run reviews what is new, and its note can still say the rest.
+It holds the commit up to which everything was reviewed, a digest of the settings used, the identity of every hunk that
+a model has seen, and the findings of the note. So the next run reviews only what is new and repeats the rest.
 """
 
 import base64
@@ -9,37 +9,99 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 
-MAX_HUNKS = 5_000  # about 40 KB, packed; a larger merge request is reviewed anew with each push
-MAX_UNPACKED_BYTES = 4 * 1024**2  # bytes, unpacked: somebody may have edited the note
-MAX_PACKED_CHARS = 200_000  # characters; GitLab takes a million in a note
+MAX_HUNKS = 5_000  # about 40 KB when packed; a larger merge request is reviewed anew at each push
+MAX_UNPACKED_BYTES = 4 * 1024**2  # somebody may have put a zip bomb into the note
+MAX_PACKED_CHARS = 200_000  # GitLab takes a million characters in a note
 
 
 @dataclass(frozen=True)
 class NoteMemory:
-    """`head` is the commit the note speaks of; `reviewed` the last one up to which every line was reviewed."""
+    """The state after a run.
+
+    `head` is the commit the note is about, `reviewed` the last commit up to which every line was reviewed.
+    """
 
     head: str
     reviewed: str
     settings: str  # digest
-    hunks: tuple[str, ...] = ()
+    hunks: tuple[str, ...] = ()  # 12 hexadecimal digits each
     model: str | None = None
     summary: str = ""
     suggestions: tuple[str, ...] = ()
-    findings: tuple[PlacedFinding, ...] = ()  # those that stand in the note
-    titles: tuple[tuple[str, str], ...] = ()  # of those in threads, by fingerprint
-    resolved: tuple[str, ...] = ()  # discussions the bot has resolved itself
-    left: tuple[str, ...] = ()  # discussions GitLab did not let it resolve
+    findings: tuple[PlacedFinding, ...] = ()  # those the note shows in full
+    titles: tuple[tuple[str, str], ...] = ()  # fingerprint and title of each finding that has a thread
+    resolved: tuple[str, ...] = ()  # discussions that the bot itself resolved
+    left: tuple[str, ...] = ()  # discussions that GitLab did not let the bot resolve
     waived: tuple[str, ...] = ()  # discussions of findings that somebody waived
+
+
+_Number = Annotated[int, Field(strict=True, ge=0)]
+
+
+class _StoredFinding(BaseModel):
+    """A finding of the note as the hidden line holds it. Keys that a later version adds are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: StrictStr
+    line: _Number | None
+    end_line: _Number | None
+    side: Side
+    severity: Severity
+    category: Category
+    title: StrictStr
+    description: StrictStr
+    quote: StrictStr
+    fix: StrictStr | None
+    fingerprint: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{16}$")]
+    anchor: Annotated[str, Field(strict=True, pattern="^([0-9a-f]{16})?$")]
+    anchored: _Number
+    placement_reason: StrictStr | None
+
+    def place_in_note(self) -> PlacedFinding:
+        """Return the finding, placed in the summary note."""
+        return PlacedFinding(
+            path=self.path,
+            line=self.line,
+            end_line=self.end_line,
+            side=self.side,
+            severity=self.severity,
+            category=self.category,
+            title=self.title,
+            description=self.description,
+            quote=self.quote,
+            fix=self.fix,
+            fingerprint=self.fingerprint,
+            placement=Placement.SUMMARY,
+            placement_reason=self.placement_reason,
+            anchor=self.anchor,
+            anchored=self.anchored,
+        )
+
+
+class _StoredMemory(BaseModel):
+    """What the hidden line holds in `data`. No value has a default: a line that lacks one is not believed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hunks: StrictStr  # 12 hexadecimal digits each, without anything between them
+    model: StrictStr | None
+    summary: StrictStr
+    suggestions: tuple[StrictStr, ...]
+    findings: tuple[_StoredFinding, ...]
+    titles: tuple[tuple[StrictStr, StrictStr], ...]
+    resolved: tuple[StrictStr, ...]
+    left: tuple[StrictStr, ...]
+    waived: tuple[StrictStr, ...]
 
 
 _MARKER = re.compile(
@@ -49,22 +111,23 @@ _MARKER = re.compile(
 )
 
 
-# What is left out where there is no room, the least needed first. Without its findings a hunk is to be reviewed again.
+# What is dropped first where room is short. Findings and hunks go together: a hunk without its findings has to be
+# reviewed again.
 _LEAST_NEEDED = (("summary", "suggestions"), ("titles",), ("findings", "hunks"))
 
 
-def format_memory(ledger: NoteMemory) -> str:
-    """The hidden line. Without the hunks where they are too many, and never longer than a note has room for."""
+def format_memory(state: NoteMemory) -> str:
+    """Return the hidden line. What has no room in it is dropped, the least needed first."""
     value: dict[str, Any] = {
-        "hunks": "".join(ledger.hunks if len(ledger.hunks) <= MAX_HUNKS else ()),
-        "model": ledger.model,
-        "summary": ledger.summary,
-        "suggestions": ledger.suggestions,
-        "findings": [_select_fields(finding) for finding in ledger.findings],
-        "titles": ledger.titles,
-        "resolved": ledger.resolved,
-        "left": ledger.left,
-        "waived": ledger.waived,
+        "hunks": "".join(state.hunks if len(state.hunks) <= MAX_HUNKS else ()),
+        "model": state.model,
+        "summary": state.summary,
+        "suggestions": state.suggestions,
+        "findings": [_select_fields(finding) for finding in state.findings],
+        "titles": state.titles,
+        "resolved": state.resolved,
+        "left": state.left,
+        "waived": state.waived,
     }
     data = _pack(value)
     for names in _LEAST_NEEDED:
@@ -72,85 +135,50 @@ def format_memory(ledger: NoteMemory) -> str:
             break
         value |= {name: type(value[name])() for name in names}
         data = _pack(value)
-    known = (
-        f"{_clean_digest(ledger.reviewed)} head={_clean_digest(ledger.head)} settings={_clean_digest(ledger.settings)}"
-    )
-    return f"<!-- iquest-review:reviewed {known} data={data or ''} -->"
+    reviewed, head, settings = map(_clean_digest, (state.reviewed, state.head, state.settings))
+    return f"<!-- iquest-review:reviewed {reviewed} head={head} settings={settings} data={data or ''} -->"
 
 
 def parse_memory(body: str) -> NoteMemory | None:
-    """What a note remembers; None where it remembers nothing that can be believed."""
-    found = _MARKER.search(body.replace("\r", ""))
-    if not found:
+    """Return what a note remembers; None if it remembers nothing, or if its hidden line is damaged."""
+    marker = _MARKER.search(body.replace("\r", ""))
+    if not marker:
         return None
     try:
-        unpacked = zlib.decompressobj().decompress(base64.b64decode(found["data"], validate=True), MAX_UNPACKED_BYTES)
-        value = _build_validator().validate_python(json.loads(unpacked))
+        unpacked = zlib.decompressobj().decompress(base64.b64decode(marker["data"], validate=True), MAX_UNPACKED_BYTES)
+        # Not `model_validate_json`: it refuses lone surrogates, which file names that are not UTF-8 contain.
+        stored = _StoredMemory.model_validate(json.loads(unpacked))
     except (ValueError, zlib.error, ValidationError, RecursionError):
-        return None
-    hunks = re.findall("[0-9a-f]{12}", value.pop("hunks"))
-    value["findings"] = tuple(PlacedFinding(**finding, placement=Placement.SUMMARY) for finding in value["findings"])
-    return NoteMemory(found["head"], found["reviewed"], found["settings"], tuple(hunks), **value)
+        return None  # damaged, or edited by somebody: the change is reviewed as if it were new
+    return NoteMemory(
+        head=marker["head"],
+        reviewed=marker["reviewed"],
+        settings=marker["settings"],
+        hunks=tuple(re.findall("[0-9a-f]{12}", stored.hunks)),
+        model=stored.model,
+        summary=stored.summary,
+        suggestions=stored.suggestions,
+        findings=tuple(finding.place_in_note() for finding in stored.findings),
+        titles=stored.titles,
+        resolved=stored.resolved,
+        left=stored.left,
+        waived=stored.waived,
+    )
 
 
 def _clean_digest(text: str) -> str:
-    """The text if it is one of hexadecimal digits: nothing else may stand in the hidden line."""
+    """Return a text of at most 64 hexadecimal digits; empty for any other, which could end the hidden comment."""
     return text if re.fullmatch("[0-9a-f]{0,64}", text) else ""
 
 
 def _pack(value: Mapping[str, Any]) -> str | None:
-    """The value on one line; None when there is too much of it."""
-    content = json.dumps(value).encode()  # ASCII: half a surrogate pair is not lost
+    """Return a value as base64 on one line; None if it is too large."""
+    content = json.dumps(value).encode()  # ASCII, which keeps lone surrogates
     data = base64.b64encode(zlib.compress(content, 9)).decode("ascii")
     return data if len(content) <= MAX_UNPACKED_BYTES and len(data) <= MAX_PACKED_CHARS else None
 
 
-_FIELDS = ("path", "line", "end_line", "side", "severity", "category", "title", "description", "quote", "fix")
-_PLACED_FIELDS = ("fingerprint", "anchor", "anchored", "placement_reason")
-
-
 def _select_fields(finding: PlacedFinding) -> dict[str, Any]:
-    return {name: getattr(finding, name) for name in (*_FIELDS, *_PLACED_FIELDS)}
-
-
-@cache
-def _build_validator() -> SchemaValidator:
-    text, number = core_schema.str_schema(), core_schema.int_schema(ge=0)
-    maybe = core_schema.nullable_schema
-    finding = {
-        "path": text,
-        "line": maybe(number),
-        "end_line": maybe(number),
-        "side": core_schema.enum_schema(Side, list(Side)),
-        "severity": core_schema.enum_schema(Severity, list(Severity)),
-        "category": core_schema.enum_schema(Category, list(Category)),
-        "title": text,
-        "description": text,
-        "quote": text,
-        "fix": maybe(text),
-        "fingerprint": core_schema.str_schema(pattern="^[0-9a-f]{16}$"),
-        "anchor": core_schema.str_schema(pattern="^([0-9a-f]{16})?$"),
-        "anchored": number,
-        "placement_reason": maybe(text),
-    }
-    value = {
-        "hunks": text,
-        "model": maybe(text),
-        "summary": text,
-        "suggestions": _build_tuple_schema(text),
-        "findings": core_schema.list_schema(_build_object_schema(finding)),
-        "titles": _build_tuple_schema(core_schema.tuple_schema([text, text])),
-        "resolved": _build_tuple_schema(text),
-        "left": _build_tuple_schema(text),
-        "waived": _build_tuple_schema(text),
-    }
-    return SchemaValidator(_build_object_schema(value))
-
-
-def _build_tuple_schema(schema: core_schema.CoreSchema) -> core_schema.CoreSchema:
-    return core_schema.tuple_schema([schema], variadic_item_index=0)
-
-
-def _build_object_schema(fields: Mapping[str, core_schema.CoreSchema]) -> core_schema.CoreSchema:
-    entries = {name: core_schema.typed_dict_field(schema, required=True) for name, schema in fields.items()}
-    return core_schema.typed_dict_schema(entries)
+    """Return the fields of a finding that are remembered."""
+    fields = asdict(finding)
+    return {name: fields[name] for name in _StoredFinding.model_fields}

@@ -1,7 +1,7 @@
-"""Several requests for what does not fit one: which hunks share a request, and what all of them show together.
+"""Several requests for a change that does not fit one: which hunks share a request, and what all of them show.
 
-Files that belong together stay together: those of a folder, and a test with the code it tests. Where the change is more
-than all requests hold, the best of it is chosen first, so that it is not the last folder that nobody sees.
+Files that belong together stay together: those of a folder, and a test with the code it tests. If the change is larger
+than all requests, its most important hunks are chosen first; otherwise the last folders would never be seen.
 """
 
 import math
@@ -29,25 +29,23 @@ from iquest_review.prompt.fitting import (
 from iquest_review.prompt.overview import render_overview
 
 MIN_OVERVIEW_SHARE, MAX_OVERVIEW_SHARE = 1 / 16, 1 / 3  # of a request
-MIN_BATCH_SHARE = 0.6  # of a request's share, with which it may end before a file that is more than the rest
-MAX_SAME_NAME_FILES = (
-    100  # files of one name among which a test's own is looked for; more of them (index.ts) tell nothing
-)
-MIN_BATCHED_REQUESTS = 2.0  # requests; a change that takes so many need not be tried with one
-ROW_OVERHEAD_BYTES = 8  # bytes that marker, number, "| " and LF add to a row, about
+MIN_BATCH_SHARE = 0.6  # of a request's share; then it may end before a file larger than the rest
+MAX_SAME_NAME_FILES = 100  # a test's code is searched for among so many of one name; more (index.ts) say nothing
+MIN_BATCHED_REQUESTS = 2.0  # a change of this size is not tried with one request
+ROW_OVERHEAD_BYTES = 8  # about what marker, number, "| " and LF add to a row
 
 _TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
-_WANT_OF_ROOM = (Reason.LINES, Reason.TOKENS)
+_NO_ROOM = (Reason.LINES, Reason.TOKENS)
 
 
 def build_prompts(material: Material, limits: Limits, most: int, count: TokenCounter) -> tuple[Prompt, ...]:
-    """The requests that show the change, at most `most` of `limits` each; one where one is enough, or nothing fits.
+    """Return the requests that show the change: at most `most`, each within `limits`.
 
-    Raises ContextExceeded when not even the instructions fit.
+    It is one request if one is enough or nothing fits. Raises ContextExceededError if not even the instructions fit.
     """
     material = add_frame(material, limits)
-    one = measure_room(material, limits)
-    size = sum(_measure_file(file, one) for file in material.files)
+    room = measure_room(material, limits)
+    size = sum(_measure_file(file, room) for file in material.files)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
         first = fill_prompt(material, limits, count)
         if most == 1 or not first.excerpt.over_budget:
@@ -55,13 +53,12 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     wanted = min(most, max(2, math.ceil(size)))
     overview_rows = _build_overview(material, limits, 1 - size / wanted)
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
-    one = measure_room(material, limits)
-    left = sort_by_relation(
-        list_shown_files(fit_material(replace(material, screened=()), Limits(one.lines * most, one.tokens * most)))
-    )
+    room = measure_room(material, limits)
+    whole_room = Limits(room.lines * most, room.tokens * most)
+    left = sort_by_relation(list_shown_files(fit_material(replace(material, screened=()), whole_room)))
     made = list[Prompt]()
     while left and len(made) < most:
-        share, left = _take_batch(left, max(wanted - len(made), 1), one)
+        share, left = _take_batch(left, max(wanted - len(made), 1), room)
         prompt = fill_prompt(replace(material, files=share), limits, count)
         if prompt.excerpt.parts:
             made.append(prompt)
@@ -70,7 +67,7 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
 
 
 def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
-    """What each request is told of all files: in the room that the last one would leave empty, or else in little."""
+    """Return the rows on all files for each request, in the room that the last one would leave empty, or in little."""
     share = min(MAX_OVERVIEW_SHARE, max(MIN_OVERVIEW_SHARE, spare))
     files = sorted(sort_by_relation(material.files), key=lambda file: (not is_code(file.path), is_test(file.path)))
     return render_overview(files, math.floor(share * limits.tokens * BYTES_PER_TOKEN))
@@ -82,8 +79,11 @@ def merge_excerpts(
     excerpts: Sequence[Excerpt],
     unanswered: Sequence[tuple[Excerpt, Reason]] = (),
 ) -> Excerpt:
-    """What several requests showed of these files, as one excerpt: every changed line is shown or left out, once. What
-    the unanswered ones showed is left out, too, for the reason that stands beside it."""
+    """Return what several requests showed of these files as one excerpt.
+
+    Every changed line is shown or left out exactly once. What the unanswered requests showed is left out for the reason
+    given with each.
+    """
     shown, wide = dict[FileKey, list[Hunk]](), dict[FileKey, list[Hunk]]()
     left_out, room = dict[tuple[str, Reason], int](), dict[str, Reason]()
     for excerpt in excerpts:
@@ -91,7 +91,7 @@ def merge_excerpts(
             shown.setdefault(make_file_key(part.file), []).extend(part.hunks)
             wide.setdefault(make_file_key(part.file), []).extend(part.hunks if part.wide is None else part.wide)
         for omission in excerpt.omissions:
-            if omission.reason in _WANT_OF_ROOM:
+            if omission.reason in _NO_ROOM:
                 room[omission.path] = omission.reason
             elif omission not in screened:
                 place = omission.path, omission.reason
@@ -114,7 +114,7 @@ def merge_excerpts(
 
 
 def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
-    """The files in the order of their paths, each test behind the code that has its name."""
+    """Return the files in the order of their paths, each test after the code that has its name."""
     owners = dict[str, list[str]]()
     for file in files:
         stem = posixpath.basename(file.path).split(".", 1)[0]
@@ -131,41 +131,43 @@ def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
 
 
 def _get_tested_name(path: str) -> str:
-    """The name of what a test tests, by its own name; of other files their own."""
+    """Return the name of the code that a test is named after; for other files their own name."""
     stem = posixpath.basename(path).split(".", 1)[0]
     dotted = re.sub(r"\.(?:tests?|spec)\.\w+$", "", posixpath.basename(path))  # thing.spec.ts
     return _TEST.sub("", stem) if dotted == posixpath.basename(path) else dotted
 
 
-def _count_common_folders(one: str, other: str) -> int:
-    """Folders two paths have in common, wherever: src/a/b.py and tests/a/test_b.py have one."""
-    return len(set(one.split("/")[:-1]) & set(other.split("/")[:-1]))
+def _count_common_folders(path: str, other: str) -> int:
+    """Return how many folder names two paths share, at any depth: src/a/b.py and tests/a/test_b.py share one."""
+    return len(set(path.split("/")[:-1]) & set(other.split("/")[:-1]))
 
 
-def _take_batch(files: Sequence[FileDiff], requests: int, one: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
-    """The first files, as much as each of so many requests should show, and the others. A file that is more than a
-    request holds is cut by `fill`, and its rest comes with the next one."""
+def _take_batch(files: Sequence[FileDiff], requests: int, room: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
+    """Return the first files, as much as each of so many requests should show, and the others.
+
+    `fill_prompt` cuts a file that is larger than a request; the rest of it goes to the next one.
+    """
     if requests == 1:
         return list(files), []
-    sizes = [_measure_file(file, one) for file in files]
+    sizes = [_measure_file(file, room) for file in files]
     share, taken = sum(sizes) / requests, 0.0
-    for at, size in enumerate(sizes):
-        if at and taken + size / 2 > share:
-            end = at if taken >= MIN_BATCH_SHARE * share else at + 1
+    for index, size in enumerate(sizes):
+        if index and taken + size / 2 > share:
+            end = index if taken >= MIN_BATCH_SHARE * share else index + 1
             return list(files[:end]), list(files[end:])
         taken += size
     return list(files), []
 
 
-def _measure_file(file: FileDiff, one: Limits) -> float:
-    """What a file takes of the room of one request, about."""
+def _measure_file(file: FileDiff, room: Limits) -> float:
+    """Return about how many requests with this room a file fills."""
     rows = sum(len(hunk.rows) for hunk in file.hunks)
     content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW_OVERHEAD_BYTES * rows
-    return max(rows / one.lines, content / (float(BYTES_PER_TOKEN) * max(1, one.tokens)))
+    return max(rows / room.lines, content / (float(BYTES_PER_TOKEN) * max(1, room.tokens)))
 
 
 def list_shown_files(excerpt: Excerpt) -> list[FileDiff]:
-    """What is shown, as file diffs of their own."""
+    """Return what an excerpt shows, as file diffs."""
     return [replace(part.file, hunks=part.hunks) for part in excerpt.parts]
 
 
@@ -179,7 +181,7 @@ def _find_missing_lines(
     left_out: Mapping[tuple[str, Reason], int],
     room: Mapping[str, Reason],
 ) -> Iterator[Omission]:
-    """What is neither shown nor left out for another reason had no room."""
+    """Yield omissions for lack of room: lines neither shown nor left out for another reason."""
     shown = {make_file_key(part.file): part for part in parts}
     for file in files:
         part = shown.get(make_file_key(file))

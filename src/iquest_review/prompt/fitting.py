@@ -1,4 +1,4 @@
-"""One request that fits: the excerpt is grown or shrunk until its messages fill the token limit and no more."""
+"""One request that fits: the excerpt grows or shrinks until its messages fill the token limit without exceeding it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,20 +25,20 @@ from iquest_review.prompt.templates import Message, Templates
 if TYPE_CHECKING:
     from iquest_review.context.context import Context
 
-TokenCounter = Callable[[list[Message]], int | None]  # the server's own count of tokens; None where it does not tell
+TokenCounter = Callable[[list[Message]], int | None]  # the server's own count of tokens, or None if it gives none
 
-FULL_SHARE = 0.9  # share of the limit that counts as filled
-AIM_SHARE = 0.96  # share of the limit that is aimed at once the server has counted
-MESSAGE_TOKENS = 8  # what the chat template adds to a message
-MAX_TRIES = 4  # how often the server is asked to count, at most
-LIST_RESERVE_BYTES = 200  # bytes: what introduces the list of omissions, and its last row
-MIN_CONTEXT_TOKENS = 100  # less room than that is left empty
-MAX_FITS = 3  # how often the diff is fitted anew around a list of omissions that grew
+FULL_SHARE = 0.9  # of the limit; a prompt this large counts as full
+AIM_SHARE = 0.96  # of the limit; the aim once the server has counted
+MESSAGE_TOKENS = 8  # the chat template adds these to a message
+MAX_TRIES = 4  # requests to the server to count
+LIST_RESERVE_BYTES = 200  # for the words before the list of omissions, and its last row
+MIN_CONTEXT_TOKENS = 100  # less room than this stays empty
+MAX_FITS = 3  # times the diff is fitted again because the list of omissions grew
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one request sends; `tokens` is the server's count where it gave one, else the estimate."""
+    """The messages of one request; `tokens` is the server's count if it gave one, else the estimate."""
 
     messages: list[Message]
     excerpt: Excerpt
@@ -47,29 +47,29 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that a prompt is made of."""
+    """Everything that a prompt is made of."""
 
     files: Sequence[FileDiff]
     screened: Sequence[Omission]
     intent: Intent
     templates: Templates
     nonce: str  # opens and closes the fences around the author's text
-    context: "Context | None" = None  # what may stand beside the diff
-    frame: Frame | None = None  # what all requests begin with; None: not known yet
+    context: "Context | None" = None  # what can be shown beside the diff
+    frame: Frame | None = None  # what all requests begin with; None until it is known
 
 
 def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prompt:
-    """The request that shows the most within `limits`, whose tokens are those of the whole prompt.
+    """Return the request that shows the most within `limits`, whose tokens are those of the whole prompt.
 
-    Raises ContextExceeded when not even the instructions fit.
+    Raises ContextExceededError if not even the instructions fit.
     """
     material = add_frame(material, limits)
     best, least, last, ratio, counts = None, 0, None, 1.0, False
-    room = limits.tokens  # what the estimate may come to: the server's tokens are `ratio` times as many
+    room = limits.tokens  # limit of the estimate; the server counts `ratio` times as many tokens
     for _ in range(MAX_TRIES):
         draft = _draft_prompt(material, limits.lines, room)
         if last is not None and draft.messages == last.messages:
-            break  # what is left out is too large to fill the rest
+            break  # every hunk left out is too large for the rest
         last = draft
         counted = _count_tokens(draft, limits, count)
         if counted:
@@ -84,7 +84,7 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
         room = int(draft.tokens * AIM_SHARE * limits.tokens / prompt.tokens)
     if best is None:
         raise ContextExceededError(
-            f"{limits.tokens} prompt tokens (IQUEST_MAX_TOKENS) do not hold the instructions ({least}); allow more"
+            f"the instructions alone take {least} of {limits.tokens} prompt tokens: set IQUEST_MAX_TOKENS higher"
         )
     if not best.excerpt.parts and material.frame not in (None, NO_FRAME):
         return fill_prompt(replace(material, frame=NO_FRAME, context=None), limits, count)  # the diff comes first
@@ -94,7 +94,7 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
 def _add_context(
     material: Material, context: "Context", bare: Prompt, limits: Limits, ratio: float, count: TokenCounter
 ) -> Prompt:
-    """The prompt with what there is room for beside the diff. Where the server finds it too long then, with half."""
+    """Return the prompt with the context there is room for, or with half as much if the server finds it too long."""
     lines = limits.lines - bare.excerpt.lines
     spare = math.floor((AIM_SHARE * limits.tokens - bare.tokens) / ratio)
     for tokens in (spare, spare // 2):
@@ -112,12 +112,15 @@ def _add_context(
 
 
 def _count_tokens(prompt: Prompt, limits: Limits, count: TokenCounter) -> int | None:
-    """The server's count of a prompt. A token takes a byte at least: below that, no count can be over the limit."""
+    """Return the server's count of a prompt, without asking where no count can exceed the limit.
+
+    A token has at least one byte.
+    """
     return count(prompt.messages) if prompt.tokens * BYTES_PER_TOKEN > limits.tokens else None
 
 
 def add_frame(material: Material, limits: Limits) -> Material:
-    """The material with what all its requests begin with: of what the instructions leave, a small part."""
+    """Return the material with its frame, which gets a small part of the room that the instructions leave."""
     if material.frame is not None or material.context is None:
         return material
     left = measure_room(material, limits).tokens
@@ -126,19 +129,22 @@ def add_frame(material: Material, limits: Limits) -> Material:
 
 
 def _drop_room_omissions(excerpt: Excerpt) -> Excerpt:
-    """The excerpt of one request of several without what had no room in it: other requests may show that."""
-    omissions = (one for one in excerpt.omissions if one.reason not in (Reason.LINES, Reason.TOKENS))
-    return replace(excerpt, omissions=tuple(omissions))
+    """Return the excerpt without the omissions for lack of room, which other requests may show."""
+    rest = (omission for omission in excerpt.omissions if omission.reason not in (Reason.LINES, Reason.TOKENS))
+    return replace(excerpt, omissions=tuple(rest))
 
 
 def measure_room(material: Material, limits: Limits) -> Limits:
-    """What one request has room for beside the instructions and the author's texts, by the estimate."""
+    """Return the estimated room of one request beside the instructions and the author's texts."""
     bare = _write_prompt(material, Excerpt((), tuple(material.screened)), limits.tokens)
     return Limits(limits.lines, max(limits.tokens - bare.tokens, 0))
 
 
 def _draft_prompt(material: Material, lines: int, room: int) -> Prompt:
-    """The prompt that shows the most and whose estimate is at most `room`; the instructions alone may be more."""
+    """Return the prompt that shows the most with an estimate of at most `room` tokens.
+
+    The instructions alone may be larger.
+    """
     bare = _write_prompt(material, Excerpt((), tuple(material.screened)), room)
     left = room - bare.tokens
     for _ in range(MAX_FITS):
@@ -147,12 +153,12 @@ def _draft_prompt(material: Material, lines: int, room: int) -> Prompt:
             return draft
         left = min(left, estimate_tokens("\n".join(render_diff_rows(draft.excerpt)))) - (draft.tokens - room)
     list_tokens = math.ceil((compute_aside_bytes(room) + LIST_RESERVE_BYTES) / BYTES_PER_TOKEN)
-    left = max(room - bare.tokens - list_tokens, 0)  # room for the longest list there is
+    left = max(room - bare.tokens - list_tokens, 0)  # leaves room for the longest possible list
     return _write_prompt(material, fit_material(material, Limits(lines, left)), room)
 
 
 def fit_material(material: Material, limits: Limits) -> Excerpt:
-    """What of the files fits, the best first."""
+    """Return the part of the files that fits, the most important hunks first."""
     return fit_excerpt(material.files, limits, material.screened, material.context.churn if material.context else None)
 
 

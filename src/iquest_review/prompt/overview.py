@@ -1,4 +1,4 @@
-"""All files of a change that is reviewed in parts, a row a file: what a request cannot show, it can know of."""
+"""All files of a change that is reviewed in parts, one row each, so that a request knows of what it cannot show."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,9 +7,9 @@ from iquest_review.diff.diff import FileDiff
 from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path
 from iquest_review.text import shorten_to_line
 
-MAX_PATH_CHARS, MAX_NAME_CHARS = 200, 80  # characters
-DEFINITION_LEVELS = (12, 6, 3, 1)  # definitions that are named of each file, most; the first that fits
-MAX_SCANNED_ROWS = 40_000  # of all files, for the definitions they add
+MAX_PATH_CHARS, MAX_NAME_CHARS = 200, 80
+DEFINITION_LEVELS = (12, 6, 3, 1)  # most definitions named of each file; the first level that fits is used
+MAX_SCANNED_ROWS = 40_000  # of all files, for added definitions
 
 _DEFINES = re.compile(
     rb"\+\s{0,40}(?:(?:export|default|public|private|protected|internal|static|final|abstract|async|override|pub|open"
@@ -19,8 +19,10 @@ _DEFINES = re.compile(
 
 
 def render_overview(files: Sequence[FileDiff], most: int) -> tuple[str, ...]:
-    """A row for each file, with the definitions that it changes or adds, in at most `most` bytes with their line ends;
-    of the last files only how many there are, where not all fit."""
+    """Return a row for each file with the definitions it changes or adds, in at most `most` bytes with line ends.
+
+    Where not all files fit, the last row says how many more there are.
+    """
     heads = list(map(_render_head, files))
     if count_row_bytes(heads) > most:
         return tuple(_render_first_rows(heads, most))
@@ -38,7 +40,7 @@ def _render_head(file: FileDiff) -> str:
 
 
 def _list_definitions(file: FileDiff, left: int) -> Iterator[str]:
-    """Where its hunks are, by their headings, and what they add in the first rows."""
+    """Yield the headings of its hunks, and the definitions that their first rows add, `left` rows in all."""
     seen = set[str]()
     for hunk in file.hunks:
         added = (row[1:].decode("utf-8", "replace") for row in hunk.rows[: max(0, left)] if _DEFINES.match(row))
@@ -56,13 +58,13 @@ def _render_row(head: str, names: Sequence[str], most: int) -> str:
 
 
 def _render_first_rows(rows: Sequence[str], most: int) -> Iterator[str]:
-    """The first rows, and how many there are besides."""
+    """Yield the first rows, and how many more there are."""
     room = most - count_row_bytes([_render_more(len(rows))])
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         room -= count_row_bytes([row])
         if room < 0:
             if most >= count_row_bytes([_render_more(len(rows))]):
-                yield _render_more(len(rows) - at)
+                yield _render_more(len(rows) - index)
             return
         yield row
 

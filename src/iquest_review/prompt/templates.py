@@ -1,6 +1,6 @@
-"""Templates + intent + excerpt -> the messages the model is sent.
+"""The messages for the model, made of templates, the author's intent and an excerpt.
 
-Everything the author wrote stands between fences with a nonce nobody could know beforehand; see `rows` for the diff.
+All text of the author is fenced with a nonce that nobody can know beforehand; excerpt/numbered_rows.py guards the diff.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from iquest_review.prompt.remarks import Remark, render_remarks
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 Message = dict[str, str]  # OpenAI's form: role and content
-TemplateReader = Callable[[Path], bytes | None]  # a template's file; None for none
+TemplateReader = Callable[[Path], bytes | None]  # reads a template's file; None if there is none
 
 SYSTEM, USER, AGAIN, FIXED, SUMMARY = "system.j2", "user.j2", "again.j2", "fixed.j2", "summary.j2"
-VARIABLES = {  # what a template may use
+VARIABLES = {  # that each template may use
     SYSTEM: frozenset({"language"}),
     USER: frozenset(
         {
@@ -50,9 +50,9 @@ VARIABLES = {  # what a template may use
     FIXED: frozenset({"language", "nonce", "remarks", "diff"}),
     SUMMARY: frozenset({"language", "nonce", "parts"}),
 }
-OPTIONAL_TEMPLATES = frozenset({FIXED, SUMMARY})  # what a folder of one's own may do without
+OPTIONAL_TEMPLATES = frozenset({FIXED, SUMMARY})  # a custom folder need not have these
 MAX_TITLE_CHARS, MAX_LABEL_CHARS, MAX_LABELS = 300, 100, 20
-MAX_OMITTED_PATH_CHARS = 200  # characters of a path in the list of omissions
+MAX_OMITTED_PATH_CHARS = 200
 
 LANGUAGES = {
     "en": "English",
@@ -65,17 +65,17 @@ LANGUAGES = {
 class Templates:
     """The templates of one language, and that language's name."""
 
-    language: str  # as set: en, zh, or any name the model knows
-    digest: str  # of the templates' text and the language: 12 hexadecimal digits
+    language: str  # as configured: en, zh, or any name the model knows
+    digest: str  # 12 hexadecimal digits, for the templates' text and the language
     _folder: Path = field(repr=False)
     _environment: ImmutableSandboxedEnvironment = field(repr=False)
-    _names: frozenset[str] = field(repr=False)  # of the templates there are
+    _names: frozenset[str] = field(repr=False)  # of the templates that exist
 
     @classmethod
     def load(cls, folder: Path, language: str, read: TemplateReader | None = None) -> "Templates":
-        """Templates of `folder/<language>`, of `folder` itself, or the English ones for any other language.
+        """Load the templates of `folder/<language>`, else of `folder` itself, else those of `folder/en`.
 
-        Raises UsageError, naming the file, when one is missing, cannot be read, or asks for what there is not.
+        Raises UsageError, which names the file, if one is missing, cannot be read, or uses an unknown variable.
         """
         read = read or load_template_file
         home = next(
@@ -83,8 +83,8 @@ class Templates:
         )
         if home is None:
             raise UsageError(
-                f"there is no template {SYSTEM} in {folder.absolute()}, nor in a folder of its language there: "
-                "IQUEST_PROMPTS_DIR names a folder with system.j2, user.j2 and again.j2"
+                f"no template {SYSTEM} in {folder.absolute()} or in its folder for the language: "
+                "set IQUEST_PROMPTS_DIR to a folder with system.j2, user.j2 and again.j2"
             )
         environment = ImmutableSandboxedEnvironment(
             loader=FunctionLoader(lambda name: _load_include(home, name, read)),
@@ -107,10 +107,10 @@ class Templates:
         frame: Frame = NO_FRAME,
         beside: SideRows = NO_SIDE_ROWS,
     ) -> list[Message]:
-        """What the model is sent, for a prompt of about so many tokens.
+        """Return the system and the user message, for a prompt of about `tokens` tokens.
 
-        The system message is the same for every review, and what stands before the diff for every request of one, so
-        that servers can cache it.
+        The system message is the same for every review, and the text before the diff for every request of a review, so
+        that servers can cache them.
         """
         user = self._render(
             USER,
@@ -131,25 +131,25 @@ class Templates:
         return [{"role": "system", "content": self._render(SYSTEM)}, {"role": "user", "content": user}]
 
     def add_problem(self, messages: list[Message], problem: str) -> list[Message]:
-        """The same messages, with a last word on why the answer to them could not be used."""
+        """Return the same messages, with a final note on why the answer to them could not be used."""
         *first, last = messages
         return [*first, {**last, "content": last["content"] + "\n\n" + self._render(AGAIN, problem=problem)}]
 
     def render_remarks_question(self, remarks: Sequence[Remark], excerpt: Excerpt, nonce: str) -> list[Message] | None:
-        """The question which of these remarks are fixed, one message; None where there is no template to ask with.
+        """Return one message that asks which of these remarks are fixed; None if there is no template for it.
 
-        Raises UsageError when the template fails.
+        Raises UsageError if the template fails.
         """
         if FIXED not in self._names:
             return None
-        shown = "\n".join(render_remarks(remarks))
-        asked = self._render(FIXED, nonce=nonce, remarks=shown, diff="\n".join(render_diff_rows(excerpt)))
-        return [{"role": "user", "content": asked}]
+        rows = "\n".join(render_remarks(remarks))
+        question = self._render(FIXED, nonce=nonce, remarks=rows, diff="\n".join(render_diff_rows(excerpt)))
+        return [{"role": "user", "content": question}]
 
     def render_summary_question(self, parts: Sequence[str], nonce: str) -> list[Message] | None:
-        """The question for one summary of a review in parts, one message; None where there is no template for it.
+        """Return one message that asks for one summary of a review in parts; None if there is no template for it.
 
-        Raises UsageError when the template fails.
+        Raises UsageError if the template fails.
         """
         if SUMMARY not in self._names:
             return None
@@ -160,28 +160,28 @@ class Templates:
         try:
             template = self._environment.get_template(name)
             return template.render(language=LANGUAGES.get(tag, self.language), **values).strip()
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:  # as of any program
-            raise UsageError(f"{self._folder / name} cannot be used: {error}") from None
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:  # a template is a program
+            raise UsageError(f"{self._folder / name} cannot be used: {error}") from error
 
 
 def load_template_file(file: Path) -> bytes | None:
-    """The content of a file; None where there is none. Raises UsageError when it cannot be read."""
+    """Return the content of a file; None if there is no such file. Raises UsageError if it cannot be read."""
     try:
         return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+        raise UsageError(f"{file} cannot be read: {error}") from error
 
 
 def _load_include(home: Path, name: str, read: TemplateReader) -> str | None:
-    """A template of the folder, for jinja, which asks for it by what stands in an include."""
+    """Return a template of the folder for jinja, which passes the name from an include."""
     content = None if ".." in name or name.startswith("/") else read(home / name)
     return None if content is None else content.decode()
 
 
 def list_template_folders(folder: Path, language: str) -> list[Path]:
-    """Where templates may be, the best place first: zh-CN takes those of zh."""
+    """Return the folders that may hold the templates, the best first; zh-CN uses those of zh."""
     names = [language, re.split("[-_ ]", language)[0].lower()] if re.fullmatch(r"[\w -]+", language) else []
     return [*(folder / name for name in names if name), folder, folder / "en"]
 
@@ -189,25 +189,27 @@ def list_template_folders(folder: Path, language: str) -> list[Path]:
 def _load_source(
     file: Path, read: TemplateReader, environment: ImmutableSandboxedEnvironment, variables: frozenset[str]
 ) -> bytes:
-    """A template's text. A broken one is found before anything is asked."""
+    """Return a template's source, checked, so that a broken one is found before a model is asked."""
     source = read(file)
     if source is None:
-        raise UsageError(f"there is no template {file}")
+        raise UsageError(f"template not found: {file}")
     try:
         unknown = meta.find_undeclared_variables(environment.parse(source.decode())) - variables
     except TemplateSyntaxError as error:
-        raise UsageError(f"{file}, line {error.lineno}: {error.message}") from None
+        raise UsageError(f"{file}, line {error.lineno}: {error.message}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} cannot be read: {error}") from None
+        raise UsageError(f"{file} cannot be read: {error}") from error
     if unknown:
         known = ", ".join(sorted(variables))
-        raise UsageError(f"{file} uses {', '.join(sorted(unknown))}, which there is not; there are {known}")
+        raise UsageError(f"{file} uses unknown variables: {', '.join(sorted(unknown))}; it may use {known}")
     return source
 
 
 def render_omissions(omissions: Sequence[Omission], most: int) -> Iterator[str]:
-    """A row for each omission, those left out for want of room first; where that is more than `most` bytes, a row for
-    each folder with the last of them, which may take half of the room."""
+    """Yield a row for each omission, those for lack of room first, in about `most` bytes.
+
+    Where they do not fit, the last ones share a row for each folder; these rows take at most half of the room.
+    """
     ranked = sorted(omissions, key=lambda omission: omission.reason not in (Reason.LINES, Reason.TOKENS))
     named = list(take_first_rows(map(_render_omission, ranked), most))
     if len(named) < len(ranked):
@@ -241,7 +243,7 @@ def _shorten_path(path: str) -> str:
 
 
 def _shorten_description(description: str, most: int) -> str:
-    """The description, cut to so many bytes."""
+    """Return the description, cut to `most` bytes."""
     text = escape_invisible(description.replace("\r\n", "\n"))
     start = text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
     return text if start == text else start + "\n[cut]"

@@ -1,1 +1,1 @@
-"""How wanted findings meet existing threads: match, plan, apply."""
+"""How findings become threads: match them with existing threads, plan actions, apply them."""

@@ -1,5 +1,4 @@
-"""Earlier findings, seen from a new push: which of them still stand, which are gone, which the model should be asked
-about."""
+"""Earlier findings at a new push: which are still open, which are gone, and which the model should be asked about."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from iquest_review.publish import plan
 
 @dataclass(frozen=True, slots=True)
 class OpenFinding:
-    """An earlier finding whose lines are there. It has a thread, or stands in the note."""
+    """An earlier finding whose lines still exist. It has a thread, or is listed in the note."""
 
     here: Location
     thread: Thread | None = None
@@ -26,20 +25,20 @@ class OpenFinding:
 
     @property
     def remark(self) -> Remark:
-        """What the model is shown of it."""
+        """What the model is shown of this finding."""
         text = (
             self.finding.description if self.finding else extract_thread_text(self.thread.body if self.thread else "")
         )
         return Remark(self.here.path, self.here.line, text)
 
     def settle(self, why: SettledReason) -> SettledFinding:
-        """It no longer stands."""
+        """Return this finding as settled."""
         return SettledFinding(self.thread.id if self.thread else "", why)
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierFindings:
-    """What there was before this review, but for threads that are resolved."""
+    """The findings of earlier reviews, without resolved threads."""
 
     open: tuple[OpenFinding, ...] = ()
     gone: tuple[SettledFinding, ...] = ()
@@ -47,35 +46,38 @@ class EarlierFindings:
 
 def classify(
     existing: ExistingThreads,
-    told: Sequence[PlacedFinding],
+    noted: Sequence[PlacedFinding],
     diff: Diff,
-    text: FileReader,
-    read: Callable[[str], bool] = lambda _: True,
+    read_file: FileReader,
+    was_seen: Callable[[str], bool] = lambda _: True,
     *,
     asked: bool = False,
 ) -> EarlierFindings:
-    """The earlier findings in threads and in the note, by whether their lines are there. Nothing is gone from a file
-    that was not `read`. A finding that never had a line stands until the model is `asked` again: nobody could resolve
-    or waive it."""
+    """Return the earlier findings, divided into open ones and those whose lines are gone.
+
+    `existing` has the findings in threads, `noted` are those of the note. Nothing counts as gone from a file of which
+    `was_seen` is False. A finding that never had a line stays open until the model is `asked` again, and is dropped
+    then: nobody could resolve or waive it.
+    """
     still, gone = list[OpenFinding](), list[SettledFinding]()
     for thread in existing.threads:
         if not thread.resolved:
-            here = find_marked_lines(thread.mark, thread.path, thread.line, diff, text)
-            if here is None and not read(thread.path):
+            here = find_marked_lines(thread.mark, thread.path, thread.line, diff, read_file)
+            if here is None and not was_seen(thread.path):
                 here = Location(thread.path, thread.line)
             if here is None and not thread.disputed:
                 gone.append(SettledFinding(thread.id, SettledReason.GONE))
             else:
                 still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
-    for finding in told:
-        # What never was in the change cannot be gone from it.
+    for finding in noted:
+        # A file that was never in the change cannot be gone from it.
         nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find_file(finding.path) is None
         here = (
             Location("", None)
             if nowhere
-            else find_marked_lines(build_mark(finding), finding.path, finding.line, diff, text)
+            else find_marked_lines(build_mark(finding), finding.path, finding.line, diff, read_file)
         )
-        if here is None and not read(finding.path):
+        if here is None and not was_seen(finding.path):
             here = Location(finding.path, finding.line)
         if asked and not finding.anchored:
             gone.append(SettledFinding("", SettledReason.UNPLACED))
@@ -89,19 +91,21 @@ def classify(
 def add_former_names(
     findings: Sequence[PlacedFinding], still: Sequence[OpenFinding], diff: Diff
 ) -> list[PlacedFinding]:
-    """The findings with the names their files had: GitLab leaves a thread at the old one (lib/gitlab/diff/
-    position_tracer.rb compares by paths)."""
+    """Return the findings with the former names of their files.
+
+    GitLab leaves a thread at the old name (lib/gitlab/diff/position_tracer.rb compares by paths).
+    """
     names = {file.new_path: {file.old_path} - {file.new_path} for file in diff.files}
-    for one in still:
-        # Whoever waived a finding in one file has not seen the other.
-        if one.thread and one.thread.path != one.here.path and not any(one.thread.waivers):
-            names.setdefault(one.here.path, set()).add(one.thread.path)
+    for entry in still:
+        # Who waived a finding in one file has not seen the other file.
+        if entry.thread and entry.thread.path != entry.here.path and not any(entry.thread.waivers):
+            names.setdefault(entry.here.path, set()).add(entry.thread.path)
     return [replace(finding, names=tuple(sorted(names.get(finding.path, ())))) for finding in findings]
 
 
 @dataclass(frozen=True, slots=True)
 class FindingsToRaise:
-    """The findings to be raised, the threads that some of them have, and the threads of findings that are not."""
+    """The findings to raise, the threads that some of them have, and the threads of findings that are not raised."""
 
     findings: tuple[PlacedFinding, ...]
     threads: frozenset[str]
@@ -112,16 +116,16 @@ def select_findings_to_raise(
     findings: Sequence[PlacedFinding],
     existing: ExistingThreads,
     known: NoteMemory | None,
-    waived: Callable[[Thread], bool],
+    has_waiver: Callable[[Thread], bool],
 ) -> FindingsToRaise:
-    """A finding is not raised again that somebody waived, or whose thread a person resolved."""
+    """Return the findings to raise: not those that somebody waived, or whose thread a person resolved."""
     ours = frozenset(known.resolved if known else ())
     kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(existing.threads)
     for finding in findings:
         thread = plan.match_thread(finding, threads)
         if thread is not None:
             threads.remove(thread)
-            if thread.is_settled_by_person(ours) or waived(thread):
+            if thread.is_settled_by_person(ours) or has_waiver(thread):
                 spared.add(thread.id)
                 continue
             taken.add(thread.id)
@@ -130,12 +134,12 @@ def select_findings_to_raise(
 
 
 def select_askable(earlier: Sequence[OpenFinding], paths: Collection[str]) -> Iterator[OpenFinding]:
-    """Those the model is to be asked about: their file is shown with something new in it, and nobody disagreed."""
-    return (one for one in earlier if one.here.path in paths and not (one.thread and one.thread.disputed))
+    """Yield the findings to ask the model about: their file is in `paths` (it has new lines), and nobody disagreed."""
+    return (entry for entry in earlier if entry.here.path in paths and not (entry.thread and entry.thread.disputed))
 
 
 def _move_to_location(finding: PlacedFinding, here: Location) -> PlacedFinding:
-    """A finding of the note at the lines where it is now."""
+    """Return a finding of the note with the lines where it is now."""
     if finding.line is None or here.line is None:
         return replace(finding, path=here.path or finding.path)
     end = finding.end_line and finding.end_line - finding.line + here.line

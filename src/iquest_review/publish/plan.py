@@ -1,8 +1,9 @@
-"""What to do on the merge request: what is wanted - what is there already -> actions. Pure; publishing applies them."""
+"""Plan what to do on the merge request: compare wanted findings with existing threads. Nothing here has effects."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from iquest_review.findings.duplicates import is_similar_text
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread
 from iquest_review.note.summary import append_previous_review
@@ -19,7 +20,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Leave:
-    """The finding has its thread."""
+    """Change nothing: the finding has its thread."""
 
     finding: PlacedFinding
     thread: Thread
@@ -27,7 +28,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Reopen:
-    """The finding has a thread, which the bot itself had resolved: what was gone is back."""
+    """Open the thread of a finding again that the bot had resolved: the problem is back."""
 
     finding: PlacedFinding
     thread: Thread
@@ -35,14 +36,14 @@ class Reopen:
 
 @dataclass(frozen=True)
 class Resolve:
-    """What the thread is about no longer stands."""
+    """Resolve a thread whose finding is settled."""
 
     thread: Thread
 
 
 @dataclass(frozen=True)
 class Delete:
-    """The thread says what an older one says: two runs met."""
+    """Delete a thread that repeats an older one: two runs posted at the same time."""
 
     thread: Thread
 
@@ -52,7 +53,7 @@ Action = Create | Leave | Reopen | Resolve | Delete
 
 @dataclass(frozen=True)
 class Write:
-    """Post the summary note, or put another body into it."""
+    """Post the summary note, or replace the body of the note with this number."""
 
     body: str
     note: int | None = None
@@ -65,11 +66,14 @@ def plan_actions(
     resolved: Iterable[str] = (),
     head: str = "",
 ) -> Iterator[Action]:
-    """What is to be done to the threads. `resolved` are those the bot has resolved itself, as far as the threads do
-    not say so; nobody else's word is taken back. `head` is the commit whose lines the findings name."""
-    twins, own = list(find_duplicate_threads(existing)), frozenset(resolved)
-    yield from map(Delete, twins)
-    threads = [thread for thread in existing.threads if thread not in twins]
+    """Yield the actions that the threads need.
+
+    `resolved` are the discussions that the bot resolved itself and whose threads do not show it: only such threads are
+    opened again, never one that a person resolved. `head` is the commit whose line numbers the findings have.
+    """
+    duplicates, own = list(find_duplicate_threads(existing)), frozenset(resolved)
+    yield from map(Delete, duplicates)
+    threads = [thread for thread in existing.threads if thread not in duplicates]
     taken = _assign_threads(findings, threads, head)
     for finding, thread in zip(findings, taken, strict=True):
         if thread is not None:
@@ -86,15 +90,21 @@ def plan_actions(
 
 
 def match_thread(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | None:
-    """The thread a finding has already: by its identity, else by its place and words; the nearest of several."""
+    """Return the thread that a finding already has, or None.
+
+    A thread matches by identity, or by line and similar text. Of several an open one is preferred, then the nearest.
+    """
     same = [thread for thread in threads if _has_same_identity(finding, thread) or _has_same_remark(finding, thread)]
     line = finding.line or 0
     return min(same, key=lambda thread: (thread.resolved, abs((thread.line or line) - line)), default=None)
 
 
 def _assign_threads(findings: Sequence[PlacedFinding], threads: Iterable[Thread], head: str) -> list[Thread | None]:
-    """The thread of each finding. A thread at another commit counts other lines, which prove nothing against it: what
-    was posted while somebody pushed may come to stand where another line with its text had been."""
+    """Return the thread of each finding, or None.
+
+    The line numbers of a thread at another commit do not rule it out: a thread that was posted while somebody pushed
+    may be on a line where another line with the same text was before.
+    """
     left, taken = list(threads), list[Thread | None]()
     for finding in findings:
         taken.append(match_thread(finding, left))
@@ -108,7 +118,7 @@ def _assign_threads(findings: Sequence[PlacedFinding], threads: Iterable[Thread]
 
 
 def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
-    """Whether a finding of the note has got a thread meanwhile: the same one on the same line."""
+    """Return whether a thread is that of a finding of the note: the same finding on the same line."""
     if thread.mark.fingerprint != finding.fingerprint:
         return False
     if thread.line is None or finding.line is None:
@@ -117,7 +127,7 @@ def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
 
 
 def find_duplicate_threads(existing: ExistingThreads) -> Iterator[Thread]:
-    """Open threads that say what an older one says on the very same place, and that nobody replied to."""
+    """Yield open threads without replies that repeat an older thread on the same lines."""
     seen = set[tuple[object, ...]]()
     for thread in sorted(existing.threads, key=lambda thread: (not thread.replies, thread.note)):
         key = (thread.mark.fingerprint, thread.mark.anchor, thread.path, thread.line, thread.head)
@@ -129,8 +139,10 @@ def find_duplicate_threads(existing: ExistingThreads) -> Iterator[Thread]:
 
 
 def plan_note(notes: Sequence[SummaryNote], body: str, *, failure: bool = False, idle: bool = False) -> Write | None:
-    """What makes `body` the one summary note; None when it is that already. A failure keeps the review that stands; an
-    idle review is not worth a first note."""
+    """Return the action that makes `body` the summary note, or None when nothing needs to be written.
+
+    A `failure` keeps the last review below it. An `idle` review, which had nothing to review, posts no first note.
+    """
     if not notes:
         return None if idle else Write(body)
     body = append_previous_review(body, notes[0].body) if failure else body
@@ -138,7 +150,10 @@ def plan_note(notes: Sequence[SummaryNote], body: str, *, failure: bool = False,
 
 
 def _has_same_identity(finding: PlacedFinding, thread: Thread) -> bool:
-    """The same identity, or what is left of it under the file's new name; not on a line of the same text elsewhere."""
+    """Return whether finding and thread have the same fingerprint, or the same anchor in a renamed file.
+
+    A thread on another line with the same text does not count.
+    """
     mark = thread.mark
     moved = (mark.anchor, mark.category, mark.lines) == (finding.anchor, finding.category, finding.anchored)
     renamed = moved and mark.lines and thread.path in (finding.path, *finding.names)
@@ -148,7 +163,7 @@ def _has_same_identity(finding: PlacedFinding, thread: Thread) -> bool:
 
 
 def _has_same_remark(finding: PlacedFinding, thread: Thread) -> bool:
-    """The same remark on the same line, as another kind of mistake."""
+    """Return whether a thread has a similar text on the same line, perhaps as another category."""
     if thread.resolved or thread.path != finding.path or thread.mark.side is not finding.side:
         return False
     if thread.line is None or finding.line is None or thread.line in finding.twins:
@@ -156,6 +171,4 @@ def _has_same_remark(finding: PlacedFinding, thread: Thread) -> bool:
     inside = finding.line <= thread.line <= (finding.end_line or finding.line)
     if not inside:
         return False
-    from iquest_review.findings.duplicates import is_similar_text  # noqa: PLC0415 - seldom two remarks stand on one line
-
     return is_similar_text(thread.body, finding.description)

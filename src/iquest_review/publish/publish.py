@@ -1,8 +1,8 @@
-"""Publishing a review: its threads, then the one note of the merge request.
+"""Publish a review: first its threads, then the one summary note of the merge request.
 
-Nothing is written without having looked: GitLab may answer 500, or nothing, to what it stored (gitlab-org/gitlab issue
-27946). After any failure the merge request is read and planned again. The note comes last: what it remembers moves only
-when all before it is done.
+Nothing is written before the merge request is read: GitLab may answer 500, or not at all, to a request whose content it
+stored (gitlab-org/gitlab issue 27946). After any failure the merge request is read and planned again. The note comes
+last, so that it remembers only what is done.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import derive_title
 from iquest_review.findings.placed import Placement
 from iquest_review.gitlab.client import GitLab
-from iquest_review.gitlab.existing import ExistingThreads, Thread
+from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread
 from iquest_review.gitlab.transport import TransientGitLabError
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import NoteMemory
@@ -25,7 +25,7 @@ from iquest_review.publish.threads import MAX_ROUNDS, Threads
 
 @dataclass(frozen=True)
 class Published:
-    """What the merge request holds now. No body: a newer run has spoken, and this one kept still."""
+    """What is on the merge request now; `body` is None when a newer run has published, and this run wrote no note."""
 
     outcome: Outcome
     body: str | None
@@ -35,12 +35,12 @@ class Published:
 def publish_review(
     gitlab: GitLab, outcome: Outcome, around: NoteLinks, known: NoteMemory | None, tell: Callable[[str], object]
 ) -> Published:
-    """Makes the merge request say what the outcome does. `known` is what the note remembered when the review began.
+    """Publish the outcome on the merge request.
 
-    Raises GitLabError when it does not in the end.
+    `known` is what the note remembered when the review began. Raises GitLabError when publishing fails in the end.
     """
     gitlab.allow_links(around.project_url, around.job_url)
-    existing = found = gitlab.fetch_existing_threads()
+    existing = initial = gitlab.fetch_existing_threads()
     before, overtaken = recall_memory(existing), _build_overtaken_check(gitlab, outcome, known, tell)
     if overtaken(existing):
         return Published(outcome, None)
@@ -51,7 +51,7 @@ def publish_review(
     outcome = threads.build_outcome(existing)
     if overtaken(existing):
         return Published(outcome, None)
-    before, new = recall_memory(existing), {thread.id for thread in existing.threads} - {t.id for t in found.threads}
+    before, new = recall_memory(existing), {thread.id for thread in existing.threads} - {t.id for t in initial.threads}
     left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
     still_open = [thread for thread in existing.threads if not thread.resolved]
     stands, titles = (
@@ -65,20 +65,20 @@ def publish_review(
 
 
 def recall_memory(existing: ExistingThreads) -> NoteMemory | None:
-    """What the note remembers, and what a job that died before it wrote its note did not come to say."""
-    found = memory.parse_memory(existing.notes[0].body) if existing.notes else None
-    if found is None:
+    """Return what the note remembers, with the threads that a job resolved before it died without writing its note."""
+    remembered = memory.parse_memory(existing.notes[0].body) if existing.notes else None
+    if remembered is None:
         return None
-    ours = [thread.id for thread in existing.threads if thread.resolved_by_us and thread.id not in found.resolved]
-    if ours:  # it may have died at a state that nobody has reviewed: what the note remembers of hunks is older
-        found = replace(found, hunks=(), reviewed="")
-    return replace(found, resolved=(*found.resolved, *ours))
+    ours = [thread.id for thread in existing.threads if thread.resolved_by_us and thread.id not in remembered.resolved]
+    if ours:  # that job may have reviewed a later state: the hunks that the note remembers are older
+        remembered = replace(remembered, hunks=(), reviewed="")
+    return replace(remembered, resolved=(*remembered.resolved, *ours))
 
 
 def _build_overtaken_check(
     gitlab: GitLab, outcome: Outcome, known: NoteMemory | None, tell: Callable[[str], object]
 ) -> Callable[[ExistingThreads], bool]:
-    """Whether the note that stands is about a later commit than this outcome: then it stays as it is."""
+    """Build the check whether the existing note is about a later commit than this outcome. Such a note is kept."""
     head = outcome.head
     older = ["", head, known.head if known else ""]
 
@@ -89,25 +89,25 @@ def _build_overtaken_check(
         if not gitlab.is_newer(other.head, head):
             older.append(other.head)
             return False
-        tell(f"a newer run has reviewed {other.head[:12]}: its note stays, and none is posted for {head[:12]}")
+        tell(f"a newer run has reviewed {other.head[:12]}: its note is kept, and no note is posted for {head[:12]}")
         return True
 
     return overtaken
 
 
 def _collect_titles(outcome: Outcome, threads: Sequence[Thread], before: NoteMemory | None) -> dict[str, str]:
-    """The threads' titles by fingerprint; of one that no run has said it of, the beginning of its text."""
+    """Return the threads' titles by fingerprint; the first sentence of the text for a thread without a known title."""
     titles = {thread.mark.fingerprint: derive_title(extract_thread_text(thread.body)) for thread in threads}
-    told = {finding.fingerprint: finding.title for finding in outcome.findings}
-    return {**titles, **dict(before.titles if before else ()), **told}
+    new = {finding.fingerprint: finding.title for finding in outcome.findings}
+    return {**titles, **dict(before.titles if before else ()), **new}
 
 
 def _build_rows(
     outcome: Outcome, threads: Sequence[Thread], titles: Mapping[str, str], around: NoteLinks
 ) -> list[ThreadRow]:
-    """The open threads, as the note lists them."""
+    """Return the open threads as the note lists them."""
     merge_request = outcome.merge_request
-    now = {one.thread: one for one in outcome.still_open}
+    now = {entry.thread: entry for entry in outcome.still_open}
     page = f"{around.project_url}/-/merge_requests/{merge_request.iid}" if merge_request and around.project_url else ""
     return [
         ThreadRow(
@@ -123,7 +123,7 @@ def _build_rows(
 
 
 def _find_thread_lines(thread: Thread, now: OpenThread | None) -> tuple[str, int | None, int | None]:
-    """A thread's file with its first line, and its last where that is another: where they are now, if that is known."""
+    """Return a thread's file, its first line, and its last line if it has several: the current ones where known."""
     more = thread.mark.lines - 1
     if now is not None and now.line is not None:
         return now.path, now.line, now.line + more if more > 0 else None
@@ -140,10 +140,14 @@ def _build_memory(
     ours: set[str],
     waived: Sequence[Thread],
 ) -> NoteMemory:
-    """What the note is to remember. `ours` are the discussions this run has resolved."""
+    """Return what the note must remember; `ours` are the discussions that this run resolved."""
     open_threads = [thread for thread in existing.threads if not thread.resolved]
-    told = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
-    told += [one for one in outcome.kept if not any(plan.is_thread_of(thread, one) for thread in existing.threads)]
+    noted = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
+    noted += [
+        finding
+        for finding in outcome.kept
+        if not any(plan.is_thread_of(thread, finding) for thread in existing.threads)
+    ]
     reviewed, head = outcome.reviewed, outcome.head
     past = before if before and reviewed and not reviewed.afresh else None
     resolved = [thread for thread in existing.threads if thread.resolved]
@@ -155,7 +159,7 @@ def _build_memory(
         model=outcome.model,
         summary=outcome.before or outcome.summary,
         suggestions=outcome.suggestions,
-        findings=tuple(told),
+        findings=tuple(noted),
         titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
         resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
         left=tuple(entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT),
@@ -166,25 +170,26 @@ def _build_memory(
 def _publish_note(
     gitlab: GitLab, existing: ExistingThreads, published: Published, overtaken: Callable[[ExistingThreads], bool]
 ) -> Published:
-    """Makes the body the one summary note. Whoever posts a first one looks again: another first run may do the same."""
+    """Make the body the only summary note, and delete younger copies of it.
+
+    After a first note is posted, the merge request is read again: another first run may have posted one as well.
+    Raises GitLabError when the note is not there after MAX_ROUNDS attempts.
+    """
     outcome, body = published.outcome, gitlab.guard(published.body or "")
     published = replace(published, body=body)
     idle = outcome.status is ReviewStatus.REVIEWED and outcome.reason == NOTHING_TO_REVIEW and not outcome.omissions
-    failure, wrote = GitLabError("the note does not stay: it is deleted while it is written"), False
+    failure, wrote = GitLabError("the summary note was deleted again and again while it was written"), False
     for attempt in range(MAX_ROUNDS):
         action = plan.plan_note(existing.notes, body, failure=outcome.failed, idle=idle and not existing.threads)
-        twins = [twin for twin in existing.notes[1:] if not twin.replies]
-        if action is None and (not twins or attempt == MAX_ROUNDS - 1):
+        copies = [note for note in existing.notes[1:] if not note.replies]
+        if action is None and (not copies or attempt == MAX_ROUNDS - 1):
             stands = existing.notes[0].body if existing.notes and outcome.failed else body
             return replace(published, body=stands, wrote=wrote)
         if attempt == MAX_ROUNDS - 1:
             break
         try:
-            if action is not None:
-                wrote = True
-                gitlab.write_note(action.body, action.note)
-            for twin in twins:
-                gitlab.delete(twin.id)
+            wrote = wrote or action is not None  # before the request: its answer may be lost
+            _write_note(gitlab, action, copies)
         except TransientGitLabError as error:
             failure = error
             gitlab.pause(error, attempt)
@@ -198,3 +203,10 @@ def _publish_note(
         if overtaken(existing):
             return Published(outcome, None)
     raise failure
+
+
+def _write_note(gitlab: GitLab, action: plan.Write | None, copies: Sequence[SummaryNote]) -> None:
+    if action is not None:
+        gitlab.write_note(action.body, action.note)
+    for copy in copies:
+        gitlab.delete(copy.id)

@@ -1,8 +1,8 @@
-"""The threads of one review, on their way to the merge request: whatever GitLab answers, each finding has one in the
-end, or stands in the note with the reason.
+"""Bring the threads of one review to the merge request.
 
-A round applies what is planned; then the merge request is read and planned again, until nothing is left to do. What
-GitLab refuses of one finding costs no other one its thread.
+Whatever GitLab answers, each finding ends up in a thread, or in the note with the reason. A round applies the planned
+actions; then the merge request is read and planned again, until nothing is left to do. A finding that GitLab refuses
+does not affect the threads of the others.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,38 +23,38 @@ from iquest_review.outcome import Outcome, SettledReason
 from iquest_review.publish import plan
 from iquest_review.publish.plan import Action, Create, Delete, Leave, Reopen, Resolve
 
-MAX_ROUNDS = 6  # how often the merge request is looked at: five times it may be written to
-MAX_TRIES = 2  # at what GitLab answers 500 to: it does so for positions it cannot handle (issue 585340), too
+MAX_ROUNDS = 6  # rounds of reading and planning; all but the last may write
+MAX_TRIES = 2  # of what GitLab answers with 500, which it also does for positions it cannot handle (issue 585340)
 
 _REFUSAL_STATUSES = frozenset({400, 403, 405, 409, 412, 422})
-_DRAFTS_KEY = "drafts"  # what their failures are counted under
+_DRAFTS_KEY = "drafts"  # the key under which failures of drafts are counted
 
 
 class Threads:
-    """What a review starts, opens again, resolves and deletes. `resolved` are the discussions the bot has resolved."""
+    """Applies the actions of one review; `resolved` are the discussions that the bot has resolved."""
 
     def __init__(
         self, gitlab: GitLab, outcome: Outcome, resolved: Sequence[str], tell: Callable[[str], object]
     ) -> None:
         self._gitlab = gitlab
         self._outcome = outcome
-        self._text = select_words(outcome.prompt.language)
+        self._words = select_words(outcome.prompt.language)
         self._findings = [_demote_without_position(finding) for finding in outcome.findings]
-        self._failures = dict[str, int]()  # answers of 500: by fingerprint, by discussion, or of all drafts
-        self._failed: TransientGitLabError | None = None  # the last of them in this round
-        self._drafts = True  # whether drafts can be used, still
-        self._swept = False  # whether no drafts of ours are left
-        self._sent = dict[str, list[str]]()  # what was sent as drafts, by fingerprint
-        self.denied = set[str]()  # discussions that stay as they are
+        self._failures = dict[str, int]()  # number of 500 answers by fingerprint, by discussion, or for all drafts
+        self._failed: TransientGitLabError | None = None  # the last 500 answer of this round
+        self._drafts = True  # whether drafts may still be used
+        self._swept = False  # whether leftover drafts of ours are deleted
+        self._sent = dict[str, list[str]]()  # bodies sent as drafts, by fingerprint
+        self.denied = set[str]()  # discussions that GitLab does not let us change
         self._tell = tell
         self.resolved = set(resolved)
 
     def settle(self, existing: ExistingThreads) -> ExistingThreads:
-        """Applies what is planned until nothing is left to do; returns what stands then.
+        """Apply planned actions until nothing is left to do; return the threads that exist then.
 
-        Raises GitLabError when there is no end to it, or GitLab ran a part of a thread as commands.
+        Raises GitLabError when that takes more than MAX_ROUNDS, or when GitLab ran a part of a thread as commands.
         """
-        failure = GitLabError("the threads of the merge request change while they are written")
+        failure = GitLabError("the threads of the merge request kept changing while they were written")
         for attempt in range(MAX_ROUNDS):
             actions = list(self._plan_actions(existing))
             todo = [action for action in actions if self._is_due(action)]
@@ -73,7 +73,7 @@ class Threads:
         raise failure
 
     def build_outcome(self, existing: ExistingThreads) -> Outcome:
-        """The outcome with the places its findings have got, and of what it settled only what is."""
+        """Return the outcome with the final places of its findings, and only the findings that are really settled."""
         still_open = {thread.id for thread in existing.threads if not thread.resolved}
         settled = tuple(
             replace(entry, why=SettledReason.LEFT) if entry.thread in self.denied else entry
@@ -89,7 +89,10 @@ class Threads:
         return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self.denied)
 
     def _apply_round(self, todo: Sequence[Action]) -> None:
-        """Does all of it, but for what GitLab answers 500 to; raises that, or what makes going on useless."""
+        """Apply all actions; go on after an answer of 500.
+
+        Raises TransientGitLabError afterwards if there was one, and any error that concerns the whole server at once.
+        """
         self._failed = None
         self._sweep()
         for action in todo:
@@ -97,7 +100,7 @@ class Threads:
                 case Delete(thread):
                     self._change(thread, partial(self._gitlab.delete, thread.note))
                 case Resolve(thread):
-                    self.resolved.add(thread.id)  # before it is: the answer may be lost
+                    self.resolved.add(thread.id)  # noted before the request: its answer may be lost
                     if not self._change(thread, partial(self._gitlab.resolve, thread)):
                         self.resolved.discard(thread.id)
                 case Reopen(finding, thread):
@@ -108,7 +111,7 @@ class Threads:
             raise self._failed
 
     def _change(self, thread: Thread, act: Callable[[], object]) -> bool:
-        """Does something to a thread that is there; False: GitLab does not let us, and it stays as it is."""
+        """Change an existing thread; return False when GitLab does not let us, and the thread is unchanged."""
         try:
             act()
         except TransientGitLabError as passing:
@@ -119,15 +122,15 @@ class Threads:
             if error.status not in _REFUSAL_STATUSES:
                 raise
             answered = error.status == 403 and thread.replies
-            reason = "it has replies, and resolving it takes the role Developer" if answered else str(error)
+            reason = "it has replies, and only the role Developer or above can resolve it" if answered else str(error)
         else:
             return True
         self.denied.add(thread.id)
-        self._tell(f"the thread on {thread.path} stays as it is: {reason}")
+        self._tell(f"the thread on {thread.path} was not changed: {reason}")
         return False
 
     def _count_failure(self, what: str, passing: TransientGitLabError) -> bool:
-        """Counts an answer of 500; whether it is enough of them. Raises anything else: it meets the whole server."""
+        """Count an answer of 500; return whether MAX_TRIES is reached. Raise any other error, which is general."""
         if passing.status != 500:
             raise passing
         self._failures[what] = self._failures.get(what, 0) + 1
@@ -137,9 +140,9 @@ class Threads:
         return True
 
     def _start(self, findings: Sequence[PlacedFinding]) -> None:
-        """Starts threads: several as drafts that are published together, which makes one notification."""
+        """Start threads. Several go as drafts that are published together, which sends one notification."""
         refs = self._outcome.diff_refs
-        if refs is None:  # a review of a saved diff: there is no version its lines could be found in
+        if refs is None:  # a review of a saved diff: GitLab cannot find its lines in any version
             for finding in findings:
                 self._move_to_note(finding, None)
             return
@@ -149,8 +152,10 @@ class Threads:
             self._start_one(finding, refs)
 
     def _start_together(self, findings: Sequence[PlacedFinding], refs: DiffRefs) -> list[PlacedFinding]:
-        """Publishes drafts; returns the findings that GitLab takes none of. Whether it kept what it took, is seen in
-        the next round: it loses some without a word (issue 579609)."""
+        """Publish drafts; return the findings that GitLab accepts no draft of.
+
+        The next round shows which drafts became threads: GitLab silently loses some (issue 579609).
+        """
         self._swept = False
         try:
             alone = [finding for finding in findings if not self._create_draft(finding, refs)]
@@ -169,8 +174,8 @@ class Threads:
         return alone
 
     def _create_draft(self, finding: PlacedFinding, refs: DiffRefs) -> bool:
-        """Whether there is a draft of it now, on a line that GitLab knows: on any other it would be lost."""
-        body, position = compose_thread(finding, self._text), _require_position(finding)
+        """Create a draft; return whether it is on a line that GitLab knows. On any other line it would be lost."""
+        body, position = compose_thread(finding, self._words), _require_position(finding)
         try:
             draft = self._gitlab.create_draft(body, position.build_payload(refs))
         except TransientGitLabError:
@@ -186,18 +191,26 @@ class Threads:
         return True
 
     def _check(self, existing: ExistingThreads) -> None:
-        """Commands in a draft run when it is published, and nothing of that comes back with an answer."""
+        """Raise GitLabError when a draft lost lines.
+
+        GitLab runs commands in a draft when it is published, and no answer reports that.
+        """
         if any(self._has_lost_lines(thread) for thread in existing.threads):
             raise GitLabError(BODY_CHANGED)
 
     def _has_lost_lines(self, thread: Thread) -> bool:
-        """Whether GitLab made less of what was sent. Twins have one fingerprint, and a text each."""
+        """Return whether GitLab stored only a part of a body.
+
+        Two findings may share a fingerprint but differ in text, so all sent bodies are compared.
+        """
         sent = self._sent.get(thread.mark.fingerprint, ())
         return bool(sent) and all(has_lost_lines(body, thread.body) for body in sent)
 
     def _sweep(self) -> None:
-        """Removes the drafts of a job that died. A person's own, where the token is a person's, would be published
-        together with ours: then there are none."""
+        """Delete the drafts of a job that died.
+
+        With a person's token, that person's own drafts would be published together with ours: then no drafts are used.
+        """
         if self._swept:
             return
         try:
@@ -207,21 +220,21 @@ class Threads:
                 self._gitlab.discard(draft.id)
         except TransientGitLabError as passing:
             if not self._count_failure(_DRAFTS_KEY, passing):
-                raise  # whatever is left would be published together with ours
+                raise  # drafts that are left would be published together with ours
             self._drafts, self._swept = False, True
         except GitLabError as error:
-            if error.status not in _REFUSAL_STATUSES | {404}:  # GitLab has drafts since 15.9
+            if error.status not in _REFUSAL_STATUSES | {404}:  # GitLab before 15.9 has no drafts
                 raise
             self._drafts, self._swept = False, True
         else:
             self._drafts, self._swept = self._drafts and len(ours) == len(drafts), True
 
     def _start_one(self, finding: PlacedFinding, refs: DiffRefs) -> None:
-        """One thread; a range that is refused is tried as its last line, and what is refused then goes to the note."""
+        """Start one thread; if its range is refused, on its last line; if that is refused too, move it to the note."""
         position = _require_position(finding)
         for place in (position, position.drop_range()) if position.line_range else (position,):
             try:
-                self._gitlab.start_thread(compose_thread(finding, self._text), place.build_payload(refs))
+                self._gitlab.start_thread(compose_thread(finding, self._words), place.build_payload(refs))
             except TransientGitLabError as passing:
                 if self._count_failure(finding.fingerprint, passing):
                     break
@@ -234,24 +247,24 @@ class Threads:
         self._move_to_note(finding, REFUSED)
 
     def _move_to_note(self, finding: PlacedFinding, reason: str | None) -> None:
-        told = replace(finding, placement=Placement.SUMMARY, placement_reason=reason)
-        self._findings = [told if other == finding else other for other in self._findings]
+        moved = replace(finding, placement=Placement.SUMMARY, placement_reason=reason)
+        self._findings = [moved if other == finding else other for other in self._findings]
 
 
 def _demote_without_position(finding: PlacedFinding) -> PlacedFinding:
-    """A finding of a stored review may say that it is on a line, and not on which."""
+    """Move an inline finding without a position to the note: a stored review may contain one."""
     if finding.placement is Placement.INLINE and finding.position is None:
         return replace(finding, placement=Placement.SUMMARY)
     return finding
 
 
 def _require_position(finding: PlacedFinding) -> Position:
-    assert finding.position is not None  # noqa: S101 - only what has one is inline
+    assert finding.position is not None  # noqa: S101 - inline findings have a position
     return finding.position
 
 
 def _update_placements(findings: Sequence[PlacedFinding], actions: Sequence[Action]) -> list[PlacedFinding]:
-    """The findings as they stand: one that has a thread is inline, whatever was planned for it."""
+    """Return the findings; those that have a thread are inline, whatever was planned for them."""
     threads = [action.finding for action in actions if isinstance(action, Leave)]
     return [
         replace(finding, placement=Placement.INLINE, placement_reason=None) if finding in threads else finding

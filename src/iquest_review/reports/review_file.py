@@ -1,4 +1,4 @@
-"""review.json, version 1: an outcome as a file, enough for a later `publish`."""
+"""review.json, version 1: an outcome as a file, with all that a later `publish` needs."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
 
 from iquest_review import __version__
 from iquest_review.errors import ReviewError
@@ -14,19 +14,20 @@ from iquest_review.outcome import Outcome
 
 SCHEMA_VERSION = 1
 REVIEW_FILENAME, NOTE_FILENAME = "review.json", "note.md"
+OUTCOME = TypeAdapter(Outcome)  # it writes the file and reads it back
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class OutputFolderError(ReviewError):
-    """The folder cannot be written, or the disk is full: a later `publish` has nothing to read."""
+    """The output folder cannot be written, so that a later `publish` has nothing to read."""
 
     exit_code = 4
 
 
 def dump_review(outcome: Outcome) -> bytes:
-    """The file's content. What is no UTF-8 stands in it as its escape."""
+    """Return the file's content. A lone surrogate, which UTF-8 cannot hold, is written as its escape."""
     head = {"schema_version": SCHEMA_VERSION, "tool": {"name": "iquest-review", "version": __version__}}
-    value = {**head, **to_jsonable_python(outcome)}
+    value = {**head, **OUTCOME.dump_python(outcome, mode="json")}
     for name in ("findings", "kept"):
         value[name] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value[name]]
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
@@ -34,10 +35,10 @@ def dump_review(outcome: Outcome) -> bytes:
 
 
 def write_review(folder: Path, outcome: Outcome, note: str) -> None:
-    """Writes review.json and note.md into the folder, each whole or not at all.
+    """Write review.json and note.md into the folder, each completely or not at all.
 
-    In a job the folder lies in the checkout, where a merge request's author can have put links: none is followed.
-    Raises Unkept when the folder cannot be written.
+    In a job the folder is in the checkout, where the author of the merge request may have put links: none is followed.
+    Raises OutputFolderError if the folder cannot be written.
     """
     prepare_folder(folder)
     try:
@@ -47,32 +48,35 @@ def write_review(folder: Path, outcome: Outcome, note: str) -> None:
         ):
             _replace_file(folder / name, content)
     except OSError as error:
-        raise _build_folder_error(folder, error) from None
+        raise _build_folder_error(folder, error) from error
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the folder. Raises Unkept when that cannot be."""
+    """Create the folder. Raises OutputFolderError if it cannot be created, or is a symbolic link."""
     if folder.is_symlink():
         raise OutputFolderError(
-            f"{folder.absolute()} is a symbolic link: nothing is written through it; choose another with --output"
+            f"the folder {folder.absolute()} is a symbolic link, which is not followed; choose another with --output"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _build_folder_error(folder, error) from None
+        raise _build_folder_error(folder, error) from error
 
 
 def remove_earlier_review(folder: Path) -> None:
-    """Takes an earlier review away. The author of a merge request may have put one where the job's is expected: what
-    ends before it is written must not leave theirs for `publish`. No link is followed."""
+    """Remove the review of an earlier run. No link is followed.
+
+    The author of a merge request may have put a review.json into the checkout. If a run ends before it writes its own,
+    `publish` must not find theirs.
+    """
     if not folder.is_symlink():
         for name in (REVIEW_FILENAME, NOTE_FILENAME):
-            with suppress(OSError):  # it is no file, or not ours to remove: then nothing can be written there either
+            with suppress(OSError):  # a folder, or not ours to remove: then writing fails as well, with a reason
                 (folder / name).unlink()
 
 
 def _replace_file(path: Path, content: bytes) -> None:
-    """Puts the content where the path is, whatever is there, in one step; nothing else is left, whatever happens."""
+    """Write a file in one step: its path has the old content or the new one, and no other file is left behind."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with unfinished.open("xb") as file:

@@ -1,67 +1,91 @@
-"""review.json, read back for `publish`: strictly, by the types of the outcome."""
+"""review.json, read back for `publish` and checked strictly against the types of the outcome."""
 
+import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from iquest_review.errors import UsageError
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.outcome import Outcome
-from iquest_review.reports.review_file import SCHEMA_VERSION
+from iquest_review.reports.review_file import OUTCOME, SCHEMA_VERSION
+from iquest_review.text import shorten_to_line
 
-_OUTCOME = TypeAdapter(Outcome)
-_ANY = TypeAdapter(Any)
-MAX_REVIEW_BYTES = 64 * 2**20  # bytes; one of a thousand files has two
+MAX_VERSION_CHARS = 40
+MAX_REVIEW_BYTES = 64 * 2**20  # a review of a thousand files takes 2 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The version, which says how to read the rest."""
+
+    schema_version: int | str | None = None
+
+
+_HEADER = TypeAdapter(_Header)
 
 
 def load_review(path: Path) -> Outcome:
-    """The outcome a review.json holds.
+    """Return the outcome that a review.json holds.
 
-    Raises UsageError when the file is missing, no review.json, or of another version.
+    Raises UsageError if the file is missing, too large, not a review.json, or of another version.
     """
+    content = _load_content(path)
+    _check_version(path, content)
     try:
-        value = _ANY.validate_json(_load_content(path))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); `iquest-review review` writes it") from None
-    except ValidationError:
-        raise UsageError(f"{path} is not JSON") from None
-    version = value.pop("schema_version", None) if isinstance(value, dict) else None
-    if version != SCHEMA_VERSION:
-        kind = f"of version {version!r}, and this program reads {SCHEMA_VERSION}" if version else "no review.json"
-        raise UsageError(f"{path} is {kind}")
-    value.pop("tool", None)
-    try:
-        outcome = _OUTCOME.validate_json(_ANY.dump_json(value), strict=True)
+        outcome = OUTCOME.validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from None
+        raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from error
+    if not math.isfinite(outcome.usage.seconds):  # JSON has no such numbers; the parser takes them
+        raise UsageError(f"{path} is not a review.json: usage.seconds: Input should be a finite number")
     for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):
         for index, finding in enumerate(findings):
             if not all(map(_DIGEST.fullmatch, (finding.fingerprint, finding.anchor or finding.fingerprint))):
-                raise UsageError(f"{path} is not a review.json: {name}.{index}: it has a digest that is none")
+                problem = "fingerprint and anchor must have 16 hexadecimal digits"
+                raise UsageError(f"{path} is not a review.json: {name}.{index}: {problem}")
     return replace(outcome, findings=tuple(map(_demote_unknown_place, outcome.findings)))
 
 
 def _load_content(path: Path) -> bytes:
+    """Return the file's bytes. Links, pipes and devices are not read: the author may have put one there."""
     if path.parent.is_symlink():
-        raise UsageError(f"{path.parent} is a symbolic link, which no review is kept behind")
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device may have no end
-        raise UsageError(f"{path} is no file")
-    with path.open("rb") as file:
-        content = file.read(MAX_REVIEW_BYTES + 1)
+        raise UsageError(f"the folder {path.parent} is a symbolic link, which is not followed")
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device may have no end
+            raise UsageError(f"{path} is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(MAX_REVIEW_BYTES + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}; run `iquest-review review` first, which writes it"
+        ) from error
     if len(content) > MAX_REVIEW_BYTES:
         raise UsageError(f"{path} is larger than {MAX_REVIEW_BYTES // 2**20} MiB")
     return content
 
 
-_DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note, where no text of others may stand
+def _check_version(path: Path, content: bytes) -> None:
+    """Raise UsageError unless the content is JSON of the version that this program reads."""
+    try:
+        version = _HEADER.validate_json(content, strict=True).schema_version
+    except ValidationError as error:
+        not_json = any(entry["type"] == "json_invalid" for entry in error.errors(include_input=False))
+        raise UsageError(f"{path} is not JSON" if not_json else f"{path} is not a review.json") from error
+    if not version:
+        raise UsageError(f"{path} is not a review.json: it has no schema_version")
+    if version != SCHEMA_VERSION:
+        shown = shorten_to_line(repr(version), MAX_VERSION_CHARS)
+        raise UsageError(f"{path} has schema_version {shown}; this iquest-review reads version {SCHEMA_VERSION}")
+
+
+_DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note: no other text may get there
 
 
 def _demote_unknown_place(finding: PlacedFinding) -> PlacedFinding:
-    """The finding; in the note if it is said to be on a line and nobody knows which: it may have a thread there."""
+    """Return the finding, moved to the summary note if the file does not say where its thread belongs."""
     known = finding.position is not None and finding.anchor
     return finding if known else replace(finding, placement=Placement.SUMMARY)

@@ -1,9 +1,11 @@
-"""Asking the model about a change: in as many requests as it takes and may take, each as large as the server takes.
+"""Ask the model about a change, in as many requests as it needs and the settings allow.
 
-A request that was too much for the server is asked again in halves, once; what is still unanswered then is told.
+A request that was too large for the server is asked again in two halves. What is unanswered after that is listed as not
+reviewed.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Protocol
@@ -23,32 +25,34 @@ from iquest_review.prompt.fitting import FULL_SHARE, Material, Prompt, TokenCoun
 from iquest_review.prompt.templates import Message
 from iquest_review.text import format_count
 
-DEFAULT_PROMPT_TOKENS = 32_000  # where the server does not tell its context window
-SHRINK_FACTOR = 0.5  # of the tokens, when a prompt was longer than the window
-HALVING_FACTOR = (
-    0.55  # of what is shown, when an answer took too long: a half, and the row between two lines at which it is cut
-)
-MAX_SHRINK_ROUNDS = 2  # for a window that the server did not tell, or told wrongly
-LENGTH_FINISH_REASON = "length"  # the finish_reason of an answer that had no room
+DEFAULT_PROMPT_TOKENS = 32_000  # when the server does not report its context window
+SHRINK_FACTOR = 0.5  # applied to the tokens of a prompt that exceeded the window
+# Applied to what a prompt shows when its answer took too long: a half, and some room to cut between two lines.
+HALVING_FACTOR = 0.55
+MAX_SHRINK_ROUNDS = 2  # when the server reports no context window, or a wrong one
+LENGTH_FINISH_REASON = "length"  # the finish_reason of an answer that reached max_tokens
 
 
 class ReviewModel(ask.ChatModel, Protocol):
-    """What answers."""
+    """A model that a review can ask."""
 
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """The server's host and port, for the log."""
 
-    def select_model(self) -> ServedModel: ...
+    def select_model(self) -> ServedModel:
+        """Return the model that will answer. Raises ModelError when there is none."""
 
-    def count_tokens(self, messages: list[Message]) -> int | None: ...
+    def count_tokens(self, messages: list[Message]) -> int | None:
+        """Return the tokens of a prompt; None when the server does not count them."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How much is asked, and how."""
+    """How much to ask, and how."""
 
     max_lines: int
-    max_tokens: int | None  # None: from the server's context window
+    max_tokens: int | None  # None: what the server's context window allows
     max_requests: int
     structured_output: StructuredOutput
     concurrency: int = 1
@@ -56,20 +60,21 @@ class Terms:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request that shows a part of the change: its answer, or why there is none."""
+    """One request that shows a part of the change: its answer, or why it has none."""
 
     prompt: Prompt
     answer: Answer | None = None
     failure: ModelError | None = None
-    spared: bool = False  # not asked, since another request failed that was no larger
+    spared: bool = False  # not asked, because a request of at most its size failed
 
     @property
     def usable(self) -> bool:
+        """Whether the answer is a review."""
         return self.answer is not None and isinstance(self.answer.result, Review)
 
     @property
     def less_may_pass(self) -> bool:
-        """Whether half of it may be answered better."""
+        """Whether two halves of this request may be answered."""
         if self.answer is not None:
             return not self.usable and all(reply.finish_reason == LENGTH_FINISH_REASON for reply in self.answer.replies)
         return self.failure is not None and self.failure.less_may_pass
@@ -77,68 +82,70 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Inquiry:
-    """What asking came to. `model` is what answered, `left_out` what it was not shown where nothing fitted."""
+    """The answers of the model; `model` is its name."""
 
     model: str | None = None
     asked: tuple[Exchange, ...] = ()
-    limits: Limits | None = None  # of one prompt
+    limits: Limits | None = None  # for one prompt
     failure: str | None = None  # why nothing was asked
-    left_out: Excerpt | None = None  # nothing of the change fitted into a prompt
+    left_out: Excerpt | None = None  # set when no part of the change fits into a prompt; lists what was not shown
 
     @property
     def replies(self) -> list[ModelReply]:
-        """All that the model said, in the order of the requests."""
-        return [reply for one in self.asked if one.answer for reply in one.answer.replies]
+        """All replies of the model, in the order of the requests."""
+        return [reply for exchange in self.asked if exchange.answer for reply in exchange.answer.replies]
 
 
 class NothingFitsError(ContextExceededError):
-    """Nothing was asked: the smallest part of the change is more than a prompt may hold."""
+    """The smallest part of the change does not fit into a prompt, so nothing was asked."""
 
     def __init__(self, message: str, excerpt: Excerpt) -> None:
-        """`excerpt` is the empty one, with its omissions."""
+        """Keep the empty excerpt, which lists its omissions."""
         super().__init__(message)
         self.excerpt = excerpt
 
 
-def inquire(material: Material, model: ReviewModel, terms: Terms, say: Progress) -> Inquiry:
-    """Shows the model what fits. Failures of the model are an answer, not an error."""
+def inquire(material: Material, model: ReviewModel, terms: Terms, progress: Progress) -> Inquiry:
+    """Ask the model about what fits. A failure of the model is part of the result and not raised."""
     inquiry = Inquiry()
     try:
         served = model.select_model()
         room = compute_prompt_limits(terms, served.window, model.max_tokens)
         inquiry = replace(inquiry, model=_choose_model_name(served), limits=room)
-        prompts = plan_prompts(material, room, terms, model.count_tokens, say)
+        prompts = plan_prompts(material, room, terms, model.count_tokens, progress)
         if not prompts[0].excerpt.parts:
             raise _build_nothing_fits_error(prompts[0], room)
     except ModelError as error:
-        say.say(f"not reviewed: {error}")
+        progress.say(f"not reviewed: {error}")
         left_out = error.excerpt if isinstance(error, NothingFitsError) else None
         return replace(inquiry, failure=str(error), left_out=left_out)
-    return replace(inquiry, asked=tuple(_RequestRunner(material, model, terms, say, served.model).run(prompts, room)))
+    return replace(
+        inquiry, asked=tuple(_RequestRunner(material, model, terms, progress, served.model).run(prompts, room))
+    )
 
 
 def plan_prompts(
-    material: Material, room: Limits, terms: Terms, count: TokenCounter, say: Progress
+    material: Material, room: Limits, terms: Terms, count: TokenCounter, progress: Progress
 ) -> tuple[Prompt, ...]:
-    """The requests that show a change; says what of the team's rules they do not show.
+    """Return the requests that show a change; log which team rules they do not show.
 
-    Raises ContextExceeded when not even the instructions fit.
+    Raises ContextExceededError when not even the instructions fit.
     """
     prompts = batches.build_prompts(material, room, terms.max_requests, count)
     for problem in material.context.problems if material.context else ():
-        say.say(f"the team's rules: {problem}")
+        progress.say(f"the team's rules: {problem}")
     return prompts
 
 
 def compute_prompt_limits(terms: Terms, window: int | None, answer_tokens: int) -> Limits:
-    """What a prompt may take: the setting, but never more than the window leaves beside the answer."""
+    """Return the limits of one prompt: the settings, but at most what the window leaves beside the answer."""
     room = max(window - answer_tokens, window // 2) if window else None
     wanted = terms.max_tokens or room or DEFAULT_PROMPT_TOKENS
     return Limits(terms.max_lines, min(wanted, room) if room else wanted)
 
 
 def sum_usage(replies: Sequence[ModelReply]) -> Usage:
-    """What the replies took, by the server's own count."""
+    """Return what the replies cost, as counted by the server."""
     return Usage(
         requests=len(replies),
         prompt_tokens=sum(reply.prompt_tokens for reply in replies),
@@ -148,43 +155,43 @@ def sum_usage(replies: Sequence[ModelReply]) -> Usage:
 
 @dataclass
 class _RequestRunner:
-    """The requests of one review, as many at once as the terms allow."""
+    """Runs the requests of one review, as many at once as the terms allow."""
 
     material: Material
     model: ReviewModel
     terms: Terms
-    say: Progress
+    progress: Progress
     name: str
-    spent: int = 0  # of the requests the review may take; one refused for its length costs nothing
-    spare: int = 0  # requests that nobody needs in this round: for a second try
-    left: int = MAX_SHRINK_ROUNDS  # rounds in which what was too much may be asked again
+    spent: int = 0  # requests used; one that was refused for its length does not count
+    spare: int = 0  # requests that are left over in this round for second tries
+    left: int = MAX_SHRINK_ROUNDS  # rounds that may still ask again with smaller requests
     lock: Lock = field(default_factory=Lock)
 
     def run(self, prompts: Sequence[Prompt], room: Limits) -> list[Exchange]:
-        """What each came to; what was too much for the server is asked again in smaller requests."""
+        """Ask all; ask again with smaller requests where one was too large. Return the final exchanges."""
         done = list[Exchange]()
         for left in range(MAX_SHRINK_ROUNDS, -1, -1):
             self.left = left
             asked = self._run_round(prompts)
-            again = [one for one in asked if self._can_halve(one)]
+            again = [exchange for exchange in asked if self._can_halve(exchange)]
             prompts = self._build_smaller_prompts(again, room) if again else []
-            done += [one for one in asked if not prompts or one not in again]
+            done += [exchange for exchange in asked if not prompts or exchange not in again]
             if not prompts:
                 break
         return done
 
-    def _can_halve(self, one: Exchange) -> bool:
-        overflows = isinstance(one.failure, ContextExceededError)
+    def _can_halve(self, exchange: Exchange) -> bool:
+        overflows = isinstance(exchange.failure, ContextExceededError)
         rounds = self.left > (0 if overflows else MAX_SHRINK_ROUNDS - 1)
-        return one.less_may_pass and rounds and self.spent < self.terms.max_requests
+        return exchange.less_may_pass and rounds and self.spent < self.terms.max_requests
 
     def _build_smaller_prompts(self, again: Sequence[Exchange], room: Limits) -> list[Prompt]:
-        """What these showed in prompts half as large, as far as there are requests for them."""
-        self.say.say(f"showing less at a time: {_describe_failure(again[0])}")
-        files = [file for one in again for file in batches.list_shown_files(one.prompt.excerpt)]
-        # A window takes all of a prompt, time and words go into what it shows.
-        overflows = any(isinstance(one.failure, ContextExceededError) for one in again)
-        sizes = [one.prompt.tokens for one in again]
+        """Return prompts half as large that show the same, as far as requests are left."""
+        self.progress.say(f"asking again in smaller parts: {_describe_failure(again[0])}")
+        files = [file for exchange in again for file in batches.list_shown_files(exchange.prompt.excerpt)]
+        # A context window limits the whole prompt; time and answer length depend on what it shows.
+        overflows = any(isinstance(exchange.failure, ContextExceededError) for exchange in again)
+        sizes = [exchange.prompt.tokens for exchange in again]
         largest = min(room.tokens, min(sizes) if overflows else max(sizes))
         fixed = 0 if overflows else room.tokens - fitting.measure_room(self.material, room).tokens
         tokens = fixed + int((largest - fixed) * (SHRINK_FACTOR if overflows else HALVING_FACTOR))
@@ -194,7 +201,7 @@ class _RequestRunner:
             prompts = batches.build_prompts(
                 replace(self.material, files=files), replace(room, tokens=tokens), most, self.model.count_tokens
             )
-        except ContextExceededError:  # not even the instructions fit
+        except ContextExceededError:  # not even the instructions fit: these requests stay unanswered
             return []
         return [prompt for prompt in prompts if prompt.excerpt.parts]
 
@@ -202,17 +209,19 @@ class _RequestRunner:
         self.spare = self.terms.max_requests - self.spent - len(prompts)
         together = min(self.terms.concurrency, len(prompts))
         asked = list(self._ask_in_turn(prompts)) if together == 1 else self._ask_concurrently(prompts, together)
-        self.spent += sum(_count_tries(one) for one in asked)
+        self.spent += sum(_count_tries(exchange) for exchange in asked)
         return asked
 
     def _ask_in_turn(self, prompts: Sequence[Prompt]) -> Iterator[Exchange]:
-        """One after the other. What one request was refused for is not tried with the others; when there is no time for
-        one, there is none for those behind it."""
+        """Ask one request after the other.
+
+        When one is refused or there is no time for it, the requests after it would fail as well and are skipped.
+        """
         refused: Exchange | None = None
         for text, prompt in self._number_prompts(prompts):
             asked = _skip_if_hopeless(prompt, refused) if refused else None
             if asked is None:
-                with self.say.show_wait(text):
+                with self.progress.show_wait(text):
                     asked = self._ask(prompt)
                 self._log_part(asked, prompts)
             failure = asked.failure
@@ -221,25 +230,23 @@ class _RequestRunner:
             yield asked
 
     def _ask_concurrently(self, prompts: Sequence[Prompt], together: int) -> list[Exchange]:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most reviews are one request
-
         for text, _ in self._number_prompts(prompts):
-            self.say.say(text)
+            self.progress.say(text)
         pool, asked = ThreadPoolExecutor(together), list[Exchange]()
         try:
-            with self.say.show_wait(f"{together} requests at a time"):
-                for one in pool.map(self._ask, prompts):
-                    self._log_part(one, prompts)
-                    asked.append(one)
+            with self.progress.show_wait(f"{together} requests at a time"):
+                for exchange in pool.map(self._ask, prompts):
+                    self._log_part(exchange, prompts)
+                    asked.append(exchange)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted waits for no answer
+            pool.shutdown(wait=False, cancel_futures=True)  # an interrupted run must not wait for answers
         return asked
 
     def _log_part(self, asked: Exchange, prompts: Sequence[Prompt]) -> None:
-        """Says what came of one request of several."""
+        """Log the result of one request of several."""
         if len(prompts) > 1:
             number = next(number for number, prompt in enumerate(prompts, 1) if prompt is asked.prompt)
-            self.say.say(f"part {number} of {len(prompts)}: {_describe_exchange(asked)}")
+            self.progress.say(f"part {number} of {len(prompts)}: {_describe_exchange(asked)}")
 
     def _number_prompts(self, prompts: Sequence[Prompt]) -> Iterator[tuple[str, Prompt]]:
         for number, prompt in enumerate(prompts, 1):
@@ -259,31 +266,31 @@ class _RequestRunner:
         with self.lock:
             self.spare += max(0, most - answer.tries)
         for refusal in answer.refused:
-            self.say.detail(refusal)
+            self.progress.detail(refusal)
         return Exchange(prompt, answer)
 
 
 def _skip_if_hopeless(prompt: Prompt, refused: Exchange) -> Exchange | None:
-    """What a request came to that is refused for what another one was; None when it may be asked."""
+    """Return the failure of another request as this one's; None when this one may be asked."""
     if refused.less_may_pass and prompt.tokens < refused.prompt.tokens * FULL_SHARE:
         return None
     return Exchange(prompt, failure=refused.failure, spared=True)
 
 
-def _count_tries(one: Exchange) -> int:
-    if one.answer is not None:
-        return one.answer.tries
-    return 0 if one.spared or isinstance(one.failure, ContextExceededError) else 1
+def _count_tries(exchange: Exchange) -> int:
+    if exchange.answer is not None:
+        return exchange.answer.tries
+    return 0 if exchange.spared or isinstance(exchange.failure, ContextExceededError) else 1
 
 
-def _describe_exchange(one: Exchange) -> str:
-    if one.answer is not None and isinstance(one.answer.result, Review):
-        return format_count(len(one.answer.result.findings), "finding")
-    return str(one.failure) if one.failure else "the answer could not be used"
+def _describe_exchange(exchange: Exchange) -> str:
+    if exchange.answer is not None and isinstance(exchange.answer.result, Review):
+        return format_count(len(exchange.answer.result.findings), "finding")
+    return str(exchange.failure) if exchange.failure else "the answer could not be used"
 
 
-def _describe_failure(one: Exchange) -> str:
-    return str(one.failure) if one.failure else "the answer was cut off"
+def _describe_failure(exchange: Exchange) -> str:
+    return str(exchange.failure) if exchange.failure else "the answer was cut off"
 
 
 def _build_nothing_fits_error(prompt: Prompt, room: Limits) -> NothingFitsError:
@@ -294,6 +301,6 @@ def _build_nothing_fits_error(prompt: Prompt, room: Limits) -> NothingFitsError:
 
 
 def _choose_model_name(served: ServedModel) -> str:
-    """What answered: the name it is served by, or that of its weights where the first hides an IQuest-Coder."""
-    weights = served.root.rstrip("/").rsplit("/", 1)[-1]  # not the path: it is the server's own business
+    """Return the name the model is served by, or its weights' name when only that shows an IQuest-Coder."""
+    weights = served.root.rstrip("/").rsplit("/", 1)[-1]  # without the path, which is internal to the server
     return weights if "iquest-coder" in weights.lower() and "iquest" not in served.model.lower() else served.model

@@ -1,7 +1,6 @@
-"""THE MAIN PATH: one review, from a change to what stands on the merge request. Eight steps, as the README tells them.
+"""THE MAIN PATH: one review, from a change to threads on the merge request, in the eight steps of the README.
 
-What touches the world is handed in: a source of the change, a model, a place to keep the review, and the merge request
-it goes to.
+Everything that touches the world is an argument: the change, the model, where to keep the review, how to publish it.
 """
 
 import time
@@ -22,55 +21,58 @@ from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
 from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
 from iquest_review.review.assembling import assemble_outcome
-from iquest_review.review.work import ChangeToReview, Options, Waivers, Work
+from iquest_review.review.follow_up import reconcile
+from iquest_review.review.work import ChangeToReview, HasWaiver, Options, Work
 from iquest_review.text import format_count
 
 UNCHANGED = "nothing has changed since the last review"
 
 
 class GateKeptError(ReviewError):
-    """A finding that stands reaches `fail_on`, and the review of it could not be kept or posted. A job may be allowed
-    to fail for that, but not for the finding: whoever can spoil the folder would open the gate."""
+    """An open finding reaches `fail_on`, and the review could not be kept or posted.
+
+    Jobs often allow exit code 4. Without this error, anyone who makes the output folder unwritable could bypass
+    `fail_on`.
+    """
 
     exit_code = 1
 
 
-Keep = Callable[[Outcome, str], None]  # takes an outcome and its note
-Publish = Callable[[Outcome], tuple[Outcome, str | None]]  # what was posted; no note where a newer run has spoken
+Keep = Callable[[Outcome, str], None]  # receives an outcome and its note
+Publish = Callable[
+    [Outcome], tuple[Outcome, str | None]
+]  # returns what was posted; no note when a newer run has published
 
 
 def review(
     change: ChangeToReview,
     model: ReviewModel,
     options: Options,
-    board: Waivers | None,
+    has_waiver: HasWaiver,
     keep: Keep,
     publish: Publish | None,
-    say: Progress,
+    progress: Progress,
 ) -> tuple[Outcome, str]:
-    """Reviews the change, keeps the outcome and publishes it; returns it with its note. Model failures are an outcome,
-    not an error.
+    """Review the change, keep the outcome and publish it; return it with its note.
 
-    Raises GitLabError when it cannot be published; the outcome is kept all the same. Raises GateKept instead of
-    anything of the kind where a finding reaches `fail_on`.
+    A failure of the model is an outcome, not an error. Raises GitLabError when the outcome cannot be published; it is
+    kept all the same. Raises GateKeptError in place of any such error when a finding reaches `fail_on`.
     """
     started = time.monotonic()
     files, lines = (
         format_count(len(change.diff.files), "changed file"),
         format_count(change.diff.changed_lines, "changed line"),
     )
-    say.say(f"{files}, {lines} from {change.origin}")
+    progress.say(f"{files}, {lines} from {change.origin}")
     work = Work.of(change, options)
     if work.fresh:
-        inquiry = inquire(work.build_material(), model, options.terms, say)
-        outcome = assemble_outcome(_build_outcome(work), work, inquiry, model, say)
+        inquiry = inquire(work.build_material(), model, options.terms, progress)
+        outcome = assemble_outcome(_build_outcome(work), work, inquiry, model, progress)
     else:
-        inquiry, outcome = Inquiry(), _build_unasked_outcome(work, say)
+        inquiry, outcome = Inquiry(), _build_unasked_outcome(work, progress)
     if outcome.findings or change.known or change.existing.threads:
-        from iquest_review.review import follow_up  # noqa: PLC0415 - nothing found and nothing there: nothing to compare
-
-        outcome = follow_up.reconcile(outcome, work, inquiry, model, board, say)
-    reason = change.redact(outcome.reason) if outcome.reason else None  # it may hold what a server says
+        outcome = reconcile(outcome, work, inquiry, model, has_waiver, progress)
+    reason = change.redact(outcome.reason) if outcome.reason else None  # it may quote a server
     outcome = replace(
         outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
     )
@@ -82,15 +84,15 @@ def review(
         return deliver(outcome, options.surroundings, keep, publish)
     except ReviewError as error:
         if compute_exit_code(outcome, options.fail_on) == GateKeptError.exit_code:
-            raise GateKeptError("; ".join([str(error), *getattr(error, "__notes__", ())])) from None
+            raise GateKeptError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
         raise
 
 
 def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
-    """Keeps an outcome with its note, publishes it, and keeps what came of that; returns it with its note.
+    """Keep an outcome with its note, publish it, keep what was published, and return both.
 
-    A review is never lost to a failing GitLab, nor to a folder that cannot be written: the author of a merge request
-    may have seen to that.
+    A review is not lost when GitLab fails, nor when the folder cannot be written: the author of a merge request may
+    have caused either.
     """
     body = summary.compose_note(outcome, around)
     try:
@@ -108,18 +110,20 @@ def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | 
     return outcome, posted
 
 
-def preview(change: ChangeToReview, options: Options, say: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
-    """What a model would be shown, and what not; no prompt when nothing is left to show. Asks nobody."""
+def preview(change: ChangeToReview, options: Options, progress: Progress) -> tuple[tuple[Prompt, ...], Excerpt]:
+    """Return the prompts a review would send and what they show, without asking; no prompts when nothing is new."""
     work = Work.of(change, options)
     if not work.fresh:
         return (), Excerpt((), work.omissions)
     terms = options.terms
-    prompts = plan_prompts(work.build_material(), compute_prompt_limits(terms, None, 0), terms, lambda _: None, say)
+    prompts = plan_prompts(
+        work.build_material(), compute_prompt_limits(terms, None, 0), terms, lambda _: None, progress
+    )
     return prompts, batches.merge_excerpts(work.fresh, work.omissions, [prompt.excerpt for prompt in prompts])
 
 
 def compute_exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
-    """0 reviewed, 1 a finding as bad as `fail_on` stands, be there a new review or not, 3 no usable review."""
+    """Return 1 when an open finding reaches `fail_on`, even if the review failed; else 3 if it failed, else 0."""
     if fail_on is not None and any(severity.is_at_least(fail_on) for severity in outcome.severities):
         return 1
     return ModelError.exit_code if outcome.failed else 0
@@ -139,18 +143,18 @@ def _build_outcome(work: Work, reason: str | None = None) -> Outcome:
     )
 
 
-def _build_unasked_outcome(work: Work, say: Progress) -> Outcome:
-    """Nothing is new, or nothing is there to be reviewed."""
+def _build_unasked_outcome(work: Work, progress: Progress) -> Outcome:
+    """Return the outcome when nothing is new, or nothing can be reviewed."""
     if not work.files or not work.known:
         return _build_outcome(work, reason=summary.NOTHING_TO_REVIEW)
-    say.say(UNCHANGED)
+    progress.say(UNCHANGED)
     known = work.known
     outcome = _build_outcome(work, reason=UNCHANGED)
     return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
 
 
 def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
-    """Whether all that would be posted is there."""
+    """Return whether the merge request already shows everything that would be posted."""
     known, existing = change.known, change.existing
     return (
         outcome.reason == UNCHANGED
@@ -165,7 +169,7 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
 
 
 def _has_same_threads(known: NoteMemory, existing: ExistingThreads) -> bool:
-    """Whether the note lists the threads that are open, and nobody has waived one since."""
+    """Return whether the note lists exactly the open threads, and nobody has waived one since."""
     still_open = [thread for thread in existing.threads if not thread.resolved]
     new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)
     listed = sorted(fingerprint for fingerprint, _ in known.titles)

@@ -1,9 +1,9 @@
-"""What a review is about: a change, how it is to be reviewed, and what of it no model has seen."""
+"""The work of one review: a change, how to review it, and which parts no model has seen."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from iquest_review.context.context import Context
 from iquest_review.context.sources import ALL_KINDS, ContextKind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.excerpt.already_reviewed import compute_known_ids, select_unseen
@@ -23,56 +23,61 @@ from iquest_review.review.asking import Terms
 
 @dataclass(frozen=True)
 class ChangeToReview:
-    """What is reviewed, where it was taken from, and what stands on its merge request already."""
+    """A change, where it comes from, and what its merge request already has."""
 
     diff: Diff
     intent: Intent
-    origin: str  # in words, for the log
+    origin: str  # where it comes from, for the log
     merge_request: MergeRequest | None = None
     refs: DiffRefs | None = None
     existing: ExistingThreads = field(default_factory=ExistingThreads)
-    known: NoteMemory | None = None  # what the note remembers
-    text: Callable[[str], bytes | None] = provide_no_text  # a file as it stands at the head; None: not to be had
-    lookup: Lookup | None = None  # the repository around it
-    secrets: tuple[SecretFound, ...] = ()  # that were taken out of the diff
-    redact: Callable[[str], str] = str  # takes them out of any other text
+    known: NoteMemory | None = None  # what the summary note remembers
+    text: Callable[[str], bytes | None] = (
+        provide_no_text  # reads a file at the head commit; None when it cannot be read
+    )
+    lookup: Lookup | None = None  # the repository around the diff
+    secrets: tuple[SecretFound, ...] = ()  # removed from the diff
+    redact: Callable[[str], str] = str  # removes secrets from any other text
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to review."""
+    """How to review a change."""
 
     templates: Templates
     terms: Terms
-    max_findings: int  # on lines
+    max_findings: int  # shown inline, on their lines
     nonce: str
     surroundings: NoteLinks
-    settings: str = ""  # digest of those that another answer could come from
-    full: bool = False  # whether what was reviewed before is reviewed again
+    settings: str = ""  # digest of the settings that affect the answers
+    full: bool = False  # whether to review again what was reviewed before
     fail_on: Severity | None = None
-    context: frozenset[ContextKind] = ALL_KINDS  # what is shown beside the diff
-    steering: tuple[str, ...] = ()  # the changed files that steer reviews
+    context: frozenset[ContextKind] = ALL_KINDS  # what to show beside the diff
+    steering: tuple[str, ...] = ()  # changed files that affect reviews: settings, rules, prompts
 
 
-class Waivers(Protocol):
-    """The merge request, as far as a review asks it anything."""
+HasWaiver = Callable[[Thread], bool]  # whether somebody who may do so waived the finding of a thread
 
-    def has_waiver(self, thread: Thread) -> bool: ...
+
+def has_no_waiver(_: Thread) -> bool:
+    """Return False: without a merge request nobody can waive a finding."""
+    return False
 
 
 @dataclass(frozen=True)
 class Work:
-    """A change, and what of it is to be asked about now."""
+    """A change, and the parts of it to ask about now."""
 
     change: ChangeToReview
     options: Options
-    known: NoteMemory | None  # what earlier reviews may be believed for
-    files: tuple[FileDiff, ...]  # worth a model's attention
-    fresh: tuple[FileDiff, ...]  # of these what no model has seen
-    omissions: tuple[Omission, ...]  # what is not fresh
+    known: NoteMemory | None  # what earlier reviews saw; None if it does not count for this review
+    files: tuple[FileDiff, ...]  # that a model may be shown
+    fresh: tuple[FileDiff, ...]  # the parts of `files` that no model has seen
+    omissions: tuple[Omission, ...]  # what is not in `fresh`
 
     @classmethod
     def of(cls, change: ChangeToReview, options: Options) -> "Work":
+        """Select what to ask about: screen the files, and take out what earlier reviews saw."""
         files, screened = screen(change.diff)
         known = change.known if change.known and change.known.settings == options.settings else None
         known = None if options.full else known
@@ -80,17 +85,15 @@ class Work:
         return cls(change, options, known, tuple(files), fresh, (*screened, *seen))
 
     def collect_reviewed_hunks(self, shown: Iterable[str] = ()) -> ReviewedScope:
-        """What counts as reviewed once the hunks with these identities are."""
+        """Return what counts as reviewed after the hunks with these identities were shown."""
         hunks, files = compute_known_ids(self.files, self.known.hunks if self.known else (), shown)
         whole = all(file.path in files for file in self.files)
         return ReviewedScope(self.options.settings, hunks, whole, afresh=self.known is None)
 
     def build_material(self) -> Material:
-        """What prompts are made of."""
+        """Return the material of the prompts."""
         options, change = self.options, self.change
         material = Material(self.fresh, self.omissions, change.intent, options.templates, options.nonce)
         if change.lookup is None or not options.context:
             return material
-        from iquest_review.context.context import Context  # noqa: PLC0415 - a saved diff has nothing beside it
-
         return replace(material, context=Context(self.files, change.lookup, options.context))

@@ -1,4 +1,4 @@
-"""The text of a prompt -> the stand-in's answer: the added lines of its diff against the tables of rules."""
+"""The stand-in's answer to a prompt: the rules that match the added lines of its diff."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from iquest_review.stand_in.rules_mistakes import MISTAKES
 from iquest_review.stand_in.rules_security import SECURITY
 
 RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
-MAX_LINE_CHARS = 2_000  # longer ones are minified or data, and no rule reads those
-MAX_ISSUES = 10  # what the prompts ask for; the summary counts the rest
+MAX_LINE_CHARS = 2_000  # longer lines are minified code or data; the rules skip them
+MAX_ISSUES = 10  # the number that the prompts ask for; the summary counts the rest
 
 _OPENING = re.compile(r"<<<(\S+) (diff|parts)")
 _FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
@@ -30,7 +30,7 @@ _RANK = {"high": 0, "medium": 1, "low": 2}
 
 
 class Issue(TypedDict):
-    """One finding, in the words the prompt asks for."""
+    """One finding, with the keys that the prompt asks for."""
 
     file: str
     line: int
@@ -51,7 +51,7 @@ class StandInAnswer(TypedDict):
 
 @dataclass(frozen=True)
 class ShownLine:
-    """A line of the new file as the prompt shows it; `text` and `code` as in stand_in_rules.View."""
+    """A line of the new file as the prompt shows it; `text` and `code` as in rules.View."""
 
     number: int
     added: bool
@@ -62,16 +62,16 @@ class ShownLine:
 
 @dataclass
 class FileSection:
-    """What is shown of one file, a list a hunk."""
+    """The lines shown of one file, one list for each hunk."""
 
     path: str
     hunks: list[list[ShownLine]] = field(default_factory=lambda: [[]])
 
 
 def review_by_rules(prompt: str, instructions: str | None = None) -> StandInAnswer:
-    """What the rules say of the diff in a prompt, in the language of its instructions.
+    """Return the findings of the rules in the diff of a prompt, in the language of its instructions.
 
-    The instructions are the system message where there is one; otherwise what stands before the first file.
+    The instructions are the system message, or the text before the first file where there is no system message.
     """
     sections = parse_sections(_extract_diff(prompt))
     chinese = _is_chinese(prompt.partition("=== file: ")[0] if instructions is None else instructions)
@@ -82,35 +82,38 @@ def review_by_rules(prompt: str, instructions: str | None = None) -> StandInAnsw
 
 
 def _is_chinese(instructions: str) -> bool:
-    """Mostly Chinese: more Chinese characters than Latin words (names of keys are Latin in any language)."""
+    """Return whether there are more Chinese characters than Latin words (keys of JSON are Latin in any language)."""
     return len(_CJK.findall(instructions)) > len(_WORD.findall(instructions))
 
 
 def _extract_diff(prompt: str) -> str:
-    """What stands in the prompt's fence of the diff; all of a prompt that has none."""
+    """Return the text in the prompt's fence of the diff; the whole prompt where it has no fence."""
     nonce = find_nonce(prompt)
-    inside = extract_fence(prompt, nonce, "diff") if nonce else None
-    return prompt if inside is None else inside
+    diff = extract_fence(prompt, nonce, "diff") if nonce else None
+    return prompt if diff is None else diff
 
 
 def find_nonce(prompt: str, name: str = "diff") -> str | None:
-    """What the fence of that name carries, the last there is: a description may hold rows, and fences, of its own."""
+    """Return the nonce of the last fence of that name; None where there is no such fence.
+
+    The last one counts: the description of the merge request comes before it, and may hold rows and fences of its own.
+    """
     openings = (_OPENING.fullmatch(row.removesuffix("\r")) for row in reversed(prompt.split("\n")))
     return next((opening[1] for opening in openings if opening and opening[2] == name), None)
 
 
 def extract_fence(prompt: str, nonce: str, name: str) -> str | None:
-    """What stands in the last fence of that name; None where there is none."""
+    """Return the text in the last fence of that name; None where there is no such fence."""
     rows = [row.removesuffix("\r") for row in prompt.split("\n")]
-    first = next((at for at in range(len(rows) - 1, -1, -1) if rows[at] == f"<<<{nonce} {name}"), None)
+    first = next((index for index in range(len(rows) - 1, -1, -1) if rows[index] == f"<<<{nonce} {name}"), None)
     if first is None:
         return None
-    last = next((at for at in range(first, len(rows)) if rows[at].rstrip() == f">>>{nonce}"), len(rows))
+    last = next((index for index in range(first, len(rows)) if rows[index].rstrip() == f">>>{nonce}"), len(rows))
     return "\n".join(rows[first + 1 : last])
 
 
 def parse_sections(prompt: str) -> list[FileSection]:
-    """The files of the diff with the lines of their new side; removed lines are gone."""
+    """Return the files of the diff with the lines of their new side, without the removed lines."""
     sections: list[FileSection] = []
     for line in prompt.split("\n"):
         if header := _FILE.match(line):
@@ -123,7 +126,7 @@ def parse_sections(prompt: str) -> list[FileSection]:
 
 
 def find_issues(section: FileSection, chinese: bool) -> Iterator[Issue]:
-    """What the rules say of the added lines of a file."""
+    """Yield the findings of the rules in the added lines of a file."""
     for hunk in section.hunks:
         lines = list(_strip_comments(section.path, hunk))
         for line, following in pairwise([*lines, None]):
@@ -137,38 +140,38 @@ def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, c
     if not (line.added or (following and following.added)):
         return
     for rule in RULES:
-        look = _find_matching_shape(rule, path, line, following)
-        culprit = line if line.added or look is None or look.then is None else following
-        if look is not None and culprit is not None and culprit.added:
-            yield _build_issue(rule, look, path, culprit, chinese)
+        shape = _find_matching_shape(rule, path, line, following)
+        culprit = line if line.added or shape is None or shape.then is None else following
+        if shape is not None and culprit is not None and culprit.added:
+            yield _build_issue(rule, shape, path, culprit, chinese)
 
 
 def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: ShownLine | None) -> Shape | None:
     lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
-    return next((look for look in rule.shapes if _is_match(look, path, line, following, lenient)), None)
+    return next((shape for shape in rule.shapes if _is_match(shape, path, line, following, lenient)), None)
 
 
-def _is_match(look: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
-    if not path.endswith(look.suffixes):
+def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
+    if not path.endswith(shape.suffixes):
         return False
-    seen = _select_view(line, look.view)
-    found = look.pattern.search(seen)
-    if not found or (look.then and not (following and look.then.search(_select_view(following, look.view)))):
+    view = _select_view(line, shape.view)
+    match = shape.pattern.search(view)
+    if not match or (shape.then and not (following and shape.then.search(_select_view(following, shape.view)))):
         return False
-    value = found[1] if found.re.groups else seen
-    if look.unless and look.unless.search(value):
+    value = match[1] if match.re.groups else view
+    if shape.unless and shape.unless.search(value):
         return False
-    return not (lenient and look.unless_test and look.unless_test.search(value))
+    return not (lenient and shape.unless_test and shape.unless_test.search(value))
 
 
 def _select_view(line: ShownLine, view: View) -> str:
     return {"raw": line.raw, "text": line.text, "code": line.code}[view]
 
 
-def _build_issue(rule: Rule, look: Shape, path: str, line: ShownLine, chinese: bool) -> Issue:
-    fixed = re.sub(*look.fix, line.raw, count=1) if look.fix else line.raw
+def _build_issue(rule: Rule, shape: Shape, path: str, line: ShownLine, chinese: bool) -> Issue:
+    fixed = re.sub(*shape.fix, line.raw, count=1) if shape.fix else line.raw
     return {
         "file": path,
         "line": line.number,
@@ -181,9 +184,9 @@ def _build_issue(rule: Rule, look: Shape, path: str, line: ShownLine, chinese: b
 
 
 def _strip_comments(path: str, hunk: list[ShownLine]) -> Iterator[ShownLine]:
-    """The lines of a hunk with their `text` and `code`, both empty inside a block comment or a docstring.
+    """Yield the lines of a hunk with their `text` and `code`, both empty inside a block comment or a docstring.
 
-    A hunk may begin inside one, which cannot be seen from here; then too little is looked at rather than too much.
+    A hunk may begin inside a comment, which is not visible here; then the rules see too little rather than too much.
     """
     inside = False
     slashes = path.endswith(BRACES)
@@ -205,7 +208,7 @@ def _drop_literal_text(match: re.Match[str]) -> str:
 
 
 def _is_inside_after(text: str, path: str, inside: bool) -> bool:
-    """Whether the line after this one is inside a block comment (or a triple-quoted string of Python)."""
+    """Return whether the next line is inside a block comment (or a triple-quoted string of Python)."""
     if path.endswith(PY):
         return inside ^ bool((text.count('"""') + text.count("'''")) % 2)
     if not path.endswith(BRACES):
@@ -223,7 +226,7 @@ def _summarize(sections: list[FileSection], found: int, chinese: bool) -> str:
 
 
 def describe_rule_coverage(lines: int, files: int, found: int, chinese: bool, unlisted: int = 0) -> str:
-    """How far the rules looked, in words."""
+    """Return a sentence that says how much the rules looked at and how often they matched."""
     words = {
         "lines": _format_count(lines, ("added line", "行新增代码"), chinese),
         "files": _format_count(files, ("file", "个文件"), chinese),
@@ -239,7 +242,7 @@ def _format_count(number: int, noun: tuple[str, str], chinese: bool) -> str:
 
 # English, Chinese
 _NOTHING = (
-    "The prompt held no diff that the built-in rules can read: nothing was looked at, and no model judged the change.",
+    "The prompt has no diff that the built-in rules can read: nothing was looked at, and no model judged the change.",
     "提示中没有内置规则能读取的差异，因此什么都没有检查，也没有模型评判此变更。",
 )
 _LOOKED = (

@@ -1,28 +1,37 @@
-"""What a rule of the stand-in is; the tables are in stand_in_security.py and stand_in_mistakes.py.
+"""The parts of a rule of the stand-in; the tables of rules are in rules_security.py and rules_mistakes.py.
 
-A rule earns its place by precision: a near miss that is sound code must stay silent, so the patterns ask for
-the whole tell-tale shape. They only ever see lines of at most a few thousand characters, and repeat nothing
-inside a repetition, so a hostile line costs no more than an honest one.
+A rule must be precise: it stays silent on sound code that only looks similar, so a pattern asks for the whole shape of
+the mistake. Patterns see lines of at most a few thousand characters and have no repetition inside a repetition, so a
+hostile line costs no more time than an honest one.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
+from iquest_review.code.languages import list_name_endings
+
 View = Literal["raw", "text", "code"]
 """raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
 
+_UNTRIED_SUFFIXES = frozenset((".mts", ".cts", ".kts", ".hh", ".hxx"))  # no rule was tried on files of these
+
+
+def _list_tried_endings(*languages: str) -> tuple[str, ...]:
+    return tuple(ending for ending in list_name_endings(*languages) if ending not in _UNTRIED_SUFFIXES)
+
+
 ANY = ("",)
-PY = (".py", ".pyi")
-JS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".vue")
-JAVA = (".java", ".kt", ".scala")
-GO = (".go",)
-RUBY = (".rb", ".rake")
-PHP = (".php",)
-C = (".c", ".h", ".cc", ".cpp", ".cxx", ".hpp")
-CS = (".cs",)
-SHELL = (".sh", ".bash", ".zsh", ".yml", ".yaml", "Dockerfile", "Makefile")
-YAML = (".yml", ".yaml")
+PY = list_name_endings("Python")
+JS = _list_tried_endings("JavaScript", "TypeScript", "TSX", "Vue")
+JAVA = _list_tried_endings("Java", "Kotlin", "Scala")
+GO = list_name_endings("Go")
+RUBY = list_name_endings("Ruby")
+PHP = list_name_endings("PHP")
+C = _list_tried_endings("C", "C++")
+CS = list_name_endings("C#")
+YAML = list_name_endings("YAML")
+SHELL = (*list_name_endings("Shell", "Zsh", "Dockerfile", "Makefile"), *YAML)
 BRACES = (*JS, *JAVA, *GO, *PHP, *C, *CS)
 
 
@@ -34,14 +43,14 @@ class Shape:
     pattern: re.Pattern[str]
     view: View = "code"
     then: re.Pattern[str] | None = None
-    unless: re.Pattern[str] | None = None  # searched in the first group of the match, or in the whole line
+    unless: re.Pattern[str] | None = None  # no match where it is in the first group of the match, or else in the line
     unless_test: re.Pattern[str] | None = None  # the same, in tests and documents only
-    fix: tuple[str, str] | None = None  # a pattern and its replacement that make the line right
+    fix: tuple[str, str] | None = None  # a pattern and its replacement that correct the line
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A mistake: its shapes, how bad it is, and what to say about it in English and in Chinese."""
+    """A mistake: its shapes, how bad it is, and its description in English and in Chinese."""
 
     name: str
     severity: Literal["high", "medium", "low"]
@@ -61,6 +70,6 @@ def compile_shape(
     unless_test: str | None = None,
     fix: tuple[str, str] | None = None,
 ) -> Shape:
-    """Compile one shape."""
+    """Return one shape with its patterns compiled."""
     second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
     return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)

@@ -1,4 +1,4 @@
-"""The stand-in's rules on plain mistakes: what does something else than it says."""
+"""The stand-in's rules about mistakes: code that does not do what it seems to do."""
 
 from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, compile_shape
 
@@ -38,7 +38,7 @@ MISTAKES: tuple[Rule, ...] = (
         "high",
         "bug",
         (compile_shape(ANY, r"^(?:<{7} \S|>{7} \S)", "raw"),),
-        "A conflict marker of an unfinished merge was left in the file: it does not parse, or both versions are in it.",
+        "A conflict marker of an unfinished merge was left in the file: it does not parse, or it holds both versions.",
         "文件中留有未解决合并的冲突标记：文件将无法解析，或同时含有两个版本。",
     ),
     Rule(
@@ -66,7 +66,7 @@ MISTAKES: tuple[Rule, ...] = (
                 PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"
             ),
         ),
-        "The default is created once and shared by all calls, so what one call adds the next one finds. "
+        "The default is created once and shared by all calls, so the next call still sees what one call added. "
         "Use None as the default and create the value inside the function.",
         "默认值只创建一次并由所有调用共用，一次调用加入的内容下一次还在。请以 None 作默认值，在函数内部再创建。",
     ),
@@ -111,7 +111,7 @@ MISTAKES: tuple[Rule, ...] = (
         "medium",
         "bug",
         (compile_shape((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text"),),
-        "NaN equals nothing, not even itself, so this comparison always says the same. Ask with an is-NaN function.",
+        "NaN equals nothing, not even itself, so this comparison always has the same result. Use an is-NaN function.",
         "NaN 不等于任何值，也不等于它自己，这个比较的结果永远相同。请用判断 NaN 的函数。",
     ),
     Rule(
@@ -127,7 +127,7 @@ MISTAKES: tuple[Rule, ...] = (
                 "raw",
             ),
         ),
-        "The author's own note says that this must not be merged as it stands.",
+        "The author's own note says that this must not be merged in its present form.",
         "作者自己的注释说明：此处不应原样合并。",
     ),
 )

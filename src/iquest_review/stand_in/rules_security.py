@@ -1,4 +1,4 @@
-"""The stand-in's rules on security: what lets somebody else in."""
+"""The stand-in's rules about security: code that lets an attacker in."""
 
 from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, compile_shape
 

@@ -1,6 +1,7 @@
-"""The stand-in: a small rule-based reviewer behind the same HTTP API as a model server, for machines without a GPU.
+"""The stand-in: a small rule-based reviewer behind the HTTP API of a model server, for machines without a GPU.
 
-It answers what its rules know and says that no model judged the change. It listens on the loopback interface only.
+Its answers hold what its rules found, and say that no model judged the change. It does not stream. It listens on the
+loopback interface only.
 """
 
 import json
@@ -20,13 +21,13 @@ from iquest_review.stand_in.summary import summarize_parts
 
 WINDOW_TOKENS = 131_072
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
-BYTES_PER_TOKEN = 3  # there is no tokenizer here: a count that is plain to predict
+BYTES_PER_TOKEN = 3  # without a tokenizer, a count that is easy to predict
 
 Json = dict[str, Any]
 
 
 class BadRequestError(ValueError):
-    """What the request asks cannot be answered; the text says why."""
+    """A request that cannot be answered; the message says why."""
 
     def __init__(self, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
@@ -34,7 +35,7 @@ class BadRequestError(ValueError):
 
 
 class StandIn:
-    """The server: a context manager that serves in a thread, or `serve_forever` for a command line."""
+    """The server: a context manager that serves in a thread; a command line uses `serve_forever`."""
 
     def __init__(self, port: int = 0) -> None:
         self._server = _Server(("127.0.0.1", port), _Handler)
@@ -59,7 +60,7 @@ class StandIn:
             self._thread.join()
 
     def serve_forever(self) -> None:
-        """Serve in this thread until it is interrupted."""
+        """Serve in this thread until the process is interrupted."""
         try:
             self._server.serve_forever()
         except KeyboardInterrupt:
@@ -70,7 +71,7 @@ class StandIn:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    block_on_close = False  # a client that keeps its connection open must not hold up the end
+    block_on_close = False  # a client that keeps its connection open must not delay the end
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -93,9 +94,6 @@ class _Handler(BaseHTTPRequestHandler):
             reply = _POST.get(self._parse_path(), _reject_unknown_path)(body)
         except BadRequestError as error:
             self._fail(error.status, str(error))
-            return
-        if body.get("stream") is True:
-            self._stream(reply)
         else:
             self._send(HTTPStatus.OK, reply)
 
@@ -106,9 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MAX_REQUEST_BYTES:
             self.close_connection = True  # the rest of the request stays unread
-            raise BadRequestError(
-                f"a body of at most {MAX_REQUEST_BYTES} bytes with its Content-Length is needed", _TOO_LARGE
-            )
+            raise BadRequestError(f"send a Content-Length, and a body of at most {MAX_REQUEST_BYTES} bytes", _TOO_LARGE)
         try:
             body = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
@@ -122,16 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, {"error": {"message": message, "type": kind, "param": None, "code": int(status)}})
 
     def _send(self, status: HTTPStatus, answer: Json) -> None:
-        self._write(status, "application/json", json.dumps(answer, ensure_ascii=False).encode())
-
-    def _stream(self, reply: Json) -> None:
-        events = [json.dumps(event, ensure_ascii=False) for event in _build_events(reply)]
-        text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"])
-        self._write(HTTPStatus.OK, "text/event-stream; charset=utf-8", text.encode())
-
-    def _write(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+        content = json.dumps(answer, ensure_ascii=False).encode()
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -139,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Nothing: a request line is text of somebody else's, and the job log is not the place for it."""
+        """Log nothing: a request line is foreign text, which does not belong in the job log."""
 
 
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -156,20 +145,27 @@ def _list_models() -> Json:
     return {"object": "list", "data": [model]}
 
 
-def _reject_unknown_path(body: Json) -> Json:  # noqa: ARG001 - one of several that answer a body
+def _reject_unknown_path(body: Json) -> Json:  # noqa: ARG001 - the signature of all in _POST
     raise BadRequestError("Not Found", HTTPStatus.NOT_FOUND)
 
 
+def _reject_stream(body: Json) -> None:
+    if body.get("stream") is True:
+        raise BadRequestError("stream is not supported; send stream: false")
+
+
 def _complete_chat(body: Json) -> Json:
+    _reject_stream(body)
     messages = _parse_messages(body)
     system = "\n".join(text for role, text in messages if role in ("system", "developer"))
-    asked = "\n".join(text for role, text in messages if role != "assistant")
-    text, usage, reason = _fit_answer(_answer_prompt(asked, system or None), asked, body)
+    prompt = "\n".join(text for role, text in messages if role != "assistant")
+    text, usage, reason = _fit_answer(_answer_prompt(prompt, system or None), prompt, body)
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
     return _build_reply("chatcmpl", "chat.completion", choice, usage)
 
 
 def _complete_text(body: Json) -> Json:
+    _reject_stream(body)
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
         raise BadRequestError("prompt must be a string")
@@ -205,20 +201,23 @@ def _parse_message(message: object) -> tuple[str, str]:
             return role, "".join(
                 part["text"] for part in parts if isinstance(part, dict) and type(part.get("text")) is str
             )
-    raise BadRequestError("a message must have a role and a text as its content")
+    raise BadRequestError("each message must have a role and text as its content")
 
 
-def _answer_prompt(asked: str, instructions: str | None) -> Json:
-    """The verdicts on earlier remarks or the one summary of several parts, where that is asked for, else the review."""
-    return {**(judge_remarks(asked) or summarize_parts(asked) or review_by_rules(asked, instructions))}
+def _answer_prompt(prompt: str, instructions: str | None) -> Json:
+    """Return what the prompt asks for: verdicts on earlier remarks, one summary of several parts, or a review."""
+    return {**(judge_remarks(prompt) or summarize_parts(prompt) or review_by_rules(prompt, instructions))}
 
 
-def _fit_answer(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:
-    """The answer's text within the window and max_tokens: entries are left out whole, so it stays valid JSON."""
-    prompt = _count_tokens(asked)
-    if prompt > WINDOW_TOKENS:
+def _fit_answer(answer: Json, prompt: str, body: Json) -> tuple[str, Json, str]:
+    """Return the answer's text, its usage of tokens, and why it ends.
+
+    To fit the window and max_tokens, whole entries are left out, so the text stays valid JSON.
+    """
+    prompt_tokens = _count_tokens(prompt)
+    if prompt_tokens > WINDOW_TOKENS:
         raise BadRequestError(
-            f"This model's maximum context length is {WINDOW_TOKENS} tokens, and the prompt has {prompt} tokens."
+            f"This model's maximum context length is {WINDOW_TOKENS} tokens, and the prompt has {prompt_tokens} tokens."
         )
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or WINDOW_TOKENS
     if not isinstance(limit, int) or limit < 1:
@@ -228,8 +227,13 @@ def _fit_answer(answer: Json, asked: str, body: Json) -> tuple[str, Json, str]:
     while _count_tokens(text) > limit and entries:
         entries.pop()
         text, reason = json.dumps(answer, ensure_ascii=False), "length"
-    said = _count_tokens(text)
-    return text, {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}, reason
+    tokens = _count_tokens(text)
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": tokens,
+        "total_tokens": prompt_tokens + tokens,
+    }
+    return text, usage, reason
 
 
 def _count_tokens(text: str) -> int:
@@ -237,16 +241,11 @@ def _count_tokens(text: str) -> int:
 
 
 def _build_reply(prefix: str, kind: str, choice: Json, usage: Json) -> Json:
-    identity = f"{prefix}-{uuid.uuid4().hex}"
-    made = int(time.time())
-    return {"id": identity, "object": kind, "created": made, "model": MODEL_NAME, "choices": [choice], "usage": usage}
-
-
-def _build_events(reply: Json) -> list[Json]:
-    """The chunks of a streamed answer: it is known at once, so the text is one chunk."""
-    choice = reply["choices"][0]
-    head = {key: reply[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
-    delta = choice.get("message") or {"content": choice["text"]}
-    said = {"index": 0, "delta": delta, "finish_reason": None}
-    ended = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
-    return [head | {"choices": [said]}, head | {"choices": [ended]}, head | {"choices": [], "usage": reply["usage"]}]
+    return {
+        "id": f"{prefix}-{uuid.uuid4().hex}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": MODEL_NAME,
+        "choices": [choice],
+        "usage": usage,
+    }

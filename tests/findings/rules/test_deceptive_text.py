@@ -55,7 +55,7 @@ def test_characters_that_turn_the_direction_are_told(row: str) -> None:
 def test_characters_that_nobody_sees_are_told(row: str) -> None:
     (found,) = told(row)
 
-    assert found.title == "Characters that nobody sees"
+    assert found.title == "Invisible characters"
     assert not any(letter in found.quote for letter in row if not letter.isprintable())
 
 
@@ -71,7 +71,7 @@ def test_letters_of_another_alphabet_in_a_latin_word_are_named(row: str) -> None
 def test_words_that_are_meant_for_the_model_are_told_mildly(row: str) -> None:
     (found,) = told(row)
 
-    assert (found.severity, found.title) == (Severity.LOW, "Words that are meant for the reviewing model")
+    assert (found.severity, found.title) == (Severity.LOW, "Text addressed to the reviewing model")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_removed_and_unchanged_lines_are_no_findings() -> None:
 def test_tests_may_speak_to_models_but_not_turn_the_direction() -> None:
     titles = [found.title for found in told(ADDRESS[0], DIRECTION[0], path="tests/test_login.py")]
 
-    assert titles == ["Characters that turn the direction of reading"]
+    assert titles == ["Characters that change the reading direction"]
 
 
 def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
@@ -137,14 +137,14 @@ def test_of_files_that_no_model_is_shown_only_the_direction_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("a\u202eb.py", "direction"), ("us\u200ber.py", "nobody sees"), ("\u0430dmin.py", "another alphabet")],
+    [("a\u202eb.py", "direction"), ("us\u200ber.py", "Invisible characters"), ("\u0430dmin.py", "another alphabet")],
     ids=ascii,
 )
 def test_a_name_that_deceives_is_told_of_the_file(name: str, words: str) -> None:
     (found,) = told("fine", path=name)
 
     assert (found.path, found.line, found.quote) == (name, None, "")
-    assert found.title.startswith("In the file's name: ")
+    assert found.title.startswith("In the file name: ")
     assert words in found.title
 
 
@@ -152,7 +152,7 @@ def test_lines_of_one_kind_are_one_finding_a_file() -> None:
     (found,) = told(*DIRECTION)
 
     assert found.line == 1
-    assert found.description.endswith("The same holds for 2 more of its lines.")
+    assert found.description.endswith("The same applies to 2 more of the file's lines.")
 
 
 def test_a_flood_is_cut_off() -> None:

@@ -74,7 +74,7 @@ def test_a_file_full_of_secrets_is_one_finding_that_counts_them() -> None:
     (found,) = leaks([f'+TOKEN_{number} = "{OWN}"' for number in range(30)])
 
     assert found.line == 1
-    assert found.description.endswith(" The same holds for 29 more of its lines.")
+    assert found.description.endswith(" The same applies to 29 more of the file's lines.")
 
 
 def test_a_thousand_files_of_secrets_are_a_few_findings() -> None:

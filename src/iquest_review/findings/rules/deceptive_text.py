@@ -1,7 +1,7 @@
-"""Added lines that deceive whoever reads them -> findings: a reader who is deceived cannot say so, be it a model.
+"""Findings of added lines that deceive their readers. A deceived model cannot report them, so a rule does.
 
-Characters are told only where no language needs them: translations are full of direction marks, Persian of zero-width
-joiners, emoji of both.
+Characters are reported only where no language needs them: translations are full of direction marks, Persian of
+zero-width joiners, emoji of both.
 """
 
 import re
@@ -15,7 +15,7 @@ from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese
 
-MAX_SCANNED_CHARS = 20_000  # characters of a line that are looked at
+MAX_SCANNED_CHARS = 20_000  # of a line; the rest of it is not scanned
 
 
 class _Deceit(NamedTuple):
@@ -28,34 +28,34 @@ class _Deceit(NamedTuple):
 
 _DIRECTION = _Deceit(
     Severity.MEDIUM,
-    "Characters that turn the direction of reading",
-    "This line holds bidirectional control characters (as \\u202e): it is shown in another order than it runs in "
-    "(CVE-2021-42574). Take them out, or write them as escapes.",
+    "Characters that change the reading direction",
+    "This line contains bidirectional control characters (such as \\u202e). Editors show it in a different order than "
+    "it runs (CVE-2021-42574). Remove the characters, or write them as escapes.",
     "改变阅读方向的字符",
     "这一行含有双向控制字符（如 \\u202e）：显示的顺序与实际执行的顺序不同（CVE-2021-42574）。"
     "请删除它们，或写成转义形式。",
 )
 _UNSEEN = _Deceit(
     Severity.MEDIUM,
-    "Characters that nobody sees",
-    "This line holds characters that no editor shows. Names and texts that look alike differ, and a text may hold "
-    "words that no reviewer sees. Take them out, or write them as escapes.",
+    "Invisible characters",
+    "This line contains characters that editors do not show. Names and texts that look the same may differ, and a "
+    "text may contain words that no reviewer sees. Remove the characters, or write them as escapes.",
     "看不见的字符",
     "这一行含有编辑器不显示的字符：看起来相同的名称和文本其实不同，文本中还可能藏有评审者看不到的内容。请删除它们，或写成转义形式。",
 )
 _LOOKALIKE = _Deceit(
     Severity.MEDIUM,
     "Letters of another alphabet in a Latin word",
-    "This line writes {word} with letters of another alphabet that look like Latin ones. It is another name than the "
-    "one it looks like.",
+    "This line spells {word} with letters of another alphabet that look like Latin letters. It is a different name "
+    "from the one it looks like.",
     "拉丁单词中混有其他字母表的字母",
     "这一行的 {word} 使用了形似拉丁字母的其他字母：它与看起来的名称并不相同。",
 )
 _ADDRESS = _Deceit(
     Severity.LOW,
-    "Words that are meant for the reviewing model",
-    "This line speaks to a model that reads it: it gives orders, opens a new message, or forges an answer. It was "
-    "shown as part of the code; still, a person should look at what the model says of this file.",
+    "Text addressed to the reviewing model",
+    "This line addresses a model that reads it: it gives orders, opens a new message, or forges an answer. The model "
+    "was shown it as part of the code. Even so, a person should check what the model says about this file.",
     "写给评审模型的文字",
     "这一行是写给读取它的模型的：下达指令、开启新消息或伪造回答。"
     "它是作为代码的一部分展示给模型的；即便如此，模型对该文件的意见仍需人工查看。",
@@ -63,15 +63,16 @@ _ADDRESS = _Deceit(
 
 _IN_NAMES = (_DIRECTION, _UNSEEN, _LOOKALIKE)
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_FILLS = "\u115f\u1160\u3164\uffa0"  # letters without a shape: a name may be made of them alone
+_FILLS = "\u115f\u1160\u3164\uffa0"  # letters without a shape: a name may consist of them alone
 _HIDES = "\u00ad\u034f\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u2800\ufe00-\ufe0e\ufeff\U000e0100-\U000e01ef"
 _HIDDEN = re.compile(
     f"[{_FILLS}\u206a-\u206f\ufff9-\ufffb]|(?<=[0-9A-Za-z_])[{_HIDES}]|(?<!^)[{_HIDES}](?=[0-9A-Za-z_])"
-    f"|^[\u200b-\u200d\u2060-\u2064](?=[0-9A-Za-z_])|[{_HIDES}\ufe0f]{{3}}"  # in a row they spell words
+    f"|^[\u200b-\u200d\u2060-\u2064](?=[0-9A-Za-z_])|[{_HIDES}\ufe0f]{{3}}"  # three in a row may spell hidden words
     "|[\U000e0000-\U000e007f]"
 )
 _FLAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{4,6}\U000e007f")  # the only tags in use
-# A form feed parts pages at the start of a line, a carriage return ends one; Python and terminals obey them elsewhere.
+# A form feed at the start of a line separates pages, a carriage return at its end belongs to the line end. Anywhere
+# else Python and terminals act on them.
 _ACTS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]|(?<!^)\x0c|\r(?!$)")
 _WORD, _LATIN = re.compile(r"\w+"), re.compile("[A-Za-z]")
 _ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧӏɡⅼſ")  # Cyrillic, Greek, and other shapes of Latin
@@ -86,15 +87,27 @@ _ORDERS = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
-_WORDS = (b"ignor", b"regard", b"forget", b"<|", b"<!-- iquest", b'"issues"')  # of what _ORDERS looks for, and _ANSWER
-_ANSWER = ('"issues"', '"summary"', '"suggestions"')  # the keys of a review, forged where all stand on one line
+_WORDS = (
+    b"ignor",
+    b"regard",
+    b"forget",
+    b"<|",
+    b"<!-- iquest",
+    b'"issues"',
+)  # parts of what _ORDERS and _ANSWER look for
+_ANSWER = (
+    '"issues"',
+    '"summary"',
+    '"suggestions"',
+)  # the keys of a review: all of them on one line are a forged answer
 
 
 def find_deceptive_text(files: Sequence[FileDiff], language: str, *, shown: bool = True) -> list[Finding]:
-    """One for each file and kind of deceit in its name and its added lines; MOST in all.
+    """Return one finding per file and kind of deceit in its name and its added lines, MAX_FINDINGS_PER_RULE in all.
 
-    What speaks to models is none in a test, and what speaks to terminals only in code: fixtures are full of both. Of
-    files that no model is shown only the direction of reading is told: bundles and translations hold all the rest.
+    Text for models is not reported in tests, and control characters are reported only in code: fixtures are full of
+    both. In files that no model is shown (`shown` is False) only the reading direction is reported: bundles and
+    translations contain all the rest.
     """
     found = list[Finding]()
     for file in files:
@@ -108,15 +121,15 @@ def find_deceptive_text(files: Sequence[FileDiff], language: str, *, shown: bool
 
 
 def _describe_deceit(path: str, deceit: _Deceit, lines: Sequence[int], quote: str, word: str, language: str) -> Finding:
-    """On the first of the lines; on none where it is the file's name that deceives."""
+    """Return the finding on the first of the lines, or on the file when its name deceives and `lines` is empty."""
     title, text = (deceit.title_zh, deceit.text_zh) if is_chinese(language) else (deceit.title, deceit.text)
     if not lines:
-        title, text = (f"文件名：{title}", title) if is_chinese(language) else (f"In the file's name: {title}", title)
+        title, text = (f"文件名：{title}", title) if is_chinese(language) else (f"In the file name: {title}", title)
     return build_finding_by_rule(path, lines, quote, deceit.severity, title, text.replace("{word}", word), language)
 
 
 def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
-    """For each kind the lines of it: number, text as it is shown, and the word that deceives."""
+    """Return the lines of each kind of deceit: number, text as it is shown, and the word that deceives."""
     found = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
@@ -132,7 +145,7 @@ def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
 
 
 def _is_suspect(hunk: Hunk) -> bool:
-    """Whether there may be something in it: nearly all hunks need no second look."""
+    """Return whether a hunk may contain a deceit: a fast test that nearly all hunks fail."""
     text = b"\n".join((*hunk.rows, b""))
     if text.translate(None, _PLAIN) or b"\r" in text.replace(b"\r\n", b"\n"):
         return True
@@ -141,7 +154,10 @@ def _is_suspect(hunk: Hunk) -> bool:
 
 
 def _find_deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Iterator[tuple[_Deceit, str]]:
-    """The kinds of deceit in a text, each with the word that deceives; `acts`: whether programs obey it."""
+    """Yield the kinds of deceit in a text, each with the word that deceives.
+
+    `acts` says whether control characters count, since programs act on them.
+    """
     if not in_test and (_ORDERS.search(text) or all(key in text for key in _ANSWER)):
         yield _ADDRESS, ""
     if _TURNS.search(text):
@@ -156,8 +172,11 @@ def _find_deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Ite
 
 
 def _is_mixed(word: str) -> bool:
-    """Whether a Latin word has letters of another alphabet, none of which shows that it is one, or between its own; or
-    such forms of Latin ones as programs take for the plain ones (NFKC, as Python reads names)."""
+    """Return whether a Latin word has letters that a reader takes for others.
+
+    These are letters of another alphabet that all look Latin or stand between Latin ones, and variants of Latin letters
+    that programs read as the plain ones (NFKC, as Python reads names).
+    """
     others = {letter for letter in word if not letter.isascii() and letter.isalpha()}
     if not others or not _LATIN.search(word):
         return False

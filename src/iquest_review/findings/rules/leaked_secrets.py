@@ -1,6 +1,6 @@
-"""Secrets found in added lines -> findings, without their values: no model has to see one to say so."""
+"""Findings of secrets in added lines. They never contain the secret's value, and need no model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
@@ -11,13 +11,14 @@ from iquest_review.redaction.redactor import SecretFound
 
 _NAMES = {"own-secret": "secret of this CI job", "jwt": "JSON web token", "url-password": "password in a URL"}
 _EN = (
-    "This line holds a secret ({kind}). Whoever can read the repository has it, and it stays in the history when the "
-    "line is gone: revoke it, and read a new one from a CI/CD variable or a secret store. Its value was not shown to "
-    "the model."
+    "This line contains a secret ({kind}). Everyone who can read the repository can read it, and it stays in the "
+    "history after the line is removed. Revoke it, and read a new one from a CI/CD variable or a secret store. The "
+    "model was not shown its value."
 )
 _EN_MAYBE = (
-    "This line seems to hold a secret ({kind}). If it does, whoever can read the repository has it, also when the line "
-    "is gone: change it, and read it from a CI/CD variable or a secret store. Its value was not shown to the model."
+    "This line seems to contain a secret ({kind}). If it does, everyone who can read the repository can read it, even "
+    "after the line is removed. Change it, and read it from a CI/CD variable or a secret store. The model was not "
+    "shown its value."
 )
 _ZH = (
     "这一行含有密钥（{kind}）。能读仓库的人都能得到它，删除这一行之后它仍在历史中："
@@ -30,16 +31,21 @@ _ZH_MAYBE = (
 
 
 def find_leaked_secrets(
-    secrets: Iterable[SecretFound], files: Sequence[FileDiff], language: str, *, sure: bool = False
+    secrets: Sequence[SecretFound], files: Sequence[FileDiff], language: str, *, sure: bool = False
 ) -> Iterator[Finding]:
-    """One for each file and kind of secret in its added lines, on the first of them; MOST in all. What only looks like
-    one is no finding in a test: tests are full of made-up passwords; nor where only a `sure` one counts."""
+    """Yield one finding per file and kind of secret, on the first added line that has it.
+
+    At most MAX_FINDINGS_PER_RULE in all. A text that only looks like a secret is skipped in tests, which are full of
+    made-up passwords, and everywhere when `sure` is set.
+    """
+    if not secrets:
+        return  # most changes have none: spare a walk over all lines
     lines = ((file.path, line) for file in files for line in file.iter_lines() if line.kind is LineKind.ADDED)
     rows = {(path, line.new_line): render_line_text(line) for path, line in lines}
     places = dict[tuple[str, str, bool], list[int]]()
     for secret in secrets:
-        told = secret.certain or not (sure or is_test(secret.path))
-        if told and secret.row is LineKind.ADDED and (secret.path, secret.line) in rows:
+        counts = secret.certain or not (sure or is_test(secret.path))
+        if counts and secret.row is LineKind.ADDED and (secret.path, secret.line) in rows:
             places.setdefault((secret.path, secret.kind, secret.certain), []).append(secret.line)
     for (path, kind, certain), numbers in list(places.items())[:MAX_FINDINGS_PER_RULE]:
         yield _describe_secret(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)

@@ -1,23 +1,26 @@
-"""A finding that a rule of ours makes, and no model: one for a file and what is wrong, on the first such line."""
+"""Findings of built-in rules, made without a model: one per file and problem, on the first line that has it."""
 
 from collections.abc import Sequence
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Finding, Severity
 
-MAX_FINDINGS_PER_RULE = 20  # findings of one kind of rule: whoever commits a hundred such files knows after the first
-_MORE, _MORE_ZH = " The same holds for {count} more of its lines.", "该文件中还有 {count} 行也是如此。"
+MAX_FINDINGS_PER_RULE = 20  # the author of a hundred such files knows the problem after the first ones
+_MORE, _MORE_ZH = " The same applies to {count} more of the file's lines.", "该文件中还有 {count} 行也是如此。"
 
 
 def is_chinese(language: str) -> bool:
-    """Whether what a rule says is said in Chinese; in English for any other language."""
+    """Return whether a rule's texts are Chinese; for any other language they are English."""
     return language.lower().startswith("zh")
 
 
 def build_finding_by_rule(
     path: str, lines: Sequence[int], quote: str, severity: Severity, title: str, description: str, language: str
 ) -> Finding:
-    """The finding on the first of these added lines, which is quoted; without lines, on the file."""
+    """Return a finding on the first of these added lines, or on the whole file when `lines` is empty.
+
+    `quote` is the text of the first line. The number of further lines is added to the description.
+    """
     more = (_MORE_ZH if is_chinese(language) else _MORE).format(count=len(lines) - 1) if len(lines) > 1 else ""
     return Finding(
         path=path,

@@ -1,0 +1,78 @@
+"""The texts that every language of the notes must have."""
+
+from dataclasses import dataclass
+
+from iquest_review.excerpt.exclusions import Reason
+from iquest_review.findings.finding import Category, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every fixed text of a note, in one language.
+
+    A name in braces is replaced by the value of that name. In `singular|plural` the count decides which form is used.
+    """
+
+    title: str
+    no_findings: str
+    no_findings_partly: str
+    nothing: str
+    nothing_left: str
+    nothing_changed: str
+    failed: str
+    not_reviewed: str
+    unchecked: str
+    raw: str
+    partial: str
+    previous: str
+    elsewhere: str
+    line: str
+    old_line: str
+    lines: str
+    fix: str
+    before: str
+    threads: str
+    since: str
+    seen: str
+    unchanged: str
+    gone: str
+    fixed: str
+    unplaced: str
+    left: str
+    waived: str
+    merged: str
+    steering: str
+    suggestions: str
+    omitted_files: str
+    omitted_lines: str
+    changed_lines: str
+    some_lines: str
+    more: str
+    more_characters: str
+    footer_model: str
+    footer_asked: str
+    footer_rules: str
+    head: str
+    tokens: str
+    seconds: str
+    language: str
+    prompt: str
+    job: str
+    hint: str
+    severities: dict[Severity, str]
+    categories: dict[Category, str]
+    reasons: dict[Reason, str]
+    problems: dict[str, str]
+    phrases: dict[str, str]  # parts of an outcome's reason: English -> this language
+    comma: str
+
+    def reason(self, english: str) -> str:
+        """Return an outcome's reason in this language. What a server said in it stays as it is."""
+        return "; ".join(self._translate_phrase(part) for part in english.split("; "))
+
+    def _translate_phrase(self, part: str) -> str:
+        """Return one part of a reason, with the first known phrase in it translated."""
+        for phrase, translated in self.phrases.items():
+            if phrase in part:
+                return part.replace(phrase, translated)
+        return part
