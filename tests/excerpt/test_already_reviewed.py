@@ -53,7 +53,7 @@ def test_a_known_rename_is_left_out_and_has_no_lines_to_omit() -> None:
     assert select_unseen([file], known(file)) == ((), ())
 
 
-def test_of_two_equal_hunks_one_is_new_when_one_was_seen() -> None:
+def test_two_equal_hunks_need_two_known_identities() -> None:
     twice = modified("a.py", FIRST, hunk("+one", " two", old=80, new=81))
 
     fresh, omissions = select_unseen([twice], known(modified("a.py", FIRST)))
@@ -98,7 +98,7 @@ def test_every_changed_line_is_either_new_or_omitted(diff: Diff, data: st.DataOb
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diff=diffs(), limits=st.builds(Limits, st.integers(0, 400), st.integers(0, 9_000)))
-def test_reviews_that_go_on_end_with_everything_known(diff: Diff, limits: Limits) -> None:
+def test_continued_reviews_end_with_everything_known(diff: Diff, limits: Limits) -> None:
     files, remembered = in_order(diff), tuple[str, ...]()
     for room in (limits, limits, PLENTY):
         fresh, _ = select_unseen(files, remembered)
@@ -122,13 +122,13 @@ def test_a_file_is_known_whole_once_all_its_hunks_are() -> None:
 # --- what was shown ---
 
 
-def test_what_is_shown_whole_is_known() -> None:
+def test_a_hunk_shown_whole_is_known() -> None:
     files = (modified("a.py", FIRST, SECOND), renamed("b.py", "c.py"), added("d.py", "x"))
 
     assert list(list_shown_ids(files, fit_excerpt(files, PLENTY))) == known(*files)
 
 
-def test_of_a_hunk_cut_by_the_budget_the_rest_is_new() -> None:
+def test_the_rest_of_a_hunk_cut_by_the_budget_is_new() -> None:
     files = (added("a.py", *lines(500)),)
     excerpt = fit_excerpt(files, Limits(300, 1_000_000))
     remembered = compute_known_ids(files, (), list_shown_ids(files, excerpt))[0]
@@ -175,7 +175,7 @@ def test_a_hunk_shown_in_pieces_is_known_when_all_of_them_are_shown() -> None:
     assert list(list_shown_ids(files, excerpt)) == known(*files)
 
 
-def test_of_a_hunk_in_pieces_the_missing_one_is_new() -> None:
+def test_the_missing_piece_of_a_hunk_is_new() -> None:
     far = [*(f"+{line}" for line in lines(10)), *[" same"] * 400, *(f"-{line}" for line in lines(30))]
     files = (modified("a.py", hunk(*far)),)
     excerpt = fit_excerpt(files, Limits(20, 1_000_000))
@@ -194,19 +194,19 @@ def test_a_file_that_is_not_shown_is_not_known() -> None:
 # --- what is remembered ---
 
 
-def test_what_left_the_diff_is_forgotten() -> None:
+def test_an_identity_that_left_the_diff_is_forgotten() -> None:
     file = modified("a.py", FIRST)
 
     assert compute_known_ids([file], known(file, modified("a.py", SECOND)), ())[0] == tuple(known(file))
 
 
-def test_what_is_neither_known_nor_shown_is_not_remembered() -> None:
+def test_an_unseen_hunk_is_not_remembered() -> None:
     file = modified("a.py", FIRST, SECOND)
 
     assert compute_known_ids([file], (), known(modified("a.py", SECOND)))[0] == tuple(known(modified("a.py", SECOND)))
 
 
-def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
+def test_two_equal_hunks_are_both_remembered_once_shown() -> None:
     once, twice = modified("a.py", FIRST), modified("a.py", FIRST, FIRST)
 
     assert compute_known_ids([twice], known(once), known(once))[0] == tuple(known(twice))
@@ -214,7 +214,7 @@ def test_of_two_equal_hunks_both_are_remembered_once_both_were_shown() -> None:
     assert compute_known_ids([once], known(twice), ())[0] == tuple(known(once))
 
 
-def test_what_changes_in_white_space_alone_counts_as_seen() -> None:
+def test_a_change_of_white_space_only_counts_as_seen() -> None:
     files = (modified("a.py", SECOND), modified("c.go", hunk("-a b", "+a  b")))
     excerpt = fit_excerpt(files, PLENTY)
 

@@ -57,7 +57,7 @@ def test_room_is_used_to_the_last_token_and_not_beyond(tokens: int) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(diffs(), LIMITS)
-def test_what_is_shown_are_lines_of_the_diff_under_their_own_numbers(diff: Diff, limits: Limits) -> None:
+def test_shown_lines_are_lines_of_the_diff_with_their_numbers(diff: Diff, limits: Limits) -> None:
     for part in fit_excerpt(diff.files, limits).parts:
         own = {(line.kind, line.old_line, line.new_line, line.raw) for line in part.file.iter_lines()}
         shown = [line for hunk in part.hunks for line in hunk.iter_lines()]
@@ -73,7 +73,7 @@ def test_the_same_diff_gives_the_same_excerpt(diff: Diff, limits: Limits) -> Non
     assert fit_excerpt(diff.files, limits) == fit_excerpt(diff.files, limits)
 
 
-def test_what_fits_is_shown_whole_code_first_then_tests_then_the_rest() -> None:
+def test_a_fitting_diff_is_shown_code_first_then_tests() -> None:
     test, document = added("tests/test_a.py", *lines(9)), added("README.md", *lines(300))
     code = [deleted("z.py", *lines(3, "old")), added("a.py", *lines(3_000))]
     excerpt = fit_excerpt([document, code[0], test, code[1]], PLENTY)
@@ -100,7 +100,7 @@ def test_what_fits_is_shown_whole_code_first_then_tests_then_the_rest() -> None:
         *("code before specs", "tests before the rest", "all before deletions"),
     ],
 )
-def test_where_room_is_short_one_goes_before_the_other(first: FileDiff, second: FileDiff) -> None:
+def test_the_better_hunk_is_shown_first_when_room_is_short(first: FileDiff, second: FileDiff) -> None:
     assert paths(fit_excerpt([second, first], Limits(10, 10_000))) == [first.path]
 
 
@@ -125,7 +125,7 @@ def test_a_small_hunk_is_never_cut() -> None:
     assert excerpt.omissions == (Omission("a.py", Reason.LINES, 6),)
 
 
-def test_the_reason_says_what_was_short() -> None:
+def test_the_reason_names_the_limit_that_was_exceeded() -> None:
     files = [added("a.py", *lines(50)), added("b.py", "x")]
 
     assert fit_excerpt(files, Limits(10, 10_000)).omissions == (Omission("a.py", Reason.LINES, 50),)
@@ -133,7 +133,7 @@ def test_the_reason_says_what_was_short() -> None:
     assert fit_excerpt(files, Limits(2_000, 100)).over_budget
 
 
-def test_of_a_large_hunk_that_does_not_fit_the_beginning_is_shown() -> None:
+def test_a_large_hunk_that_does_not_fit_shows_its_beginning() -> None:
     excerpt = fit_excerpt([added("a.py", *lines(1_000))], Limits(300, 100_000))
 
     assert excerpt.lines == 300
@@ -141,7 +141,7 @@ def test_of_a_large_hunk_that_does_not_fit_the_beginning_is_shown() -> None:
     assert excerpt.compute_coverage() == (Coverage("a.py", ((1, 300),), 1_000, 300),)
 
 
-def test_a_large_hunk_is_cut_behind_a_blank_line_before_what_is_indented_least() -> None:
+def test_a_large_hunk_is_cut_after_a_blank_line() -> None:
     function = ["def f():", "    a = 1", "", "    return a", ""]
     (part,) = fit_excerpt([added("a.py", *function * 100)], Limits(98, 100_000)).parts
 
@@ -164,7 +164,7 @@ def test_a_mark_of_a_missing_newline_stays_with_its_line(most: int) -> None:
     assert part.hunks[0].rows[-1].startswith(b"\\")
 
 
-def test_a_few_rows_of_a_large_hunk_are_not_worth_showing_beside_another() -> None:
+def test_a_few_rows_of_a_large_hunk_are_not_shown() -> None:
     other = modified("b.py", hunk("-x", "+y"))
 
     assert paths(fit_excerpt([added("a.py", *lines(1_000)), other], Limits(10, 100_000))) == ["b.py"]
@@ -172,7 +172,7 @@ def test_a_few_rows_of_a_large_hunk_are_not_worth_showing_beside_another() -> No
 
 @pytest.mark.parametrize("rows", [30, 1_000])
 @pytest.mark.parametrize("most", [1, 2, 5, 20])
-def test_where_nothing_fits_the_first_rows_of_the_best_hunk_are_shown(most: int, rows: int) -> None:
+def test_the_best_hunk_shows_its_first_rows_when_nothing_fits(most: int, rows: int) -> None:
     files = [added("README.md", *lines(rows)), added("a.py", *lines(rows)), added("tests/test_a.py", *lines(rows))]
     excerpt = fit_excerpt(files, Limits(most, 100_000))
 
@@ -180,7 +180,7 @@ def test_where_nothing_fits_the_first_rows_of_the_best_hunk_are_shown(most: int,
     assert +accounted(excerpt) == changed(files)
 
 
-def test_where_not_even_its_context_fits_the_first_changed_row_is_shown() -> None:
+def test_the_first_changed_row_is_shown_when_its_context_does_not_fit() -> None:
     file = modified("a.py", hunk(" 1", " 2", " 3", "-old", "+new", " 4", old=7, new=7))
     (left,) = list_left_out([file], fit_excerpt([file], Limits(1, 10_000)))
 
@@ -197,7 +197,7 @@ def test_the_first_rows_of_the_best_hunk_go_before_what_is_folded() -> None:
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(diffs())
-def test_with_more_room_no_less_is_shown(diff: Diff) -> None:
+def test_more_room_never_shows_less(diff: Diff) -> None:
     """Of what is short. Where a cut falls, and which headings are shown, may make a few rows of difference."""
     lines_shown = [fit_excerpt(diff.files, Limits(most, 10**6)).lines for most in range(0, 250, 5)]
     bytes_shown = [
@@ -223,7 +223,7 @@ def test_a_diff_with_whole_files_as_context_is_shown_around_its_changes() -> Non
     assert [line.raw for line in excerpt.parts[0].hunks[0].iter_lines() if line.new_line == 3_001] == [b"3000"]
 
 
-def test_every_part_of_such_a_diff_has_its_own_numbers() -> None:
+def test_every_part_of_a_diff_with_whole_files_has_its_numbers() -> None:
     rows = [f"{'-+'[number % 2] if number % 1_000 < 2 else ' '}{number}" for number in range(6_000)]
     file = modified("a.py", hunk(*rows, old=11, new=51))
     (part,) = fit_excerpt([file], Limits(2_000, 32_000)).parts
@@ -233,7 +233,7 @@ def test_every_part_of_such_a_diff_has_its_own_numbers() -> None:
     assert {(line.old_line, line.new_line, line.raw) for hunk in part.hunks for line in hunk.iter_lines()} < own
 
 
-def test_such_context_is_kept_where_it_fits() -> None:
+def test_whole_files_as_context_are_kept_if_they_fit() -> None:
     file = modified("a.py", hunk(*[" x"] * 500, "+y", *[" x"] * 500))
 
     assert fit_excerpt([file], Limits(2_000, 32_000)).parts[0].hunks == file.hunks
@@ -247,7 +247,7 @@ def test_a_line_that_is_cut_counts_as_not_shown() -> None:
     assert not excerpt.over_budget
 
 
-def test_coverage_tells_new_lines_and_nothing_for_what_only_goes() -> None:
+def test_coverage_lists_new_lines_but_no_removed_ones() -> None:
     file = modified("a.py", hunk(" a", "+b", " c", old=7, new=8), hunk("-d", old=90, new=92))
     gone = deleted("b.py", *lines(4))
 
@@ -257,7 +257,7 @@ def test_coverage_tells_new_lines_and_nothing_for_what_only_goes() -> None:
     )
 
 
-def test_what_was_screened_stays_among_the_omissions() -> None:
+def test_screened_files_stay_among_the_omissions() -> None:
     screened = Omission("go.sum", Reason.LOCK, 9)
 
     assert fit_excerpt([added("a.py", "x")], PLENTY, [screened]).omissions == (screened,)
@@ -330,7 +330,7 @@ def test_a_file_that_was_often_mended_goes_first() -> None:
 ONE = [" 1", " 2", " 3", "-old", "+new", " 4", " 5", " 6"]
 
 
-def test_where_room_is_short_less_is_shown_of_what_does_not_change() -> None:
+def test_unchanged_lines_go_first_when_room_is_short() -> None:
     files = [modified(f"{name}.py", hunk(*ONE, new=50)) for name in "abcd"]
 
     assert [len(part.hunks[0].rows) for part in fit_excerpt(files, Limits(16, 10_000)).parts] == [4] * 4
@@ -338,7 +338,7 @@ def test_where_room_is_short_less_is_shown_of_what_does_not_change() -> None:
     assert [len(part.hunks[0].rows) for part in fit_excerpt(files, Limits(32, 10_000)).parts] == [8] * 4
 
 
-def test_what_room_is_left_goes_to_the_lines_around_the_best_hunks() -> None:
+def test_remaining_room_goes_to_lines_around_the_best_hunks() -> None:
     better = ["  token", " 2", " 3", "-if old:", "+if new(token):", " 4", " 5", " 6"]
     files = [modified("a.py", hunk(*ONE)), modified("b.py", hunk(*better))]
 
@@ -365,7 +365,7 @@ def moved() -> list[FileDiff]:
     return [there, modified("b.py", hunk(" top", *[f"+{row}" for row in BLOCK]))]
 
 
-def test_a_block_that_moved_is_shown_where_it_is_now_and_told_of_where_it_was() -> None:
+def test_a_moved_block_is_shown_at_its_new_place() -> None:
     excerpt = fit_excerpt(moved(), PLENTY)
 
     assert "\n".join(render_diff_rows(excerpt)).split("\n") == [
@@ -380,7 +380,7 @@ def test_a_block_that_moved_is_shown_where_it_is_now_and_told_of_where_it_was() 
     assert not excerpt.over_budget
 
 
-def test_white_space_alone_is_one_row() -> None:
+def test_a_change_of_white_space_takes_one_row() -> None:
     excerpt = fit_excerpt([modified("a.go", hunk("-if a {", "-  b()", "+if a {", "+", "+\tb()"))], PLENTY)
 
     assert list(render_diff_rows(excerpt)) == ["=== file: a.go (modified)", "~ 5 lines changed in white space only"]
@@ -389,7 +389,7 @@ def test_white_space_alone_is_one_row() -> None:
     assert not excerpt.over_budget
 
 
-def test_what_is_folded_and_has_no_room_is_left_out_for_want_of_it() -> None:
+def test_a_folded_hunk_without_room_is_omitted() -> None:
     excerpt = fit_excerpt([modified("a.go", hunk("-a b", "+a  b"))], Limits(0, 100))
 
     assert excerpt.omissions == (Omission("a.go", Reason.LINES, 2),)
@@ -401,7 +401,7 @@ def test_what_is_folded_and_has_no_room_is_left_out_for_want_of_it() -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diffs(), LIMITS)
-def test_what_is_left_is_what_was_left_out_for_want_of_room(diff: Diff, limits: Limits) -> None:
+def test_list_left_out_returns_what_had_no_room(diff: Diff, limits: Limits) -> None:
     excerpt = fit_excerpt(diff.files, limits)
     left = list_left_out(diff.files, excerpt)
 
@@ -411,7 +411,7 @@ def test_what_is_left_is_what_was_left_out_for_want_of_room(diff: Diff, limits: 
     assert {(line.kind, line.old_line, line.new_line, line.raw) for file in left for line in file.iter_lines()} <= own
 
 
-def test_requests_that_go_on_show_every_line_once() -> None:
+def test_continued_requests_show_every_line_once() -> None:
     files: tuple[FileDiff, ...] = (
         added("c.py", *lines(700)),
         modified("d.py", *(hunk(*ONE, old=40 * at, new=40 * at) for at in range(1, 30))),
@@ -429,7 +429,7 @@ def test_requests_that_go_on_show_every_line_once() -> None:
     assert requests == 5
 
 
-def test_what_fits_leaves_nothing() -> None:
+def test_a_fitting_diff_leaves_nothing_out() -> None:
     files = (added("a.py", *lines(30)), renamed("b.py", "c.py"), *moved())
 
     assert list_left_out(files, fit_excerpt(files, PLENTY)) == ()
@@ -441,7 +441,7 @@ def test_a_rename_that_had_no_room_is_left() -> None:
     assert list_left_out(files, fit_excerpt(files, Limits(0, 0))) == files
 
 
-def test_what_was_folded_once_stays_folded_though_the_other_place_was_shown() -> None:
+def test_a_folded_hunk_stays_folded_in_the_next_request() -> None:
     files = [modified("a.py", hunk(*[f"-{row}" for row in BLOCK], *["+# x"] * 4)), moved()[1]]
     (left,) = list_left_out(files, fit_excerpt(files, Limits(4, 10_000)))
 

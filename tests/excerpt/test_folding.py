@@ -47,7 +47,7 @@ def come(path: str, *lines: str) -> FileDiff:
         ("-last", "\\ No newline at end of file", "+last"),
     ],
 )
-def test_white_space_that_changes_alone_is_folded(rows: tuple[str, ...]) -> None:
+def test_a_change_of_white_space_only_is_folded(rows: tuple[str, ...]) -> None:
     file = modified("a.go", hunk(*rows))
 
     assert folds(file) == [("a.go", file.changed_lines, None)]
@@ -71,12 +71,12 @@ def test_white_space_that_changes_alone_is_folded(rows: tuple[str, ...]) -> None
         *("lines that change places", "a line that is no longer continued", "a new line", "removed", "added"),
     ],
 )
-def test_what_may_mean_something_else_is_shown(rows: tuple[str, ...]) -> None:
+def test_white_space_with_a_possible_meaning_is_shown(rows: tuple[str, ...]) -> None:
     assert folds(modified("a.c", hunk(*rows))) == []
 
 
 @pytest.mark.parametrize("path", ["a.py", "a.yaml", "a.yml", "a.haml", "a.pug", "Makefile", "a.mk", "bin/run", "a.md"])
-def test_indentation_is_no_mere_white_space_where_it_means_something(path: str) -> None:
+def test_meaningful_indentation_is_shown(path: str) -> None:
     assert folds(modified(path, hunk("-  return x", "+return x"))) == []
     assert folds(modified(path, hunk("-return x  ", "+return x"))) == [(path, 2, None)]
 
@@ -103,7 +103,7 @@ def test_white_space_that_may_be_part_of_a_text_is_shown(path: str, rows: tuple[
     assert folds(modified(path, hunk(*rows))) == []
 
 
-def test_a_text_that_opens_in_the_heading_may_hold_the_hunk() -> None:
+def test_a_text_that_begins_in_the_heading_is_shown() -> None:
     assert folds(modified("a.js", hunk("-a", "+  a", heading="const page = `"))) == []
 
 
@@ -155,7 +155,7 @@ def test_indentation_that_misleads_is_shown(rows: tuple[str, ...]) -> None:
     assert folds(modified("a.c", hunk(*rows))) == []
 
 
-def test_line_endings_that_change_alone_are_told_apart() -> None:
+def test_a_change_of_line_endings_is_named() -> None:
     text = ["s = `", "  if (a)", "", "b"]
     file = modified("a.js", hunk(*(f"-{line}" for line in text), *(f"+{line}\r" for line in text)))
     ((pieces,),) = [fold_hunks([file]).values()]
@@ -168,7 +168,7 @@ def test_line_endings_that_change_alone_are_told_apart() -> None:
     "row",
     ["'\"" * 5_000, '\\"' * 5_000, '"\\"' * 5_000, "/*" * 5_000, "[=" * 5_000, "if (" * 3_000 + " " * 5_000 + ";"],
 )
-def test_rows_that_are_written_to_be_slow_to_compare_are_not(row: str) -> None:
+def test_hostile_rows_are_compared_quickly(row: str) -> None:
     file = modified("a.js", hunk(*[f"-{row}"] * 20, *[f"+ {row}"] * 20))
     started = time.process_time()
     fold_hunks([file])
@@ -179,12 +179,12 @@ def test_rows_that_are_written_to_be_slow_to_compare_are_not(row: str) -> None:
 # --- moved ---
 
 
-def test_a_block_that_went_elsewhere_is_folded_where_it_was() -> None:
+def test_a_moved_block_is_folded_at_its_old_place() -> None:
     assert folds(gone("a.py", *BLOCK), come("b.py", *BLOCK)) == [("a.py", 3, "b.py")]
     assert folds(come("b.py", *BLOCK), gone("b.py", *BLOCK)) == [("b.py", 3, "b.py")]
 
 
-def test_what_stays_around_it_stays_as_it_was() -> None:
+def test_rows_around_a_fold_stay_as_they_were() -> None:
     files = (gone("a.py", "other = 1", *BLOCK, "more = 2"), come("b.py", *BLOCK))
     pieces = fold_hunks(files)[0, 0]
 
@@ -195,13 +195,13 @@ def test_what_stays_around_it_stays_as_it_was() -> None:
     ]
 
 
-def test_what_only_stands_around_a_fold_is_not_shown() -> None:
+def test_unchanged_rows_around_a_fold_are_not_shown() -> None:
     pieces = fold_hunks((gone("a.py", *BLOCK), come("b.py", *BLOCK)))[0, 0]
 
     assert [type(piece) for piece in pieces] == [FoldedHunk]
 
 
-def test_a_block_that_is_indented_anew_is_no_move() -> None:
+def test_a_reindented_block_has_not_moved() -> None:
     """Below an `if` without braces it would look to belong to it."""
     deeper = [f"    {line}" for line in BLOCK]
 
@@ -221,11 +221,11 @@ def test_a_block_that_is_indented_anew_is_no_move() -> None:
     ],
     ids=["too short", "brackets", "a line in between", "out of a document", "out of a test"],
 )
-def test_what_is_alike_by_chance_or_was_no_code_has_not_moved(source: FileDiff, target: FileDiff) -> None:
+def test_chance_matches_and_former_prose_have_not_moved(source: FileDiff, target: FileDiff) -> None:
     assert folds(source, target) == []
 
 
-def test_where_a_block_went_a_mark_says_where_it_came_from() -> None:
+def test_a_moved_block_has_a_mark_with_its_source() -> None:
     target = come("b.py", "new = 1", *BLOCK, "more = 2")
     made = fold_hunks((gone("a.py", *BLOCK), target))
     (piece,) = made[1, 0]
@@ -255,7 +255,7 @@ def test_within_one_file_the_old_place_and_the_new_one_keep_their_order() -> Non
     ]
 
 
-def test_a_hunk_that_one_block_leaves_and_another_enters_has_both_told() -> None:
+def test_a_hunk_may_lose_one_block_and_gain_another() -> None:
     other = ["first = load(path)", "second = parse(first)", "third = keep(second)"]
     both = modified("a.py", hunk(*(f"-{line}" for line in BLOCK), *(f"+{line}" for line in other), old=5, new=5))
     old, new = fold_hunks([both, come("b.py", *BLOCK), gone("c.py", *other)])[0, 0]
@@ -278,12 +278,12 @@ def test_a_mark_is_made_once() -> None:
     assert fold_hunks([files[0], modified("b.py", *once[1, 0])]) == {}
 
 
-def test_a_copy_does_not_make_two_blocks_go() -> None:
+def test_a_copied_block_is_folded_once() -> None:
     assert folds(gone("a.py", *BLOCK), come("b.py", *BLOCK), come("c.py", *BLOCK)) == [("a.py", 3, "b.py")]
     assert len(folds(gone("a.py", *BLOCK), gone("c.py", *BLOCK), come("b.py", *BLOCK))) == 1
 
 
-def test_the_longest_of_several_places_is_the_one() -> None:
+def test_the_longest_of_several_matches_is_chosen() -> None:
     longer = [*BLOCK, "return total"]
 
     assert folds(gone("a.py", *BLOCK), gone("c.py", *longer), come("b.py", *longer)) == [("c.py", 4, "b.py")]
@@ -300,7 +300,7 @@ def test_the_mark_of_a_missing_newline_goes_with_its_line() -> None:
     assert [piece.rows[-1] for piece in pieces] == [b"\\ No newline at end of file", b"+x = 1"]
 
 
-def test_what_is_folded_already_is_left_alone() -> None:
+def test_a_folded_hunk_is_not_folded_again() -> None:
     fold = FoldedHunk(1, 1, "", (b"-a", b"+ a"), 1, 1)
 
     assert fold_hunks([modified("a.go", fold)]) == {}

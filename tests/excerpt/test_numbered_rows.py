@@ -33,11 +33,11 @@ def test_every_kind_of_line_carries_the_number_of_its_side() -> None:
     assert list(rows) == [" 20| a", "-11| b", "-12| c", "+21| d", " 22| e", "+23| f"]
 
 
-def test_an_empty_context_line_without_its_blank_is_still_one() -> None:
+def test_an_empty_row_is_a_context_line() -> None:
     assert list(render_line_rows(hunk("", "+a", "\r"))) == [" 1| ", "+2| a", " 3| "]
 
 
-def test_an_end_of_file_without_a_newline_is_told() -> None:
+def test_a_missing_newline_at_the_end_is_shown() -> None:
     rows = render_line_rows(hunk("-a", "\\ No newline at end of file", "+a"))
 
     assert list(rows) == [f"-1| a\n{NO_NEWLINE}", "+1| a"]
@@ -61,7 +61,7 @@ def test_an_end_of_file_without_a_newline_is_told() -> None:
         ("x = {{7*7}} {% raw %} ${HOME} %s {0.__class__}", "x = {{7*7}} {% raw %} ${HOME} %s {0.__class__}"),
     ],
 )
-def test_a_text_is_shown_letter_by_letter_but_what_cannot_be_seen(text: str | bytes, shown: str) -> None:
+def test_only_invisible_characters_are_escaped(text: str | bytes, shown: str) -> None:
     assert row(text) == f"+1| {shown}"
 
 
@@ -84,14 +84,14 @@ def test_the_longest_line_that_people_write_is_shown_whole() -> None:
     assert count_hidden_lines(hunk("+" + "x" * (MAX_LINE_CHARS + 1))) == 1
 
 
-def test_what_grows_by_escaping_is_cut_too() -> None:
+def test_a_line_that_grows_by_escaping_is_cut() -> None:
     assert len(row("\u200b" * MAX_LINE_CHARS)) < MAX_LINE_CHARS
     assert count_hidden_lines(hunk("+" + "\u200b" * MAX_LINE_CHARS)) == 1
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200).map(lambda raw: raw.replace(b"\n", b"")))
-def test_whatever_a_line_holds_it_is_one_row_of_visible_text(raw: bytes) -> None:
+def test_any_line_is_one_row_of_visible_text(raw: bytes) -> None:
     shown = render_line_text(Line(LineKind.ADDED, None, 1, raw))
 
     assert shown.splitlines() in ([], [shown])
@@ -123,7 +123,7 @@ def test_a_hunk_row_names_the_enclosing_function_on_one_row() -> None:
     assert len(render_hunk_row(hunk("+a", heading="x" * 10_000))) <= 110
 
 
-def test_what_is_folded_is_one_row_that_says_what_it_is() -> None:
+def test_a_folded_hunk_is_one_row_that_says_why() -> None:
     plain = hunk("-a", "-b", "-c")
     moved = FoldedHunk(plain.old_start, plain.new_start, "def f", plain.rows, 0, 3, "src/<|b|>\n.py")
     white = FoldedHunk(1, 1, "", (b"-a", b"+ a"), 1, 1)
@@ -135,7 +135,7 @@ def test_what_is_folded_is_one_row_that_says_what_it_is() -> None:
     assert [count_hidden_lines(one) for one in (plain, moved, white)] == [0, 3, 2]
 
 
-def test_above_lines_that_moved_here_a_row_says_so() -> None:
+def test_moved_lines_have_a_row_above_them() -> None:
     blocks = (MovedBlock(21, 22, "src/<|b|>\n.py"), MovedBlock(24, 24, "c.py"))
     one = mark_moved_blocks(hunk(" a", "+b", "+c", "-d", "+e", "+f", "\\ No newline at end of file", new=20), blocks)
 
@@ -150,7 +150,7 @@ def test_above_lines_that_moved_here_a_row_says_so() -> None:
 @pytest.mark.parametrize(
     ("first", "end", "told"), [(0, 3, "2 added lines are"), (2, 5, "3 added lines are"), (4, 9, "added line is")]
 )
-def test_of_a_part_the_mark_tells_what_the_part_holds(first: int, end: int, told: str) -> None:
+def test_the_mark_of_a_part_counts_only_its_lines(first: int, end: int, told: str) -> None:
     one = mark_moved_blocks(hunk(*[f"+{at}" for at in range(9)], new=10), [MovedBlock(11, 14, "b.py")])
     (part,) = slice_hunk(one, [(first, end)])
     told_rows = [row for row in "\n".join(render_line_rows(part)).split("\n") if row.startswith("~")]
@@ -158,7 +158,7 @@ def test_of_a_part_the_mark_tells_what_the_part_holds(first: int, end: int, told
     assert told_rows == [f"~ the next {told} moved from b.py, unchanged"]
 
 
-def test_without_a_block_a_hunk_stays_the_same() -> None:
+def test_mark_moved_blocks_without_blocks_returns_the_hunk() -> None:
     plain = hunk("+a")
 
     assert mark_moved_blocks(plain, ()) is plain

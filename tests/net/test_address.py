@@ -33,7 +33,7 @@ def test_every_form_of_a_chat_url_comes_to_the_same_place(url: str, base: str, r
 
 
 @pytest.mark.parametrize("url", ["http://host:8000/v1/completions", "http://host:8000/v1/completions/"])
-def test_a_url_that_says_completions_is_asked_with_one_text(url: str) -> None:
+def test_a_completions_url_takes_one_text(url: str) -> None:
     address = Address.parse(url)
 
     assert (address.base, address.chat) == ("http://host:8000/v1", False)

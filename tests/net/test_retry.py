@@ -47,9 +47,7 @@ def test_a_retry_after_header_is_read_or_ignored(header: str | None, seconds: fl
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/Los_Angeles"])
 @pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S -0000", "%a %b %d %H:%M:%S %Y"])
-def test_a_date_is_meant_in_utc_wherever_the_runner_stands(
-    zone: str, form: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_date_without_a_zone_is_in_utc_on_every_runner(zone: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -78,7 +76,7 @@ def test_each_wait_is_about_twice_the_last_one_up_to_the_longest() -> None:
     assert wait(after(900)) == 20
 
 
-def test_what_the_server_asks_for_is_cut_to_the_longest() -> None:
+def test_backoff_shortens_a_requested_wait_to_the_longest() -> None:
     assert backoff(1, 20)(after(1, asked=7)) == 7
     assert backoff(1, 20)(after(1, asked=300)) == 20
 

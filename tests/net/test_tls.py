@@ -71,13 +71,13 @@ BOTH = pytest.mark.parametrize(("ask", "words"), [(model_says, "Fine."), (gitlab
 
 @BOTH
 @pytest.mark.parametrize("variable", ["IQUEST_CA_FILE", "CI_SERVER_TLS_CA_FILE"])
-def test_an_authority_of_ones_own_vouches_for_both_servers(ask, words: str, variable: str, server: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_own_authority_is_trusted_for_both_servers(ask, words: str, variable: str, server: Path) -> None:  # type: ignore[no-untyped-def]
     with behind_tls(Patient(("127.0.0.1", 0), Handler), server) as port:
         assert words in ask(port, asked(**{variable: str(server / "cert.pem")}).tls)
 
 
 @BOTH
-def test_no_authority_takes_another_away(ask, words: str, server: Path, client: Path) -> None:  # type: ignore[no-untyped-def]
+def test_one_authority_does_not_replace_another(ask, words: str, server: Path, client: Path) -> None:  # type: ignore[no-untyped-def]
     """One file is the runner's, for GitLab; the other ours, for a model server that another authority vouches for."""
     tls = asked(IQUEST_CA_FILE=str(server / "cert.pem"), CI_SERVER_TLS_CA_FILE=str(client / "cert.pem")).tls
     with behind_tls(Patient(("127.0.0.1", 0), Handler), server) as port:
@@ -110,7 +110,7 @@ def test_a_server_that_asks_for_a_clients_certificate_gets_it(  # type: ignore[n
 
 
 @BOTH
-def test_a_server_that_asks_in_vain_names_the_setting(  # type: ignore[no-untyped-def]
+def test_a_missing_client_certificate_names_the_setting(  # type: ignore[no-untyped-def]
     ask, words: str, server: Path, client: Path
 ) -> None:
     """Its word on that may come too late to be read: then the connection just ends."""
@@ -122,7 +122,7 @@ def test_a_server_that_asks_in_vain_names_the_setting(  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize(("ask", "error"), [(model_says, ModelRefusedError), (gitlab_says, GitLabError)])
-def test_an_authority_nobody_knows_names_the_setting(ask, error: type[Exception], server: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_authority_names_the_setting(ask, error: type[Exception], server: Path) -> None:  # type: ignore[no-untyped-def]
     with (
         behind_tls(Patient(("127.0.0.1", 0), Handler), server) as port,
         pytest.raises(error, match=r"the certificate is not accepted.*IQUEST_CA_FILE"),
@@ -153,7 +153,7 @@ def demanding(server: Path, clients: Path) -> Iterator[int]:
 
 
 @BOTH
-def test_a_clients_certificate_that_is_refused_is_blamed_on_its_own_setting(  # type: ignore[no-untyped-def]
+def test_a_refused_client_certificate_names_its_own_setting(  # type: ignore[no-untyped-def]
     ask, words: str, server: Path, client: Path
 ) -> None:
     known = {"IQUEST_CA_FILE": str(server / "cert.pem"), "IQUEST_CLIENT_CERT": str(server / "cert.pem")}
@@ -214,9 +214,7 @@ AUTHORITY = " (set IQUEST_CA_FILE to"
         ("wrong version number", "does not speak TLS: should X_URL begin", "does not speak TLS: should X_URL begin"),
     ],
 )
-def test_every_failure_of_tls_names_what_helps_with_it_and_nothing_else(
-    openssl: str, without: str, with_one: str
-) -> None:
+def test_every_tls_failure_names_only_what_helps(openssl: str, without: str, with_one: str) -> None:
     code = openssl.partition(":")[0].upper().replace(" ", "_")
     inner = ssl.SSLError(1, f"[SSL: {code}] {openssl} (_ssl.c:1006)")
     error = OSError(f"Pool(host='h', port=1): Max retries exceeded with url: / (Caused by SSLError({inner!r}))")
@@ -229,11 +227,11 @@ def test_every_failure_of_tls_names_what_helps_with_it_and_nothing_else(
         assert ("IQUEST_CA_FILE" in told) == (words == AUTHORITY)
 
 
-def test_where_nothing_is_named_nothing_is_added() -> None:
+def test_tls_without_files_builds_no_context() -> None:
     assert asked().tls.build_context() is None
 
 
-def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
+def test_an_empty_authority_file_is_ignored(tmp_path: Path) -> None:
     """GitLab Runner leaves one where it has no chain to give."""
     (tmp_path / "empty.pem").write_text("")
 
@@ -273,7 +271,7 @@ def test_an_encrypted_key_is_an_error_and_asks_nobody_for_its_password(tmp_path:
         tls.build_context()
 
 
-def test_a_key_of_another_certificate_is_told_as_such(server: Path, client: Path) -> None:
+def test_a_key_of_another_certificate_is_named(server: Path, client: Path) -> None:
     pair = asked(IQUEST_CLIENT_CERT=str(client / "cert.pem"), IQUEST_CLIENT_KEY=str(server / "key.pem"))
 
     with pytest.raises(UsageError, match=r"IQUEST_CLIENT_KEY .*: the key does not belong to the certificate$"):
@@ -300,7 +298,7 @@ def test_a_key_without_a_certificate_is_a_wrong_setting(client: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["IQUEST_CA_FILE", "IQUEST_CLIENT_CERT"])
-def test_a_file_that_the_author_of_a_merge_request_writes_is_refused(variable: str, tmp_path: Path) -> None:
+def test_a_certificate_file_in_the_checkout_is_refused(variable: str, tmp_path: Path) -> None:
     inside, outside = {variable: str(tmp_path / "app/ca.pem")}, {variable: str(tmp_path / "app.tmp/ca.pem")}
     here = {"CI_PROJECT_DIR": str(tmp_path / "app")}
 
@@ -343,7 +341,7 @@ def test_a_proxy_of_any_form_is_told_on_one_line(proxy: str, named: str, monkeyp
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost:1/v1", "http://[::1]:1/v1"])
-def test_no_proxy_stands_between_this_machine_and_itself(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_machine_is_reached_without_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
 
     assert "proxy" not in describe_route(url)

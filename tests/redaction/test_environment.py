@@ -8,7 +8,7 @@ from iquest_review.redaction.environment import collect_secrets
 
 
 @pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])
-def test_the_tokens_of_this_program_are_secrets_whatever_they_look_like(name: str) -> None:
+def test_the_tokens_of_this_program_are_always_secrets(name: str) -> None:
     assert collect_secrets({name: "word"}) == {name: "word"}
 
 
@@ -37,7 +37,7 @@ def test_the_tokens_of_this_program_are_secrets_whatever_they_look_like(name: st
         ),
     ],
 )
-def test_what_a_name_calls_a_secret_is_one(name: str) -> None:
+def test_a_variable_named_like_a_secret_is_one(name: str) -> None:
     assert collect_secrets({name: "x7Qp2mZk9"}) == {name: "x7Qp2mZk9"}
 
 
@@ -100,11 +100,11 @@ def test_a_secret_may_look_like_anything(value: str) -> None:
         ("HOME", "/root"),
     ],
 )
-def test_what_is_none_is_left_alone(name: str, value: str) -> None:
+def test_a_harmless_variable_is_left_alone(name: str, value: str) -> None:
     assert collect_secrets({name: value}) == {}
 
 
-def test_the_password_in_a_url_is_a_secret_and_the_url_is_not() -> None:
+def test_only_the_password_of_a_url_is_a_secret() -> None:
     environ = {
         "CI_REPOSITORY_URL": "https://gitlab-ci-token:x7Qp2mZk9@git.example.org/a.git",
         "DATABASE_URL": "db://me:pw@h/x",
@@ -118,7 +118,7 @@ def test_the_password_in_a_url_is_a_secret_and_the_url_is_not() -> None:
     }
 
 
-def test_no_value_takes_time() -> None:
+def test_collect_secrets_takes_no_time() -> None:
     started = time.process_time()
     collect_secrets(
         {f"TOKEN_{at}": value * 30_000 for at, value in enumerate(("a://", ":", "/a", "a.", "~/", "x7", "-", "{"))}
@@ -135,5 +135,5 @@ def test_no_value_takes_time() -> None:
         ("PASSWORD_HASHER", "argon2id.v19"),
     ],
 )
-def test_public_values_are_none(name: str, value: str) -> None:
+def test_public_values_are_not_secrets(name: str, value: str) -> None:
     assert collect_secrets({name: value}) == {}

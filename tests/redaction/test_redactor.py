@@ -80,7 +80,7 @@ def test_of_two_thousand_ordinary_lines_none_is_changed() -> None:
 
 
 @pytest.mark.parametrize("kind", TOKENS)
-def test_a_token_is_named_by_its_kind_and_certain_is_what_its_form_proves(kind: str) -> None:
+def test_a_token_is_replaced_by_its_kind(kind: str) -> None:
     for make in TOKENS[kind]:
         shown = make(chance(3))
         line = f'send("https://hooks.slack.com/services/{shown}")' if kind == "slack-webhook" else f'send("{shown}")'
@@ -112,14 +112,14 @@ def test_the_rest_of_the_line_stays(secret: Planted) -> None:
     ],
     ids=str,
 )
-def test_a_wrong_checksum_leaves_it_likely(secret: str, certain: bool) -> None:
+def test_a_wrong_checksum_makes_a_token_uncertain(secret: str, certain: bool) -> None:
     found = REDACTOR.redact_text(f"x = f({secret!r})").found
 
     assert [hit.certain for hit in found][:1] == [certain]
 
 
 @pytest.mark.parametrize("before", ["\\n", "%20", "\x1b[31m", "\\u0026", "=", '"', "(", "\\t"])
-def test_an_escape_before_a_token_is_no_part_of_a_word(before: str) -> None:
+def test_an_escape_before_a_token_does_not_hide_it(before: str) -> None:
     token = jwt(chance())
 
     assert token[:12] not in redacted(f"x{before}{token}")
@@ -161,7 +161,7 @@ def test_a_password_is_known_by_the_name_it_is_assigned_to(line: str) -> None:
 @pytest.mark.parametrize(
     "name", ["username", "password_hash", "publicKey", "next_page_token", "tokens", "cache_key", "password_url", "key"]
 )
-def test_a_name_of_something_else_is_no_sign_of_a_secret(name: str) -> None:
+def test_a_name_of_something_else_marks_no_secret(name: str) -> None:
     line = f'{name} = "vX4q9ZpL27wKd8sR"'
 
     assert redacted(line) == line
@@ -209,7 +209,7 @@ def test_an_own_secret_is_known_in_every_encoding(shown: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "short", "password", "production", "Master", "******"])
-def test_a_common_word_is_no_secret_though_a_variable_holds_it(value: str) -> None:
+def test_a_common_word_in_a_variable_is_not_a_secret(value: str) -> None:
     line = f"a {value} b, {value.upper()}"
 
     assert Redactor({"X": value}).redact_text(line).text == line
@@ -242,7 +242,7 @@ def test_an_own_secret_may_look_like_anything(value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["IQUEST_API_KEY", "GITLAB_API_TOKEN", "CI_JOB_TOKEN"])
-def test_of_another_program_a_value_is_certain_when_it_looks_random(name: str) -> None:
+def test_a_foreign_value_is_certain_when_it_looks_random(name: str) -> None:
     def certain(name: str, value: str) -> list[bool]:
         return [secret.certain for secret in Redactor({name: value}).redact_text(f"f({value})").found]
 
@@ -251,7 +251,7 @@ def test_of_another_program_a_value_is_certain_when_it_looks_random(name: str) -
     assert certain("PRIMARY_KEY", "x7Qp2mZk9") == [True]
 
 
-def test_of_a_value_of_several_lines_only_random_parts_are_known() -> None:
+def test_a_value_of_several_lines_is_known_by_its_random_parts() -> None:
     body, key = key_lines(chance(), 96), text(chance(), "0123456789abcdef", 40)
     lines = [
         '"type": "service_account",',
@@ -267,7 +267,7 @@ def test_of_a_value_of_several_lines_only_random_parts_are_known() -> None:
 
 @pytest.mark.parametrize("width", [60, 64, 70, 76])
 @pytest.mark.parametrize("before", range(0, 90, 7))
-def test_of_an_own_secret_in_wrapped_base64_nothing_is_left(width: int, before: int) -> None:
+def test_an_own_secret_in_wrapped_base64_goes_completely(width: int, before: int) -> None:
     value = "Zq7Xw2Lk9Vb4Nc8Rt1YsPd6Mf3Hj0Gu5"
     encoded = base64.b64encode(b"x" * before + b"user:" + value.encode() + b" and more").decode()
     lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
@@ -322,7 +322,7 @@ def test_a_key_of_removed_added_and_unchanged_lines_goes_whole() -> None:
 @pytest.mark.parametrize(
     "shown", [slice(0, 4), slice(-4, None), slice(3, 8)], ids=["its beginning", "its end", "its middle"]
 )
-def test_of_a_key_a_hunk_may_show_a_part(shown: slice) -> None:
+def test_a_part_of_a_key_in_a_hunk_is_replaced(shown: slice) -> None:
     lines = pem(key_lines(chance(), 600))[shown]
     clean, found = one(modified("key.pem", hunk(*(f" {line}" for line in lines[:-1]), f"+{lines[-1]}")))
 
@@ -339,7 +339,7 @@ def test_one_line_may_end_a_key_and_begin_another(shown: int) -> None:
     assert clean == [begin, *[hidden] * len(first), end + begin, *[hidden] * len(second), "after it"][shown:]
 
 
-def test_of_the_ends_of_a_key_a_secret_beside_them_takes_nothing_away() -> None:
+def test_a_secret_beside_the_ends_of_a_key_leaves_them_whole() -> None:
     encoded = base64.b64encode(OWN.encode()).decode()
     begin, end = pem([])
 
@@ -356,7 +356,7 @@ def test_code_that_looks_for_keys_and_certificates_stay() -> None:
     assert one(file) == (file, ())
 
 
-def test_a_heading_may_be_the_line_of_a_key_or_hold_a_token_that_git_cut() -> None:
+def test_a_heading_may_be_a_key_line_or_a_cut_token() -> None:
     body, token = key_lines(chance(), 96)[0], "ghp_" + text(chance(), ALNUM, 36)
     heading = f"const settings = {{ region: 'eu-central-1', endpoint: 'a.example', token: '{token}"[:80]
     clean, found = one(modified("a.js", hunk(" a", "+b", heading=heading), hunk(" a", "+b", heading=body)))
@@ -405,7 +405,7 @@ def test_a_file_reads_the_same_as_its_diff() -> None:
     assert [row[1:] for row in rows(clean)] == REDACTOR.redact_bytes("\n".join(lines).encode()).split(b"\n")
 
 
-def test_what_is_no_utf8_stays_as_it_is_around_a_secret() -> None:
+def test_bytes_that_are_not_utf8_stay_around_a_secret() -> None:
     token = checked("ghp_", chance()).encode()
 
     assert REDACTOR.redact_bytes(b"\xff\xfe '" + token + b"'\r\n\xe9") == b"\xff\xfe '[REDACTED:github-token]'\r\n\xe9"
@@ -436,7 +436,7 @@ def test_lines_stay_lines_and_a_second_look_finds_nothing(lines: list[str]) -> N
 
 @QUICK
 @given(st.integers(0, 10**6), st.sampled_from(sorted(TOKENS)), st.sampled_from(CODE))
-def test_of_a_token_no_five_characters_are_left(seed: int, kind: str, line: str) -> None:
+def test_a_token_leaves_no_five_characters(seed: int, kind: str, line: str) -> None:
     value = chance(seed).choice(TOKENS[kind])(chance(seed))
     around = "https://hooks.slack.com/services/{}" if kind == "slack-webhook" else "{}"
     clean = redacted(line.replace("{}", around.replace("{}", value))).replace(f"[REDACTED:{kind}]", "")
@@ -483,7 +483,7 @@ def test_a_long_line_takes_time_by_its_length_alone(unit: str) -> None:
         "https://app:" + "abcdefghijklmnopqrstuvwxyz" * 3 + "%@host",
     ],
 )
-def test_words_and_a_sign_behind_them_take_no_time(line: str) -> None:
+def test_words_followed_by_a_sign_take_no_time(line: str) -> None:
     assert seconds(line) < 0.1
 
 
@@ -551,7 +551,7 @@ def test_a_long_line_takes_time_in_proportion_to_its_length(unit: str) -> None:
     assert seconds(unit * (5_000_000 // len(unit))) < 25 * tenth + 1  # a hundred times as long, were it the square
 
 
-def test_behind_64_kib_of_a_line_exact_values_and_forms_are_still_known() -> None:
+def test_exact_values_and_forms_are_known_after_64_kib() -> None:
     token = checked("ghp_", chance())
     clean = redacted(f"{'a ' * 40_000} {OWN} {token} password=x7Qp2mZk9")
 
@@ -572,6 +572,6 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.parametrize("value", ["ollama", "lm-studio", "not-needed", "sk-no-key-required", "token-abc123", "vllm"])
-def test_a_key_that_stands_for_none_is_no_secret(value: str) -> None:
+def test_a_placeholder_for_a_missing_key_is_not_a_secret(value: str) -> None:
     """Local model servers take any key, and their manuals name these."""
     assert Redactor({"IQUEST_API_KEY": value}).redact_text(f"import {value}").found == ()

@@ -264,7 +264,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
     assert len(model.asked) == 3
     assert outcome.status is ReviewStatus.PARTIAL
     assert outcome.reason == "1 of 2 parts not reviewed: model:8000 gave no answer within 120 s"
-    assert [str(omission.reason) for omission in outcome.omissions] == ["no usable answer came"]
+    assert [str(omission.reason) for omission in outcome.omissions] == ["no usable answer"]
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
 
 

@@ -1,5 +1,8 @@
-"""What a model has seen at an earlier push need not be shown again: a hunk that still changes the same lines, and of a
-hunk that was too large for one prompt the part that was shown."""
+"""Which hunks a model has seen at an earlier push, so that they need not be shown again.
+
+A hunk is known if it still changes the same lines; of a hunk that was too large for one prompt, the part that was shown
+is known.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,13 +16,13 @@ from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import FoldedHunk
 
-MAX_PARTS = 50  # of one hunk; what is left then is shown again
+MAX_PARTS = 50  # of one hunk that are looked up; the rest is shown again
 
 
 def select_unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
-    """The files with those hunks alone whose identities are not among the known ones, and an omission for the rest.
+    """Return the files with only the hunks that are not known by their identities, and an omission for the others.
 
-    What is known once was seen once: of two hunks that are alike one is new.
+    Each known identity counts once: of two equal hunks, the second is new.
     """
     unmatched, shown, omissions = Counter(known), list[FileDiff](), list[Omission]()
     for file in files:
@@ -35,8 +38,10 @@ def select_unseen(files: Sequence[FileDiff], known: Iterable[str]) -> tuple[tupl
 def compute_known_ids(
     files: Iterable[FileDiff], before: Iterable[str], shown: Iterable[str]
 ) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The identities in these files that were known before or are shown now, in the diff's order: what a later run
-    need not show; and the files of which that is all. Those that are gone from the diff are forgotten."""
+    """Return the identities that a later run need not show, and the paths of the files that are known completely.
+
+    These were known `before` or are `shown` now, in the diff's order; identities that left the diff are forgotten.
+    """
     unmatched, known, whole = Counter(before), list[str](), set[str]()
     unmatched.update(shown)
     for file in files:
@@ -52,7 +57,7 @@ def compute_known_ids(
 
 
 def list_shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]:
-    """The identities of what the excerpt shows of these files: of hunks, and of those that are cut the parts."""
+    """Yield the identities of the hunks, and of the parts of cut hunks, that the excerpt shows of these files."""
     parts = {id(part.file): part.hunks for part in excerpt.parts}
     for file in files:
         pieces = parts.get(id(file))
@@ -71,13 +76,18 @@ def list_shown_ids(files: Iterable[FileDiff], excerpt: Excerpt) -> Iterator[str]
 
 
 def _is_moved_away(piece: Hunk) -> bool:
-    """Whether it stands for lines that moved to another place: who deletes that place later deletes them unseen."""
+    """Return whether a piece stands for lines that moved elsewhere.
+
+    They do not count as shown: if the other place is deleted later, nobody has seen the lines go.
+    """
     return isinstance(piece, FoldedHunk) and piece.other is not None
 
 
 def _match_known_ids(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[list[str], Hunk | None]:
-    """The identities of a hunk that are among those left, which are used up, and what of it remains: all of it, the end
-    of a large one, or nothing."""
+    """Return the identities of a hunk that are among those left, and the part of the hunk that is not known.
+
+    The identities are used up. The part is all of the hunk, the end of a large one, or None.
+    """
     if not left:
         return [], hunk
     whole = compute_hunk_id(file, hunk)
@@ -101,15 +111,16 @@ def _match_known_ids(file: FileDiff, hunk: Hunk, left: Counter[str]) -> tuple[li
 
 
 def _use_up(left: Counter[str], identity: str) -> bool:
+    """Take an identity out of those left; return whether it was among them."""
     if identity not in left:
         return False
     left[identity] -= 1
     if not left[identity]:
-        del left[identity]  # so that nothing is looked up any more once all are found
+        del left[identity]  # an empty counter ends the look-ups
     return True
 
 
 def _is_within(piece: Hunk, hunk: Hunk, after: Hunk | None) -> bool:
-    """Whether a piece was cut out of a hunk, before the one after it."""
+    """Return whether a piece was cut from a hunk, and not from the hunk after it."""
     start = piece.old_start + piece.new_start
     return start >= hunk.old_start + hunk.new_start and (after is None or start < after.old_start + after.new_start)

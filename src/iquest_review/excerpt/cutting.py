@@ -1,4 +1,4 @@
-"""A hunk that does not fit as it is: what it takes, the same among fewer unchanged lines, its beginning."""
+"""A hunk that does not fit as it is: its size, the hunk with fewer unchanged lines, its beginning."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,27 +15,27 @@ from iquest_review.excerpt.numbered_rows import (
     render_line_rows,
 )
 
-LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a hunk that is larger, and does not fit, is cut
-MIN_SHOWN_ROWS, MIN_SHOWN_BYTES = 20, 2_000  # the least that is shown of a cut hunk, where anything else is shown
-CONTEXT_LINES, MIN_CONTEXT_LINES = 3, 1  # unchanged lines left around a change where more of them do not fit
-MAX_CACHED_ROWS = 500  # rows; what is made of a larger hunk is made anew each time
-MIN_ROW_BYTES = 5  # bytes: marker, a digit, "| " and LF; a CR is not shown
+LARGE_ROWS, LARGE_BYTES = 200, 8_000  # a larger hunk is cut if it does not fit
+MIN_SHOWN_ROWS, MIN_SHOWN_BYTES = 20, 2_000  # the least of a cut hunk that is shown, unless nothing else is shown
+CONTEXT_LINES, MIN_CONTEXT_LINES = 3, 1  # unchanged lines around a change when more of them do not fit
+MAX_CACHED_ROWS = 500  # of a hunk whose size and narrow form are remembered
+MIN_ROW_BYTES = 5  # marker, a digit, "| " and LF; a CR is not shown
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What may still be shown."""
+    """How many lines and bytes may still be shown."""
 
     lines: int
     bytes: int
 
     def subtract(self, lines: int, size: int) -> "Room":
-        """What is left beside so many lines and bytes."""
+        """Return the room that is left after so many lines and bytes."""
         return Room(self.lines - lines, self.bytes - size)
 
 
 def reserve_room(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
-    """The room that is left beside all the pieces, or what they exceed."""
+    """Return the room that is left after all the pieces, or the limit that they exceed."""
     for piece in pieces:
         excess = find_excess(piece, room)
         if excess is not None:
@@ -58,14 +58,17 @@ def reserve_room(pieces: Sequence[Hunk], room: Room) -> Room | Reason:
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
 def _measure_hunk(hunk: IdentityKey[Hunk]) -> int:
-    """Bytes a hunk takes."""
+    """Return the bytes of a hunk in the prompt."""
     rows = [render_hunk_row(hunk.value), *render_line_rows(hunk.value)]
     return sum(map(count_bytes, rows)) + len(rows)
 
 
 def take_start(hunk: Hunk, room: Room, at_any_rate: bool = False) -> tuple[Hunk | None, int, Reason]:
-    """The hunk or, if it is too large for that, as much of its beginning as fits; its bytes; what the rest exceeds.
-    A small hunk is not cut, and a few rows of a large one are none, but `at_any_rate`."""
+    """Return as much of a hunk's beginning as fits, perhaps all of it; its bytes; and the limit that the rest exceeds.
+
+    Without `at_any_rate`, a small hunk is not cut, and the beginning of a large one is not shown if it is only a few
+    rows.
+    """
     excess, may_cut = find_excess(hunk, room), at_any_rate or is_large(hunk)
     if not hunk.changed_lines or (excess and not may_cut):
         return None, 0, excess or Reason.TOKENS
@@ -80,7 +83,10 @@ def take_start(hunk: Hunk, room: Room, at_any_rate: bool = False) -> tuple[Hunk 
 
 
 def find_excess(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason | None:
-    """What a hunk certainly exceeds, or its changed lines alone do, told without writing it; None when it may fit."""
+    """Return the limit that a hunk, or only its changed lines, certainly exceeds; None if it may fit.
+
+    This is a quick estimate: the rows are not rendered.
+    """
     if isinstance(hunk, FoldedHunk):
         return (
             Reason.LINES
@@ -91,8 +97,8 @@ def find_excess(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason |
         )
     if (hunk.changed_lines if changed_alone else len(hunk.rows)) > room.lines:
         return Reason.LINES
-    left = room.bytes - (MIN_ROW_BYTES - 2) * hunk.changed_lines  # a row holds its marker, and perhaps a CR
-    if sum(map(len, hunk.rows)) <= left:  # the quick look does for nearly all hunks there are
+    left = room.bytes - (MIN_ROW_BYTES - 2) * hunk.changed_lines  # a row includes its marker, and perhaps a CR
+    if sum(map(len, hunk.rows)) <= left:  # enough for nearly all hunks
         return None
     if 2 * hunk.changed_lines > left:
         return Reason.TOKENS
@@ -103,12 +109,12 @@ def find_excess(hunk: Hunk, room: Room, changed_alone: bool = False) -> Reason |
 
 
 def is_large(hunk: Hunk) -> bool:
-    """Whether a hunk may be cut."""
+    """Return whether a hunk is large enough to be cut."""
     return len(hunk.rows) > LARGE_ROWS or sum(map(len, hunk.rows)) > LARGE_BYTES
 
 
 def narrow_context(hunk: Hunk, context: int = CONTEXT_LINES) -> Sequence[Hunk]:
-    """The hunks git would have made of it with so many lines around a change; the first has its heading."""
+    """Return the hunks that git would make with so many lines around a change; only the first has the heading."""
     return (
         _narrow_with_cache(IdentityKey(hunk), context) if len(hunk.rows) <= MAX_CACHED_ROWS else _narrow(hunk, context)
     )
@@ -126,7 +132,7 @@ def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
     for index, row in enumerate(hunk.rows):
         if row[:1] in (b"+", b"-", b"\\"):
             start, end = max(0, index - context), min(len(hunk.rows), index + context + 1)
-            if ranges and start <= ranges[-1][1] + 1:  # a row is no longer than the heading that would stand for it
+            if ranges and start <= ranges[-1][1] + 1:  # one row takes no more room than the heading of another hunk
                 start, _ = ranges.pop()
             ranges.append((start, end))
     if ranges == [(0, len(hunk.rows))]:
@@ -136,14 +142,14 @@ def _narrow(hunk: Hunk, context: int) -> Sequence[Hunk]:
 
 
 def trim_before_change(hunk: Hunk, context: int) -> Hunk:
-    """The hunk with at most so many unchanged lines in front of its first change."""
+    """Return the hunk with at most so many unchanged lines before its first change."""
     first = next((index for index, row in enumerate(hunk.rows) if row[:1] in (b"+", b"-")), 0)
     start = max(0, first - context)
     return next(slice_hunk(hunk, [(start, len(hunk.rows))])) if start else hunk
 
 
 def slice_hunk(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
-    """Parts of a hunk, by first and last but one index of their rows, in order. Every row is looked at once."""
+    """Yield parts of a hunk by ranges of rows (start, end after the last), which are in order."""
     old, new, position = hunk.old_start, hunk.new_start, 0
     for start, end in ranges:
         added, removed, context = _count_lines(hunk.rows[position:start])
@@ -154,7 +160,7 @@ def slice_hunk(hunk: Hunk, ranges: Sequence[tuple[int, int]]) -> Iterator[Hunk]:
 
 
 def _measure_rows(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
-    """Bytes the first 0, 1, 2 ... rows take with the hunk's heading, as far as they fit, and what ends them."""
+    """Return the bytes of the first 0, 1, 2 ... rows with the heading, as far as they fit, and what ends them."""
     sizes, texts = [count_bytes(render_hunk_row(hunk)) + 1], render_line_rows(hunk)
     for number, row in enumerate(hunk.rows, 1):
         size = sizes[-1] if row[:1] == b"\\" else sizes[-1] + count_bytes(next(texts)) + 1  # counted with its line
@@ -167,8 +173,11 @@ def _measure_rows(hunk: Hunk, room: Room) -> tuple[list[int], Reason | None]:
 
 
 def _find_seam(rows: Sequence[bytes], most: int) -> int:
-    """Where to cut, behind at most `most` rows: not between a removed line and what replaces it, then behind a blank
-    line, then before the line that is indented least, then late."""
+    """Return the number of rows, at most `most`, after which to cut.
+
+    Preferably not between a removed line and its replacement, then after a blank line, then before the line with the
+    least indentation, then as late as possible.
+    """
 
     def roughness(index: int) -> tuple[bool, bool, int, int]:
         before, after = rows[index - 1], rows[index][1:]
@@ -180,6 +189,6 @@ def _find_seam(rows: Sequence[bytes], most: int) -> int:
 
 
 def _count_lines(rows: Sequence[bytes]) -> tuple[int, int, int]:
-    """Added, removed and context lines."""
+    """Count added, removed and context lines."""
     added, removed, marks = (sum(row[:1] == marker for row in rows) for marker in (b"+", b"-", b"\\"))
     return added, removed, len(rows) - added - removed - marks

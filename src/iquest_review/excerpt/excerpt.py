@@ -1,9 +1,9 @@
-"""What fits: file diffs -> an excerpt within lines and tokens, and an omission for every changed line that does not.
+"""The part of a diff that fits into lines and tokens, and an omission for every changed line that does not.
 
-Whole hunks, those first that are worth most for each row they take (`ranking`), among fewer unchanged lines where room
-is short; of a large hunk that does not fit the beginning is shown. What only moved, or changes white space only, takes
-one row. In the excerpt code stands first, then tests, then the rest, each in the diff's order: that order is the
-alphabet's, which puts the documents first. Same input, same excerpt.
+Whole hunks are shown, those first that are worth most for each row (`ranking`), with fewer unchanged lines if room is
+short; of a large hunk that does not fit, the beginning is shown. Blocks that only moved and changes of white space take
+one row. In the excerpt code comes first, then tests, then the rest, each in the diff's order; the diff itself is in
+alphabetical order, which often puts documents first. The same input gives the same excerpt.
 """
 
 import math
@@ -27,11 +27,9 @@ from iquest_review.excerpt.numbered_rows import (
 from iquest_review.excerpt.packing import pack_hunks
 from iquest_review.excerpt.ranking import get_reading_order
 
-BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs measured 2.6 to 3.3 characters a token; the rest is reserve
-ASIDE_SHARE, MAX_ASIDE_BYTES = (
-    Fraction(1, 8),
-    6_000,
-)  # share of a prompt, and bytes, for what is not the diff: see `aside`
+BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs have 2.6 to 3.3 characters per token; the rest is reserve
+# The part of a prompt for each text beside the diff, see `compute_aside_bytes`.
+ASIDE_SHARE, MAX_ASIDE_BYTES = Fraction(1, 8), 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +37,19 @@ class Limits:
     """How much one request shows."""
 
     lines: int  # diff lines
-    tokens: int  # of the diff in `fit`, of the whole prompt in `fitting.fill`
+    tokens: int  # of the diff in `fit_excerpt`, of the whole prompt in `prompt.fitting`
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The hunks of one file that are shown, in the file's order; none for a rename without changed lines. Those that
-    are Folded stand for lines that are not shown."""
+    """The hunks of one file that are shown, in the file's order; none for a rename without changed lines.
+
+    A FoldedHunk stands for lines that are not shown.
+    """
 
     file: FileDiff
     hunks: tuple[Hunk, ...]
-    wide: tuple[Hunk, ...] | None = None  # the same changed lines among more unchanged ones; None: as they are
+    wide: tuple[Hunk, ...] | None = None  # the same changes with more unchanged lines; None: like `hunks`
 
     @property
     def written(self) -> tuple[Hunk, ...]:
@@ -69,24 +69,24 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """What of a diff is shown and what is not: every changed line is in exactly one of the two."""
+    """The shown part of a diff and the omissions: every changed line is in exactly one of the two."""
 
     parts: tuple[Part, ...]
     omissions: tuple[Omission, ...]
-    left: tuple[Part, ...] = field(default=(), repr=False)  # what was left out for want of room; see `rest`
+    left: tuple[Part, ...] = field(default=(), repr=False)  # left out because there was no room; see `list_left_out`
 
     @property
     def lines(self) -> int:
-        """Diff lines shown; what is folded counts as one."""
+        """Diff lines shown; a folded hunk counts as one."""
         return sum(count_shown_rows(hunk) for part in self.parts for hunk in part.written)
 
     @property
     def over_budget(self) -> bool:
-        """Whether something was left out for want of room, not for what it is."""
+        """Whether something was left out because there was no room, not because of its kind."""
         return any(omission.reason in (Reason.LINES, Reason.TOKENS) for omission in self.omissions)
 
     def compute_coverage(self) -> tuple[Coverage, ...]:
-        """The ledger of what is shown, a row a file."""
+        """Return which lines are shown, one record per file."""
         return tuple(
             Coverage(
                 part.file.path,
@@ -99,7 +99,7 @@ class Excerpt:
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens a text takes, on the safe side, without a tokenizer."""
+    """Estimate the tokens of a text without a tokenizer: rather too many than too few."""
     return math.ceil(count_bytes(text) / BYTES_PER_TOKEN)
 
 
@@ -109,8 +109,11 @@ def fit_excerpt(
     screened: Sequence[Omission] = (),
     past: Mapping[str, tuple[int, int]] | None = None,
 ) -> Excerpt:
-    """As much of the files as the limits allow, the best hunks first; `screened` is what was left out before, `past`
-    tells of a path how many commits of late changed it, and how many of them were fixes."""
+    """Fit as much of the files as the limits allow, the best hunks first.
+
+    `screened` are the omissions made before. `past` gives for a path how many recent commits changed it, and how many
+    of them were fixes.
+    """
     room = Room(limits.lines, math.floor(limits.tokens * BYTES_PER_TOKEN))
     packing = pack_hunks(files, room, past or {})
     shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
@@ -129,15 +132,17 @@ def fit_excerpt(
 
 
 def list_left_out(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff, ...]:
-    """What an excerpt of these files left out for want of room: files with the hunks, and the slices of cut hunks, that
-    it does not show. What one request has no room for is what the next one is filled with."""
+    """Return the part of these files that the excerpt left out because there was no room, for the next request.
+
+    Each file has the hunks, and the slices of cut hunks, that the excerpt does not show.
+    """
     left = {id(part.file): part.hunks for part in excerpt.left}
     kept = ((file, left[id(file)]) for file in files if id(file) in left)
     return tuple(file if hunks == file.hunks else replace(file, hunks=hunks) for file, hunks in kept)
 
 
 def _group_by_file(chosen: Mapping[HunkPlace, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
-    """Hunks by the number of their file, in its order."""
+    """Group hunks by the index of their file, in the file's order."""
     hunks = dict[int, list[Hunk]]()
     for index, number in sorted(chosen):
         hunks.setdefault(index, []).extend(chosen[index, number])
@@ -145,7 +150,7 @@ def _group_by_file(chosen: Mapping[HunkPlace, Sequence[Hunk]]) -> dict[int, list
 
 
 def _count_unshown(hunks: Sequence[Hunk]) -> dict[Reason, int]:
-    """Changed lines of hunks in an excerpt that are not shown, or not whole."""
+    """Count the changed lines of an excerpt's hunks that are not shown completely, by reason."""
     missing = {Reason.MINIFIED: 0, Reason.MOVED: 0, Reason.WHITESPACE: 0}
     for hunk in hunks:
         reason = Reason.MINIFIED
@@ -156,7 +161,7 @@ def _count_unshown(hunks: Sequence[Hunk]) -> dict[Reason, int]:
 
 
 def _merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The ranges in order, those that overlap as one: two requests may show the same unchanged lines."""
+    """Merge ranges that overlap, in order: two requests may show the same unchanged lines."""
     joined = list[tuple[int, int]]()
     for first, last in sorted(ranges):
         if joined and first <= joined[-1][1]:
@@ -167,7 +172,7 @@ def _merge_ranges(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], .
 
 
 def _find_new_range(hunk: Hunk) -> tuple[int, int] | None:
-    """First and last new-file line of a hunk; None when it only removes, or is folded."""
+    """Find the first and last new-file line of a hunk; None if it only removes lines or is folded."""
     numbers = [
         line.new_line for line in hunk.iter_lines() if line.kind is not LineKind.REMOVED and line.new_line is not None
     ]
@@ -175,7 +180,7 @@ def _find_new_range(hunk: Hunk) -> tuple[int, int] | None:
 
 
 def render_diff_rows(excerpt: Excerpt) -> Iterator[str]:
-    """The diff as the model sees it."""
+    """Yield the rows of the diff as the model sees them."""
     for part in excerpt.parts:
         yield render_file_row(part.file)
         for hunk in part.written:
@@ -184,5 +189,5 @@ def render_diff_rows(excerpt: Excerpt) -> Iterator[str]:
 
 
 def compute_aside_bytes(tokens: int) -> int:
-    """Bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
+    """Compute the bytes that the description and the list of omissions may each take of a prompt of so many tokens."""
     return min(math.floor(tokens * BYTES_PER_TOKEN * ASIDE_SHARE), MAX_ASIDE_BYTES)

@@ -1,6 +1,6 @@
-"""Which file diffs are not worth a model's attention. Each is an omission with its reason, never a silence.
+"""Which file diffs are not worth a model's attention. Each becomes an omission with its reason, never a silent gap.
 
-Only names and the diff decide. `.gitattributes` has no say: its author is the author of the change.
+Only names and the diff decide, never `.gitattributes`: its author is the author of the change.
 """
 
 import re
@@ -23,10 +23,10 @@ class Reason(StrEnum):
     LINES = "over the line budget"
     TOKENS = "over the token budget"
     SEEN = "reviewed at an earlier push"
-    MOVED = "moved, not changed"
-    WHITESPACE = "changed in white space only"
-    UNANSWERED = "no usable answer came"
-    TIME = "no time was left to ask"
+    MOVED = "moved without changes"
+    WHITESPACE = "only white space changed"
+    UNANSWERED = "no usable answer"
+    TIME = "no time left to ask the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ _LOCK_NAMES = frozenset(
 )
 _VENDORED = re.compile(
     r"(^|/)(node_modules|bower_components|third_party|third-party|Pods|\.yarn/(releases|plugins|sdks)|jspm_packages"
-    # What Python installs and compiles; venv alone is a package of its standard library, too.
+    # What Python installs and compiles; a folder named only venv is also a package of its standard library.
     r"|site-packages|\.venv|\.tox|\.nox|\.eggs|__pycache__|venv/(lib|lib64|Lib|bin|Scripts|include|Include))/|(^|/)venv/pyvenv\.cfg$"
-    # A folder named vendor is the dependencies' at the top, among assets, and where host names are its folders; in
-    # between it may be the module that deals with vendors.
+    # A folder named vendor contains dependencies at the top, among assets, and if host names are its subfolders;
+    # elsewhere it may be a module that deals with vendors.
     r"|^vendor/|(^|/)(assets|public|static|wwwroot|dist)/([^/]+/)?vendors?/|(^|/)vendor/[^/]+\.(com|org|net|in|io|dev)/"
 )
-MAX_PATH_CHARS = 4_096  # bytes
+MAX_PATH_CHARS = 4_096
 
 _MINIFIED = re.compile(r"\.min\.(js|mjs|cjs|css)$|\.(js|mjs|cjs|css)\.map$|\.bundle\.js$")
 _GENERATED_NAME = re.compile(
@@ -94,7 +94,7 @@ _GENERATED_NAME = re.compile(
     r"|_pb2(_grpc)?\.pyi?$|\.pb(\.gw)?\.(go|cc|h)$|\.pb\.swift$|_grpc\.pb\.go$"
     r"|\.(g|freezed|designer)\.(dart|cs)$|\.Designer\.(cs|vb)$|(^|/)zz_generated\.|\.snap$|_generated\.go$|\.generated\.\w+$"
 )
-# What generators write, at the beginning of a comment: elsewhere it is text about generated files.
+# What generators write at the beginning of a comment; elsewhere it is text about generated files.
 _GENERATED_MARK = re.compile(
     rb"""[ +-]\s*(?://+!?|/\*+!?|\*+|\#+|--+|<!--|;+|%+|\(\*|\{-|\"\"\"|\'\'\')\s*(?:
     (?:this\ (?:file|code)\ (?:is|was|has\ been)\ )?(?:code\ |automatically[ ]|auto-?)?generated\b
@@ -111,7 +111,7 @@ _HEAD_LINES = 30  # a generator signs at the top, below the licence
 
 
 def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
-    """The file diffs to show, and an omission for each of the others."""
+    """Return the file diffs to show, and an omission for each of the others."""
     shown, omissions = [], []
     for file in diff.files:
         reason = find_exclusion_reason(file)
@@ -123,8 +123,8 @@ def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
 
 
 def find_exclusion_reason(file: FileDiff) -> Reason | None:
-    """Why a file diff is left out; None when it is not."""
-    path = file.path[-MAX_PATH_CHARS:]  # file systems end there; a patch text need not
+    """Return why a file diff is left out, or None if it is shown."""
+    path = file.path[-MAX_PATH_CHARS:]  # file systems allow no longer path, but a patch text may contain one
     if file.binary:
         return Reason.BINARY
     if file.is_submodule:
@@ -141,13 +141,15 @@ def find_exclusion_reason(file: FileDiff) -> Reason | None:
 
 
 def _is_mostly_overlong(file: FileDiff) -> bool:
-    """One long line does not make a file a minified one: the others were written by somebody."""
+    """Return whether overlong lines are most of the changed lines: a single one does not make a file minified."""
     return 2 * sum(map(count_hidden_lines, file.hunks)) > file.changed_lines
 
 
 def _has_generated_mark(file: FileDiff) -> bool:
-    """Whether the top of the file says so. A line that this change adds counts in a new file only: to an existing one
-    it may be added by somebody who does not want to be read."""
+    """Return whether the top of the file says that it is generated.
+
+    A line that this change adds counts only in a new file: in an existing one, somebody may add it to avoid review.
+    """
     first = next(iter(file.hunks), None)
     if first is None or first.new_start > _HEAD_LINES:
         return False

@@ -1,9 +1,9 @@
-"""Changed lines that say nothing new: hunks that change white space only, and the old place of blocks that only moved.
-Each becomes a Folded, which is shown as one row.
+"""Changed lines that say nothing new: hunks that change only white space, and the old place of blocks that moved.
 
-A block that moved is shown where it stands now, with a mark: reviewers do comment on moved lines, and what runs in
-another place is another thing. Both are told line by line: a line that is joined to another, or broken, is a change,
-since behind // it decides what runs. Where indentation means something, it is compared like any text.
+Each becomes a FoldedHunk, which is shown as one row. A block that moved is shown at its new place, with a mark:
+reviewers do comment on moved lines, and code in another place may act differently. Both are compared line by line: a
+line that is joined or broken is a change, since after // it decides what runs. If indentation has a meaning in the
+language, it is compared like any other text.
 """
 
 import re
@@ -20,20 +20,20 @@ from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlo
 from iquest_review.excerpt.ranking import is_test
 from iquest_review.excerpt.whitespace import LineKey, WhitespaceChange
 
-MIN_MOVED_LINES = 3  # lines of a block that say something; fewer are alike by chance
-MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many
-MAX_SEARCHED_ROWS = 1_000_000  # of a diff that is searched for moved blocks
+MIN_MOVED_LINES = 3  # of a block, with words in them; fewer are often equal by chance
+MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many places
+MAX_SEARCHED_ROWS = 1_000_000  # a larger diff is not searched for moved blocks
 
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
 
-HunkPlace = tuple[int, int]  # numbers of a file, and of a hunk in it
+HunkPlace = tuple[int, int]  # indexes of a file, and of a hunk in it
 
-RowRange = tuple[int, int, str]  # the first row, the one behind the last, and the file at the other end
+RowRange = tuple[int, int, str]  # the first row, the one after the last, and the file at the other end of the move
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Removed or added lines without a line between them."""
+    """Consecutive removed or added lines."""
 
     place: HunkPlace
     start: int  # index of the first row in the hunk
@@ -41,13 +41,15 @@ class _Run:
 
     @property
     def end(self) -> int:
-        """Index of the row behind the last."""
+        """Index of the row after the last."""
         return self.start + len(self.keys)
 
 
 def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
-    """The hunks of which something is folded, in pieces, and those that blocks moved into, with their marks; all others
-    stay as they are."""
+    """Return the hunks that are folded, in pieces, and those that blocks moved into, with marks.
+
+    The result does not contain hunks that stay as they are.
+    """
     folded = dict[HunkPlace, tuple[Hunk, ...]]()
     for file_index, file in enumerate(files):
         indented = not has_free_indent(file.path)
@@ -68,24 +70,23 @@ def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
 
 
 def _find_moved_runs(files: Sequence[FileDiff], done: Mapping[HunkPlace, object]) -> Iterator[tuple[_Run, _Run]]:
-    """Blocks of removed rows with the added ones they are now."""
+    """Yield blocks of removed rows, each with the added rows that it became."""
     if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MAX_SEARCHED_ROWS:
         return
     groups = defaultdict[object, list[int]](list)
     for index, file in enumerate(files):
-        # Code that comes out of a document, or of a test, was not read as what it is now.
+        # Code that came from a document or a test was not reviewed as what it is now, so kinds of files stay apart.
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(index)
     for group in groups.values():
         if any(files[index].removed for index in group) and any(files[index].added for index in group):
             for old, new in _match_runs(files, group, done):
-                if _strip_rows(files, old) == _strip_rows(
-                    files, new
-                ):  # letter by letter: indentation may mislead, or be of a text
+                # Letter by letter: other indentation may mislead, or be part of a text.
+                if _strip_rows(files, old) == _strip_rows(files, new):
                     yield old, new
 
 
 def _strip_rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
-    """The rows of a run without their markers and what cannot be seen behind them."""
+    """Return the rows of a run without markers and trailing white space."""
     rows = files[run.place[0]].hunks[run.place[1]].rows
     return [row[1:].rstrip() for row in rows[run.start : run.end]]
 
@@ -93,7 +94,7 @@ def _strip_rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
 def _match_runs(
     files: Sequence[FileDiff], group: Sequence[int], done: Mapping[HunkPlace, object]
 ) -> Iterator[tuple[_Run, _Run]]:
-    """Removed blocks with the added ones that are alike, the longest where there are several; no line is in two."""
+    """Yield removed blocks with equal added ones, the longest if there are several; no line is in two blocks."""
     removed = [run for file_index in group for run in _find_runs(files[file_index], file_index, b"-", done)]
     added = (
         [run for file_index in group for run in _find_runs(files[file_index], file_index, b"+", done)]
@@ -125,7 +126,7 @@ def _match_runs(
 
 
 def _find_runs(file: FileDiff, file_index: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
-    """The runs of a file that may hold a block."""
+    """Yield the runs of a file that may contain a block."""
     indented = not has_free_indent(file.path)
     for number, hunk in enumerate(file.hunks):
         lines = hunk.removed if marker == b"-" else hunk.added
@@ -146,7 +147,7 @@ def _find_runs(file: FileDiff, file_index: int, marker: bytes, done: Mapping[Hun
 def _count_alike(
     keys: Sequence[LineKey], start: int, other_keys: Sequence[LineKey], other_start: int, used: Container[int]
 ) -> int:
-    """How many lines are the same from here on, the last of them not blank; none that is used."""
+    """Count the unused lines that are equal from here on; the last of them is not blank."""
     length = last = 0
     while (
         start + length < len(keys)
@@ -172,7 +173,7 @@ def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> FoldedHunk:
 
 
 def _add_moved_marks(hunk: Hunk, moved: Sequence[RowRange]) -> Hunk:
-    """A hunk with the marks of these ranges of added rows, which have moved there from files."""
+    """Return a hunk with marks at these ranges of added rows, which moved there from other files."""
     if not moved:
         return hunk
     numbers = list(accumulate((row[:1] not in (b"-", b"\\") for row in hunk.rows), initial=hunk.new_start))
@@ -182,7 +183,7 @@ def _add_moved_marks(hunk: Hunk, moved: Sequence[RowRange]) -> Hunk:
 
 
 def _fold_ranges(hunk: Hunk, moved: Sequence[RowRange]) -> Iterator[Hunk]:
-    """A hunk with these ranges of rows folded; what is between them, if a line of it changes, as hunks of their own."""
+    """Yield a hunk with these ranges of rows folded; changed lines between them become hunks of their own."""
     ranges, others, position = list[tuple[int, int]](), list[str | None](), 0
     for start, stop, other in moved:
         # The mark of a missing newline stays with its line.

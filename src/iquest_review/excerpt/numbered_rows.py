@@ -1,7 +1,7 @@
-"""How a diff is written for the model: a row a line, made of marker, line number, "| " and text.
+"""How a diff is written for the model: one row per line, made of marker, line number, "| " and text.
 
-The number is the new file's; a removed line's is the old file's. A row is one row whatever the author wrote into it:
-what cannot be seen is escaped, what a server would take for a token of its own is broken, what is too long is cut.
+The number is the new file's; a removed line has the old file's. A line stays one row whatever the author wrote into it:
+invisible characters are escaped, texts that a server would read as its own tokens are broken, overlong lines are cut.
 """
 
 import re
@@ -13,29 +13,29 @@ from functools import lru_cache
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, Line
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
-MAX_LINE_CHARS = 2_000  # characters; people do not write longer lines
-CUT_LINE_CHARS = 500  # characters that are left of a longer one
+MAX_LINE_CHARS = 2_000  # people do not write longer lines
+CUT_LINE_CHARS = 500  # that are left of a longer line
 NO_NEWLINE = "\\ No newline at end of file"
 
-_MAX_ESCAPE_CHARS = 4  # a byte becomes at most so many characters: \xNN
-_CONTROL = re.compile(r"<(?=[|\uff5c]|/?s>)")  # opens <|im_end|>, DeepSeek's full-width form, and </s>
+_MAX_ESCAPE_CHARS = 4  # for one byte: \xNN
+_CONTROL = re.compile(r"<(?=[|\uff5c]|/?s>)")  # the beginning of <|im_end|>, of DeepSeek's full-width form, and of </s>
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedHunk(Hunk):
-    """A run of changed lines, a hunk or a part of one, that is not shown: one row says what they are."""
+    """A hunk, or a part of one, whose changed lines are not shown: one row says what they are."""
 
-    other: str | None = None  # the file that removed lines are added to; None: white space is all that changes
-    endings: bool = False  # of white space that of line endings alone
+    other: str | None = None  # the file that the removed lines moved to; None: only white space changes
+    endings: bool = False  # of the white space, only line endings change
 
     def iter_lines(self) -> Iterator[Line]:
-        """None: they are not shown."""
+        """Yield nothing: the lines are not shown."""
         return iter(())
 
 
 @dataclass(frozen=True, slots=True)
 class MovedBlock:
-    """Added lines that stood elsewhere before, by their numbers in the new file."""
+    """Added lines that were elsewhere before, by their numbers in the new file."""
 
     first: int
     last: int
@@ -44,12 +44,12 @@ class MovedBlock:
 
 @dataclass(frozen=True, slots=True)
 class MarkedHunk(Hunk):
-    """A hunk with blocks that moved into it: above each a row says so. Parts of it may be made with `replace`."""
+    """A hunk with blocks that moved into it; a row above each says so. `replace` may make parts of it."""
 
-    moved: tuple[MovedBlock, ...] = ()  # in order; perhaps some that this part does not hold
+    moved: tuple[MovedBlock, ...] = ()  # in order; some may be outside this part
 
     def list_blocks(self) -> list[MovedBlock]:
-        """The blocks, as far as the hunk holds them."""
+        """List the blocks, as far as they are within the hunk."""
         end = self.new_start + sum(row[:1] not in (b"-", b"\\") for row in self.rows)
         index, blocks = bisect_left(self.moved, self.new_start, key=lambda block: block.last), list[MovedBlock]()
         while index < len(self.moved) and self.moved[index].first < end:
@@ -60,7 +60,7 @@ class MarkedHunk(Hunk):
 
 
 def mark_moved_blocks(hunk: Hunk, blocks: Sequence[MovedBlock]) -> Hunk:
-    """A hunk that is not folded, with the marks of blocks, which are in order; as it is where there is none."""
+    """Return a hunk with the marks of blocks, which are in order; the hunk itself if there are no blocks."""
     if not blocks:
         return hunk
     own = hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed
@@ -68,28 +68,28 @@ def mark_moved_blocks(hunk: Hunk, blocks: Sequence[MovedBlock]) -> Hunk:
 
 
 def defuse_tokens(text: str) -> str:
-    """The text without the openings of chat-template tokens: servers take them for their own wherever they stand."""
+    """Break the beginnings of chat-template tokens: servers read them as their own anywhere in a text."""
     return _CONTROL.sub("< ", text)
 
 
 def render_path(path: str) -> str:
-    """A path on one row; LF and TAB, which a file name may hold, as escapes."""
+    """Return a path on one row, with LF and TAB, which a file name may contain, as escapes."""
     return defuse_tokens(escape_invisible(path).replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def render_line_text(line: Line) -> str:
-    """A line's text as the model sees it, which is how it quotes it."""
+    """Return a line's text as the model sees it and quotes it."""
     text, cut = _shorten_text(line.raw)
     return f"{text} [cut: {len(line.raw):,} bytes]" if cut else text
 
 
 def render_file_row(file: FileDiff) -> str:
-    """The row that opens a file."""
+    """Return the row that begins a file."""
     return f"=== file: {render_path(file.path)} ({_describe_status(file)})"
 
 
 def render_hunk_row(hunk: Hunk) -> str:
-    """The row that opens a hunk, or stands for one that is folded."""
+    """Return the row that begins a hunk, or that replaces a folded one."""
     if isinstance(hunk, FoldedHunk):
         lines = format_count(hunk.changed_lines, "line")
         if hunk.other is None:
@@ -99,8 +99,11 @@ def render_hunk_row(hunk: Hunk) -> str:
 
 
 def render_line_rows(hunk: Hunk) -> Iterator[str]:
-    """A text for each line of a hunk: its row, a second one where the file ends in it without a newline, and one above
-    it where a block begins that moved here. None of a hunk that is folded."""
+    """Yield a text for each line of a hunk; nothing for a folded one.
+
+    It is the line's row, with a row above it if a moved block begins there, and a row below it if the file ends there
+    without a newline.
+    """
     marks = (
         {block.first: f"{_render_mark(block)}\n" for block in hunk.list_blocks()}
         if isinstance(hunk, MarkedHunk)
@@ -119,12 +122,12 @@ def _render_mark(block: MovedBlock) -> str:
 
 
 def count_shown_rows(hunk: Hunk) -> int:
-    """Diff lines a hunk is shown in."""
+    """Count the diff lines that show a hunk."""
     return 1 if isinstance(hunk, FoldedHunk) else len(hunk.rows)
 
 
 def count_hidden_lines(hunk: Hunk) -> int:
-    """Changed lines of a hunk that are not shown whole: those that are too long, and all that are folded."""
+    """Count the changed lines of a hunk that are not shown completely: overlong ones, or all if it is folded."""
     if isinstance(hunk, FoldedHunk):
         return hunk.changed_lines
     return sum(
@@ -135,7 +138,7 @@ def count_hidden_lines(hunk: Hunk) -> int:
 
 
 def _shorten_text(raw: bytes) -> tuple[str, bool]:
-    """The text of a line, and whether it had to be cut. Of a line of megabytes only the beginning is looked at."""
+    """Return the text of a line and whether it was cut. Only the beginning of a very long line is decoded."""
     beginning = (
         raw[: MAX_LINE_CHARS * _MAX_ESCAPE_CHARS + 1]
         if len(raw) > MAX_LINE_CHARS * _MAX_ESCAPE_CHARS
@@ -162,17 +165,17 @@ def _describe_status(file: FileDiff) -> str:
 
 
 def count_bytes(text: str) -> int:
-    """Bytes of a text."""
+    """Count the bytes of a text in UTF-8."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def count_row_bytes(rows: Iterable[str]) -> int:
-    """Bytes of rows with their line ends."""
+    """Count the bytes of rows with their line ends."""
     return sum(count_bytes(row) + 1 for row in rows)
 
 
 def take_first_rows(rows: Iterable[str], most: int) -> Iterator[str]:
-    """The first rows, as far as they take at most so many bytes."""
+    """Yield the first rows, as far as they take at most `most` bytes."""
     for row in rows:
         most -= count_bytes(row) + 1
         if most < 0:

@@ -1,4 +1,4 @@
-"""Hunks into a room: in which order they are tried, which are taken, what of them is left."""
+"""Packs hunks into the room of a prompt: in which order they are tried, which are taken, what is left."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,30 +30,28 @@ from iquest_review.excerpt.numbered_rows import (
     render_hunk_row,
 )
 
-MAX_MISSES = 1_000  # hunks in a row that do not fit; the others are not tried then
-MAX_READ_ROOMS, MAX_READ_HUNKS = (
-    6,
-    4_000,
-)  # times the room, and hunks: what is read to be ranked; the rest by size and file
+MAX_MISSES = 1_000  # consecutive hunks that do not fit, after which no other is tried
+# How much is read for the ranking, as a multiple of the room and in hunks; the rest is ranked by size and file.
+MAX_READ_ROOMS, MAX_READ_HUNKS = 6, 4_000
 ENDLESS_ROOM = Room(10**12, 10**12)
 
 Hunks = tuple[Hunk, ...]
 
 
 class FoldedChange:
-    """The files of a change, with what of them is folded, and what is known of their hunks without reading them."""
+    """The files of a change with their folded hunks, and estimates of the hunks made without reading them."""
 
     def __init__(self, files: Sequence[FileDiff]) -> None:
         self.files = files
         self.folds = fold_hunks(files)
-        self.lines, self.size = 0, 0  # that all of it takes; bytes at least
+        self.lines, self.size = 0, 0  # of the whole change; at least so many bytes
         self.headings = [count_bytes(render_file_row(file)) + 1 for file in files]  # bytes
         self.changed = ranking.count_changed_lines(files)
         self.glances = dict[HunkPlace, float]()
 
     @classmethod
     def from_files(cls, files: Sequence[FileDiff]) -> "FoldedChange":
-        """The change with all its hunks looked at."""
+        """Return the change with an estimate of each hunk."""
         change = cls(files)
         for file_index, file in enumerate(files):
             lines = change.changed[file.path]
@@ -65,7 +63,7 @@ class FoldedChange:
         return change
 
     def get_pieces(self, place: HunkPlace) -> Hunks:
-        """The hunk at a place or, where some of it is folded, its pieces."""
+        """Return the hunk at a place or, if a part of it is folded, its pieces."""
         return self.folds.get(place) or (self.files[place[0]].hunks[place[1]],)
 
 
@@ -75,12 +73,12 @@ def _estimate_bytes(hunk: Hunk) -> int:
 
 @lru_cache(maxsize=2)
 def _measure_change(files: IdentityKey[tuple[FileDiff, ...]]) -> FoldedChange:
-    """The same files are fitted many times until a prompt is full."""
+    """Measure files once: the same ones are fitted many times until a prompt is full."""
     return FoldedChange.from_files(files.value)
 
 
 def pack_hunks(files: Sequence[FileDiff], room: Room, past: Mapping[str, tuple[int, int]]) -> "Packing":
-    """What of the files is shown in a room: everything as it is or, where that is too much, the best hunks first."""
+    """Pack files into a room: everything as it is or, if that is too much, the best hunks first."""
     change = _measure_change(IdentityKey(files)) if isinstance(files, tuple) else FoldedChange.from_files(files)
     packing = Packing(change, room)
     if change.lines <= room.lines and change.size <= room.bytes and packing.take_all():
@@ -96,9 +94,9 @@ def pack_hunks(files: Sequence[FileDiff], room: Room, past: Mapping[str, tuple[i
 
 
 def rank_hunks(change: FoldedChange, room: Room, past: Mapping[str, tuple[int, int]]) -> list[HunkPlace]:
-    """The hunks, those that are worth most first. Only so many are read as might be shown."""
+    """Rank the hunks, the most valuable first. Only as many are read as might be shown."""
     values = dict(change.glances)
-    order = sorted(values, key=values.__getitem__, reverse=True)  # equal ones keep their order
+    order = sorted(values, key=values.__getitem__, reverse=True)  # hunks of equal value keep their order
     read, lines, size = list[HunkPlace](), MAX_READ_ROOMS * room.lines, MAX_READ_ROOMS * room.bytes
     for place in order:
         if lines <= 0 or size <= 0 or len(read) == MAX_READ_HUNKS:
@@ -115,24 +113,23 @@ def rank_hunks(change: FoldedChange, room: Room, past: Mapping[str, tuple[int, i
 
 
 class Packing:
-    """What is shown so far and what is not, by place."""
+    """What is shown so far and what is left out, by place."""
 
     def __init__(self, change: FoldedChange, room: Room) -> None:
         self.change = change
         self.room = room
         self.shown = dict[HunkPlace, Hunks]()  # in the order they were chosen
-        self.left = dict[HunkPlace, Hunks]()  # for want of room
-        self.missing = defaultdict[int, dict[Reason, int]](
-            lambda: {Reason.LINES: 0, Reason.TOKENS: 0}
-        )  # lines of a file
+        self.left = dict[HunkPlace, Hunks]()  # because there is no room
+        # Changed lines of each file that are left out.
+        self.missing = defaultdict[int, dict[Reason, int]](lambda: {Reason.LINES: 0, Reason.TOKENS: 0})
         self.opened = set[int]()  # files whose heading is shown
 
     def take_all(self) -> bool:
-        """Takes everything as it is; False when it does not fit."""
+        """Take everything as it is; return False if it does not fit."""
         for place in self.change.glances:
             pieces = self.change.get_pieces(place)
             if not any(piece.changed_lines for piece in pieces):
-                continue  # as only a hostile patch has it: there is nothing to see
+                continue  # only a hostile patch has such a hunk: there is nothing to see
             beside = reserve_room(pieces, self._get_room_in_file(place[0]))
             if not isinstance(beside, Room):
                 return False
@@ -140,11 +137,11 @@ class Packing:
         return self._open_unchanged_files()
 
     def has_shown_line(self) -> bool:
-        """Whether a line is shown, not only what is folded."""
+        """Return whether any line is shown, not only folded hunks."""
         return not all(isinstance(hunk, FoldedHunk) for hunks in self.shown.values() for hunk in hunks)
 
     def begin(self, order: Sequence[HunkPlace]) -> None:
-        """Takes the first rows of the best hunk, however few, since nothing fits whole."""
+        """Take the first rows of the best hunk, however few, since no hunk fits completely."""
         for place in order[:MAX_MISSES]:
             beside = self._get_room_in_file(place[0])
             for context in (MIN_CONTEXT_LINES, 0):
@@ -169,7 +166,7 @@ class Packing:
                 self.left[place] = tuple(left)
 
     def pack(self, order: Iterable[HunkPlace]) -> None:
-        """Takes what fits, in this order, among as few unchanged lines as need be; what is too large is cut."""
+        """Take what fits, in this order, with the fewest unchanged lines; cut what is too large."""
         misses, excess = 0, None
         for place in order:
             pieces, beside = self.change.get_pieces(place), self._get_room_in_file(place[0])
@@ -195,7 +192,7 @@ class Packing:
         self._open_unchanged_files()
 
     def widen(self) -> None:
-        """Gives the best of what is shown its unchanged lines back, as far as there is room."""
+        """Give the best hunks their unchanged lines back, as far as there is room."""
         for place, narrow in self.shown.items():
             if self.room.lines <= 0 or self.room.bytes <= MIN_ROW_BYTES:
                 return
@@ -211,7 +208,7 @@ class Packing:
                 self.shown[place] = wide
 
     def _get_room_in_file(self, file_index: int) -> Room:
-        """The room beside a file's heading, if it has none yet."""
+        """Return the room for a hunk, less the file's heading if that is not shown yet."""
         return self.room if file_index in self.opened else self.room.subtract(0, self.change.headings[file_index])
 
     def _take(self, place: HunkPlace, hunks: Hunks, left: Room) -> None:
@@ -219,7 +216,7 @@ class Packing:
         self.opened.add(place[0])
 
     def _take_part(self, place: HunkPlace, pieces: Hunks, beside: Room, excess: Reason) -> None:
-        """Shows of a hunk that does not fit what can be shown of it, if it is large; the rest is left."""
+        """Take what fits of a hunk that is too large for the room, if it may be cut; leave the rest."""
         if beside.lines <= 0 or beside.bytes <= MIN_ROW_BYTES or not any(map(is_large, pieces)):
             self._leave(place, pieces, excess)
             return
@@ -243,7 +240,7 @@ class Packing:
         self.missing[place[0]][excess] += sum(piece.changed_lines for piece in pieces)
 
     def _open_unchanged_files(self) -> bool:
-        """Takes the files in which no line changes, which are shown by their headings; False when one does not fit."""
+        """Take the headings of files in which no line changes; return False if one does not fit."""
         bare = [
             file_index
             for file_index, file in enumerate(self.change.files)
@@ -258,7 +255,7 @@ class Packing:
 
 
 def _begin_piece(piece: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
-    """What of a piece fits, its bytes, and what the rest exceeds."""
+    """Return the part of a piece that fits, its bytes, and the limit that the rest exceeds."""
     if isinstance(piece, FoldedHunk):
         excess = find_excess(piece, room)
         return (None, 0, excess) if excess else (piece, count_bytes(render_hunk_row(piece)) + 1, Reason.TOKENS)
@@ -266,12 +263,12 @@ def _begin_piece(piece: Hunk, room: Room) -> tuple[Hunk | None, int, Reason]:
 
 
 def _get_remainder(piece: Hunk, first: Hunk | None) -> Hunk:
-    """What is left of a piece behind its beginning."""
+    """Return the rest of a piece after its beginning."""
     return piece if first is None else next(slice_hunk(piece, [(len(first.rows), len(piece.rows))]))
 
 
 def _measure_hunks(hunks: Hunks) -> int:
-    """Bytes that hunks which fit take."""
+    """Return the bytes of hunks that fit."""
     left = reserve_room(hunks, ENDLESS_ROOM)
-    assert isinstance(left, Room)  # noqa: S101 - nothing exceeds that
+    assert isinstance(left, Room)  # noqa: S101 - nothing exceeds this room
     return ENDLESS_ROOM.bytes - left.bytes

@@ -1,8 +1,8 @@
-"""Where findings lie: how much a hunk is worth reading for each row of prompt that it takes.
+"""Where findings are likely: how much a hunk is worth reading for each row of prompt that it takes.
 
-The weights were tried on merge requests with known review comments: comments stand on code three times as often as on
-tests and fifteen times as often as on anything else, hardly ever on what only goes, and per line far more often in
-small files than in large ones. Any weight may be halved or doubled without changing the shares by more than a point.
+The weights were tried on merge requests with known review comments. Code has three times as many comments as tests and
+fifteen times as many as anything else; lines that are only removed have hardly any; and small files have far more per
+line than large ones. Any weight may be halved or doubled without changing the shares by more than a point.
 """
 
 import re
@@ -16,22 +16,22 @@ from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, LineKind
 from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import MarkedHunk
 
-ROW_BYTES = 40  # bytes of a row of prompt, about
-OVERHEAD_ROWS = 5  # rows that a hunk costs beside its own: headings, and attention
-TEST_WEIGHT, OTHER_WEIGHT = 0.3, 0.06  # worth beside the same hunk of code
-LARGE_FILE_LINES = 100  # changed lines; the more of them, the less each is commented on
-MAX_READ_ROWS = 400  # rows of one hunk that are read; the others are taken to be like them
-SMALL_EDIT_ROWS, MAX_REPEATS = 6, 3  # an edit of so few rows that is made more often than that is a mechanical one
-MOVED_WEIGHT = 0.5  # worth of a line that stood elsewhere before, beside that of a new one
-MIN_PAST_FIXES = 3  # of a file: from then on it counts as often fixed
+ROW_BYTES = 40  # average of a prompt
+OVERHEAD_ROWS = 5  # that a hunk costs beside its own: headings and attention
+TEST_WEIGHT, OTHER_WEIGHT = 0.3, 0.06  # compared with the same hunk in code
+LARGE_FILE_LINES = 100  # the more lines a file changes, the fewer comments each has
+MAX_READ_ROWS = 400  # of one hunk; the others are assumed to be like them
+SMALL_EDIT_ROWS, MAX_REPEATS = 6, 3  # a small edit that is repeated more often is mechanical
+MOVED_WEIGHT = 0.5  # of a line that was elsewhere before, compared with a new one
+MIN_PAST_FIXES = 3  # with so many, a file counts as often fixed
 
 _TESTS = re.compile(
     r"(^|/)(tests?|spec|specs|__tests__|testing|testdata|fixtures)/|(^|/)(test_|conftest\.)[^/]*$|[._-](test|spec)s?\.\w+$|Tests?\.\w+$"
 )
 _GENERATED = re.compile(r"(^|/)(gen|autogen|generated|locales?|i18n|l10n|__snapshots__)/", re.IGNORECASE)
 
-# Each is tried on all added rows of a hunk at once, markers included: one search is cheaper than one a row. A comment
-# or an import with code behind it on its row is code. Nothing is tried twice, since rows may be long and hostile.
+# Each is applied to all added rows of a hunk at once, with their markers: one search is cheaper than one per row. A
+# comment or an import followed by code on its row is code. No backtracking, since rows may be long and hostile.
 _IMPORTS = (
     rb"(?:import\b(?!\()|(?>from\b[^\n]*?\bimport\b)|using\s[\w.:= ]++(?=;)|use\s[^(;\n]++(?=;)|#[ \t]*include\b"
     rb"|package\s|namespace\s|require(?:_relative|_once)?\b(?![^\n]*\)[ \t]*[.(])|export[ ]\*|\}[ ]*from\b)"
@@ -43,7 +43,7 @@ _COMMENTS = (
 )
 _IMPORT = re.compile(rb"^.[ \t]*+" + _IMPORTS, re.MULTILINE)
 _COMMENT = re.compile(rb"^.[ \t]*+" + _COMMENTS, re.MULTILINE)
-# No lone bracket and no blank row either.
+# Neither a single bracket nor a blank row.
 _LOGIC = re.compile(rb"^.[ \t]*+(?!" + _IMPORTS + rb"|" + _COMMENTS + rb")[^\n]*?\w", re.MULTILINE)
 _PUBLIC = re.compile(
     rb"^.[ \t]*(?:public|protected|export|pub|abstract|async|static|def|func|fn|class|interface|struct|trait|enum|type"
@@ -64,12 +64,12 @@ _RISKY = frozenset(
 )
 _WORD = re.compile(rb"\w+|[^\w\s]")
 
-Edit = tuple[frozenset[bytes], frozenset[bytes]]  # the words that go and those that come
+Edit = tuple[frozenset[bytes], frozenset[bytes]]  # the words that are removed, and those that are added
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a hunk is worth for each row of prompt, and why, in short words. Only the order of values has a meaning."""
+    """The value of a hunk for each row of prompt, and the reasons. Only the order of values has a meaning."""
 
     value: float
     reasons: tuple[str, ...]
@@ -77,18 +77,20 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class RankingContext:
-    """What tells about a hunk and stands outside of it."""
+    """What is known about a hunk from outside it."""
 
     changed: Mapping[str, int] = field(default_factory=dict)  # path -> changed lines of the file
-    past: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # path -> commits and fixes of late
+    past: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # path -> recent commits and fixes
     repeated: Mapping[Edit, int] = field(default_factory=dict)  # how often a small edit is made
 
 
 def build_ranking_context(
     files: Iterable[FileDiff], past: Mapping[str, tuple[int, int]] | None = None
 ) -> RankingContext:
-    """What the hunks of these files have around them. `past` tells of a path how many commits of late changed it, and
-    how many of them were fixes."""
+    """Return the context of the hunks of these files.
+
+    `past` gives for a path how many recent commits changed it, and how many of them were fixes.
+    """
     files = list(files)
     return RankingContext(
         count_changed_lines(files), past or {}, count_repeated_edits(hunk for file in files for hunk in file.hunks)
@@ -96,7 +98,7 @@ def build_ranking_context(
 
 
 def count_changed_lines(files: Iterable[FileDiff]) -> dict[str, int]:
-    """Changed lines of each path."""
+    """Count the changed lines of each path."""
     lines = dict[str, int]()
     for file in files:
         lines[file.path] = lines.get(file.path, 0) + file.changed_lines
@@ -104,12 +106,12 @@ def count_changed_lines(files: Iterable[FileDiff]) -> dict[str, int]:
 
 
 def count_repeated_edits(hunks: Iterable[Hunk]) -> Counter[Edit]:
-    """How often each small edit is made."""
+    """Count how often each small edit is made."""
     return Counter(edit for hunk in hunks if (edit := _extract_edit(hunk)))
 
 
 def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
-    """What a hunk of a file is worth, with the reasons."""
+    """Score a hunk of a file, with the reasons."""
     kind, reasons = _classify_file(file.path)
     if file.status is FileStatus.DELETED or not hunk.added:
         word = "deleted file" if file.status is FileStatus.DELETED else "only removed"
@@ -117,14 +119,14 @@ def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
     lines = around.changed.get(file.path) or file.changed_lines
     gain, why = _compute_gain(IdentityKey(hunk))
     if not is_code(file.path):
-        why = tuple(word for word in why if word == "moved")  # prose has its "if" and "open" too
+        why = tuple(word for word in why if word == "moved")  # prose also contains "if" and "open"
     factor, doubts = _find_doubts(file.path, hunk, around)
     large = ("large file",) if lines > 4 * LARGE_FILE_LINES else ()
     return Score(kind * _damp_gain(gain, lines) * factor / _compute_cost(hunk), (*reasons, *why, *doubts, *large))
 
 
 def estimate_score(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
-    """About what `score` comes to, told without reading a row; `changed_lines` are the file's."""
+    """Estimate `score_hunk` without reading a row; `changed_lines` are the file's."""
     kind = _classify_file(file.path)[0]
     if not hunk.added or file.status is FileStatus.DELETED:
         return _score_removal(kind, hunk)
@@ -132,51 +134,51 @@ def estimate_score(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
 
 
 def is_code(path: str) -> bool:
-    """Whether a path is that of code, by its name; tests are, too."""
+    """Return whether a path is code by its name; tests are code, too."""
     return get_kind(path) is Kind.CODE
 
 
 def is_test(path: str) -> bool:
-    """Whether a path is a test's, by its name."""
+    """Return whether a path is a test by its name."""
     return _TESTS.search(path) is not None
 
 
 def get_reading_order(path: str) -> int:
-    """What is read first has the lowest: code, then tests, then the rest."""
+    """Return the place of a file in the reading order: 0 for code, 1 for tests, 2 for the rest."""
     if is_test(path):
         return 1
     return 0 if is_code(path) else 2
 
 
-@lru_cache(4096)  # of a file's many hunks all ask
+@lru_cache(4096)  # every hunk of a file asks
 def _classify_file(path: str) -> tuple[float, tuple[str, ...]]:
-    """What kind of file it is, and what that is worth."""
+    """Return the weight of a file's kind, and the words for it."""
     if get_kind(path) is Kind.DATA:
-        return OTHER_WEIGHT / 3, ("no code", "generated by its name")
+        return OTHER_WEIGHT / 3, ("not code", "generated by its name")
     if is_test(path):
         return TEST_WEIGHT, ("test",)
-    worth, word = (1.0, "code") if is_code(path) else (OTHER_WEIGHT, "no code")
+    worth, word = (1.0, "code") if is_code(path) else (OTHER_WEIGHT, "not code")
     return (worth / 3, (word, "generated by its name")) if _GENERATED.search(path) else (worth, (word,))
 
 
 def _compute_cost(hunk: Hunk) -> float:
-    """Rows of prompt that a hunk takes, long rows for more than one."""
+    """Compute the rows of prompt that a hunk takes; a long row counts as several."""
     return (len(hunk.rows) + sum(map(len, hunk.rows)) / ROW_BYTES) / 2 + OVERHEAD_ROWS
 
 
 def _score_removal(kind: float, hunk: Hunk) -> float:
-    """A deletion comes after everything else, a large one last."""
+    """Score a removal: it comes after everything else, a large one last."""
     return 1e-6 * kind / _compute_cost(hunk)
 
 
 def _damp_gain(gain: float, changed_lines: int) -> float:
-    """The more there is to read at once, the less is said of each line of it."""
+    """Reduce the gain of a large hunk or file: the more there is to read, the fewer comments each line has."""
     return float(gain**0.8 / (1 + changed_lines / LARGE_FILE_LINES) ** 0.7)
 
 
 @lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
 def _compute_gain(key: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
-    """What the added rows of a hunk may hold, and in what words."""
+    """Compute what reading the added rows of a hunk may gain, and the words for it."""
     hunk = key.value
     gain, words = _compute_rows_gain(hunk, [row for row in hunk.rows if row[:1] == b"+"])
     blocks = hunk.list_blocks() if isinstance(hunk, MarkedHunk) else ()
@@ -189,12 +191,12 @@ def _compute_gain(key: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
 
 
 def _compute_rows_gain(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]:
-    """The same of these added rows alone."""
+    """Compute the same for these added rows only."""
     read = b"\n".join(rows[:MAX_READ_ROWS])
     comments, imports = _count_matches(_COMMENT, read), _count_matches(_IMPORT, read)
     logic = _count_matches(_LOGIC, read)
     if not logic:
-        return 0.4 * (1 + 0.1 * comments), ("only comments or imports" if comments or imports else "no word",)
+        return 0.4 * (1 + 0.1 * comments), ("only comments or imports" if comments or imports else "no words",)
     parts = Counter(map(bytes.lower, _PART.findall(read)))
     conditions = min(logic, _count_words(parts, _CONDITION) + read.count(b"&&") + read.count(b"||"))
     failures = min(logic, _count_words(parts, _FAILURE))
@@ -215,7 +217,7 @@ def _compute_rows_gain(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[
 
 
 def _find_doubts(path: str, hunk: Hunk, around: RankingContext) -> tuple[float, tuple[str, ...]]:
-    """What speaks for and against a hunk beside what it holds, as a factor and in words."""
+    """Return what else speaks for and against a hunk, as a factor and in words."""
     factor, words = 1.0, list[str]()
     edit = _extract_edit(hunk)
     times = around.repeated.get(edit, 0) if edit else 0
@@ -229,13 +231,13 @@ def _find_doubts(path: str, hunk: Hunk, around: RankingContext) -> tuple[float, 
     commits, fixes = around.past.get(path, (0, 0))
     if fixes >= MIN_PAST_FIXES:
         words.append("often fixed")
-    # Where there were many commits and fixes there will be more; no file is worth more than twice for its past.
+    # A file with many commits and fixes will have more of them; its past at most doubles its value.
     factor *= 1 + min(1.0, 0.02 * commits + 0.1 * fixes)
     return factor, tuple(words)
 
 
 def _extract_edit(hunk: Hunk) -> Edit | None:
-    """The words a small hunk takes away and brings; None when it only adds, or is not small."""
+    """Return the words that a small hunk removes and adds; None if it only adds, or is not small."""
     if not (0 < hunk.added <= SMALL_EDIT_ROWS and 0 < hunk.removed <= SMALL_EDIT_ROWS):
         return None
     gone, come = set[bytes](), set[bytes]()

@@ -1,7 +1,7 @@
-"""Hunks that change white space only, and whether they may be folded: not where white space may be part of a text, nor
-where it makes a line look as if it belonged to another.
+"""Hunks that change only white space, and whether they may be folded.
 
-A string that is open all through a hunk cannot be told from code; one that begins or ends in it can.
+They may not if the white space may be part of a text, or makes a line look as if it belonged to another statement. A
+string that begins or ends in a hunk is recognised; one that is open throughout the hunk looks like code.
 """
 
 import re
@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from iquest_review.diff.diff import Hunk
 
-LineKey = bytes  # of a line, without the white space that does not count
+LineKey = bytes  # a line without the white space that has no meaning
 
 
 class WhitespaceChange(StrEnum):
-    """What alone changes."""
+    """The only thing that changes."""
 
     ENDINGS = "line endings"
     SPACE = "white space"
@@ -22,28 +22,28 @@ class WhitespaceChange(StrEnum):
 
 _QUOTED = re.compile(rb"(\\.|\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+')")
 _BLANKS = re.compile(rb"\s+")
-# Opens or closes a text of several lines: template literals, Python's and Java's text blocks, heredocs, raw strings of
-# C++, Ruby's and Perl's quotes, PostgreSQL's, and elements of HTML that keep white space.
+# Begins or ends a text of several lines: template literals, text blocks of Python and Java, heredocs, raw strings of
+# C++, quotes of Ruby, Perl and PostgreSQL, and elements of HTML that keep white space.
 _TEXT = re.compile(
     rb"`|\"\"\"|\'\'\'|<<[-~<]?[\"\'\\]?[A-Za-z_]|R\"[^()\\\s]{0,16}\(|%[qQwWiI]?[({\[<|]\S|\bq[qw]?[{(\[|]|\$\$|<pre\b|<textarea\b"
     rb"|xml:space|\[=*\[\s*$|^.\s*\]=*\]",
     re.MULTILINE,
 )
-# A carriage return ends a comment of JavaScript, a backslash makes the next line part of one of C.
+# A carriage return ends a comment in JavaScript; a backslash continues a comment of C on the next line.
 _SPLICE = re.compile(rb"[\r\v\f](?!\Z)|(?:\\|\?\?/)\s*\Z")
-# Where white space may mean something: what is quoted, also by a quote that a regular expression holds, and words that
-# end a heredoc, a comment of Ruby's or a program.
+# White space may have a meaning here: quotes, also one within a regular expression, and words that end a heredoc, a
+# comment of Ruby or a program.
 _NOT_PLAIN = re.compile(rb"[\"\'`\\]|^\s*(?:=\w|__[A-Z]+__|[A-Z_]{2,}\s*\Z)")
-# The head of a statement that takes the next one without braces.
+# The head of a statement whose body is the next statement, without braces.
 _HEAD = re.compile(
     rb"^[\s}]*(?:(?:else\s+if|elseif|if|for|foreach|while|using|lock|fixed|with|synchronized)\b\s*(?:constexpr\s*)?\(.*[^\s{;}]|(?:else|do))\s*$"
 )
 _REMARK = re.compile(rb"(?://.*|/\*(?:(?!\*/).)*\*/\s*)$")
-_MAX_ROWS_BELOW = 20  # rows below a head that are looked at
+_MAX_ROWS_BELOW = 20  # that are examined for one head
 
 
 def normalize_row(row: bytes, indented: bool) -> LineKey:
-    """A row without its marker and without the white space that says nothing; that of a text in quotes counts."""
+    """Return a row without its marker and meaningless white space; white space in quotes stays."""
     if indented:
         return row[1:].rstrip()
     if b'"' not in row and b"'" not in row:
@@ -54,11 +54,13 @@ def normalize_row(row: bytes, indented: bool) -> LineKey:
 
 
 def find_whitespace_change(hunk: Hunk, indented: bool) -> WhitespaceChange | None:
-    """What alone a hunk changes, where that may be folded; None for all other hunks. `indented`: the indentation of a
-    line means something."""
+    """Return the only thing that a hunk changes if it may be folded; None for all other hunks.
+
+    `indented` says that indentation has a meaning in the language.
+    """
     removed, added = _find_first_key(hunk, b"-", indented), _find_first_key(hunk, b"+", indented)
     if removed != added or _list_keys(hunk, b"-", indented) != _list_keys(hunk, b"+", indented):
-        return None  # nearly all hunks: what costs more is asked below
+        return None  # nearly all hunks: the slower checks follow
     if any(_SPLICE.search(row) for row in hunk.rows):
         return None
     if _has_only_endings(hunk):
@@ -72,19 +74,19 @@ def find_whitespace_change(hunk: Hunk, indented: bool) -> WhitespaceChange | Non
 
 
 def can_hold_text(hunk: Hunk) -> bool:
-    """Whether a text of several lines may begin or end in a hunk: in doubt it does."""
+    """Return whether a text of several lines may begin or end in a hunk; True in doubt."""
     if _TEXT.search(hunk.heading.encode("utf-8", "replace")) or _TEXT.search(b"\n".join(hunk.rows)):
         return True
     return any(_has_open_quote(row) for row in hunk.rows if b'"' in row or b"'" in row)
 
 
 def _has_open_quote(row: bytes) -> bool:
-    """Whether a quote in a row has no other."""
+    """Return whether a quote in a row is not closed there."""
     return any(b'"' in part or b"'" in part for part in _QUOTED.split(row[1:])[::2])
 
 
 def _find_first_key(hunk: Hunk, marker: bytes, indented: bool) -> LineKey:
-    """The first changed line of one side that is not blank: for nearly all hunks the two differ."""
+    """Return the first changed line of one side that is not blank: it differs in nearly all hunks."""
     for row in hunk.rows:
         if row[:1] == marker and (key := normalize_row(row, indented)):
             return key
@@ -92,7 +94,10 @@ def _find_first_key(hunk: Hunk, marker: bytes, indented: bool) -> LineKey:
 
 
 def _list_keys(hunk: Hunk, marker: bytes, indented: bool) -> list[LineKey]:
-    """The lines of one side that are not blank. A backslash at the end of a line joins it to the next, or does not."""
+    """List the lines of one side that are not blank.
+
+    A line that ends in a backslash stays as it is: white space after the backslash decides whether it continues.
+    """
     keys = [(normalize_row(row, indented), row) for row in _select_side(hunk, marker)]
     return [key + row[1:] if key.endswith(b"\\") else key for key, row in keys if key]
 
@@ -112,8 +117,11 @@ def _has_only_endings(hunk: Hunk) -> bool:
 
 
 def _has_misleading_indent(hunk: Hunk, indented: bool) -> bool:
-    """Whether a line is indented anew below an `if` without braces: it looks to belong to it, or not to, and nothing
-    has changed. Where both are indented anew alike, nothing looks otherwise."""
+    """Return whether the indentation of a line below an `if` without braces changes.
+
+    The line then seems to belong to the `if`, or no longer does, though the code is the same. If the `if` and the line
+    are indented in the same new way, nothing looks different.
+    """
     if indented:
         return False
     old, new = ([row for row in _select_side(hunk, marker) if row[1:].strip()] for marker in (b"-", b"+"))
@@ -125,7 +133,7 @@ def _has_misleading_indent(hunk: Hunk, indented: bool) -> bool:
 
 
 def _has_other_owner(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
-    """Whether what stands below a head, the first row, looks to belong to something else than before."""
+    """Return whether rows below a head, the first row, seem to belong to another statement than before."""
     stays = _get_indentation(old[0]) == _get_indentation(new[0])
     for before, after in zip(old[1:], new[1:], strict=True):
         was, is_now = _compare_depth(before, old[0]), _compare_depth(after, new[0])
@@ -137,7 +145,7 @@ def _has_other_owner(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
 
 
 def _compare_depth(row: bytes, head: bytes) -> tuple[bool, ...]:
-    """Whether a row is indented more than another, whatever a tab is worth."""
+    """Return whether a row is indented more than another, with tabs of 4 and of 8 columns."""
     return tuple(
         len(_get_indentation(row).expandtabs(tab)) > len(_get_indentation(head).expandtabs(tab)) for tab in (4, 8)
     )
