@@ -28,10 +28,9 @@ _MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and wi
 _GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
 _OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]++["'”]?\s*+:""")
 _ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
-_WORD = re.compile(r"[\\\w.+-]*+")
 _MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _BETWEEN = re.compile(r"[ \t\r\n,]*+")
-_BRACKET = re.compile(r"[][{}()]")
+_WORD, _BRACKET = re.compile(r"[\\\w.+-]*+"), re.compile(r"[][{}()]")
 _KEY = re.compile(r"""["']description["']?\s*[:=]""")  # each entry has one
 
 
@@ -77,17 +76,15 @@ def is_issue(value: object) -> bool:
 def find_sole_object(text: str, key: str, *, broke_off: bool = False) -> JsonAnswer | None:
     """Return the one object of a text that begins with the list `key`; nothing of it is mended, joined or unwrapped.
 
-    None for an object with words on both sides, which may be a quote, for one of several, and for one that is broken
-    before its end. Of an object that breaks off, the whole entries count when nothing precedes it. `broke_off` says
-    that the text is cut: words before the object may then be thinking, with a draft in it.
+    None for an object with words on both sides, which may be a quote, for one of several, and for a broken one. Of an
+    object that breaks off, the whole entries count when nothing precedes it. `broke_off` says that the text is cut:
+    words before the object may then be thinking, with a draft in it.
     """
     opening_pattern = re.compile(rf'\{{\s*+"{re.escape(key)}"\s*+:\s*+\[')
     opening = opening_pattern.search(text)
-    if opening is None:
-        return None
-    start = opening.start()
+    start = opening.start() if opening else 0
     before = FENCE.sub("", text[:start]).strip()
-    if before and broke_off:
+    if opening is None or (before and broke_off):
         return None
     try:
         value, end = STRICT_DECODER.raw_decode(text, start)
@@ -107,7 +104,7 @@ def _list_unescaped_variants(text: str) -> Iterator[str]:
         try:
             inner = json.loads(literal)
         except (ValueError, RecursionError):
-            continue
+            continue  # it is not escaped in this way
         if isinstance(inner, str):
             yield inner
     yield text.replace("\\r\\n", "\n").replace("\\n", "\n")
@@ -195,9 +192,8 @@ def _find_last_word(text: str) -> int:
 
     The text is read from its end: in texts that are not JSON the word may be long.
     """
-    text = text.rstrip()
-    word = _WORD.match(text[::-1])
-    return len(text) - (word.end() if word else 0)
+    word = _WORD.match(text.rstrip()[::-1])
+    return len(text.rstrip()) - (word.end() if word else 0)
 
 
 def _parse_whole_part(text: str, start: int) -> Any:
