@@ -330,7 +330,7 @@ def test_raw_text_is_posted_with_a_warning_when_there_is_no_json(
 
     assert finished.code == 3
     assert finished.review["status"] == "raw"
-    assert "a person should review this change" in bodies(gitlab)[0]
+    assert "A person should review this change" in bodies(gitlab)[0]
     assert "The change looks dangerous." in bodies(gitlab)[0]
     assert "No findings" not in bodies(gitlab)[0]
     assert gitlab.executed == []
