@@ -175,12 +175,12 @@ def test_without_a_deadline_everything_is_granted_and_waited_for() -> None:
 def test_no_wait_between_attempts_passes_the_deadline() -> None:
     clock = Clock(0)
     until = Deadline.for_job(600, clock=clock)
-    purse = RetryBudget(1_000, until)
+    budget = RetryBudget(1_000, until)
     clock.now = until.asking - 25
 
-    assert not purse.should_stop(before_waiting(10))  # 15 s are left to ask in
-    assert purse.should_stop(before_waiting(11))
-    assert purse.left == 990  # what is not waited is not paid
+    assert not budget.should_stop(before_waiting(10))  # 15 s are left to ask in
+    assert budget.should_stop(before_waiting(11))
+    assert budget.left == 990  # what is not waited is not paid
 
 
 def test_gitlab_is_not_waited_for_past_the_end_of_the_job() -> None:

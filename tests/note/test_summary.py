@@ -252,7 +252,7 @@ def test_a_finding_that_has_a_thread_is_one_row_that_leads_to_it() -> None:
         "- 🔴 **high** · bug · [`app/total.py` line 30](<https://gitlab.example.com/shop/app/-/merge_requests/4#note_31>)"
         ": An empty list divides by zero.\n" in body
     )
-    assert body.count("Every cart starts empty.") == len(posted.ledger.findings)
+    assert body.count("Every cart starts empty.") == len(posted.note_memory.findings)
 
 
 def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
@@ -267,7 +267,7 @@ def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
 def test_a_thread_without_a_place_is_listed() -> None:
     row = ThreadRow(Severity.LOW, Category.BUG, "", None, None, Side.NEW, "It fails.", AROUND.job_url)
 
-    body = summary.compose_note(outcome(), AROUND, PostedState((row,), later()[1].ledger))
+    body = summary.compose_note(outcome(), AROUND, PostedState((row,), later()[1].note_memory))
 
     assert f"- 🔵 **low** · bug · [Without a line in the change](<{AROUND.job_url}>): It fails.\n" in body
 

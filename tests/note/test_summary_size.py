@@ -100,7 +100,7 @@ ROWS = st.builds(
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(rows=st.lists(ROWS, max_size=3), findings=st.lists(FINDINGS, max_size=2).map(tuple))
 def test_no_thread_makes_a_note_that_does_anything(rows: list[ThreadRow], findings: tuple[PlacedFinding, ...]) -> None:
-    remembers = replace(later()[1].ledger, findings=findings)
+    remembers = replace(later()[1].note_memory, findings=findings)
 
     body = summary.compose_note(later()[0], AROUND, PostedState(rows, remembers))
 
@@ -167,7 +167,7 @@ def test_the_largest_note_has_room_below_a_failure() -> None:
         for n in range(5_000)
     ]
     remembers = replace(
-        later()[1].ledger,
+        later()[1].note_memory,
         hunks=tuple(noise(n)[:12] for n in range(5_000)),
         findings=findings,
         titles=tuple((f"{n:016x}", noise(n)[:200]) for n in range(500)),
@@ -192,7 +192,7 @@ def test_threads_that_do_not_fit_are_counted() -> None:
         for n in range(1_000)
     ]
 
-    body = summary.compose_note(outcome(), AROUND, PostedState(rows, later()[1].ledger))
+    body = summary.compose_note(outcome(), AROUND, PostedState(rows, later()[1].note_memory))
 
     shown = len(re.findall(r"\[`a\.py` line", body))
     assert f"- and {1_000 - shown:,} more in review.json\n" in body

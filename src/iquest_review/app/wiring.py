@@ -27,7 +27,7 @@ from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_review
 from iquest_review.redaction.environment import make_cleaner
-from iquest_review.reports import review_file
+from iquest_review.reports import review_file, stored_review
 from iquest_review.review import review
 from iquest_review.review.asking import Terms
 from iquest_review.review.work import ChangeToReview, Options, has_no_waiver
@@ -72,8 +72,6 @@ def run_preview(run: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, 
 
 def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
     """Post a stored review and return its note."""
-    from iquest_review.reports import stored_review  # noqa: PLC0415 - reading one loads what writing one need not
-
     outcome = stored_review.load_review(Path(run.arguments.review_file))
     merge_request = _choose_addressee(run, outcome)
     token = run.settings.gitlab_token

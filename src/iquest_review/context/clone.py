@@ -30,13 +30,13 @@ class Clone:
     head: str
     files: Sequence[FileDiff]
     redactor: Redactor
-    patience: RetryBudget = field(default_factory=lambda: RetryBudget(OUTLINE_SECONDS))
+    budget: RetryBudget = field(default_factory=lambda: RetryBudget(OUTLINE_SECONDS))
 
     def load_outlines(self, paths: Sequence[str]) -> Mapping[str, OutlinedFile]:
         """Return these files at the head, by path, with their definitions."""
         texts, started = self._load_blobs(self.head, paths), time.monotonic()
-        definitions = outline_files(texts, self.patience.left)
-        self.patience.charge(time.monotonic() - started)
+        definitions = outline_files(texts, self.budget.left)
+        self.budget.charge(time.monotonic() - started)
         return {path: (text, definitions.get(path, ())) for path, text in texts.items()}
 
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:

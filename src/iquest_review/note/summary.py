@@ -59,7 +59,7 @@ class PostedState(NamedTuple):
     """The open threads of the merge request, and what the note remembers."""
 
     rows: Sequence[ThreadRow]
-    ledger: NoteMemory
+    note_memory: NoteMemory
 
 
 def compose_note(outcome: Outcome, links: NoteLinks, posted: PostedState | None = None) -> str:
@@ -68,8 +68,8 @@ def compose_note(outcome: Outcome, links: NoteLinks, posted: PostedState | None 
     A finding that has a thread is listed in one row, any other is shown in full. Without `posted` nothing has a thread.
     """
     words = select_words(outcome.prompt.language)
-    remembered = f"\n{memory.format_memory(posted.ledger)}" if posted else ""
-    findings = posted.ledger.findings if posted else (*outcome.findings, *outcome.kept)
+    remembered = f"\n{memory.format_memory(posted.note_memory)}" if posted else ""
+    findings = posted.note_memory.findings if posted else (*outcome.findings, *outcome.kept)
     rows = posted.rows if posted else ()
     sections = [
         SUMMARY_MARKER + remembered,
