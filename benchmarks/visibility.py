@@ -5,8 +5,9 @@ asked.
 
 FOLDER holds mrs.jsonl.xz (one merge request a line: `id`, `split`, `diff`, and `golden` comments with `path`, `line`
 and `start_line`). A comment is visible when one of its lines is shown under its number. Tokens are those of the diff's
-rows by prompt.budget.estimate. Two references stand beside ours: the beginning of the plain diff, and whole files, the
-largest first. Both halves of the merge requests are told apart, since weights were tried on one. The exit code is 1
+rows by excerpt.excerpt.estimate_tokens. Two references stand beside ours: the beginning of the plain diff, and whole
+files, the largest first. Both halves of the merge requests are told apart, since weights were tried on one. The exit
+code is 1
 when a promise is broken.
 """
 

@@ -84,7 +84,10 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """One review; `reason` says to users why its status is not `reviewed`."""
+    """One review.
+
+    `reason` says to users why its status is not `reviewed`, or why a review had nothing to do.
+    """
 
     status: ReviewStatus
     reason: str | None = None

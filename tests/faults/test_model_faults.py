@@ -74,7 +74,7 @@ def size(request: Request) -> int:
 
 
 SHORT = {"IQUEST_TIMEOUT": "0.5"}
-ONCE = {"IQUEST_TIMEOUT": "0.37"}  # no patience is left for the first wait, which is of 0.75 s at least
+ONCE = {"IQUEST_TIMEOUT": "0.37"}  # no retry budget is left for the first wait, which is of 0.75 s at least
 
 # -- no answer, or half of one (F05 to F07)
 

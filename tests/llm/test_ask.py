@@ -286,7 +286,7 @@ def served(
             key=None,
             sampling=Sampling(0.2, 0.95, 100),
             timeout=5,
-            deadline=10,
+            retry_seconds=10,
             sleep=lambda _: None,
         )
         endpoint.select_model()

@@ -405,7 +405,7 @@ def endpoint(url: str, name: str | None = None) -> ModelClient:
         key=None,
         sampling=Sampling(0.2, 0.95, 500),
         timeout=5,
-        deadline=0.1,
+        retry_seconds=0.1,
         sleep=lambda _: None,
     )
 

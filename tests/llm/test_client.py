@@ -54,14 +54,14 @@ class Clock:
         self.waits.append(seconds)
 
 
-def endpoint(
+def make_client(
     url: str,
     *,
     model: str | None = MODEL,
     key: str | None = None,
     max_tokens: int = 512,
     timeout: float = 5,
-    deadline: float = 100,
+    retry_seconds: float = 100,
     sleep: Clock | None = None,
 ) -> ModelClient:
     return ModelClient(
@@ -70,7 +70,7 @@ def endpoint(
         key=key,
         sampling=Sampling(0.2, 0.95, max_tokens),
         timeout=timeout,
-        deadline=deadline,
+        retry_seconds=retry_seconds,
         sleep=sleep or Clock(),
     )
 
@@ -132,7 +132,7 @@ def test_a_question_carries_the_sampling_and_the_messages(answers: responses.Req
     body = {"model": MODEL, "temperature": 0.2, "top_p": 0.95, "max_tokens": 512, "messages": MESSAGES}
     answers.post(CHAT, json=completion(), match=[json_params_matcher(body)])
 
-    endpoint(BASE).complete(MESSAGES, None)
+    make_client(BASE).complete(MESSAGES, None)
 
     assert "Authorization" not in answers.calls[0].request.headers
 
@@ -141,7 +141,7 @@ def test_a_url_that_says_completions_is_asked_with_one_text(answers: responses.R
     prompt = json_params_matcher({"prompt": "You review.\n\nReview this.\n\n"}, strict_match=False)
     answers.post(f"{BASE}/completions", json={"choices": [{"text": "Fine."}]}, match=[prompt])
 
-    reply = endpoint(f"{BASE}/completions").complete(MESSAGES, None)
+    reply = make_client(f"{BASE}/completions").complete(MESSAGES, None)
 
     assert reply.text == "Fine."
     assert "messages" not in sent(answers)
@@ -151,14 +151,14 @@ def test_a_format_is_sent_as_it_is(answers: responses.RequestsMock) -> None:
     matcher = json_params_matcher({"response_format": SCHEMA}, strict_match=False)
     answers.post(CHAT, json=completion(), match=[matcher])
 
-    endpoint(BASE).complete(MESSAGES, SCHEMA)
+    make_client(BASE).complete(MESSAGES, SCHEMA)
 
 
 def test_the_key_travels_in_its_header_alone(answers: responses.RequestsMock) -> None:
     matcher = header_matcher({"Authorization": f"Bearer {KEY}"})
     answers.get(LIST, json={"data": [{"id": MODEL}]}, match=[matcher])
     answers.post(CHAT, json=completion(), match=[matcher])
-    model = endpoint(BASE, key=KEY)
+    model = make_client(BASE, key=KEY)
 
     model.select_model()
     model.complete(MESSAGES, None)
@@ -173,7 +173,7 @@ def test_netrc_has_no_say(answers: responses.RequestsMock, tmp_path: Path, monke
     monkeypatch.setenv("HOME", str(tmp_path))
     answers.post(CHAT, json=completion())
 
-    endpoint(BASE).complete(MESSAGES, None)
+    make_client(BASE).complete(MESSAGES, None)
 
     assert "Authorization" not in answers.calls[0].request.headers
 
@@ -181,7 +181,7 @@ def test_netrc_has_no_say(answers: responses.RequestsMock, tmp_path: Path, monke
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "clé", "tab\t"])
 def test_a_key_that_no_header_carries_is_a_wrong_setting(key: str) -> None:
     with pytest.raises(UsageError, match="IQUEST_API_KEY") as caught:
-        endpoint("http://host:8000/v1", key=key)
+        make_client("http://host:8000/v1", key=key)
 
     assert key not in str(caught.value)
 
@@ -192,7 +192,7 @@ def test_a_key_that_no_header_carries_is_a_wrong_setting(key: str) -> None:
 @pytest.mark.parametrize("server", ALL)
 def test_every_server_is_understood(server: ServerName) -> None:
     with ModelDouble(server) as double:
-        reply = endpoint(double.url).complete(MESSAGES, None)
+        reply = make_client(double.url).complete(MESSAGES, None)
 
     assert reply.text == EMPTY_REVIEW
     assert reply.finish_reason == "stop"
@@ -204,14 +204,14 @@ def test_every_server_is_understood(server: ServerName) -> None:
 @pytest.mark.parametrize("server", ["vllm", "llama-server"])
 def test_reasoning_is_read_under_both_of_its_names(server: ServerName) -> None:
     with ModelDouble(server, thinking=True, replies=[Reply("Fine.", reasoning="Hm.")]) as double:
-        reply = endpoint(double.url).complete(MESSAGES, None)
+        reply = make_client(double.url).complete(MESSAGES, None)
 
     assert (reply.text, reply.reasoning) == ("Fine.", "Hm.")
 
 
 def test_reasoning_that_ate_the_answer_leaves_no_text() -> None:
     with ModelDouble(thinking=True, replies=[Reply("Fine.", reasoning="Hm. " * 500)]) as double:
-        reply = endpoint(double.url, max_tokens=100).complete(MESSAGES, None)
+        reply = make_client(double.url, max_tokens=100).complete(MESSAGES, None)
 
     assert (reply.text, reply.finish_reason) == ("", "length")
 
@@ -230,7 +230,7 @@ def test_a_reply_without_a_usable_usage_is_still_a_reply(
 ) -> None:
     answers.post(CHAT, json={"choices": [{"message": {"content": "Fine."}, "finish_reason": None}], **extra})
 
-    reply = endpoint(BASE).complete(MESSAGES, None)
+    reply = make_client(BASE).complete(MESSAGES, None)
 
     assert (reply.text, reply.finish_reason, reply.model) == ("Fine.", "", MODEL)
     assert (reply.prompt_tokens, reply.completion_tokens) == (0, 0)
@@ -239,13 +239,13 @@ def test_a_reply_without_a_usable_usage_is_still_a_reply(
 def test_invalid_utf_8_costs_the_character_and_not_the_reply(answers: responses.RequestsMock) -> None:
     answers.post(CHAT, body=b'{"choices": [{"message": {"content": "caf\xe9"}}]}')
 
-    assert endpoint(BASE).complete(MESSAGES, None).text == "caf�"
+    assert make_client(BASE).complete(MESSAGES, None).text == "caf�"
 
 
 def test_a_compressed_answer_is_read() -> None:
     body = gzip.compress(b'{"choices": [{"message": {"content": "Fine."}}]}')
     with ModelDouble(replies=[Fault(body=body, headers={"Content-Encoding": "gzip"})]) as double:
-        assert endpoint(double.url).complete(MESSAGES, None).text == "Fine."
+        assert make_client(double.url).complete(MESSAGES, None).text == "Fine."
 
 
 def test_an_answer_in_chunks_is_read() -> None:
@@ -253,7 +253,7 @@ def test_an_answer_in_chunks_is_read() -> None:
     pieces = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
     pieces += [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
     with raw_server([*pieces, b"0\r\n\r\n"], 0.01) as url:
-        assert endpoint(url).complete(MESSAGES, None).text == "Fine."
+        assert make_client(url).complete(MESSAGES, None).text == "Fine."
 
 
 # -- what may pass
@@ -285,7 +285,7 @@ def test_a_failure_that_may_pass_is_asked_again(answers: responses.RequestsMock,
     answers.post(CHAT, **answer)
     answers.post(CHAT, json=completion())
 
-    reply = endpoint(BASE, sleep=clock).complete(MESSAGES, None)
+    reply = make_client(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert reply.text == "Fine."
     assert len(clock.waits) == 2
@@ -301,7 +301,7 @@ def test_a_failure_that_stays_ends_after_a_few_attempts(
         answers.post(CHAT, **answer)
 
     with pytest.raises(ModelUnreachableError):
-        endpoint(BASE, sleep=clock).complete(MESSAGES, None)
+        make_client(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert len(answers.calls) == module.MAX_ATTEMPTS
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
@@ -312,7 +312,7 @@ def test_a_failure_that_stays_ends_after_a_few_attempts(
 def test_an_answer_that_breaks_off_is_asked_for_again(how: str) -> None:
     fault = Fault(body=completion("x" * 500), drop=how == "drop", reset=how == "reset")
     with ModelDouble(replies=[fault, fault, "Fine."]) as double:
-        assert endpoint(double.url).complete(MESSAGES, None).text == "Fine."
+        assert make_client(double.url).complete(MESSAGES, None).text == "Fine."
 
     assert len(double.completions) == 3
 
@@ -321,14 +321,14 @@ def test_a_refused_connection_is_tried_again_and_named() -> None:
     clock = Clock()
     port = refused_port()
     with pytest.raises(ModelUnreachableError, match=f"^127.0.0.1:{port} cannot be reached: Connection refused$"):
-        endpoint(f"http://127.0.0.1:{port}/v1", sleep=clock).complete(MESSAGES, None)
+        make_client(f"http://127.0.0.1:{port}/v1", sleep=clock).complete(MESSAGES, None)
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
 
 def test_an_unknown_host_is_named() -> None:
     with pytest.raises(ModelUnreachableError, match=r"^model\.invalid:8000 cannot be reached: "):
-        endpoint("http://model.invalid:8000/v1", deadline=0).complete(MESSAGES, None)
+        make_client("http://model.invalid:8000/v1", retry_seconds=0).complete(MESSAGES, None)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
@@ -336,7 +336,7 @@ def test_a_lasting_failure_is_asked_once(answers: responses.RequestsMock, status
     answers.post(CHAT, status=status, json={"error": "no"})
 
     with pytest.raises(ModelError):
-        endpoint(BASE).complete(MESSAGES, None)
+        make_client(BASE).complete(MESSAGES, None)
 
     assert len(answers.calls) == 1
 
@@ -346,7 +346,7 @@ def test_the_wait_that_a_server_asks_for_is_kept(answers: responses.RequestsMock
     answers.post(CHAT, status=503, headers={"Retry-After": "37"})
     answers.post(CHAT, json=completion())
 
-    endpoint(BASE, sleep=clock).complete(MESSAGES, None)
+    make_client(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert clock.waits == [37]
 
@@ -356,7 +356,7 @@ def test_a_wait_beyond_the_retry_budget_is_not_kept(answers: responses.RequestsM
     answers.post(CHAT, status=503, headers={"Retry-After": "300"})
 
     with pytest.raises(ModelUnreachableError, match="come back in 300 s"):
-        endpoint(BASE, sleep=clock).complete(MESSAGES, None)
+        make_client(BASE, sleep=clock).complete(MESSAGES, None)
 
     assert clock.waits == []
     assert len(answers.calls) == 1
@@ -366,13 +366,13 @@ def test_a_wait_beyond_the_retry_budget_is_not_kept(answers: responses.RequestsM
 
 
 def test_all_requests_of_a_review_share_one_retry_budget(answers: responses.RequestsMock) -> None:
-    """A server that fails now and then costs a review its patience once, not once a request."""
+    """A server that fails now and then costs a review its retry budget once, not once a request."""
     clock = Clock()
     for text in ("One.", "Two.", None):
         answers.post(CHAT, status=503, headers={"Retry-After": "4"})
         if text:
             answers.post(CHAT, json=completion(text))
-    model = endpoint(BASE, deadline=10, sleep=clock)
+    model = make_client(BASE, retry_seconds=10, sleep=clock)
 
     assert model.complete(MESSAGES, None).text == "One."
     assert model.complete(MESSAGES, None).text == "Two."
@@ -385,7 +385,7 @@ def test_all_requests_of_a_review_share_one_retry_budget(answers: responses.Requ
 
 def test_a_success_costs_no_retry_budget() -> None:
     with ModelDouble(replies=[Fault(body={"choices": [{"message": {"content": "Fine."}}]}, delay=0.1)]) as double:
-        model = endpoint(double.url, deadline=0.15)
+        model = make_client(double.url, retry_seconds=0.15)
         for _ in range(3):
             assert model.complete(MESSAGES, None).text == "Fine."
 
@@ -393,7 +393,7 @@ def test_a_success_costs_no_retry_budget() -> None:
 def test_slow_failures_cost_retry_budget() -> None:
     slow = Fault(503, headers={"Retry-After": "0"}, delay=1)
     with ModelDouble(replies=[slow]) as double, pytest.raises(ModelUnreachableError):
-        endpoint(double.url, deadline=1.5).complete(MESSAGES, None)
+        make_client(double.url, retry_seconds=1.5).complete(MESSAGES, None)
 
     assert len(double.completions) == 2
 
@@ -404,7 +404,7 @@ def test_a_server_that_says_nothing_is_given_up_after_the_timeout() -> None:
         ModelDouble(replies=[Fault(delay=5)]) as double,
         pytest.raises(ModelUnreachableError, match=r"gave no answer within 0\.2 s"),
     ):
-        endpoint(double.url, timeout=0.2, deadline=0.2).complete(MESSAGES, None)
+        make_client(double.url, timeout=0.2, retry_seconds=0.2).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1
     assert len(double.completions) == 1
@@ -413,7 +413,7 @@ def test_a_server_that_says_nothing_is_given_up_after_the_timeout() -> None:
 def test_all_attempts_together_keep_the_deadline() -> None:
     started = time.monotonic()
     with ModelDouble(replies=[Fault(delay=5)]) as double, pytest.raises(ModelUnreachableError):
-        endpoint(double.url, timeout=0.3, deadline=0.5, sleep=Clock()).complete(MESSAGES, None)
+        make_client(double.url, timeout=0.3, retry_seconds=0.5, sleep=Clock()).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1
     assert len(double.completions) == 1  # the wait before a second one is more than is left
@@ -424,7 +424,7 @@ def test_an_attempt_is_given_no_more_than_what_is_left(monkeypatch: pytest.Monke
     started = time.monotonic()
     with ModelDouble(replies=[Fault(503, headers={"Retry-After": "0"}), Fault(delay=5)]) as double:
         with pytest.raises(ModelUnreachableError, match="gave no answer"):
-            endpoint(double.url, timeout=5, deadline=0.2).complete(MESSAGES, None)
+            make_client(double.url, timeout=5, retry_seconds=0.2).complete(MESSAGES, None)
         assert len(double.completions) == 2
 
     assert time.monotonic() - started < 1
@@ -434,7 +434,7 @@ def test_a_server_that_stalls_within_its_answer_is_given_up_after_the_timeout() 
     started = time.monotonic()
     body = {"choices": [{"message": {"content": "x" * 500}}]}
     with ModelDouble(replies=[Fault(body=body, delay=0.95, stall=5)]) as double, pytest.raises(ModelUnreachableError):
-        endpoint(double.url, timeout=1, deadline=0.5).complete(MESSAGES, None)
+        make_client(double.url, timeout=1, retry_seconds=0.5).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1.8  # the timeout is the whole answer's, not each read's
 
@@ -447,7 +447,7 @@ def test_a_server_that_drips_is_given_up_after_the_timeout(head: str) -> None:
         raw_server([f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode(), *([piece] * 200)], 0.05) as url,
         pytest.raises(ModelUnreachableError),
     ):
-        endpoint(url, timeout=0.3, deadline=0.1).complete(MESSAGES, None)
+        make_client(url, timeout=0.3, retry_seconds=0.1).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1
 
@@ -462,7 +462,9 @@ def test_a_connection_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPa
             one.connect_ex(full.getsockname())
         started = time.monotonic()
         with pytest.raises(ModelUnreachableError, match=r"timed out|gave no answer"):
-            endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/v1", timeout=0.2, deadline=0.1).complete(MESSAGES, None)
+            make_client(f"http://127.0.0.1:{full.getsockname()[1]}/v1", timeout=0.2, retry_seconds=0.1).complete(
+                MESSAGES, None
+            )
         for one in waiting:
             one.close()
 
@@ -475,7 +477,7 @@ def test_an_answer_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
         ModelDouble(replies=[Fault(body=b"x" * 500_000)]) as double,
         pytest.raises(ModelRefusedError, match="answered more than"),
     ):
-        endpoint(double.url).complete(MESSAGES, None)
+        make_client(double.url).complete(MESSAGES, None)
 
     assert len(double.completions) == 1
 
@@ -488,7 +490,7 @@ def test_no_redirect_is_followed(answers: responses.RequestsMock, status: int) -
     answers.post(CHAT, status=status, headers={"Location": "http://127.0.0.1:9000/v1/chat/completions"})
 
     with pytest.raises(ModelRefusedError, match="redirects to"):
-        endpoint(BASE, key=KEY).complete(MESSAGES, None)
+        make_client(BASE, key=KEY).complete(MESSAGES, None)
 
     assert [call.request.url for call in answers.calls] == [CHAT]
 
@@ -504,7 +506,7 @@ def test_a_key_that_the_server_echoes_is_in_no_error(
             answers.post(CHAT, status=status, json=error)
 
     with pytest.raises(ModelError) as caught:
-        endpoint(BASE, key=KEY).complete(MESSAGES, None)
+        make_client(BASE, key=KEY).complete(MESSAGES, None)
 
     chain: BaseException | None = caught.value
     while chain is not None:
@@ -520,14 +522,14 @@ def test_a_key_that_the_server_echoes_is_in_no_error(
 def test_a_prompt_that_is_too_long_is_told(server: ServerName) -> None:
     long = [{"role": "user", "content": "word " * 5_000}]
     with ModelDouble(server, window=4096) as double, pytest.raises(ContextExceededError):
-        endpoint(double.url).complete(long, None)
+        make_client(double.url).complete(long, None)
 
     assert len(double.completions) == 1
 
 
 def test_a_format_that_the_server_does_not_know_is_told() -> None:
     with ModelDouble("llama-cpp-python") as double, pytest.raises(FormatRefusedError, match="refuses json_schema"):
-        endpoint(double.url).complete(MESSAGES, SCHEMA)
+        make_client(double.url).complete(MESSAGES, SCHEMA)
 
     assert len(double.completions) == 1
 
@@ -538,7 +540,7 @@ def test_a_format_that_the_server_does_not_know_is_told() -> None:
 @pytest.mark.parametrize(("server", "window"), [("vllm", 8192), ("llama-server", 8192), ("llama-cpp-python", None)])
 def test_the_only_model_served_is_asked_with_its_window(server: ServerName, window: int | None) -> None:
     with ModelDouble(server, window=8192) as double:
-        model = endpoint(double.url, model=None)
+        model = make_client(double.url, model=None)
         served = model.select_model()
         model.complete(MESSAGES, None)
 
@@ -550,7 +552,7 @@ def test_an_unknown_model_is_told_with_those_that_are_served(answers: responses.
     answers.get(LIST, json=models({"id": MODEL}))
 
     with pytest.raises(ModelRefusedError, match=f"model 'other'; it serves: {MODEL}$"):
-        endpoint(BASE, model="other").select_model()
+        make_client(BASE, model="other").select_model()
 
 
 def models(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -562,14 +564,14 @@ def test_several_models_need_a_choice(answers: responses.RequestsMock) -> None:
         answers.get(LIST, json=models({"id": "one"}, {"id": "two"}))
 
     with pytest.raises(ModelRefusedError, match="serves 2 models; set IQUEST_MODEL to one of: one, two"):
-        endpoint(BASE, model=None).select_model()
-    assert endpoint(BASE, model="two").select_model().model == "two"
+        make_client(BASE, model=None).select_model()
+    assert make_client(BASE, model="two").select_model().model == "two"
 
 
 def test_several_names_of_one_model_need_no_choice(answers: responses.RequestsMock) -> None:
     answers.get(LIST, json=models({"id": "one", "root": "org/iquest"}, {"id": "two", "root": "org/iquest"}))
 
-    served = endpoint(BASE, model=None).select_model()
+    served = make_client(BASE, model=None).select_model()
 
     assert (served.model, served.root) == ("one", "org/iquest")
 
@@ -579,20 +581,20 @@ def test_an_adapter_of_the_model_is_another_model(answers: responses.RequestsMoc
     answers.get(LIST, json=models({"id": "base", "root": "org/base"}, adapter))
 
     with pytest.raises(ModelRefusedError, match="serves 2 models"):
-        endpoint(BASE, model=None).select_model()
+        make_client(BASE, model=None).select_model()
 
 
 def test_a_long_list_of_models_is_cut(answers: responses.RequestsMock) -> None:
     answers.get(LIST, json=models(*({"id": f"m{number}"} for number in range(300))))
 
     with pytest.raises(ModelRefusedError, match=r"m18, m19 and 280 more$"):
-        endpoint(BASE, model="other").select_model()
+        make_client(BASE, model="other").select_model()
 
 
 def test_a_model_of_ollama_needs_no_tag(answers: responses.RequestsMock) -> None:
     answers.get(LIST, json=models({"id": "iquest:latest"}))
 
-    assert endpoint(BASE, model="iquest").select_model().model == "iquest"
+    assert make_client(BASE, model="iquest").select_model().model == "iquest"
 
 
 @pytest.mark.parametrize(
@@ -614,7 +616,7 @@ def test_a_server_without_a_list_may_review_when_the_model_is_set(
     clock = Clock()
     answers.get(LIST, **answer)
 
-    assert endpoint(BASE, sleep=clock).select_model().window is None
+    assert make_client(BASE, sleep=clock).select_model().window is None
     assert clock.waits == []
 
 
@@ -623,7 +625,7 @@ def test_a_server_without_a_list_needs_a_model_set(answers: responses.RequestsMo
     answers.get(LIST, **answer)
 
     with pytest.raises(ModelRefusedError):
-        endpoint(BASE, model=None).select_model()
+        make_client(BASE, model=None).select_model()
 
 
 @pytest.mark.parametrize("answer", [{"status": 500}, {"body": "<html>"}])
@@ -634,7 +636,7 @@ def test_a_server_whose_list_is_broken_is_waited_for_without_a_model_set(
         answers.get(LIST, **answer)
 
     with pytest.raises(ModelUnreachableError):
-        endpoint(BASE, model=None, sleep=Clock()).select_model()
+        make_client(BASE, model=None, sleep=Clock()).select_model()
 
 
 @pytest.mark.parametrize(
@@ -644,7 +646,7 @@ def test_a_list_that_is_refused_ends_the_review(answers: responses.RequestsMock,
     answers.get(LIST, **answer)
 
     with pytest.raises(ModelRefusedError):
-        endpoint(BASE).select_model()
+        make_client(BASE).select_model()
 
 
 def test_a_server_that_still_loads_is_waited_for(answers: responses.RequestsMock) -> None:
@@ -653,7 +655,7 @@ def test_a_server_that_still_loads_is_waited_for(answers: responses.RequestsMock
         answers.get(LIST, status=503, json={"error": {"message": "Loading model", "code": 503}})
 
     with pytest.raises(ModelUnreachableError):
-        endpoint(BASE, sleep=clock).select_model()
+        make_client(BASE, sleep=clock).select_model()
 
     assert len(clock.waits) == module.MAX_ATTEMPTS - 1
 
@@ -662,7 +664,7 @@ def test_a_server_that_still_loads_is_waited_for(answers: responses.RequestsMock
 def test_a_window_that_is_none_is_not_taken(answers: responses.RequestsMock, value: object) -> None:
     answers.get(LIST, json=models({"id": MODEL, "max_model_len": value, "meta": "x"}))
 
-    assert endpoint(BASE).select_model().window is None
+    assert make_client(BASE).select_model().window is None
 
 
 # -- how many tokens
@@ -674,7 +676,7 @@ def test_a_window_that_is_none_is_not_taken(answers: responses.RequestsMock, val
 )
 def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName, counts: bool) -> None:
     with ModelDouble(server) as double:
-        model = endpoint(double.url)
+        model = make_client(double.url)
         count = model.count_tokens(MESSAGES)
         asked = model.complete(MESSAGES, None).prompt_tokens
 
@@ -683,7 +685,7 @@ def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName,
 
 def test_a_server_that_does_not_count_is_not_asked_again() -> None:
     with ModelDouble("llama-server") as double:
-        model = endpoint(double.url)
+        model = make_client(double.url)
         assert [model.count_tokens(MESSAGES) for _ in range(3)] == [None, None, None]
 
     assert [request.path for request in double.requests] == ["/tokenize"]
@@ -691,12 +693,12 @@ def test_a_server_that_does_not_count_is_not_asked_again() -> None:
 
 def test_a_count_that_takes_too_long_is_no_count() -> None:
     with ModelDouble(routes={"/tokenize": Fault(delay=5)}) as double:
-        assert endpoint(double.url, timeout=0.2).count_tokens(MESSAGES) is None
+        assert make_client(double.url, timeout=0.2).count_tokens(MESSAGES) is None
 
 
 def test_one_text_is_counted_as_one_text() -> None:
     with ModelDouble() as double:
-        assert endpoint(f"{double.url}/completions").count_tokens(MESSAGES) == 9
+        assert make_client(f"{double.url}/completions").count_tokens(MESSAGES) == 9
 
     assert "prompt" in double.requests[0].body
 
@@ -706,7 +708,7 @@ def test_one_text_is_counted_as_one_text() -> None:
 
 def test_an_answer_may_take_half_of_the_window_at_the_most() -> None:
     with ModelDouble(window=1000) as double:
-        model = endpoint(double.url, max_tokens=2048)
+        model = make_client(double.url, max_tokens=2048)
         assert model.max_tokens == 2048
         model.select_model()
         model.complete(MESSAGES, None)
@@ -718,7 +720,7 @@ def test_an_answer_may_take_half_of_the_window_at_the_most() -> None:
 def test_a_longer_answer_is_asked_for_as_far_as_the_window_holds_it() -> None:
     prompt = [{"role": "user", "content": "x" * 3_000}]  # 1,004 tokens of the double
     with ModelDouble(window=1_700) as double:
-        model = endpoint(double.url, max_tokens=512)
+        model = make_client(double.url, max_tokens=512)
         model.select_model()
         model.complete(prompt, None, 600)
         model.complete(prompt, None, 1_024)
@@ -730,7 +732,7 @@ def test_a_longer_answer_is_asked_for_as_far_as_the_window_holds_it() -> None:
 def test_a_longer_answer_is_asked_for_as_it_is_where_no_window_is_known(answers: responses.RequestsMock) -> None:
     answers.post(CHAT, json=completion(), match=[json_params_matcher({"max_tokens": 25_000}, strict_match=False)])
 
-    endpoint(BASE).complete(MESSAGES, None, 25_000)
+    make_client(BASE).complete(MESSAGES, None, 25_000)
 
 
 def test_a_parameter_that_is_refused_is_left_out_from_then_on(answers: responses.RequestsMock) -> None:
@@ -738,7 +740,7 @@ def test_a_parameter_that_is_refused_is_left_out_from_then_on(answers: responses
     answers.post(CHAT, status=400, json=unknown)
     answers.post(CHAT, json=completion())
     answers.post(CHAT, json=completion())
-    model = endpoint(BASE)
+    model = make_client(BASE)
 
     model.complete(MESSAGES, None)
     model.complete(MESSAGES, None)
@@ -757,7 +759,7 @@ def test_a_server_that_refuses_a_parameter_it_was_not_sent_is_not_asked_for_ever
         answers.post(CHAT, status=400, json={"error": {"message": "unknown parameter top_p"}})
 
     with pytest.raises(ModelRefusedError, match="refuses top_p"):
-        endpoint(BASE).complete(MESSAGES, None)
+        make_client(BASE).complete(MESSAGES, None)
 
     assert len(answers.calls) == 2
 
@@ -784,7 +786,7 @@ def test_a_server_that_drips_what_is_no_body_is_given_up_as_well(dripped: str) -
         raw_server([*first, *[endless] * 200], pause=0.02) as url,
         pytest.raises(ModelUnreachableError, match="gave no answer within"),
     ):
-        endpoint(url, timeout=0.3, deadline=0).complete(MESSAGES, None)
+        make_client(url, timeout=0.3, retry_seconds=0).complete(MESSAGES, None)
 
     assert time.monotonic() - started < 1.5
 
@@ -794,7 +796,7 @@ def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
         ModelDouble(replies=[Fault(200, gzip.compress(bytes(64 << 20)), {"Content-Encoding": "gzip"})]) as double,
         pytest.raises(ModelRefusedError, match="more than 8 MiB"),
     ):
-        endpoint(double.url).complete(MESSAGES, None)
+        make_client(double.url).complete(MESSAGES, None)
 
 
 # -- what a server may claim
@@ -806,7 +808,7 @@ def test_a_number_that_is_none_counts_as_absent(answers: responses.RequestsMock,
     answers.post("http://127.0.0.1:8000/tokenize", body=f'{{"count": {number}}}')
     usage = f'"usage": {{"prompt_tokens": {number}}}'
     answers.post(CHAT, body=f'{{"choices": [{{"message": {{"content": "x"}}}}], {usage}}}')
-    model = endpoint(BASE)
+    model = make_client(BASE)
 
     assert model.select_model().window is None
     assert model.count_tokens(MESSAGES) is None
@@ -818,7 +820,7 @@ def test_a_long_list_of_long_names_is_told_in_short(answers: responses.RequestsM
     answers.get(LIST, json=models(*names))
 
     with pytest.raises(ModelRefusedError) as refusal:
-        endpoint(BASE).select_model()
+        make_client(BASE).select_model()
 
     assert len(str(refusal.value)) < 2_500
 
@@ -828,9 +830,9 @@ def test_a_key_comes_back_in_nothing_that_the_server_says(answers: responses.Req
     answers.post(CHAT, json={"choices": [{"message": message}], "model": KEY})
     answers.get(LIST, json=models({"id": f"Bearer {KEY}"}))
 
-    reply = endpoint(BASE, key=KEY).complete(MESSAGES, None)
+    reply = make_client(BASE, key=KEY).complete(MESSAGES, None)
     with pytest.raises(ModelRefusedError, match=r"it serves: Bearer \*\*\*$"):
-        endpoint(BASE, key=KEY).select_model()
+        make_client(BASE, key=KEY).select_model()
 
     assert (reply.text, reply.reasoning, reply.model) == ("Bearer ***", "***", "***")
 
@@ -840,7 +842,7 @@ def test_a_key_comes_back_in_nothing_that_the_server_says(answers: responses.Req
 
 def told(url: str, sleep: Clock | None = None) -> str:
     with pytest.raises(ModelError) as caught:
-        endpoint(url, sleep=sleep, deadline=100 if sleep else 0).complete(MESSAGES, None)
+        make_client(url, sleep=sleep, retry_seconds=100 if sleep else 0).complete(MESSAGES, None)
     return str(caught.value)
 
 

@@ -98,7 +98,7 @@ def endpoint(url: str, model: str | None = MODEL, timeout: float = 5) -> ModelCl
         key=None,
         sampling=Sampling(0.2, 0.95, 512),
         timeout=timeout,
-        deadline=100,
+        retry_seconds=100,
         sleep=lambda _: None,
     )
 

@@ -57,7 +57,7 @@ def asked(**environ: str) -> Run:
 
 def model_says(port: int, tls: Tls) -> str:
     address, sampling = Address.parse(f"https://localhost:{port}/v1"), Sampling(0.2, 0.9, 64)
-    endpoint = ModelClient(address, model="m", key=None, sampling=sampling, timeout=5, deadline=0, tls=tls)
+    endpoint = ModelClient(address, model="m", key=None, sampling=sampling, timeout=5, retry_seconds=0, tls=tls)
     return endpoint.complete(MESSAGES, None).text
 
 

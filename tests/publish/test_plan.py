@@ -30,7 +30,7 @@ from tests.support import outcomes
 from tests.support.outcomes import AROUND, failed, full
 
 BODY = f"{SUMMARY_MARKER}\n\n## Review\n"
-STANDING = SummaryNote(50, "a" * 40, f"{SUMMARY_MARKER}\n\n## An older review")
+OLDER_NOTE = SummaryNote(50, "a" * 40, f"{SUMMARY_MARKER}\n\n## An older review")
 OTHER = "The connection to the shop is opened a second time and stays open."
 
 
@@ -254,16 +254,16 @@ def test_a_merge_request_without_a_note_gets_one() -> None:
 
 
 def test_the_note_that_is_there_is_updated() -> None:
-    assert plan.plan_note([STANDING], BODY) == Write(BODY, 50)
+    assert plan.plan_note([OLDER_NOTE], BODY) == Write(BODY, 50)
 
 
 @pytest.mark.parametrize("stored", [BODY, BODY.rstrip(), BODY + " \n"])
 def test_a_note_that_says_the_same_already_is_left_alone(stored: str) -> None:
-    assert plan.plan_note([STANDING._replace(body=stored)], BODY) is None
+    assert plan.plan_note([OLDER_NOTE._replace(body=stored)], BODY) is None
 
 
 def test_a_carriage_return_that_gitlab_dropped_makes_no_difference() -> None:
-    assert plan.plan_note([STANDING._replace(body=BODY)], BODY.replace("\n", "\r\n")) is None
+    assert plan.plan_note([OLDER_NOTE._replace(body=BODY)], BODY.replace("\n", "\r\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_body_is_shortened_when_lines_of_it_are_missing(stored: str, missing: 
 
 
 def test_of_several_notes_after_a_race_the_first_is_updated() -> None:
-    assert plan.plan_note([STANDING, SummaryNote(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
+    assert plan.plan_note([OLDER_NOTE, SummaryNote(70, "b" * 40, BODY)], BODY) == Write(BODY, 50)
 
 
 def test_nothing_to_review_is_not_worth_a_note() -> None:
@@ -290,7 +290,7 @@ def test_nothing_to_review_is_not_worth_a_note() -> None:
 
 
 def test_nothing_left_to_review_updates_the_note_that_stands() -> None:
-    assert plan.plan_note([STANDING], BODY, idle=True) == Write(BODY, 50)
+    assert plan.plan_note([OLDER_NOTE], BODY, idle=True) == Write(BODY, 50)
 
 
 def test_the_first_note_may_be_about_a_failure() -> None:
@@ -299,16 +299,16 @@ def test_the_first_note_may_be_about_a_failure() -> None:
 
 def test_a_failure_keeps_the_review_that_stands() -> None:
     good = summary.compose_note(full(), AROUND)
-    kept = plan.plan_note([STANDING._replace(body=good.rstrip())], failed(), failure=True)
+    kept = plan.plan_note([OLDER_NOTE._replace(body=good.rstrip())], failed(), failure=True)
 
     assert kept == Write(summary.append_previous_review(failed(), good), 50)
 
 
 def test_the_same_failure_again_leaves_the_note_alone() -> None:
     body = summary.append_previous_review(failed(), summary.compose_note(full(), AROUND))
-    assert plan.plan_note([STANDING._replace(body=body.rstrip())], failed(), failure=True) is None
+    assert plan.plan_note([OLDER_NOTE._replace(body=body.rstrip())], failed(), failure=True) is None
 
 
 def test_a_review_replaces_a_failure_and_what_it_kept() -> None:
     body = summary.append_previous_review(failed(), summary.compose_note(full(), AROUND))
-    assert plan.plan_note([STANDING._replace(body=body)], BODY) == Write(BODY, 50)
+    assert plan.plan_note([OLDER_NOTE._replace(body=body)], BODY) == Write(BODY, 50)

@@ -11,7 +11,7 @@ import pytest
 from iquest_review.errors import ContextExceededError, ModelError, ModelRefusedError
 from iquest_review.llm.errors import TransientModelError
 from iquest_review.llm.wire import ModelReply, ServedModel
-from iquest_review.net.retry import Deadline, NoTimeLeftError
+from iquest_review.net.deadline import Deadline, NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message

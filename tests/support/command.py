@@ -74,7 +74,7 @@ def run(
 def briefly() -> None:
     """For `before`: a wait between two attempts takes a hundredth of what is told and reckoned with."""
     from iquest_review.llm.client import ModelClient  # noqa: PLC0415 - nothing here is meant for the tests' process
-    from iquest_review.net.retry import Deadline  # noqa: PLC0415
+    from iquest_review.net.deadline import Deadline  # noqa: PLC0415
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds / 100)

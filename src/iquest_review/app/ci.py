@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from iquest_review.app.settings import SecretValue
-from iquest_review.net.retry import NO_DEADLINE, Deadline
+from iquest_review.net.deadline import NO_DEADLINE, Deadline
 from iquest_review.text import shorten_to_line
 
 DEFAULT_JOB_SECONDS = 3600  # GitLab's default, for runners before 15.7, which do not set CI_JOB_TIMEOUT

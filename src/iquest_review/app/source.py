@@ -33,52 +33,52 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
 
     The change holds no known secret, and nothing that looks like one. An opened clone is closed with the stack.
     """
-    around, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
+    links, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
     if run.arguments.diff is not None:
-        return _redact_change(_load_saved_diff(run.arguments.diff), redactor), around, run
+        return _redact_change(_load_saved_diff(run.arguments.diff), redactor), links, run
     if run.arguments.base is not None:
-        found, file = _load_branch(run, redactor, stack)
-        return found, around, run.apply_settings_file(file)
+        change, file = _load_branch(run, redactor, stack)
+        return change, links, run.apply_settings_file(file)
     if gitlab is None:
-        return _load_ci_change(run, redactor, stack), around, run
-    facts, stands = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
+        return _load_ci_change(run, redactor, stack), links, run
+    facts, existing = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     run.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
     run = run.apply_settings_file(gitlab.fetch_file(settings.SETTINGS_FILE, facts.refs.start_sha))
-    diff, opened = _load_merge_request_diff(run, gitlab, facts, stack)
-    found = ChangeToReview(
+    diff, clone = _load_merge_request_diff(run, gitlab, facts, stack)
+    change = ChangeToReview(
         diff,
         facts.intent,
-        "git" if opened else "GitLab's raw diff",
-        facts.merge_request,
-        facts.refs,
-        stands,
-        publish.recall_memory(stands),
-        cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
+        origin="git" if clone else "GitLab's raw diff",
+        merge_request=facts.merge_request,
+        refs=facts.refs,
+        existing=existing,
+        known=publish.recall_memory(existing),
+        text=cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return _redact_change(found, redactor, opened), NoteLinks(facts.project_url, run.ci.job_url), run
+    return _redact_change(change, redactor, clone), NoteLinks(facts.project_url, run.ci.job_url), run
 
 
-def _redact_change(found: ChangeToReview, redactor: Redactor, opened: OpenClone | None = None) -> ChangeToReview:
+def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone | None = None) -> ChangeToReview:
     """Return the change without its secrets and, if there is a clone, with what the clone tells besides the diff."""
-    files, secrets = redactor.redact_diff(found.diff.files)
-    intent, refs = found.intent, found.refs
+    files, secrets = redactor.redact_diff(change.diff.files)
+    intent, refs = change.intent, change.refs
 
     def redact(text: str) -> str:
         return redactor.redact_text(text).text
 
-    lookup = found.lookup
-    if opened is not None and refs is not None:
+    lookup = change.lookup
+    if clone is not None and refs is not None:
         from iquest_review.context.clone import Clone  # noqa: PLC0415 - a saved diff has none
 
-        lookup = Clone(opened, refs.base_sha, refs.head_sha, files, redactor)
+        lookup = Clone(clone, refs.base_sha, refs.head_sha, files, redactor)
     intent = replace(
         intent,
         title=redact(intent.title),
         description=redact(intent.description),
         labels=tuple(map(redact, intent.labels)),
     )
-    return replace(found, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
+    return replace(change, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
 def _load_saved_diff(name: str) -> ChangeToReview:
@@ -87,8 +87,8 @@ def _load_saved_diff(name: str) -> ChangeToReview:
             text: bytes | None = sys.stdin.buffer.read(MAX_PATCH_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
-                known = os.fstat(file.fileno()).st_size  # 0 for a pipe
-                text = file.read(MAX_PATCH_BYTES + 1) if known <= MAX_PATCH_BYTES else None
+                size = os.fstat(file.fileno()).st_size  # 0 for a pipe
+                text = file.read(MAX_PATCH_BYTES + 1) if size <= MAX_PATCH_BYTES else None
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}") from error
     name = "standard input" if name == "-" else name
@@ -104,11 +104,11 @@ def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
         raise UsageError(f"--repo {directory} is not a folder")
     repository, base, head = Repository(directory), str(run.arguments.base), run.arguments.head
     merge_base, start_sha, head_sha = repository.find_merge_base(base, head)
-    opened = stack.enter_context(repository.open_clone())
+    clone = stack.enter_context(repository.open_clone())
     intent = Intent(source_branch=head, target_branch=base)
     refs = DiffRefs(merge_base, start_sha, head_sha)
-    found = ChangeToReview(opened.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
-    return _redact_change(found, redactor, opened), opened.load_blob(start_sha, settings.SETTINGS_FILE)
+    change = ChangeToReview(clone.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
+    return _redact_change(change, redactor, clone), clone.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
 def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
@@ -120,13 +120,13 @@ def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToR
         raise UsageError(
             "CI_MERGE_REQUEST_DIFF_BASE_SHA is empty, and without GITLAB_API_TOKEN nobody can ask GitLab for it"
         )
-    opened = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(run)))
+    clone = stack.enter_context(Repository(Path(here.directory or ".")).open_clone(_find_remote(run)))
     labels = tuple(label for label in here.merge_request_labels.split(",") if label)
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
-    found = ChangeToReview(
-        opened.diff(base, head), intent, "git", run.resolve_merge_request(), DiffRefs(base, base, head)
-    )
-    return _redact_change(found, redactor, opened)
+    # The variables do not tell start_sha. The merge base takes its place: nothing is posted without a token.
+    refs = DiffRefs(base, base, head)
+    change = ChangeToReview(clone.diff(base, head), intent, "git", run.resolve_merge_request(), refs)
+    return _redact_change(change, redactor, clone)
 
 
 def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:
@@ -136,8 +136,8 @@ def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: Exit
     directory = Path(here.directory or ".")
     if (same and here.directory) or (directory / ".git").exists():
         try:
-            opened = stack.enter_context(Repository(directory).open_clone(_find_remote(run) if same else None))
-            return opened.diff(facts.refs.base_sha, facts.refs.head_sha), opened
+            clone = stack.enter_context(Repository(directory).open_clone(_find_remote(run) if same else None))
+            return clone.diff(facts.refs.base_sha, facts.refs.head_sha), clone
         except GitError as error:
             run.progress.say(f"git cannot give the diff ({error}); using GitLab's raw diff")
     return _fetch_raw_diff(gitlab, facts), None

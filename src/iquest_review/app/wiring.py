@@ -19,7 +19,7 @@ from iquest_review.llm.ask import StructuredOutput
 from iquest_review.llm.client import ModelClient, Sampling
 from iquest_review.merge_request import MergeRequest
 from iquest_review.net.address import Address
-from iquest_review.net.retry import NO_DEADLINE, Deadline
+from iquest_review.net.deadline import NO_DEADLINE, Deadline
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReason
@@ -43,18 +43,18 @@ _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
 _FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
 
 
-def run_review(run: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
+def run_review(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
     """Review, and return the outcome, its note and the exit code."""
-    gitlab = None if run.is_local else _find_gitlab(run, until)
+    gitlab = None if run.is_local else _find_gitlab(run, deadline)
     if gitlab is None and run.ci.is_fork and not run.is_local and not run.settings.api_url:
         return _skip_fork(run)
     model_url = _choose_model_url(run)
     if run.is_local:
         review_file.prepare_folder(Path(run.arguments.output))  # before the model is asked: could its answer be kept?
     with ExitStack() as stack:
-        change, around, run = source.load_change(run, gitlab, stack)
-        options, publisher = _build_options(run, around, change), _make_publisher(run, gitlab, around, change.known)
-        model = stack.enter_context(_open_model(run, model_url, until))
+        change, links, run = source.load_change(run, gitlab, stack)
+        options, publisher = _build_options(run, links, change), _make_publisher(run, gitlab, links, change.known)
+        model = stack.enter_context(_open_model(run, model_url, deadline))
         has_waiver = gitlab.has_waiver if gitlab else has_no_waiver
         outcome, body = review.review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
     code = review.compute_exit_code(outcome, options.fail_on)
@@ -63,21 +63,21 @@ def run_review(run: Run, until: Deadline = NO_DEADLINE) -> tuple[Outcome, str, i
     return outcome, body, code
 
 
-def run_preview(run: Run, until: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
+def run_preview(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[tuple[Prompt, ...], Excerpt]:
     """Return what a model would be shown, and what is left out. No model is asked."""
     with ExitStack() as stack:
-        change, around, run = source.load_change(run, None if run.is_local else _find_gitlab(run, until), stack)
-        return review.preview(change, _build_options(run, around, change), run.progress)
+        change, links, run = source.load_change(run, None if run.is_local else _find_gitlab(run, deadline), stack)
+        return review.preview(change, _build_options(run, links, change), run.progress)
 
 
-def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
+def run_publish(run: Run, deadline: Deadline = NO_DEADLINE) -> str:
     """Post a stored review and return its note."""
     outcome = stored_review.load_review(Path(run.arguments.review_file))
-    merge_request = _choose_addressee(run, outcome)
+    merge_request = _choose_merge_request(run, outcome)
     token = run.settings.gitlab_token
     if token is None and not run.arguments.dry_run:
         raise UsageError(_CANNOT_POST)
-    gitlab = _connect(run, merge_request, token, until) if token else None
+    gitlab = _connect(run, merge_request, token, deadline) if token else None
     project_url = ""
     if gitlab is not None:
         facts = gitlab.fetch_facts()
@@ -85,12 +85,12 @@ def run_publish(run: Run, until: Deadline = NO_DEADLINE) -> str:
         if outcome.diff_refs and facts.refs.head_sha != outcome.diff_refs.head_sha:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             run.progress.say(f"the merge request is at {now} now; the note names {then}, which was reviewed")
-    around = summary.NoteLinks(project_url, run.ci.job_url)
-    _, body = review.deliver(outcome, around, lambda *_: None, _make_publisher(run, gitlab, around, None))
+    links = summary.NoteLinks(project_url, run.ci.job_url)
+    _, body = review.deliver(outcome, links, lambda *_: None, _make_publisher(run, gitlab, links, None))
     return body
 
 
-def _choose_addressee(run: Run, outcome: Outcome) -> MergeRequest:
+def _choose_merge_request(run: Run, outcome: Outcome) -> MergeRequest:
     """Return the merge request to post a stored review on.
 
     The file comes from a job that read hostile text, so it cannot overrule the command line or the pipeline.
@@ -115,7 +115,7 @@ def _choose_addressee(run: Run, outcome: Outcome) -> MergeRequest:
     return asked
 
 
-def _find_gitlab(run: Run, until: Deadline) -> GitLab | None:
+def _find_gitlab(run: Run, deadline: Deadline) -> GitLab | None:
     """Return the connection to the merge request; None without a token, if a review is possible without one.
 
     Raises UsageError if nothing is to be reviewed, or if the review could not be posted.
@@ -129,14 +129,14 @@ def _find_gitlab(run: Run, until: Deadline) -> GitLab | None:
             "--diff FILE, or --base BRANCH"
         )
     if run.settings.gitlab_token is not None:
-        return _connect(run, merge_request, run.settings.gitlab_token, until)
+        return _connect(run, merge_request, run.settings.gitlab_token, deadline)
     in_its_pipeline = run.settings.merge_request is None
     if in_its_pipeline and (run.ci.is_fork or run.arguments.dry_run):
         return None
     raise UsageError(_CANNOT_READ if run.arguments.dry_run else f"{_CANNOT_POST}; --dry-run reviews without posting")
 
 
-def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue, until: Deadline) -> GitLab:
+def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue, deadline: Deadline) -> GitLab:
     value = token.reveal()
     if value.startswith("glcbt-") or value == run.ci.job_token.reveal():
         raise UsageError(
@@ -157,7 +157,7 @@ def _connect(run: Run, merge_request: MergeRequest, token: settings.SecretValue,
         value,
         merge_request,
         tls=run.tls,
-        sleep=until.sleep,
+        sleep=deadline.sleep,
         tell=run.progress.say,
         warn=run.progress.warn,
         clean=make_cleaner(run.variables),
@@ -175,18 +175,18 @@ def _choose_model_url(run: Run) -> str:
 
 
 @contextmanager
-def _open_model(run: Run, url: str, until: Deadline) -> Iterator[ModelClient]:
+def _open_model(run: Run, url: str, deadline: Deadline) -> Iterator[ModelClient]:
     if url == settings.STAND_IN:
         from iquest_review.stand_in.server import StandIn  # noqa: PLC0415 - a review by a model needs no rules
 
         with StandIn() as server:
-            yield _build_endpoint(run, server.url, MODEL_NAME, None, until)
+            yield _build_model_client(run, server.url, MODEL_NAME, None, deadline)
         return
     key = run.settings.api_key.reveal() if run.settings.api_key else None
-    yield _build_endpoint(run, url, run.settings.model, key, until)
+    yield _build_model_client(run, url, run.settings.model, key, deadline)
 
 
-def _build_endpoint(run: Run, url: str, model: str | None, key: str | None, until: Deadline) -> ModelClient:
+def _build_model_client(run: Run, url: str, model: str | None, key: str | None, deadline: Deadline) -> ModelClient:
     wanted = run.settings
     return ModelClient(
         Address.parse(url),
@@ -194,15 +194,15 @@ def _build_endpoint(run: Run, url: str, model: str | None, key: str | None, unti
         key=key,
         sampling=Sampling(wanted.temperature, wanted.top_p, wanted.max_output_tokens),
         timeout=wanted.timeout,
-        deadline=TIMEOUTS_PER_REQUEST * wanted.timeout,
-        until=until,
+        retry_seconds=TIMEOUTS_PER_REQUEST * wanted.timeout,
+        deadline=deadline,
         tls=run.tls,
         tell=run.progress.say,
         clean=make_cleaner(run.variables),
     )
 
 
-def _build_options(run: Run, around: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
+def _build_options(run: Run, links: summary.NoteLinks, change: ChangeToReview | None = None) -> Options:
     wanted, folder = run.settings, Path(run.settings.prompts_dir or _find_shipped_prompts())
     checkout = "" if run.is_local or not wanted.prompts_dir else run.ci.directory
     files, lookup = (change.diff.files, change.lookup) if change else ((), None)
@@ -219,7 +219,7 @@ def _build_options(run: Run, around: summary.NoteLinks, change: ChangeToReview |
         ),
         max_findings=wanted.max_findings,
         nonce=secrets.token_hex(8),
-        surroundings=around,
+        links=links,
         settings=digest("\0".join((templates.digest, wanted.language, wanted.model or "")))[:12],
         full=run.arguments.full,
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
@@ -241,21 +241,21 @@ def _keep(run: Run, outcome: Outcome, body: str) -> None:
 
 
 def _make_publisher(
-    run: Run, gitlab: GitLab | None, around: summary.NoteLinks, known: NoteMemory | None
+    run: Run, gitlab: GitLab | None, links: summary.NoteLinks, known: NoteMemory | None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
     if run.arguments.dry_run:
         run.progress.say("dry run: nothing is posted")
         return None
-    return partial(_publish, run, gitlab, around, known)
+    return partial(_publish, run, gitlab, links, known)
 
 
 def _publish(
-    run: Run, gitlab: GitLab, around: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
+    run: Run, gitlab: GitLab, links: summary.NoteLinks, known: NoteMemory | None, outcome: Outcome
 ) -> tuple[Outcome, str | None]:
     try:
-        published = publish_review(gitlab, outcome, around, known, run.progress.say)
+        published = publish_review(gitlab, outcome, links, known, run.progress.say)
     except (GitLabError, KeyboardInterrupt) as error:
         kept = Path(run.arguments.output, review_file.REVIEW_FILENAME)
         if kept.is_file():
@@ -264,11 +264,11 @@ def _publish(
     outcome = published.outcome
     if published.body is not None:
         done = "the note is written" if published.wrote else "the note is unchanged"
-        gone = sum(entry.thread != "" and entry.why is not SettledReason.LEFT for entry in outcome.settled)
-        stand = len(outcome.severities)
-        stands = "1 finding is open" if stand == 1 else f"{stand} findings are open"
-        told = [stands, *([f"{gone} resolved"] if gone else []), done]
-        run.progress.say("; ".join(told))
+        resolved = sum(entry.thread != "" and entry.why is not SettledReason.LEFT for entry in outcome.settled)
+        still_open = len(outcome.severities)
+        parts = ["1 finding is open" if still_open == 1 else f"{still_open} findings are open"]
+        parts += [f"{resolved} resolved"] if resolved else []
+        run.progress.say("; ".join([*parts, done]))
     return outcome, published.body
 
 
@@ -281,6 +281,6 @@ def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
         merge_request=run.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
-    _, body = review.deliver(outcome, options.surroundings, partial(_keep, run), None)
+    _, body = review.deliver(outcome, options.links, partial(_keep, run), None)
     run.progress.say(f"not reviewed: {_FORK}")
     return outcome, body, 0

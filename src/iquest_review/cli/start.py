@@ -8,7 +8,7 @@ from iquest_review.app import settings
 from iquest_review.app.ci import compute_deadline
 from iquest_review.app.run import Arguments, Run, create_run
 from iquest_review.app.signals import Signals
-from iquest_review.net.retry import Deadline
+from iquest_review.net.deadline import Deadline
 from iquest_review.progress import create_progress
 from iquest_review.redaction.environment import make_cleaner
 

@@ -30,8 +30,9 @@ from iquest_review.llm.errors import (
 )
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
+from iquest_review.net.deadline import NO_DEADLINE, Deadline, NoTimeLeftError
 from iquest_review.net.error_body import find_root_cause, load_json, mask_key, redact_error_body
-from iquest_review.net.retry import NO_DEADLINE, Deadline, NoTimeLeftError, RetryBudget, backoff, log_retry
+from iquest_review.net.retry import RetryBudget, backoff, log_retry
 from iquest_review.net.session import (
     create_session,
     describe_route,
@@ -65,9 +66,9 @@ class Sampling:
 class ModelClient:
     """A model server, for one review.
 
-    `timeout` bounds one answer. `deadline` bounds failed attempts and the waits between them, for all requests of the
-    review together: a server that is down costs a job that much once, not once a request, and a server that answers
-    slowly is not cut short because it was asked often. Both are in seconds. `until` is the end of the job: a request
+    `timeout` bounds one answer. `retry_seconds` bounds failed attempts and the waits between them, for all requests of
+    the review together: a server that is down costs a job that much once, not once a request, and a server that answers
+    slowly is not cut short because it was asked often. Both are in seconds. `deadline` is the end of the job: a request
     that has no time for an answer is not sent. `clean` removes secrets from the server's words about a failure.
 
     Raises UsageError for a key that an HTTP header cannot carry, and for a file of `tls` that cannot be used.
@@ -81,8 +82,8 @@ class ModelClient:
         key: str | None,
         sampling: Sampling,
         timeout: float,
-        deadline: float,
-        until: Deadline = NO_DEADLINE,
+        retry_seconds: float,
+        deadline: Deadline = NO_DEADLINE,
         tls: Tls = DEFAULT_TLS,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[str], object] = lambda _: None,
@@ -101,7 +102,7 @@ class ModelClient:
         self._tls = tls if address.base.startswith("https:") else DEFAULT_TLS
         self._session = create_session(key, self._tls)
         self._host = describe_route(address.base)
-        self._budget, self._until = RetryBudget(deadline, until), until
+        self._budget, self._deadline = RetryBudget(retry_seconds, deadline), deadline
         self._sleep, self._clean = sleep, clean
         self._tell = tell
 
@@ -234,12 +235,12 @@ class ModelClient:
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
         """Return the body of a 200. Redirects are not followed: the prompt goes to this host alone."""
-        seconds = self._until.grant_seconds(timeout)
+        seconds = self._deadline.grant_seconds(timeout)
         try:
             return self._send_once(method, url, body, seconds)
         except TransientModelError as error:
-            if seconds < timeout and not self._until.can_wait(0):
-                raise NoTimeLeftError(f"no answer in the last {seconds:.0f} s; {self._until}") from error
+            if seconds < timeout and not self._deadline.can_wait(0):
+                raise NoTimeLeftError(f"no answer in the last {seconds:.0f} s; {self._deadline}") from error
             raise
 
     def _send_once(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:

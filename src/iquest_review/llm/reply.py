@@ -192,6 +192,7 @@ def find_answer_texts(text: str) -> list[str]:
     """
     starts = [0] if not _THINK.match(text) else []
     starts += [tag.end() for tag in _THINK_END.finditer(text)]
+    # The first part and the last eight: a text of thousands of tags costs no more than one of nine.
     parts = [text[start:].strip() for start in starts[:1] + starts[1:][-8:]]
     parts = [rest for part in parts if (rest := _drop_open_thoughts(part))]
     ready = [part for part in parts if part.startswith(("{", "[", "```", "~~~"))]
@@ -200,7 +201,7 @@ def find_answer_texts(text: str) -> list[str]:
 
 
 def _drop_open_thoughts(text: str) -> str:
-    """Return the text up to a thinking that never ends, unless its tag stands inside an answer."""
+    """Return the text up to reasoning that is never closed, unless its tag is inside an answer."""
     ended = max((tag.start() for tag in _THINK_END.finditer(text)), default=0)
     tag = _THINK_BEGIN.search(text, ended)
     return text[: tag.start()].strip() if tag and "{" not in text[: tag.start()] else text
@@ -256,7 +257,7 @@ def _build_review(answer: str, review: JsonAnswer) -> Review | UnusableReply:
 
 
 def _drop_guessed_fix(entry: object, answer: str) -> object:
-    """Return an entry of a mended answer, without its fix unless the answer holds it word for word, with its end."""
+    """Return an entry of a mended answer, without its fix if the mending may have made up the fix's end."""
     fix = entry.get("suggestion") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(fix, str):
         return entry

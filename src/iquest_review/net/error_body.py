@@ -43,7 +43,7 @@ def _load_huge_numbers(text: str) -> Any:
 def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
     """Return the words of an error on one line of at most `limit` characters.
 
-    They are found in any envelope that servers use: error.message, error, detail, message, or plain text.
+    They are found in any form that servers use: error.message, error, detail, message, or plain text.
     """
     value = load_json(content)
     for key in ("error", "detail", "message"):

@@ -1,75 +1,19 @@
-"""How long to wait for a server that may recover.
+"""How long to wait before a request is repeated, and when to stop.
 
-As long as it asks for, otherwise twice as long each time, and never past the end of the job.
+The wait is as long as the server asks for, otherwise twice as long each time, and never past the end of the job. Which
+failures may pass is known where they are classified: llm/errors.py and gitlab/transport.py.
 """
 
 import email.utils
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
 
 from tenacity import RetryCallState
 
-from iquest_review.errors import GitLabError, ModelUnreachableError
+from iquest_review.net.deadline import NO_DEADLINE, Deadline
 
 MAX_RETRY_AFTER_SECONDS = 1e9  # more is nonsense
-# Parts of a job's time: in seconds, and the largest share of it. GitLab limits notes by the minute, and posting needs
-# two of those at worst. The time after the command belongs to after_script and the upload of artifacts.
-POSTING_RESERVE, SHUTDOWN_RESERVE = (120.0, 1 / 5), (30.0, 1 / 20)
-MIN_REQUEST_TIME = (15.0, 1 / 20)  # a request with less time is not worth starting
-
-
-class NoTimeLeftError(ModelUnreachableError):
-    """The job ends before an answer can arrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When a job has to be done: never, if made without arguments.
-
-    `seconds` is the time of the whole job. By `clock`, the last answer must have arrived at `asking`, and everything
-    must be posted and written at `end`. A request needs at least `useful` seconds.
-    """
-
-    seconds: float = math.inf
-    asking: float = math.inf
-    end: float = math.inf
-    useful: float = 0.0
-    clock: Callable[[], float] = time.monotonic
-
-    @classmethod
-    def for_job(cls, seconds: float, spent: float = 0.0, clock: Callable[[], float] = time.monotonic) -> "Deadline":
-        """Return the deadline of a job that may take `seconds`, of which `spent` are over."""
-        posting, after, useful = (
-            min(most, share * seconds) for most, share in (POSTING_RESERVE, SHUTDOWN_RESERVE, MIN_REQUEST_TIME)
-        )
-        end = clock() + seconds - spent - after
-        return cls(seconds, end - posting, end, useful, clock)
-
-    def __str__(self) -> str:
-        return f"no time left: the job may take {self.seconds:g} s (CI_JOB_TIMEOUT)"
-
-    def grant_seconds(self, wanted: float) -> float:
-        """Return how many of the wanted seconds a request may take. Raises NoTimeLeftError if too few are left."""
-        left = self.asking - self.clock()
-        if left < min(wanted, self.useful):
-            raise NoTimeLeftError(str(self))
-        return min(wanted, left)
-
-    def can_wait(self, wait: float) -> bool:
-        """Return whether there is time for a request after waiting `wait` seconds."""
-        return self.clock() + wait + self.useful <= self.asking
-
-    def sleep(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Wait for GitLab with `sleep`. Raises GitLabError instead if the job would end meanwhile."""
-        if self.clock() + seconds >= self.end:
-            raise GitLabError(f"{self}, and waiting for GitLab would exceed it ({seconds:.0f} s)")
-        sleep(seconds)
-
-
-NO_DEADLINE = Deadline()
 
 
 class TransientError(Exception):
@@ -87,15 +31,15 @@ class RetryBudget:
 
     def __init__(self, seconds: float, deadline: Deadline = NO_DEADLINE) -> None:
         self.left = seconds
-        self._until = deadline
+        self._deadline = deadline
 
     def charge(self, seconds: float) -> None:
         """Charge the seconds that a failed attempt took."""
         self.left -= seconds
 
     def should_stop(self, state: RetryCallState) -> bool:
-        """Return whether the next wait exceeds the budget or the job's time; if not, charge it."""
-        if state.upcoming_sleep >= self.left or not self._until.can_wait(state.upcoming_sleep):
+        """Return whether the next wait exceeds the budget or the job's time. If not, charge that wait."""
+        if state.upcoming_sleep >= self.left or not self._deadline.can_wait(state.upcoming_sleep):
             return True
         self.left -= state.upcoming_sleep
         return False

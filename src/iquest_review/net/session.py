@@ -1,4 +1,4 @@
-"""The HTTP session for requests to a model server: the key in a header only, no redirects, and time limits."""
+"""HTTP sessions for GitLab and the model server: no redirects, no proxy for this machine, and time limits."""
 
 import re
 import ssl

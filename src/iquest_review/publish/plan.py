@@ -43,7 +43,7 @@ class Resolve:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a thread that repeats an older one: two runs posted at the same time."""
+    """Delete a thread that repeats another one: two runs posted at the same time."""
 
     thread: Thread
 
@@ -81,11 +81,11 @@ def plan_actions(
             yield Reopen(finding, thread) if again else Leave(finding, thread)
         elif finding.placement is Placement.INLINE:
             yield Create(finding)
-    gone = {entry.thread for entry in settled if entry.why is not SettledReason.LEFT}.difference(
+    to_resolve = {entry.thread for entry in settled if entry.why is not SettledReason.LEFT}.difference(
         thread.id for thread in taken if thread
     )
     yield from (
-        Resolve(thread) for thread in threads if thread.id in gone and not thread.resolved and not thread.disputed
+        Resolve(thread) for thread in threads if thread.id in to_resolve and not thread.resolved and not thread.disputed
     )
 
 
@@ -94,7 +94,7 @@ def match_thread(finding: PlacedFinding, threads: Iterable[Thread]) -> Thread | 
 
     A thread matches by identity, or by line and similar text. Of several an open one is preferred, then the nearest.
     """
-    same = [thread for thread in threads if _has_same_identity(finding, thread) or _has_same_remark(finding, thread)]
+    same = [thread for thread in threads if _has_same_identity(finding, thread) or _has_similar_text(finding, thread)]
     line = finding.line or 0
     return min(same, key=lambda thread: (thread.resolved, abs((thread.line or line) - line)), default=None)
 
@@ -118,7 +118,7 @@ def _assign_threads(findings: Sequence[PlacedFinding], threads: Iterable[Thread]
 
 
 def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
-    """Return whether a thread is that of a finding of the note: the same finding on the same line."""
+    """Return whether a finding that the note lists has this thread: the same finding on the same line."""
     if thread.mark.fingerprint != finding.fingerprint:
         return False
     if thread.line is None or finding.line is None:
@@ -127,7 +127,10 @@ def is_thread_of(thread: Thread, finding: PlacedFinding) -> bool:
 
 
 def find_duplicate_threads(existing: ExistingThreads) -> Iterator[Thread]:
-    """Yield open threads without replies that repeat an older thread on the same lines."""
+    """Yield open threads that repeat another one on the same lines.
+
+    Of several, the one that stays has replies; if none has, the oldest stays.
+    """
     seen = set[tuple[object, ...]]()
     for thread in sorted(existing.threads, key=lambda thread: (not thread.replies, thread.note)):
         key = (thread.mark.fingerprint, thread.mark.anchor, thread.path, thread.line, thread.head)
@@ -162,7 +165,7 @@ def _has_same_identity(finding: PlacedFinding, thread: Thread) -> bool:
     return thread.line not in finding.twins
 
 
-def _has_same_remark(finding: PlacedFinding, thread: Thread) -> bool:
+def _has_similar_text(finding: PlacedFinding, thread: Thread) -> bool:
     """Return whether a thread has a similar text on the same line, perhaps as another category."""
     if thread.resolved or thread.path != finding.path or thread.mark.side is not finding.side:
         return False

@@ -17,7 +17,7 @@ from iquest_review.llm import ask
 from iquest_review.llm.ask import Answer, StructuredOutput
 from iquest_review.llm.reply import Review
 from iquest_review.llm.wire import ModelReply, ServedModel
-from iquest_review.net.retry import NoTimeLeftError
+from iquest_review.net.deadline import NoTimeLeftError
 from iquest_review.outcome import Usage
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting

@@ -17,7 +17,7 @@ from iquest_review.findings.rules.leaked_secrets import find_leaked_secrets
 from iquest_review.findings.verify import verify
 from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review, UnusableReply
-from iquest_review.net.retry import NoTimeLeftError
+from iquest_review.net.deadline import NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches

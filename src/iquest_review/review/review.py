@@ -1,4 +1,4 @@
-"""THE MAIN PATH: one review, from a change to threads on the merge request, in the eight steps of the README.
+"""The main path: one review, from a change to threads on the merge request, in the eight steps of ARCHITECTURE.md.
 
 Everything that touches the world is an argument: the change, the model, where to keep the review, how to publish it.
 """
@@ -81,20 +81,20 @@ def review(
             body = change.existing.notes[0].body
             keep(outcome, body)
             return outcome, body
-        return deliver(outcome, options.surroundings, keep, publish)
+        return deliver(outcome, options.links, keep, publish)
     except ReviewError as error:
         if compute_exit_code(outcome, options.fail_on) == GateKeptError.exit_code:
             raise GateKeptError("; ".join([str(error), *getattr(error, "__notes__", ())])) from error
         raise
 
 
-def deliver(outcome: Outcome, around: NoteLinks, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
+def deliver(outcome: Outcome, links: NoteLinks, keep: Keep, publish: Publish | None) -> tuple[Outcome, str]:
     """Keep an outcome with its note, publish it, keep what was published, and return both.
 
     A review is not lost when GitLab fails, nor when the folder cannot be written: the author of a merge request may
     have caused either.
     """
-    body = summary.compose_note(outcome, around)
+    body = summary.compose_note(outcome, links)
     try:
         keep(outcome, body)
     except ReviewError:

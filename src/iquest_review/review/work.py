@@ -48,7 +48,7 @@ class Options:
     terms: Terms
     max_findings: int  # shown inline, on their lines
     nonce: str
-    surroundings: NoteLinks
+    links: NoteLinks
     settings: str = ""  # digest of the settings that affect the answers
     full: bool = False  # whether to review again what was reviewed before
     fail_on: Severity | None = None

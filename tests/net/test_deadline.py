@@ -10,7 +10,8 @@ from tenacity import RetryCallState, Retrying
 
 from iquest_review.app.ci import compute_deadline, parse_ci_job
 from iquest_review.errors import GitLabError
-from iquest_review.net.retry import NO_DEADLINE, Deadline, NoTimeLeftError, RetryBudget
+from iquest_review.net.deadline import NO_DEADLINE, Deadline, NoTimeLeftError
+from iquest_review.net.retry import RetryBudget
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TOLD_TIMEOUT = "CI_JOB_TIMEOUT is {!r}, not a number of seconds: {}"
@@ -49,7 +50,7 @@ def test_two_minutes_to_post_and_half_a_minute_to_upload_are_kept_back() -> None
 
     found, _ = of({"CI": "true", "CI_JOB_TIMEOUT": "3600"}, clock)
 
-    assert (found.asking - clock.now, found.end - clock.now) == (3_450, 3_570)
+    assert (found.ask_until - clock.now, found.end - clock.now) == (3_450, 3_570)
 
 
 def test_of_a_short_job_less_is_kept_back() -> None:
@@ -57,7 +58,7 @@ def test_of_a_short_job_less_is_kept_back() -> None:
 
     found, _ = of({"CI": "true", "CI_JOB_TIMEOUT": "100"}, clock)
 
-    assert (found.asking - clock.now, found.end - clock.now, found.useful) == (75, 95, 5)
+    assert (found.ask_until - clock.now, found.end - clock.now, found.min_request_seconds) == (75, 95, 5)
 
 
 def test_a_job_that_does_not_say_its_time_has_gitlabs_own_hour() -> None:
@@ -118,7 +119,7 @@ def test_whatever_the_variables_hold_there_is_a_time_to_ask_and_then_one_to_post
 
     found, _ = of({"CI": "true", "CI_JOB_TIMEOUT": timeout, "CI_JOB_STARTED_AT": started}, clock)
 
-    assert found.asking < found.end < clock.now + found.seconds
+    assert found.ask_until < found.end < clock.now + found.seconds
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -141,14 +142,14 @@ def test_a_request_gets_what_it_wants_and_at_the_end_what_is_left() -> None:
     until = Deadline.for_job(1_000, clock=clock)
 
     assert until.grant_seconds(120) == 120
-    clock.now = until.asking - 20
+    clock.now = until.ask_until - 20
     assert until.grant_seconds(120) == 20
 
 
 def test_a_request_that_would_have_less_than_a_useful_rest_is_not_begun() -> None:
     clock = Clock(0)
     until = Deadline.for_job(600, clock=clock)
-    clock.now = until.asking - 14
+    clock.now = until.ask_until - 14
 
     with pytest.raises(NoTimeLeftError, match=r"^no time left: the job may take 600 s \(CI_JOB_TIMEOUT\)$"):
         until.grant_seconds(120)
@@ -158,7 +159,7 @@ def test_a_request_that_would_have_less_than_a_useful_rest_is_not_begun() -> Non
 def test_nothing_is_granted_when_the_time_is_over() -> None:
     clock = Clock(0)
     until = Deadline.for_job(600, clock=clock)
-    clock.now = until.asking + 1
+    clock.now = until.ask_until + 1
 
     with pytest.raises(NoTimeLeftError):
         until.grant_seconds(0.1)
@@ -176,7 +177,7 @@ def test_no_wait_between_attempts_passes_the_deadline() -> None:
     clock = Clock(0)
     until = Deadline.for_job(600, clock=clock)
     budget = RetryBudget(1_000, until)
-    clock.now = until.asking - 25
+    clock.now = until.ask_until - 25
 
     assert not budget.should_stop(before_waiting(10))  # 15 s are left to ask in
     assert budget.should_stop(before_waiting(11))
@@ -186,10 +187,10 @@ def test_no_wait_between_attempts_passes_the_deadline() -> None:
 def test_gitlab_is_not_waited_for_past_the_end_of_the_job() -> None:
     clock = Clock(0)
     until = Deadline.for_job(600, clock=clock)
-    clock.now = until.asking
+    clock.now = until.ask_until
 
     until.sleep(60, clock.sleep)
 
-    assert clock.now == until.asking + 60
+    assert clock.now == until.ask_until + 60
     with pytest.raises(GitLabError, match=r"no time left.*waiting for GitLab would exceed it \(60 s\)"):
         until.sleep(60, clock.sleep)
