@@ -233,6 +233,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("path", SOURCES)
 def test_hostile_text_is_survived_quickly(path: str) -> None:
     for text in HOSTILE.values():

@@ -111,6 +111,7 @@ def test_any_row_can_be_parsed(text: str) -> None:
     assert name == "" or name.isidentifier()
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "text",
     ["a " * 500, "class " * 160, "f(" * 490, "<" * 990, "let " + "x" * 990, " " * 999, "f(" + ")" * 990, "a(a) " * 190],

@@ -219,6 +219,7 @@ def test_the_number_of_problems_is_limited() -> None:
     assert found.problems[-1] == f"{DUO_FILE} has more problems"
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("filters", ["{a,b}" * 40, "{" * 150, "{a,{b,{c,d}}}" * 20, "{}" * 140])
 def test_hostile_braces_take_little_time(filters: str) -> None:
     start = time.process_time()
@@ -376,6 +377,7 @@ def test_any_text_is_accepted_as_a_filter(pattern: str, path: str) -> None:
     assert is_glob_match(pattern, path) in (True, False)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("pattern", ["*a" * 140 + "b", "**/" * 90 + "b", "**/*a*/" * 40 + "b", "**/a/" * 4 + "**/b"])
 def test_a_filter_of_many_stars_takes_little_time(pattern: str) -> None:
     start = time.process_time()
@@ -429,6 +431,7 @@ def test_html_comments_are_not_shown() -> None:
     assert shown_of("Write <!-- and go on.") == ["  Write <!-- and go on."]
 
 
+@pytest.mark.timed
 def test_unclosed_comments_take_little_time() -> None:
     start = time.process_time()
 

@@ -146,6 +146,7 @@ def test_an_unfolded_file_holds_both_files(
         assert b"".join(line.raw + (b"\n" if line.newline else b"") for line in lines) == wanted
 
 
+@pytest.mark.timed
 def test_a_large_file_is_unfolded_quickly() -> None:
     rows = numbered(200_000)
     after = text([*rows[:100_000], "new", *rows[100_000:]])

@@ -277,6 +277,7 @@ def test_the_estimate_is_by_bytes_and_rounded_up(text: str, tokens: int) -> None
     assert estimate_tokens(text) == tokens
 
 
+@pytest.mark.timed
 def test_a_hunk_of_half_a_million_lines_takes_no_time() -> None:
     row = (b"+value = compute(other)",)
     file = FileDiff("a.py", "a.py", FileStatus.ADDED, (Hunk(1, 1, "", row * 500_000, 500_000, 0),))
@@ -287,6 +288,7 @@ def test_a_hunk_of_half_a_million_lines_takes_no_time() -> None:
     assert time.process_time() - started < 2
 
 
+@pytest.mark.timed
 def test_twenty_thousand_files_take_no_time() -> None:
     files = [added(f"f{number % 300}/{number}.py", *["value = compute(other)"] * 10) for number in range(20_000)]
     started = time.process_time()
@@ -296,6 +298,7 @@ def test_twenty_thousand_files_take_no_time() -> None:
     assert time.process_time() - started < 3
 
 
+@pytest.mark.timed
 def test_the_same_many_small_hunks_take_no_time() -> None:
     rows = [" a", " b", " c", "-    value = compute(other)", "+    value = recompute(other)", " d", " e", " f"]
     files = tuple(modified(f"{at}.py", *(hunk(*rows, new=10 * n) for n in range(20))) for at in range(500))

@@ -164,6 +164,7 @@ def test_a_change_of_line_endings_is_named() -> None:
     assert folds(modified("a.js", hunk("-`a", "-b", "+`a\r", "+ b\r"))) == []
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "row",
     ["'\"" * 5_000, '\\"' * 5_000, '"\\"' * 5_000, "/*" * 5_000, "[=" * 5_000, "if (" * 3_000 + " " * 5_000 + ";"],
@@ -325,6 +326,7 @@ def test_no_line_is_folded_that_is_not_added_somewhere(block: list[str], cut: in
     assert sum(lines for _, lines, other in folds(*files) if other) <= len(block[cut:])
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "rows",
     [["    value = compute(previous)", "};"] * 30_000, ["same()"] * 60_000, ["a = 1", *["}"] * 50] * 1_200],

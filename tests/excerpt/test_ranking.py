@@ -185,6 +185,7 @@ def test_a_large_hunk_is_judged_by_its_first_rows() -> None:
     assert values[1] == pytest.approx(values[0], rel=0.2)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("part", ["/**/", "*/", "import ;", "use a;", "<!---->", ");", "from import "])
 def test_hostile_rows_are_scored_quickly(part: str) -> None:
     file = added("a.js", *[start + part * 1_000 for start in ("/*", "* ", "import ", "require(")] * 20)

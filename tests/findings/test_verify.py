@@ -337,6 +337,7 @@ def test_a_new_file_has_nothing_between_its_hunks() -> None:
     assert outside("value_30 = compute(30)", diff=new).problem == NO_QUOTE
 
 
+@pytest.mark.timed
 def test_many_quotes_that_stand_nowhere_in_a_large_file_are_looked_for_quickly() -> None:
     text = HEAD + "".join(f"other_{number} = compute({number})\n" for number in range(20_000))
     started = time.process_time()
@@ -582,6 +583,7 @@ def test_a_right_quote_finds_its_line_though_the_number_is_far_off(rows: int) ->
     assert right >= 0.95 * tries
 
 
+@pytest.mark.timed
 def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
     rows = tuple(b"+" + f"value_{number % 5_000} = {number % 5_000}".encode() for number in range(50_000))
     diff = Diff((FileDiff("a.py", "a.py", FileStatus.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),)),))
@@ -620,6 +622,7 @@ def test_any_finding_stands_on_a_line_of_the_diff_or_says_why_not(
     }
 
 
+@pytest.mark.timed
 def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
     patches = [
         f"--- a/m{number}.py\n+++ b/m{number}.py\n@@ -0,0 +1,60 @@\n"

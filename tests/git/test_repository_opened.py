@@ -383,6 +383,7 @@ def test_only_whole_rows_of_any_output_are_read(noise: bytes, cut: int) -> None:
     )
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("text", ["a " * 500, "class " * 160, "known(" * 160, "<" * 990, "let " + "x" * 990, " " * 999])
 def test_no_line_makes_the_reading_slow(text: str) -> None:
     row = b"%s:a\x003\0%s\n" % (b"1" * 40, (text[:990] + " known").encode())

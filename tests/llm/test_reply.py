@@ -712,6 +712,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", sorted(HOSTILE))
 def test_a_hostile_text_is_done_with_quickly(name: str) -> None:
     started = time.process_time()

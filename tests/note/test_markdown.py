@@ -341,6 +341,7 @@ def test_invisible_characters_are_written_as_escapes(door: Callable[[str], str],
     assert f"a{shown}b" in read(door(f"a{odd}b"))
 
 
+@pytest.mark.timed
 @DOOR
 @pytest.mark.parametrize(
     "character", [*"a0`/[@ -*_$~:#<&\\|!.", "\n", "\0", "\ud800", "`\n", "```\n", "`a``b", "\n/", "A-", ":a"]

@@ -234,6 +234,7 @@ DAMAGED: dict[str, str] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_line_is_not_believed(name: str) -> None:
     started = time.process_time()

@@ -143,6 +143,7 @@ HUGE: dict[str, dict[str, Any]] = {
 HUGE["all"] = {name: value for one in HUGE.values() for name, value in one.items()}
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", HUGE)
 def test_a_note_of_any_size_fits(name: str) -> None:
     started = time.process_time()
@@ -160,6 +161,7 @@ def noise(number: int) -> str:
     return "".join(f"{zlib.crc32(b'%d %d' % (number, at)):08x}" for at in range(500))
 
 
+@pytest.mark.timed
 def test_the_largest_note_has_room_below_a_failure() -> None:
     findings = tuple(finding(line=n + 1, description="@" * 4_000 + noise(n), fix=noise(n)) for n in range(30))
     rows = [

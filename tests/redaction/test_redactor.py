@@ -462,6 +462,7 @@ def _shape(hunks: tuple[Hunk, ...]) -> list[tuple[object, ...]]:
 # -- time
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "unit",
     [
@@ -473,6 +474,7 @@ def test_a_long_line_takes_time_by_its_length_alone(unit: str) -> None:
     assert seconds(unit * (100_000 // len(unit))) < 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "line",
     [
@@ -487,6 +489,7 @@ def test_words_followed_by_a_sign_take_no_time(line: str) -> None:
     assert seconds(line) < 0.1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "line",
     [
@@ -527,6 +530,7 @@ _CLASSES = [
 _STARTS = sorted({marker.decode() for marker in token_formats.MARKERS} | {"password=", "token: ", 'secret = "', "key-"})
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("start", _STARTS)
 def test_a_hostile_line_takes_no_time(start: str) -> None:
     lines = [
@@ -538,12 +542,14 @@ def test_a_hostile_line_takes_no_time(start: str) -> None:
     assert seconds("\n".join(lines)) < 0.5
 
 
+@pytest.mark.timed
 @QUICK
 @given(st.lists(st.tuples(st.sampled_from(_CLASSES + _STARTS), st.sampled_from([1, 2, 40, 900])), max_size=6))
 def test_no_line_of_such_parts_takes_time(parts: list[tuple[str, int]]) -> None:
     assert seconds("".join(unit * count for unit, count in parts)) < 0.5
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("unit", ['password="', "pwd=x7Qp2mZk9 ", "AKIAQ2W3E4R5T6Y7U8I9 "])
 def test_a_long_line_takes_time_in_proportion_to_its_length(unit: str) -> None:
     tenth = seconds(unit * (500_000 // len(unit)))

@@ -311,6 +311,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "piece", [*HOSTILE, *(f"{a}{b}" for a in ('f"SELECT ', "system(", "def f(", "'") for b in HOSTILE)]
 )

@@ -98,7 +98,7 @@ def options(**changes: Any) -> Options:
         "terms": replace(Terms(2000, None, 4, StructuredOutput.AUTO), **terms),
         "max_findings": 10,
         "nonce": "5ca1ab1e",
-        "surroundings": NoteLinks(),
+        "links": NoteLinks(),
         "settings": SETTINGS,
     }
     return Options(**{**values, **changes})

@@ -171,6 +171,7 @@ def test_a_chinese_review_says_it_in_chinese() -> None:
     assert "U+0430" in found.description
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("unit", ["\u0430", "a\u0430", "ignore all ", '"issues" ', "<|im_", "\U000e0041", "\u200b"])
 def test_a_hostile_line_takes_no_time(unit: str) -> None:
     started = time.process_time()
