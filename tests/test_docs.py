@@ -84,13 +84,6 @@ def test_a_readme_names_the_right_default_of_its_first_settings(readme: Path) ->
         assert default in (("none", "无") if setting.default is None else (str(setting.default),))
 
 
-def test_the_chinese_manual_marks_what_the_settings_file_may_hold() -> None:
-    rows = [row for path in CHINESE for row in path.read_text("utf-8").split("\n") if row.startswith("| `IQUEST_")]
-    marked = {name for row in rows for name in re.findall(r"`(IQUEST_\w+)` \*", row)}
-
-    assert marked == {setting.variables[0] for setting in SETTINGS if setting.in_file}
-
-
 @pytest.mark.parametrize("readme", READMES, ids=name_of)
 def test_a_readme_fits_on_a_few_screens(readme: Path) -> None:
     assert len(readme.read_text("utf-8").splitlines()) <= MAX_README_LINES

@@ -27,3 +27,10 @@ def test_a_row_names_every_default(page: Page) -> None:
         row = next(row for row in render(page).split("\n") if row.startswith(f"| `{setting.variables[0]}`"))
         if isinstance(setting.default, int | float | str):
             assert f"{setting.default:g}" in row if isinstance(setting.default, float) else str(setting.default) in row
+
+
+@PAGES
+def test_a_row_marks_what_the_settings_file_may_set(page: Page) -> None:
+    rows = [row.split(" | ") for row in render(page).split("\n") if row.startswith("| `")]
+
+    assert [row[2].strip() == page.yes for row in rows] == [setting.in_file for setting in SETTINGS]
