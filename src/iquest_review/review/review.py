@@ -39,9 +39,8 @@ class GateKeptError(ReviewError):
 
 
 Keep = Callable[[Outcome, str], None]  # receives an outcome and its note
-Publish = Callable[
-    [Outcome], tuple[Outcome, str | None]
-]  # returns what was posted; no note when a newer run has published
+# Returns what was posted; no note when a newer run has published.
+Publish = Callable[[Outcome], tuple[Outcome, str | None]]
 
 
 def review(
@@ -59,10 +58,8 @@ def review(
     kept all the same. Raises GateKeptError in place of any such error when a finding reaches `fail_on`.
     """
     started = time.monotonic()
-    files, lines = (
-        format_count(len(change.diff.files), "changed file"),
-        format_count(change.diff.changed_lines, "changed line"),
-    )
+    files = format_count(len(change.diff.files), "changed file")
+    lines = format_count(change.diff.changed_lines, "changed line")
     progress.say(f"{files}, {lines} from {change.origin}")
     work = Work.of(change, options)
     if work.fresh:
