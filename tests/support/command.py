@@ -20,7 +20,10 @@ from typing import NoReturn
 TIMEOUT = 60  # seconds
 LOADED = [
     *(
+        "iquest_review.cli.main",
+        "iquest_review.cli.start",
         "iquest_review.app.wiring",
+        "iquest_review.stand_in.server",
         "iquest_review.review.follow_up",
         "iquest_review.context.clone",
         "json_repair",
