@@ -124,9 +124,9 @@ def _parse_settings_file(content: bytes) -> Mapping[str, Any]:
         found = yaml.compose(content, Loader=yaml.BaseLoader)  # builds nothing but texts, lists and maps
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: \U00110000
         mark = getattr(error, "problem_mark", None)
-        raise UsageError(
-            f"{settings.SETTINGS_FILE} is not YAML" + (f", line {mark.line + 1}" if mark else "")
-        ) from error
+        line = f", line {mark.line + 1}" if mark else ""
+        # No cause: it quotes a part of the line, cut so that a secret in it is no longer known as one.
+        raise UsageError(f"{settings.SETTINGS_FILE} is not YAML{line}") from None
     if found is None or (isinstance(found, yaml.ScalarNode) and not found.value):
         return {}
     if not isinstance(found, yaml.MappingNode):

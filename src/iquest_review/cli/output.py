@@ -9,6 +9,7 @@ from iquest_review.redaction.environment import make_cleaner
 from iquest_review.text import shorten_to_line
 
 MAX_MESSAGE_CHARS = 2_000
+MAX_CAUSE_CHARS = 20_000  # that are searched for secrets: a cause may quote a body of megabytes
 
 
 def print_result(text: str, code: int) -> int:
@@ -39,7 +40,10 @@ def report_causes(error: BaseException) -> None:
     """Print what caused an error, a line for each exception of its chain."""
     seen = {id(error)}
     while (cause := error.__cause__) is not None and id(cause) not in seen:
-        report_failure(f"caused by {type(cause).__name__}: {cause}", 0)
+        words = str(cause)
+        if len(words) > MAX_CAUSE_CHARS:  # without the word that is cut: half of a secret is not known as one
+            words = words[:MAX_CAUSE_CHARS].rpartition(" ")[0]
+        report_failure(f"caused by {type(cause).__name__}: {words}", 0)
         seen.add(id(cause))
         error = cause
 

@@ -108,7 +108,7 @@ class _LimitedSession(DirectSession):
                 super().send(request, **{**kwargs, "stream": True}) as response,
             ):
                 content = self._receive_body(response, limit, streamed=bool(kwargs.get("stream")))
-                if response.status_code >= 400:
+                if response.status_code >= 300:
                     content = mask_key(content, request.headers.get("PRIVATE-TOKEN"))
             if limit.over:  # a body without a length ends where its connection does
                 raise requests.exceptions.Timeout
@@ -121,8 +121,8 @@ class _LimitedSession(DirectSession):
         return response
 
     def _receive_body(self, response: requests.Response, limit: TimeLimit, *, streamed: bool) -> bytes:
-        """Return the body; for an error, only as much of it as people may read, without secrets."""
-        if response.status_code >= 400:
+        """Return the body; of an error or a redirect, only as much as people may read, without secrets."""
+        if response.status_code >= 300:
             return redact_error_body(receive_body(limit, response.raw, MAX_ERROR_BYTES), self._clean)
         most = MAX_JSON_BYTES if "json" in response.headers.get("Content-Type", "") else MAX_ANSWER_BYTES
         content = receive_body(limit, response.raw, MAX_FILE_BYTES if streamed else most)

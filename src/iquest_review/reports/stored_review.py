@@ -39,7 +39,8 @@ def load_review(path: Path) -> Outcome:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from error
+        # No cause: pydantic quotes values of the file, and cuts them so that a secret is no longer known as one.
+        raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from None
     if not math.isfinite(outcome.usage.seconds):  # JSON has no such numbers; the parser takes them
         raise UsageError(f"{path} is not a review.json: usage.seconds: Input should be a finite number")
     for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):
@@ -74,7 +75,7 @@ def _check_version(path: Path, content: bytes) -> None:
         version = _HEADER.validate_json(content, strict=True).schema_version
     except ValidationError as error:
         not_json = any(entry["type"] == "json_invalid" for entry in error.errors(include_input=False))
-        raise UsageError(f"{path} is not JSON" if not_json else f"{path} is not a review.json") from error
+        raise UsageError(f"{path} is not JSON" if not_json else f"{path} is not a review.json") from None  # as below
     if not version:
         raise UsageError(f"{path} is not a review.json: it has no schema_version")
     if version != SCHEMA_VERSION:
