@@ -33,12 +33,12 @@ pytest: $(READY) ## the test suite alone
 
 # What tests run in a process of its own is not counted: the command line and the wiring. A tracer takes twice the time, so
 # the tests that draw at random, bound the time or judge thousands of texts are left to `pytest`.
-UNITS := $(filter-out tests/end_to_end tests/faults tests/fuzzing tests/hostile tests/support tests/data,$(wildcard tests/[a-z]*[a-z_]))
+UNITS := $(filter-out $(addprefix tests/,end_to_end/ faults/ fuzzing/ hostile/ support/ data/ __pycache__/),$(wildcard tests/*/))
 HEAVY := tests/note/test_guard.py tests/note/test_markdown.py tests/note/test_summary_size.py tests/prompt/test_fitting.py
 
 coverage: $(READY) ## lines of src that the tests of the packages run; fails below the floor
 	@$(BIN)/pytest -q -m "not hypothesis and not timed" --cov=iquest_review --cov-report= --cov-fail-under=91 \
-		$(addprefix --ignore=,$(HEAVY)) $(filter-out %.py,$(UNITS))
+		$(addprefix --ignore=,$(HEAVY)) $(UNITS)
 
 test-real-server: $(READY) ## the tests that need a real model server (IQUEST_TEST_SERVER_URL, _COMMAND)
 	@$(BIN)/pytest -n 0 -m real_server

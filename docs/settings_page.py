@@ -170,7 +170,7 @@ def render(page: Page) -> str:
 
 
 def _render_row(setting: Setting, page: Page) -> str:
-    flag = f"`--{setting.name.replace('_', '-')}`" if setting.flag else ""
+    flag = f"`{setting.option}`" if setting.flag else ""
     cells = (
         f"`{setting.variables[0]}`",
         flag,

@@ -42,8 +42,13 @@ class Setting(NamedTuple):
     help: str
     convert: Callable[[str], Any] = str
     default: Any = None
-    flag: bool = False  # --name on the command line
+    flag: bool = False  # the command line has an option for it
     in_file: bool = False  # the settings file may set it, as it cannot harm
+
+    @property
+    def option(self) -> str:
+        """The flag on the command line, if it has one."""
+        return "--" + self.name.replace("_", "-")
 
 
 class Settings(NamedTuple):
@@ -91,7 +96,7 @@ def resolve_settings(
 def _resolve_value(
     setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
 ) -> Any:
-    candidates = [("--" + setting.name.replace("_", "-"), flags.get(setting.name))]
+    candidates = [(setting.option, flags.get(setting.name))]
     candidates += [(variable, environ.get(variable)) for variable in setting.variables]
     if setting.in_file:
         candidates.append((f"{setting.name} in {SETTINGS_FILE}", file.get(setting.name)))

@@ -54,6 +54,5 @@ def add_settings(
     for setting in settings.SETTINGS:
         if setting.flag and setting.name not in except_for and (only is None or setting.name in only):
             default = "" if setting.default is None or "default" in setting.help else f" (default: {setting.default})"
-            flag = "--" + setting.name.replace("_", "-")
             metavar = setting.name.rsplit("_", 1)[-1].upper()
-            group.add_argument(flag, dest=setting.name, metavar=metavar, help=setting.help + default)
+            group.add_argument(setting.option, dest=setting.name, metavar=metavar, help=setting.help + default)

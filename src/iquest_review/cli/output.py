@@ -9,7 +9,7 @@ from iquest_review.redaction.environment import make_cleaner
 from iquest_review.text import shorten_to_line
 
 MAX_MESSAGE_CHARS = 2_000
-MAX_CAUSE_CHARS = 20_000  # that are searched for secrets: a cause may quote a body of megabytes
+MAX_SEARCHED_CHARS = 20_000  # for secrets: a cause or a traceback may quote a body of megabytes
 
 
 def print_result(text: str, code: int) -> int:
@@ -29,6 +29,8 @@ def print_result(text: str, code: int) -> int:
 
 def report_failure(message: str, code: int) -> int:
     """Print one line on standard error, without secrets, and return the exit code."""
+    if len(message) > MAX_SEARCHED_CHARS:  # without the word that is cut: half of a secret is not known as one
+        message = message[:MAX_SEARCHED_CHARS].rpartition(" ")[0]
     message = make_cleaner(os.environ)(message)
     if sys.stderr is not None:
         with suppress(OSError):  # nobody can be told: the exit code has to say it
@@ -40,10 +42,7 @@ def report_causes(error: BaseException) -> None:
     """Print what caused an error, a line for each exception of its chain."""
     seen = {id(error)}
     while (cause := error.__cause__) is not None and id(cause) not in seen:
-        words = str(cause)
-        if len(words) > MAX_CAUSE_CHARS:  # without the word that is cut: half of a secret is not known as one
-            words = words[:MAX_CAUSE_CHARS].rpartition(" ")[0]
-        report_failure(f"caused by {type(cause).__name__}: {words}", 0)
+        report_failure(f"caused by {type(cause).__name__}: {cause}", 0)
         seen.add(id(cause))
         error = cause
 

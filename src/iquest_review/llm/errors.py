@@ -16,7 +16,7 @@ from iquest_review.errors import (
     ModelRefusedError,
     ModelUnreachableError,
 )
-from iquest_review.net.error_body import LONGEST, SEARCHED, extract_error_message, load_json
+from iquest_review.net.error_body import MAX_QUOTED_CHARS, MAX_SEARCHED_CHARS, extract_error_message, load_json
 from iquest_review.net.proxy import MAY_BE_THE_PROXY, Proxy
 from iquest_review.net.retry import TransientError, parse_retry_after
 from iquest_review.text import shorten_to_line
@@ -86,8 +86,8 @@ class RequestContext:
 
 def classify_failure(request: RequestContext, status: int, headers: Mapping[str, str], content: bytes) -> ModelError:
     """Return the failure that an answer means: any status but 200, or a 200 without a reply in its body."""
-    host, words = request.host, extract_error_message(content, SEARCHED)
-    short = shorten_to_line(words, LONGEST)
+    host, words = request.host, extract_error_message(content, MAX_SEARCHED_CHARS)
+    short = shorten_to_line(words, MAX_QUOTED_CHARS)
     doubt = MAY_BE_THE_PROXY if request.proxy and status >= 400 and load_json(content) is None else ""
     if 300 <= status < 400:
         target = _find_redirect_host(headers.get("Location", ""))
@@ -105,7 +105,7 @@ def classify_failure(request: RequestContext, status: int, headers: Mapping[str,
 
 def _classify_refused_request(request: RequestContext, status: int, words: str, *, is_error: bool) -> ModelError | None:
     """Return the failure that a smaller or simpler request may avoid; None for any other."""
-    host, short = request.host, shorten_to_line(words, LONGEST)
+    host, short = request.host, shorten_to_line(words, MAX_QUOTED_CHARS)
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
         return ContextExceededError(f"{host}: {short}")
     if request.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):

@@ -9,8 +9,8 @@ from iquest_review.text import shorten_to_line
 
 MIN_SECRET_CHARS = 4  # shorter keys are placeholders such as "none"
 MAX_ERROR_BYTES = 64 * 1024  # of an error's body that are read
-LONGEST = 300  # characters of a server's own words in a message
-SEARCHED = 4_000  # characters of a page without JSON: routers put their own words first
+MAX_QUOTED_CHARS = 300  # characters of a server's own words in a message
+MAX_SEARCHED_CHARS = 4_000  # characters of a page without JSON: routers put their own words first
 
 
 def parse_integer(digits: str) -> int | None:
@@ -40,7 +40,7 @@ def _load_huge_numbers(text: str) -> Any:
         return None
 
 
-def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
+def extract_error_message(content: bytes, limit: int = MAX_QUOTED_CHARS) -> str:
     """Return the words of an error on one line of at most `limit` characters.
 
     They are found in any form that servers use: error.message, error, detail, message, or plain text.
@@ -54,7 +54,7 @@ def extract_error_message(content: bytes, limit: int = LONGEST) -> str:
     elif value is not None:
         text = json.dumps(value)
     else:
-        text = re.sub(r"<[^<>]*>", " ", content[: 4 * SEARCHED].decode("utf-8", "replace"))
+        text = re.sub(r"<[^<>]*>", " ", content[: 4 * MAX_SEARCHED_CHARS].decode("utf-8", "replace"))
     return shorten_to_line(text, limit) or "no reason given"
 
 

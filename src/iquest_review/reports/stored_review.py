@@ -75,7 +75,7 @@ def _check_version(path: Path, content: bytes) -> None:
         version = _HEADER.validate_json(content, strict=True).schema_version
     except ValidationError as error:
         not_json = any(entry["type"] == "json_invalid" for entry in error.errors(include_input=False))
-        raise UsageError(f"{path} is not JSON" if not_json else f"{path} is not a review.json") from None  # as below
+        raise UsageError(f"{path} is not JSON" if not_json else f"{path} is not a review.json") from None  # as above
     if not version:
         raise UsageError(f"{path} is not a review.json: it has no schema_version")
     if version != SCHEMA_VERSION:
