@@ -60,6 +60,8 @@ def ask_fixed(
         reply = model.complete(question.messages, None)
     except ModelError:
         return FixedRemarks()  # the threads stay open, as before; the review itself reports a model that is down
+    if reply.cut:
+        return FixedRemarks(replies=(reply,))  # the code that it speaks of may be what it did not read
     numbers = _find_fixed_numbers(reply, [remarks[index] for index in question.asked], question.excerpt)
     return FixedRemarks(frozenset(question.asked[number - 1] for number in numbers), (reply,))
 

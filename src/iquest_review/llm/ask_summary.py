@@ -45,7 +45,7 @@ def merge_reviews(model: ChatModel, templates: Templates, reviews: Sequence[Revi
     except ModelError:
         return MergedReview(whole)  # the parts were reviewed; their own summaries serve
     answer = parse_reply(reply.text, reply.finish_reason)
-    if isinstance(answer, Review) and answer.summary and not answer.partial:
+    if isinstance(answer, Review) and answer.summary and not answer.partial and not reply.cut:
         whole = replace(whole, summary=answer.summary, suggestions=answer.suggestions or whole.suggestions)
     return MergedReview(whole, (reply,))
 

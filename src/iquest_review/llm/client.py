@@ -8,7 +8,7 @@ classifies a failure.
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from iquest_review.llm.errors import (
     classify_failure,
     describe_non_json,
 )
+from iquest_review.llm.prompt_cut import SentPrompts
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
 from iquest_review.net.deadline import NO_DEADLINE, Deadline, NoTimeLeftError
@@ -97,6 +98,7 @@ class ModelClient:
         self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT_SECONDS)
         self._window: int | None = None
         self._counts = True
+        self._sent = SentPrompts()
         self._refused = set[str]()  # parameters
         self._key = key
         self._tls = tls if address.base.startswith("https:") else DEFAULT_TLS
@@ -159,7 +161,9 @@ class ModelClient:
         if response_format is not None:
             body["response_format"] = response_format
         url = f"{self._address.base}{'/chat' if self._address.chat else ''}/completions"
-        return self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
+        reply = self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
+        counted = reply.prompt_tokens and reply.prompt_tokens + reply.cached_tokens
+        return replace(reply, cut=self._sent.find_cut(messages, counted))
 
     def _compute_answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
         """Return how long the answer may be, in tokens.

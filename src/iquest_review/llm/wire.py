@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iquest_review.errors import ModelRefusedError
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.text import shorten_to_line
 
 MAX_NAMED_MODELS = 20  # models listed in a message
@@ -31,6 +32,8 @@ class ModelReply:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    cached_tokens: int = 0  # some servers leave them out of the prompt's
+    cut: PromptCut | None = None  # the server did not read the whole prompt
 
     @property
     def answer(self) -> str:
@@ -91,6 +94,7 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
         prompt_tokens=_parse_number(usage.get("prompt_tokens")),
         completion_tokens=_parse_number(usage.get("completion_tokens")),
         seconds=seconds,
+        cached_tokens=_parse_cached_tokens(answer, usage),
     )
 
 
@@ -112,6 +116,15 @@ def _parse_window(entry: dict[str, Any]) -> int | None:
         or (_parse_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0)
         or None
     )
+
+
+def _parse_cached_tokens(answer: dict[str, Any], usage: dict[str, Any]) -> int:
+    """Return how much of the prompt was in the server's cache, as OpenAI, DeepSeek, Anthropic or llama.cpp say it."""
+    details, timings = usage.get("prompt_tokens_details"), answer.get("timings")
+    counts = [usage.get(name) for name in ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")]
+    counts += [details.get("cached_tokens")] if isinstance(details, dict) else []
+    counts += [timings.get("cache_n")] if isinstance(timings, dict) else []
+    return max(map(_parse_number, counts))
 
 
 def _parse_str(value: object) -> str:
