@@ -19,7 +19,8 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.llm.ask import ChatModel
 from iquest_review.llm.repair import find_sole_object
-from iquest_review.llm.reply import MAX_ANSWER_CHARS, MAX_REPLY_CHARS, find_answer_texts
+from iquest_review.llm.reply import MAX_ANSWER_CHARS, MAX_REPLY_CHARS
+from iquest_review.llm.thinking import find_answer_texts
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, render_remarks

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import ModelError
-from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.llm.ask import ChatModel
 from iquest_review.llm.reply import MAX_SUGGESTIONS, Review, parse_reply
 from iquest_review.llm.wire import ModelReply

@@ -17,6 +17,7 @@ from typing import Any
 
 import json_repair
 
+from iquest_review.excerpt.chat_tokens import THINKING_END
 from iquest_review.llm.decoder import DECODER, MERGED_KEY, STRICT_DECODER
 
 FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
@@ -94,7 +95,7 @@ def find_sole_object(text: str, key: str, *, broke_off: bool = False) -> JsonAns
         entries = takewhile(lambda entry: isinstance(entry, dict), _iterate_items(text, opening.end(), STRICT_DECODER))
         return JsonAnswer({key: list(entries)}, cut=True, length=len(text) - start)
     after = FENCE.sub("", text[end:]).strip()
-    if (before and after) or opening_pattern.search(after) or "</think" in after.lower():
+    if (before and after) or opening_pattern.search(after) or THINKING_END.search(after):
         return None
     return JsonAnswer(value, length=end - start)
 
