@@ -136,6 +136,8 @@ def _build_response_format(form: StructuredOutput) -> dict[str, Any] | None:
 def _parse_answer(reply: ModelReply) -> Review | UnusableReply:
     """Return the reply's review, without showing reasoning to anybody."""
     result = parse_reply(reply.answer, reply.finish_reason)
+    if reply.problem and isinstance(result, UnusableReply) and not result.text:
+        return UnusableReply("", reply.problem)
     if isinstance(result, Review) or reply.text.strip() or not reply.reasoning.strip():
         return result
     return UnusableReply("", "it ends inside its reasoning")
