@@ -21,6 +21,7 @@ from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.llm import reply as replies
 from iquest_review.llm.ask_fixed import NEARBY_LINES, FixedRemarks, ask_fixed
 from iquest_review.llm.client import ModelClient, Sampling
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.net.address import Address
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import MAX_TEXT_CHARS, Remark
@@ -90,6 +91,13 @@ def test_an_answer_that_cannot_be_used_is_not_asked_for_again() -> None:
     result = asked(fake)
 
     assert (result.numbers, len(result.replies), len(fake.asked)) == (frozenset(), 1, 1)
+
+
+def test_a_yes_to_a_cut_prompt_fixes_nothing() -> None:
+    said = reply(answer(entry(1), entry(3, "x = 1")))
+    result = asked(model(replace(said, cut=PromptCut(64, 1_900))))
+
+    assert (result.numbers, len(result.replies)) == (frozenset(), 1)
 
 
 @pytest.mark.parametrize("error", [ModelUnreachableError, ModelRefusedError, ContextExceededError, FormatRefusedError])

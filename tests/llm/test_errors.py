@@ -19,6 +19,8 @@ from iquest_review.errors import (
     ModelUnreachableError,
 )
 from iquest_review.llm.errors import (
+    AccessDeniedError,
+    ModelNotServedError,
     NoRouteError,
     ParameterRefusedError,
     RequestContext,
@@ -31,12 +33,12 @@ from iquest_review.net.proxy import Proxy
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "model_server"
 MEANINGS = {
-    "llama-cpp-python-0.3.36/auth_missing": ModelRefusedError,
+    "llama-cpp-python-0.3.36/auth_missing": AccessDeniedError,
     "llama-cpp-python-0.3.36/context_overflow_prompt": ContextExceededError,
     "llama-cpp-python-0.3.36/json_schema": FormatRefusedError,
     "llama-cpp-python-0.3.36/malformed_json": TransientModelError,
     "llama-cpp-python-0.3.36/x_request_id": ModelRefusedError,
-    "llama-server/auth_missing": ModelRefusedError,
+    "llama-server/auth_missing": AccessDeniedError,
     "llama-server/context_overflow_prompt": ContextExceededError,
     "llama-server/json_schema_bad": FormatRefusedError,
     "llama-server/malformed_json": TransientModelError,
@@ -48,8 +50,8 @@ MEANINGS = {
     "transformers-serve-5.23.0/guided_json": ModelRefusedError,
     "transformers-serve-5.23.0/tokenize_prompt": NoRouteError,
     "transformers-serve-5.23.0/top_k_min_p": ModelRefusedError,
-    "vllm-0.32.0/auth_missing": ModelRefusedError,
-    "vllm-0.32.0/auth_wrong": ModelRefusedError,
+    "vllm-0.32.0/auth_missing": AccessDeniedError,
+    "vllm-0.32.0/auth_wrong": AccessDeniedError,
     "vllm-0.32.0/context_overflow_max_tokens": ContextExceededError,
     "vllm-0.32.0/context_overflow_prompt": ContextExceededError,
     "vllm-0.32.0/empty_messages": ModelRefusedError,
@@ -62,7 +64,7 @@ MEANINGS = {
     "vllm-0.32.0/response_format_unknown": FormatRefusedError,
     "vllm-0.32.0/structured_outputs_two": ModelRefusedError,
     "vllm-0.32.0/temperature_bad": ModelRefusedError,
-    "vllm-0.32.0/wrong_model": ModelRefusedError,
+    "vllm-0.32.0/wrong_model": ModelNotServedError,
 }
 
 
@@ -162,7 +164,7 @@ def test_a_passing_status_is_transient(status: int) -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 501])
 def test_a_lasting_status_is_a_refusal(status: int) -> None:
-    assert type(meaning(status, {"error": "no"})) in (ModelRefusedError, NoRouteError)
+    assert type(meaning(status, {"error": "no"})) in (ModelRefusedError, NoRouteError, AccessDeniedError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -307,7 +309,7 @@ def test_a_refusal_without_a_key_is_not_the_keys() -> None:
 def test_a_page_behind_a_proxy_may_be_the_proxys(status: int, has_key: bool) -> None:
     error = refused(status, "<h1>Access denied</h1> by policy", has_key=has_key, proxy=PROXY)
 
-    assert type(error) is ModelRefusedError
+    assert type(error) is AccessDeniedError
     assert str(error) == (
         f"host through the proxy proxy:3128 refuses the request ({status}): Access denied by policy; "
         "the answer may come from the proxy"

@@ -626,7 +626,9 @@ def test_every_field_of_a_reply_in_the_schema_is_read(field: str) -> None:
     assert clean({**ANSWER, field: other[field]}) != clean()
 
 
-_visible = st.text(st.sampled_from("abz08 {}[]\"':,\\/<>`#合é"), max_size=20).map(lambda text: f"x{text}x")
+_visible = st.text(st.sampled_from("abz08 {}[]\"':,\\/<>`#合é"), max_size=20).map(
+    lambda text: f"x{' '.join(text.split())}x"
+)
 
 
 def answers(schema: dict[str, Any]) -> st.SearchStrategy[Any]:

@@ -40,7 +40,7 @@ def answer(*issues: dict[str, Any], summary: str = "A feature.") -> str:
 def completion(content: str | None, finish: str = "stop", **message: Any) -> dict[str, Any]:
     """The envelope of a reply, for what the double would not say by itself."""
     said = {"role": "assistant", "content": content, **message}
-    usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    usage = {"prompt_tokens": 4_000, "completion_tokens": 10, "total_tokens": 4_010}
     return {"object": "chat.completion", "choices": [{"message": said, "finish_reason": finish}], "usage": usage}
 
 

@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
 
-from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import count_row_bytes
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 DUO_FILE, AGENTS_FILE = ".gitlab/duo/mr-review-instructions.yaml", "AGENTS.md"

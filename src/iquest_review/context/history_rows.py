@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from iquest_review.context.sources import ContextKind
-from iquest_review.excerpt.numbered_rows import count_bytes, defuse_tokens, render_path
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import count_bytes, render_path
 from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines
 from iquest_review.text import format_count, shorten_to_line
 

@@ -17,8 +17,9 @@ from iquest_review.context.enclosing import Outline
 from iquest_review.context.sources import Lookup, SourceLine
 from iquest_review.diff.diff import FileDiff
 from iquest_review.diff.hunk_id import FileKey, make_file_key
+from iquest_review.excerpt.chat_tokens import defuse_tokens
 from iquest_review.excerpt.excerpt import Excerpt, Part
-from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
+from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.excerpt.ranking import is_test
 from iquest_review.text import shorten_to_line
 

@@ -4,13 +4,13 @@ The number is the new file's; a removed line has the old file's. A line stays on
 invisible characters are escaped, texts that a server would read as its own tokens are broken, overlong lines are cut.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, Line
+from iquest_review.excerpt.chat_tokens import defuse_tokens
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
 
 MAX_LINE_CHARS = 2_000  # people do not write longer lines
@@ -18,7 +18,6 @@ CUT_LINE_CHARS = 500  # that are left of a longer line
 NO_NEWLINE = "\\ No newline at end of file"
 
 _MAX_ESCAPE_CHARS = 4  # for one byte: \xNN
-_CONTROL = re.compile(r"<(?=[|\uff5c]|/?s>)")  # the beginning of <|im_end|>, of DeepSeek's full-width form, and of </s>
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,6 @@ def mark_moved_blocks(hunk: Hunk, blocks: Sequence[MovedBlock]) -> Hunk:
         return hunk
     own = hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed
     return MarkedHunk(*own, tuple(blocks))
-
-
-def defuse_tokens(text: str) -> str:
-    """Break the beginnings of chat-template tokens: servers read them as their own anywhere in a text."""
-    return _CONTROL.sub("< ", text)
 
 
 def render_path(path: str) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from iquest_review.errors import FormatRefusedError, ModelError
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema, parse_reply
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Message, Templates
@@ -51,6 +52,11 @@ class Answer:
     tries: int = 0  # requests, without those that a server refused for their form
     refused: list[str] = field(default_factory=list)
 
+    @property
+    def cut(self) -> PromptCut | None:
+        """How the server cut the prompt: the answer says nothing about the rest of it. None where it read all."""
+        return next((reply.cut for reply in self.replies if reply.cut), None)
+
 
 _SIMPLER = {
     StructuredOutput.JSON_SCHEMA: StructuredOutput.JSON_OBJECT,
@@ -75,7 +81,7 @@ def ask_for_review(
     first = StructuredOutput.PROMPT if mode is StructuredOutput.AUTO else mode
     reply = _complete(model, messages, first, None, answer)
     answer.result = _parse_answer(reply)
-    if isinstance(answer.result, Review) or most < 2:
+    if isinstance(answer.result, Review) or most < 2 or reply.cut:  # the same prompt would be cut again
         return answer
     again = templates.add_problem(messages, answer.result.why)
     longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_runaway(reply.text) else None
@@ -130,6 +136,8 @@ def _build_response_format(form: StructuredOutput) -> dict[str, Any] | None:
 def _parse_answer(reply: ModelReply) -> Review | UnusableReply:
     """Return the reply's review, without showing reasoning to anybody."""
     result = parse_reply(reply.answer, reply.finish_reason)
+    if reply.problem and isinstance(result, UnusableReply) and not result.text:
+        return UnusableReply("", reply.problem)
     if isinstance(result, Review) or reply.text.strip() or not reply.reasoning.strip():
         return result
     return UnusableReply("", "it ends inside its reasoning")

@@ -19,7 +19,8 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.llm.ask import ChatModel
 from iquest_review.llm.repair import find_sole_object
-from iquest_review.llm.reply import MAX_ANSWER_CHARS, MAX_REPLY_CHARS, find_answer_texts
+from iquest_review.llm.reply import MAX_ANSWER_CHARS, MAX_REPLY_CHARS
+from iquest_review.llm.thinking import find_answer_texts
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import Remark, render_remarks
@@ -60,6 +61,8 @@ def ask_fixed(
         reply = model.complete(question.messages, None)
     except ModelError:
         return FixedRemarks()  # the threads stay open, as before; the review itself reports a model that is down
+    if reply.cut:
+        return FixedRemarks(replies=(reply,))  # the code that it speaks of may be what it did not read
     numbers = _find_fixed_numbers(reply, [remarks[index] for index in question.asked], question.excerpt)
     return FixedRemarks(frozenset(question.asked[number - 1] for number in numbers), (reply,))
 

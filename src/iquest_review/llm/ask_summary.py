@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.errors import ModelError
-from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.llm.ask import ChatModel
 from iquest_review.llm.reply import MAX_SUGGESTIONS, Review, parse_reply
 from iquest_review.llm.wire import ModelReply
@@ -45,7 +46,7 @@ def merge_reviews(model: ChatModel, templates: Templates, reviews: Sequence[Revi
     except ModelError:
         return MergedReview(whole)  # the parts were reviewed; their own summaries serve
     answer = parse_reply(reply.text, reply.finish_reason)
-    if isinstance(answer, Review) and answer.summary and not answer.partial:
+    if isinstance(answer, Review) and answer.summary and not answer.partial and not reply.cut:
         whole = replace(whole, summary=answer.summary, suggestions=answer.suggestions or whole.suggestions)
     return MergedReview(whole, (reply,))
 

@@ -8,7 +8,7 @@ classifies a failure.
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +21,8 @@ from iquest_review.errors import ContextExceededError, ModelError, ModelRefusedE
 from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.llm import wire
 from iquest_review.llm.errors import (
+    AccessDeniedError,
+    ModelNotServedError,
     NoRouteError,
     ParameterRefusedError,
     RequestContext,
@@ -28,6 +30,7 @@ from iquest_review.llm.errors import (
     classify_failure,
     describe_non_json,
 )
+from iquest_review.llm.prompt_cut import SentPrompts
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
 from iquest_review.net.deadline import NO_DEADLINE, Deadline, NoTimeLeftError
@@ -96,7 +99,9 @@ class ModelClient:
         self._sampling = sampling
         self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT_SECONDS)
         self._window: int | None = None
+        self._others = ""  # models that the server lists, where the one asked for is not among them
         self._counts = True
+        self._sent = SentPrompts()
         self._refused = set[str]()  # parameters
         self._key = key
         self._tls = tls if address.base.startswith("https:") else DEFAULT_TLS
@@ -119,10 +124,11 @@ class ModelClient:
     def select_model(self) -> ServedModel:
         """Return the model that will answer, from now on: the one asked for, or the only one served.
 
-        Raises ModelRefusedError when it is not served, with the names of those that are, and ModelUnreachableError.
+        The list of models is a hint: a completion decides whether the one asked for is served. Without one asked for,
+        raises ModelRefusedError when the list does not name exactly one, and ModelUnreachableError.
         """
         served = wire.select_served_model(self._list_models(), self._model, self.host)
-        self._model, self._window = served.model, served.window
+        self._model, self._window, self._others = served.model, served.window, served.others
         return served
 
     def count_tokens(self, messages: list[Message]) -> int | None:
@@ -159,7 +165,12 @@ class ModelClient:
         if response_format is not None:
             body["response_format"] = response_format
         url = f"{self._address.base}{'/chat' if self._address.chat else ''}/completions"
-        return self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
+        try:
+            reply = self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
+        except ModelNotServedError as error:
+            raise ModelNotServedError(f"{error}; it serves: {self._others}" if self._others else str(error)) from error
+        counted = reply.prompt_tokens and reply.prompt_tokens + reply.cached_tokens
+        return replace(reply, cut=self._sent.find_cut(messages, counted))
 
     def _compute_answer_tokens(self, messages: list[Message], wanted: int | None) -> int:
         """Return how long the answer may be, in tokens.
@@ -196,22 +207,22 @@ class ModelClient:
         return reply
 
     def _list_models(self) -> Any:
-        """Return the list of models; None from a server without one, which can still review when a model is set."""
+        """Return the list of models; None where there is none and a model is set."""
+        if self._model is not None:
+            try:
+                return self._fetch_models(self._side_timeout)
+            except ModelError as error:
+                self._tell(f"no list of models: {error}")
+                return None
         try:
             return self._retry(self._fetch_models, self._side_timeout)
-        except NoRouteError:
-            if self._model is None:
-                raise
-            return None
+        except (NoRouteError, AccessDeniedError) as error:
+            raise ModelRefusedError(f"{error}; or set IQUEST_MODEL, if only the list of models fails") from error
+        except TransientModelError as error:
+            raise ModelUnreachableError(f"{error}; set IQUEST_MODEL if only the list of models fails") from error
 
     def _fetch_models(self, timeout: float) -> Any:
-        try:
-            return self._parse_json(self._send("GET", f"{self._address.base}/models", None, timeout))
-        except TransientModelError as error:
-            # transformers serve answers 500 without a cache folder, some routers with a page of HTML.
-            if self._model is None or error.status not in (200, 500):
-                raise
-            return None
+        return self._parse_json(self._send("GET", f"{self._address.base}/models", None, timeout))
 
     def _retry(self, attempt: Callable[[float], T], timeout: float) -> T:
         """Return the result of `attempt(timeout)`, repeated after a failure that may pass while the budget lasts."""

@@ -39,6 +39,11 @@ _FORMAT = re.compile(
 _UNKNOWN = re.compile(
     r"unrecognized|unknown|unexpected|unsupported|not support|not (?:permitted|allowed)", re.IGNORECASE
 )
+# LiteLLM, SGLang, LM Studio; a 404 that speaks of a model is vLLM's and Ollama's
+_NO_MODEL = re.compile(
+    r"(?:invalid|unknown|no such) model\b|model[^.\n]{0,200}(?:not found|does not exist|not available|not loaded)",
+    re.IGNORECASE,
+)
 _DISPENSABLE = re.compile(r"\b(?:temperature|top_p|max_tokens)\b")
 # nginx and Go's net/http say so to a client that does not speak TLS.
 _TO_TLS = re.compile(r"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server", re.IGNORECASE)
@@ -72,6 +77,14 @@ class NoRouteError(ModelRefusedError):
     """The server has no such path."""
 
 
+class AccessDeniedError(ModelRefusedError):
+    """The server answers 401 or 403."""
+
+
+class ModelNotServedError(ModelRefusedError):
+    """The server does not have the model."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """The request, for the message. `form` is the type of its response_format, None where none was sent."""
@@ -95,7 +108,7 @@ def classify_failure(request: RequestContext, status: int, headers: Mapping[str,
     if request.proxy and status == 407:
         return ModelRefusedError(f"{host}: {request.proxy.describe_refusal(status, short)}")
     if status in (401, 403):
-        return ModelRefusedError(f"{host} {_explain_denied_access(request, status, short, doubt)}")
+        return AccessDeniedError(f"{host} {_explain_denied_access(request, status, short, doubt)}")
     if _TO_TLS.search(words) and status == 400:
         return ModelRefusedError(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
     return _classify_refused_request(request, status, words, is_error=status != 200 or _is_error(content)) or (
@@ -112,9 +125,9 @@ def _classify_refused_request(request: RequestContext, status: int, words: str, 
         return FormatRefusedError(f"{host} refuses {request.form} ({status}): {short}")
     if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
         return ParameterRefusedError(f"{host} refuses {named[0]} ({status}): {short}", named[0])
-    if status == 404 and "model" in words.lower():
+    if (status == 404 and "model" in words.lower()) or (status in (400, 422) and _NO_MODEL.search(words)):
         model = shorten_to_line(str(request.model), 100)
-        return ModelRefusedError(f"{host} does not serve the model {model!r}: {short}")
+        return ModelNotServedError(f"{host} does not serve the model {model!r}: {short}")
     return None
 
 

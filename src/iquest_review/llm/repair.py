@@ -17,7 +17,9 @@ from typing import Any
 
 import json_repair
 
+from iquest_review.excerpt.chat_tokens import THINKING_END
 from iquest_review.llm.decoder import DECODER, MERGED_KEY, STRICT_DECODER
+from iquest_review.llm.key_names import rename_keys
 
 FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
 
@@ -25,8 +27,11 @@ _MAX_OPENINGS = 200
 _MAX_MENDED_CHARS = 32 * 1024  # given to json-repair, whose time grows with the square of the text,
 _MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and with the square of the quotes
 # Possessive and few: each opening is looked behind once, and only up to a bound.
+MAX_WRAPPINGS, MAX_WRAPPED = 5, 50  # around a review: how deep, and how many values in each
+MAX_WORDS_BEFORE = 20  # characters before the bracket of JSON in a string
+_SCHEMA_KEYS = ("default", "example", "examples", "const", "enum", "$defs", "definitions")  # no review is in these
 _GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
-_OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w-]++["'”]?\s*+:""")
+_OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w$@-]++["'”]?\s*+:""")
 _ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
 _MEMBER = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
 _BETWEEN = re.compile(r"[ \t\r\n,]*+")
@@ -94,7 +99,7 @@ def find_sole_object(text: str, key: str, *, broke_off: bool = False) -> JsonAns
         entries = takewhile(lambda entry: isinstance(entry, dict), _iterate_items(text, opening.end(), STRICT_DECODER))
         return JsonAnswer({key: list(entries)}, cut=True, length=len(text) - start)
     after = FENCE.sub("", text[end:]).strip()
-    if (before and after) or opening_pattern.search(after) or "</think" in after.lower():
+    if (before and after) or opening_pattern.search(after) or THINKING_END.search(after):
         return None
     return JsonAnswer(value, length=end - start)
 
@@ -281,14 +286,30 @@ def _drop_last(value: Any) -> Any:
 
 
 def _unwrap(value: Any) -> Any:
-    """Return the review of a list or an object that holds one review alone; any other value as it is."""
-    if isinstance(value, list):
-        reviews = [entry for entry in value if isinstance(entry, dict) and is_review(entry)]
-        return reviews[0] if len(reviews) == 1 and not any(is_issue(entry) for entry in value) else value
-    if isinstance(value, dict) and len(value) == 1 and "issues" not in value:
-        inner = next(iter(value.values()))
-        return inner if is_review(inner) else value
-    return value
+    """Return the review that a value holds, in whatever wrapping; the value as it is when it holds none or several."""
+    value = rename_keys(value)
+    if is_review(value) or is_issue(value):
+        return value
+    inner = list(_iterate_reviews(value, MAX_WRAPPINGS))
+    return inner[0] if inner and all(review == inner[0] for review in inner) else value
+
+
+def _iterate_reviews(value: Any, depth: int) -> Iterator[Any]:
+    """Yield the reviews inside a value, such as the arguments of a tool; they may be JSON once more."""
+    if isinstance(value, str) and "{" in value[:MAX_WORDS_BEFORE]:
+        try:
+            value = DECODER.decode(value.strip())
+        except (ValueError, RecursionError):
+            return
+    value = rename_keys(value)
+    if is_review(value):
+        yield value
+    elif depth and isinstance(value, list):
+        for entry in value[:MAX_WRAPPED]:
+            yield from _iterate_reviews(entry, depth - 1)
+    elif depth and isinstance(value, dict):
+        for name in [name for name in value if name not in _SCHEMA_KEYS][:MAX_WRAPPED]:
+            yield from _iterate_reviews(value[name], depth - 1)
 
 
 def _count_merges(value: Any) -> int:

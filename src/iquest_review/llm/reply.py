@@ -29,16 +29,13 @@ from iquest_review.llm.spellings import (
     parse_text,
     parse_texts,
 )
+from iquest_review.llm.thinking import drop_thoughts, find_answer_texts
 
 MAX_ANSWER_CHARS = 256 * 1024  # of an answer that is read at all
 MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
 MAX_REQUESTED_ISSUES = 20  # what a server may let the model write; without its help models write more
 MAX_FINDINGS, MAX_SUGGESTIONS = 100, 10
 MAX_SURROUNDING_CHARS = 40  # around a review without findings, fences not counted; a quoted review has more around it
-
-_THINK = re.compile(r"\s*<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_THINK_BEGIN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 
 
 # -- the form of an answer
@@ -174,37 +171,16 @@ def parse_reply(text: str, finish_reason: str = "stop") -> Review | UnusableRepl
         return review
     unparsed = results[-1]
     assert isinstance(unparsed, UnusableReply)  # noqa: S101 - no result is a Review
+    if not (shown := drop_thoughts(unparsed.text)):
+        return UnusableReply("", "it ends inside its reasoning")
     if finish_reason == "length" and not unparsed.text.startswith(("{", "[", "`", "~")):
         # It may be reasoning that a chat template began, without a tag in the reply: nobody may be shown that.
         return UnusableReply("", "it breaks off before the review begins")
-    return unparsed
+    return UnusableReply(shown, unparsed.why)
 
 
 def _describe_length(text: str) -> str:
     return f"it is too long ({len(text)} characters)"
-
-
-def find_answer_texts(text: str) -> list[str]:
-    """Return what may be the answer behind the model's thinking, the likeliest first and the shortest last.
-
-    The tag that ends the thinking may also stand in an answer's strings. The tag that begins it may be missing: some
-    chat templates write it themselves, as the end of the prompt.
-    """
-    starts = [0] if not _THINK.match(text) else []
-    starts += [tag.end() for tag in _THINK_END.finditer(text)]
-    # The first part and the last eight: a text of thousands of tags costs no more than one of nine.
-    parts = [text[start:].strip() for start in starts[:1] + starts[1:][-8:]]
-    parts = [rest for part in parts if (rest := _drop_open_thoughts(part))]
-    ready = [part for part in parts if part.startswith(("{", "[", "```", "~~~"))]
-    last = parts[-1:]
-    return [*ready, *last] if last and last != ready[-1:] else ready
-
-
-def _drop_open_thoughts(text: str) -> str:
-    """Return the text up to reasoning that is never closed, unless its tag is inside an answer."""
-    ended = max((tag.start() for tag in _THINK_END.finditer(text)), default=0)
-    tag = _THINK_BEGIN.search(text, ended)
-    return text[: tag.start()].strip() if tag and "{" not in text[: tag.start()] else text
 
 
 def _parse_answer(answer: str, finish_reason: str) -> Review | UnusableReply:

@@ -1,9 +1,12 @@
 """The JSON of a model server, read once into types: the models it lists, a reply, a count of tokens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from iquest_review.errors import ModelRefusedError
+from iquest_review.llm import message_text
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.text import shorten_to_line
 
 MAX_NAMED_MODELS = 20  # models listed in a message
@@ -13,11 +16,15 @@ MAX_COUNTED_TOKENS = 10**9  # a larger number is nonsense
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that a server lists: its id, the name of its weights, and its context window in tokens."""
+    """A model that a server lists: its id, the name of its weights, and its context window in tokens.
+
+    `others` names the models of a list without this one, for a message.
+    """
 
     model: str
     root: str
     window: int | None
+    others: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,9 @@ class ModelReply:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
+    problem: str = ""  # why there is no text, where the server says it
+    cached_tokens: int = 0  # some servers leave them out of the prompt's
+    cut: PromptCut | None = None  # the server did not read the whole prompt
 
     @property
     def answer(self) -> str:
@@ -46,8 +56,8 @@ class ModelReply:
 def select_served_model(answer: Any, model: str | None, host: str) -> ServedModel:
     """Return the model that will answer: the one asked for, or the only one the list names.
 
-    A server without a list may serve any model. Raises ModelRefusedError for a model that is not served, with the
-    names of those that are.
+    A server may serve a model that its list does not name. Raises ModelRefusedError when none is asked for and the list
+    does not name exactly one.
     """
     entries = answer.get("data") if isinstance(answer, dict) else None
     entries = entries if isinstance(entries, list) else []
@@ -61,17 +71,30 @@ def select_served_model(answer: Any, model: str | None, host: str) -> ServedMode
             raise ModelRefusedError(
                 f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}"
             )
+        if "*" in names[0]:  # LiteLLM lists a whole provider so
+            raise ModelRefusedError(f"{host} serves {_join_names(names)}; set IQUEST_MODEL to one of these models")
         model = names[0]
-    ids = (model, f"{model}:latest")  # Ollama adds the tag to a name without one
-    entry = next((entry for entry in listed if entry["id"] in ids), None)
-    if names and entry is None:
-        raise ModelRefusedError(
-            f"{host} does not serve the model {shorten_to_line(model, 100)!r}; it serves: {_join_names(names)}"
-        )
-    entry = entry or {}
-    return ServedModel(
-        model, shorten_to_line(str(entry.get("root") or model), MAX_MODEL_NAME_CHARS), _parse_window(entry)
+    entry = _find_entry(listed, model)
+    root = shorten_to_line(str((entry or {}).get("root") or model), MAX_MODEL_NAME_CHARS)
+    others = _join_names(names) if entry is None else ""
+    return ServedModel(model, root, _parse_window(entry or {}), others)
+
+
+def _find_entry(listed: list[dict[str, Any]], model: str) -> dict[str, Any] | None:
+    """Return the entry of a model: by its very name, else by the names that servers and routers take for the same.
+
+    These are a tag of Ollama, another case, an alias, the name of its weights, and a router's variant after a colon. A
+    pattern such as `vllm/*` is no entry: what it says need not hold for this model.
+    """
+    names: tuple[Callable[[dict[str, Any]], object], ...] = (
+        lambda entry: entry["id"] == model,
+        lambda entry: entry["id"] == f"{model}:latest",
+        lambda entry: entry["id"].lower() in (model.lower(), f"{model}:latest".lower()),
+        lambda entry: isinstance(entry.get("aliases"), list) and model in entry["aliases"],
+        lambda entry: entry.get("root") == model,
+        lambda entry: entry["id"].lower() == model.partition(":")[0].lower(),
     )
+    return next((entry for is_same in names for entry in listed if is_same(entry)), None)
 
 
 def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: float) -> ModelReply | None:
@@ -82,15 +105,18 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
     choice, usage = choices[0], answer.get("usage")
     message = choice.get("message") if chat else {"content": choice.get("text")}
     message = message if isinstance(message, dict) else {}
+    text = message_text.read_text(message)
     usage = usage if isinstance(usage, dict) else {}
     return ModelReply(
-        text=_parse_str(message.get("content")),
+        text=text,
         reasoning=_parse_str(message.get("reasoning")) or _parse_str(message.get("reasoning_content")),
         finish_reason=_parse_str(choice.get("finish_reason")),
         model=shorten_to_line(_parse_str(answer.get("model")), MAX_MODEL_NAME_CHARS) or str(model),
         prompt_tokens=_parse_number(usage.get("prompt_tokens")),
         completion_tokens=_parse_number(usage.get("completion_tokens")),
         seconds=seconds,
+        problem="" if text.strip() else message_text.describe_missing_text(answer, choice, message),
+        cached_tokens=_parse_cached_tokens(answer, usage),
     )
 
 
@@ -112,6 +138,15 @@ def _parse_window(entry: dict[str, Any]) -> int | None:
         or (_parse_number(meta.get("n_ctx")) if isinstance(meta, dict) else 0)
         or None
     )
+
+
+def _parse_cached_tokens(answer: dict[str, Any], usage: dict[str, Any]) -> int:
+    """Return how much of the prompt was in the server's cache, as OpenAI, DeepSeek, Anthropic or llama.cpp say it."""
+    details, timings = usage.get("prompt_tokens_details"), answer.get("timings")
+    counts = [usage.get(name) for name in ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")]
+    counts += [details.get("cached_tokens")] if isinstance(details, dict) else []
+    counts += [timings.get("cache_n")] if isinstance(timings, dict) else []
+    return max(map(_parse_number, counts))
 
 
 def _parse_str(value: object) -> str:

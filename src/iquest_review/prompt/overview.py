@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from iquest_review.diff.diff import FileDiff
-from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import count_row_bytes, render_path
 from iquest_review.text import shorten_to_line
 
 MAX_PATH_CHARS, MAX_NAME_CHARS = 200, 80

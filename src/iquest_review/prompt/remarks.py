@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from iquest_review.excerpt.numbered_rows import defuse_tokens, render_path
+from iquest_review.excerpt.chat_tokens import defuse_tokens
+from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.text import shorten_to_line
 
 MAX_TEXT_CHARS, MAX_PATH_CHARS = 1_000, 300  # of one remark

@@ -15,9 +15,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from iquest_review.context.rows import NO_FRAME, NO_SIDE_ROWS, Frame, SideRows
 from iquest_review.errors import UsageError
+from iquest_review.excerpt.chat_tokens import defuse_tokens
 from iquest_review.excerpt.excerpt import Excerpt, compute_aside_bytes, render_diff_rows
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.excerpt.numbered_rows import count_row_bytes, defuse_tokens, render_path, take_first_rows
+from iquest_review.excerpt.numbered_rows import count_row_bytes, render_path, take_first_rows
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.remarks import Remark, render_remarks
 from iquest_review.text import escape_invisible, format_count, shorten_to_line

@@ -15,6 +15,7 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.llm import ask
 from iquest_review.llm.ask import Answer, StructuredOutput
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.llm.reply import Review
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.deadline import NoTimeLeftError
@@ -69,14 +70,29 @@ class Exchange:
 
     @property
     def usable(self) -> bool:
-        """Whether the answer is a review."""
-        return self.answer is not None and isinstance(self.answer.result, Review)
+        """Whether the answer is a review: of what the server read, or with findings all the same."""
+        result = self.answer.result if self.answer else None
+        return isinstance(result, Review) and (self.cut is None or bool(result.findings))
+
+    @property
+    def cut(self) -> PromptCut | None:
+        """How the server cut the prompt; None where it read all of it, as far as its count tells."""
+        return self.answer.cut if self.answer else None
+
+    @property
+    def why_unread(self) -> str | None:
+        """Why nobody can say what the model thinks of the shown code; None for an answer, whether usable or not."""
+        return str(self.failure or self.cut or "") or None
 
     @property
     def less_may_pass(self) -> bool:
         """Whether two halves of this request may be answered."""
         if self.answer is not None:
-            return not self.usable and all(reply.finish_reason == LENGTH_FINISH_REASON for reply in self.answer.replies)
+            return (
+                not self.cut
+                and not self.usable
+                and all(reply.finish_reason == LENGTH_FINISH_REASON for reply in self.answer.replies)
+            )
         return self.failure is not None and self.failure.less_may_pass
 
 
@@ -284,9 +300,10 @@ def _count_tries(exchange: Exchange) -> int:
 
 
 def _describe_exchange(exchange: Exchange) -> str:
-    if exchange.answer is not None and isinstance(exchange.answer.result, Review):
-        return format_count(len(exchange.answer.result.findings), "finding")
-    return str(exchange.failure) if exchange.failure else "the answer could not be used"
+    if exchange.answer is not None and exchange.usable and isinstance(exchange.answer.result, Review):
+        found = format_count(len(exchange.answer.result.findings), "finding")
+        return f"{found}; {exchange.cut}" if exchange.cut else found
+    return exchange.why_unread or "the answer could not be used"
 
 
 def _describe_failure(exchange: Exchange) -> str:

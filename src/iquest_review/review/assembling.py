@@ -43,11 +43,13 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     texts = [
         exchange.answer.result
         for exchange in inquiry.asked
-        if exchange.answer and isinstance(exchange.answer.result, UnusableReply)
+        if exchange.answer and not exchange.cut and isinstance(exchange.answer.result, UnusableReply)
     ]
     if not texts:
         return _assemble_failure(base, work, inquiry, progress)
-    excerpt = _merge_excerpts(work, [exchange for exchange in inquiry.asked if exchange.answer], inquiry.asked)
+    excerpt = _merge_excerpts(
+        work, [exchange for exchange in inquiry.asked if exchange.answer and not exchange.cut], inquiry.asked
+    )
     base = _add_coverage(base, work, inquiry, excerpt)
     why = f"the model's answer could not be used: {texts[0].why}"
     progress.say(why)
@@ -60,16 +62,17 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
 def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Progress) -> Outcome:
     failure = inquiry.failure
     if failure is None:
-        failure = next(str(exchange.failure) for exchange in inquiry.asked if exchange.failure)
+        failure = next(exchange.why_unread for exchange in inquiry.asked if exchange.why_unread)
         progress.say(f"not reviewed: {failure}")
     unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in work.fresh)
-    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen)
+    usage = sum_usage(inquiry.replies)
+    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen, usage=usage)
 
 
 def _assemble_review(
     base: Outcome, work: Work, inquiry: Inquiry, usable: Sequence[Exchange], model: ReviewModel, progress: Progress
 ) -> Outcome:
-    excerpt = _merge_excerpts(work, usable, inquiry.asked)
+    excerpt = _merge_excerpts(work, [exchange for exchange in usable if not exchange.cut], inquiry.asked)
     parsed = [
         exchange.answer.result for exchange in usable if exchange.answer and isinstance(exchange.answer.result, Review)
     ]
@@ -123,11 +126,11 @@ def _describe_losses(review: Review) -> list[str]:
 
 def _describe_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]) -> list[str]:
     """Return how many requests had no usable answer, and the first reason."""
-    failed = [exchange for exchange in asked if exchange not in usable]
+    failed = [exchange for exchange in asked if exchange not in usable or exchange.cut]
     if not failed:
         return []
-    why = next((str(exchange.failure) for exchange in failed if exchange.failure), "the answer could not be used")
-    return [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
+    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), "the answer could not be used")
+    return [why] if len(asked) == 1 else [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
 
 
 def _merge_excerpts(work: Work, answered: Sequence[Exchange], asked: Sequence[Exchange]) -> Excerpt:

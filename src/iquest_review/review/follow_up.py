@@ -58,7 +58,7 @@ def merge_with_earlier(
 ) -> Outcome:
     """Return the outcome with what is not raised again, what stays open and what is settled."""
     change, options = work.change, work.options
-    known, asked = work.known, bool(inquiry.replies)
+    known, asked = work.known, any(not reply.cut for reply in inquiry.replies)
     noted = change.known.findings if change.known else ()
     before = earlier.classify(
         change.existing, noted, change.diff, change.text, _build_seen_check(work, outcome), asked=asked
