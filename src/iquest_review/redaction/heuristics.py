@@ -37,10 +37,10 @@ _COMMON = (
 _UUID = rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ELSEWHERE = (
     rb"(?i)^[a-z][a-z0-9+.-]{1,20}:/|^(?:\.{1,2}|~|/[\w.-]+|[\w-]+)(?:/[\w.-]+)+\.\w{1,5}$|^(?:\.{0,2}|~)/[\w.-]+/|^[a-z]:\\|^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$"
-    rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
+    rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^-?0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
 )
 _PART = rb"[-_./:,|+=@ ]+"
-_WORD = rb"(?>[A-Z]?[a-z]++|[A-Z]+(?![a-z]))++\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?"
+_WORD = rb"(?>[A-Z]?[a-z]++|[A-Z]+(?![a-z]))++\d{0,4}|\d{1,8}|v\d+\w{0,3}|[a-z]\d{1,2}[a-z]|[A-Za-z]\d?"
 _SPECIAL = rb"[!@#$%^&*?~+=|;<>(){}\[\]]"
 _CONSONANTS = rb"[bcdfghjklmnpqrstvwxz]{6}"
 _CLASSES = bytes.maketrans(
