@@ -49,6 +49,8 @@ def redact(line: str) -> str:
         pytest.param("SIOCGLIFTOKEN                 = -0x3f879678", id="negative hexadecimal number"),
         pytest.param('initialClusterToken: "etcd-cluster-k8s"', id="numeronym"),
         pytest.param("token == Tok1::Plus2", id="comparison"),
+        pytest.param('"access_token":"2YotnFZFEjr1zCsicMWpAA",', id="token of a standard"),
+        pytest.param("Authorization: Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW", id="header of a standard"),
         pytest.param("secret := [2]string{Aa1,Bb2}", id="array"),
         pytest.param('r.token(n,"x1")||(e.Token=A(y?1:Bc2),i.Type=Qt(ab))', id="minified"),
         pytest.param("a form is (http|https|ftp)://[user[:Pass1]]@host.domain[:port]/path", id="grammar of a URL"),

@@ -29,6 +29,13 @@ _WORDS = frozenset(
     b" minio minioadmin hunter2 letmein qwerty login credential credentials api_key apikey"
     b" access_token auth_token x-oauth-basic oauth2".split()
 )
+# Credentials of the examples in RFC 5849, 6749, 6750 and 7617 and their drafts, copied into manuals and comments.
+_PUBLISHED = frozenset(
+    b"0685bd9184jfhq22 ad180jjd733klru7 h480djs93hd8 2YotnFZFEjr1zCsicMWpAA tGzv3JOkF0XG5Qx2TlKWIA mF_9.B5f-4.1JqM"
+    b" czZCaGRSa3F0MzpnWDFmQmF0M2JW gX1fBat3bV 7Fjfp0ZBr1KtDRbnfVdmIw SplxlOBeZQQYbYS6WxSbIA vF9dft4qmT"
+    b" QWxhZGRpbjpvcGVuIHNlc2FtZQ== YWxhZGRpbjpvcGVuc2VzYW1l dGVzdDoxMjPCow== kkk9d7dh3k39sjv7 hh5s93j4hdidpola"
+    b" hdhd0244k9j7ao03 dpf43f3p2l4k3l03 kd94hf93k423kf44 9djdj82h48djs9d2".split()
+)
 PLAIN_WORDS = frozenset(word.decode() for word in _WORDS)
 _COMMON = (
     rb"(?i)passw(?:or)?d|passphrase|secret|token|bearer|apikey|api|auth|access|refresh|client|user|admin|test"
@@ -70,7 +77,7 @@ def is_example(secret: bytes) -> bool:
 
 def is_placeholder(value: bytes) -> bool:
     """Return whether a value stands for another one: a variable, a template, stars, a word such as `password`."""
-    if value.lower() in _WORDS or len(set(value)) <= 2 or not value.isascii():
+    if value in _PUBLISHED or value.lower() in _WORDS or len(set(value)) <= 2 or not value.isascii():
         return True
     if re.fullmatch(rb"[A-Z]+(?:_[A-Z0-9]+)*|<?[a-z]*[_-]?(?:password|passwd|pass|secret|token)[_-]?\d{0,3}>?", value):
         return True

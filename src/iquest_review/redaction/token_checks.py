@@ -80,7 +80,7 @@ def check_encoded_key(secret: bytes) -> bool | None:
 def check_basic(secret: bytes) -> bool | None:
     """Check `user:password` in base64."""
     user, colon, password = _decode_base64(secret).partition(b":")
-    if not colon or not (user + password).isascii() or len(password) < 3:
+    if is_placeholder(secret) or not colon or not (user + password).isascii() or len(password) < 3:
         return None
     return None if is_placeholder(password) or password == user else False
 

@@ -31,6 +31,8 @@ from iquest_review.findings.rules.lookalikes import find_mixed_word
         pytest.param('"\\x1b[31mВсе\\x1b[0m \\033[1;31mОн \\e[0mСон \\u001b[mХор"', id="colours by escapes"),
         pytest.param("\x1b[31mВсе\x1b[0m ^[[1mОн [31mСон", id="colours"),
         pytest.param('r"\\bВсе\\b \\wс \\dх \\sОн \\AСон\\Z"', id="regular expression"),
+        pytest.param("[A-Za-zА-Яа-яЁё] [a-zA-Zа-яА-Я0-9] [0-9A-ZА-Я_] [a-zα-ω] [а-яёA-Z]", id="ranges of letters"),
+        pytest.param("1920х1080px 2х2 %dх%dpx", id="sign of multiplication"),
         pytest.param("\\itВсе \\alphaο \\cdotх \\bf Он", id="TeX"),
         pytest.param("https://a.example/?q=%D0Все%20Он%3DСон", id="percent-encoding"),
         pytest.param("C:\\Все\\tСон", id="path of Windows"),

@@ -21,6 +21,8 @@ _ESCAPES = re.compile(
             r"%(?:\d{1,2}\$|\(\w{1,40}\))?[-+ #0',]{0,5}(?:\*|\d{1,4})?(?:\.(?:\*|\d{1,4})?)?"
             r"(?:hh?|ll?|I64|I32|[qjzLtw])?[A-Za-z@]",
             r"%L?\d{1,2}",  # of Qt
+            "[0AaАаΑα]-[9ZzFfЯяЁёЩщІіЇїҐґΩω]",  # ranges of a regular expression
+            r"(?<=\d)[хХ](?=\d)",  # 1920х1080px
             r"~[0-9.*]{0,6}[A-Za-z]",  # of Erlang and Lisp
             r"&(?:nbsp|amp|lt|gt|quot|copy|reg|laquo|raquo|shy|mdash|ndash|#\d{1,7}|#x[0-9A-Fa-f]{1,6});?",
             "(?:\u00a7|&)[0-9a-fk-orA-FK-OR](?=[^\x00-\x7f])",  # colours of chats in games
