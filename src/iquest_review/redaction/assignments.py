@@ -35,7 +35,7 @@ _PARTS_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
 )
 _HARMLESS_PARTS = frozenset(  # parts that make it something else, such as a page token or a public key
     b"public pub page next continuation cursor cancellation cancel pad eos bos sep mask unk special stop csrf sync"
-    b" resume foreign cache sort pagination creation partition hash hashed digest idempotency".split()
+    b" resume foreign cache sort pagination creation partition hash hashed digest idempotency authenticity".split()
 )
 
 _CLOSE = rb"\\?[\"'`]?\]?"
@@ -136,7 +136,7 @@ def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] 
         start < _NEARBY_BYTES and bool(compile_pattern(_LINE_START).match(before))
     )  # then nothing but the value follows
     cut = compile_pattern(_CUT if whole or in_url else _CUT_CODE).sub(b"", value)
-    if not (whole or in_url) or not is_password(value) or (in_url and is_random(cut)):
+    if not (whole or in_url) or not is_password(value) or (in_url and (is_random(cut) or is_placeholder(cut))):
         value = cut
     if is_placeholder(value) or not (is_random(value) or is_password(value)):
         return None

@@ -2,7 +2,8 @@
 
 A value is recognised in base64 of either alphabet at any of its three alignments (so also in `user:value` of basic
 authentication), wrapped or encoded twice, percent-encoded, escaped as in JSON, HTML or C, and as hexadecimal digits.
-Of a value of several lines, or of JSON, the random parts are recognised as well.
+Of a value of several lines, or of JSON, the random parts are recognised as well. What a text that may be posted does to
+a value besides, see `disguises`.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """Replaces secrets before anything leaves the runner; the number of lines, their markers and numbers stay.
 
 A secret becomes a placeholder that names only its kind: the same line reads the same in every run, in a diff and in a
-file. Not found are: a secret put together from several strings, a value on another line than its name, the body of a
-private key without either end unless it is a whole hunk, UTF-16 text, and secrets in file names.
+file. Not found are: a secret of others put together from several strings, a value on another line than its name, the
+body of a private key without either end unless it is a whole hunk, UTF-16 text, and secrets in file names.
 """
 
 from collections.abc import Mapping, Sequence
