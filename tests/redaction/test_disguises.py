@@ -53,6 +53,8 @@ def wrap(shown: str, before: str = "", width: int = 12) -> str:
         pytest.param(f'"{SECRET[:9]}" + "{SECRET[9:]}"', id="strings added"),
         pytest.param(f'"{SECRET[:9]}" .\n  "{SECRET[9:]}"', id="strings added on two lines"),
         pytest.param(f"['{SECRET[:5]}', '{SECRET[5:16]}', '{SECRET[16:]}']", id="list of strings"),
+        pytest.param(f"head = \"{SECRET[:9]}\"\ntail = '{SECRET[9:]}'", id="strings of two names"),
+        pytest.param(f'concat("{SECRET[:9]}", "{SECRET[9:]}")', id="strings of a call"),
         pytest.param(f"**{SECRET[:9]}**{SECRET[9:]}", id="emphasis"),
         pytest.param(f"{SECRET[:9]}`{SECRET[9:18]}`_{SECRET[18:]}_", id="code and emphasis"),
         pytest.param(f"<b>{SECRET[:9]}</b><i>{SECRET[9:]}</i>", id="tags"),
@@ -93,6 +95,10 @@ def wrap(shown: str, before: str = "", width: int = 12) -> str:
         pytest.param(SECRET.replace("-", "&hyphen;").replace("+", "&plus;"), id="named entities"),
         pytest.param(quopri.encodestring(b"=" + BYTES.replace(b"-", b"\x2d")).decode()[3:], id="quoted-printable"),
         pytest.param("".join(f"={byte:02X}" for byte in BYTES), id="quoted-printable of all"),
+        pytest.param(
+            base64.b64encode(BYTES).decode()[:20] + "\\n" + base64.b64encode(BYTES).decode()[20:],
+            id="base64, escaped line break",
+        ),
         pytest.param(f"{SECRET[:9]}=\n{SECRET[9:]}", id="soft line break"),
         pytest.param(", ".join(map(str, BYTES)), id="decimal codes"),
         pytest.param("+".join(f"chr({byte})" for byte in BYTES), id="calls of chr"),
@@ -146,7 +152,7 @@ def test_a_value_broken_anywhere_is_known(seed: int, sizes: list[int], between: 
 
 @pytest.mark.timed
 @pytest.mark.parametrize(
-    "unit", ["a1", "%25", "\\", "&#x", "<a", "=\n", "1 ", "\n   ", "\uff21", "\n1|", "&a", "[0", "01"]
+    "unit", ["a1", "'", '"`', "%25", "\\", "&#x", "<a", "=\n", "1 ", "\n   ", "\uff21", "\n1|", "&a", "[0", "01"]
 )
 def test_a_long_text_takes_time_by_its_length_alone(unit: str) -> None:
     redactor = Redactor({f"TOKEN_{n}": text(random.Random(n), ALNUM, 30) for n in range(20)})

@@ -26,6 +26,7 @@ _ENCODED = re.compile(
     rf"|\\u(?P<u>{_HEX}{{4}})|\\U(?P<long>{_HEX}{{8}})|\\[ux]\{{(?P<braces>{_HEX}{{1,6}})\}}"
     r"|\\(?P<octal>[0-3]?[0-7]{2})|(?P<space>\\[abfnrtv])|(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,20});?)"
 )
+_STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`")  # a = "ab"; b = "cd"; use(a + b)
 _NUMBER = re.compile(r"(?<![\w.])(?P<binary>[01]{8})(?![\w.])|(?<![\w.])(?P<decimal>\d{2,3})(?![\w.])")
 
 
@@ -58,6 +59,7 @@ def _iter_readings(text: _Text, replace: Callable[..., _Text]) -> Iterator[_Text
     text = replace(text, _WIDE, lambda match: unicodedata.normalize("NFKC", match[0]))
     yield text
     yield replace(text, _NUMBER, _decode_number, drop=True)
+    yield replace(text, _STRING, _read_as_is, drop=True)
     for _ in range(_MAX_ROUNDS):
         before = text
         text = replace(replace(text, _BETWEEN, lambda _: " "), _ENCODED, _decode)

@@ -40,7 +40,7 @@ from iquest_review.findings.rules.lookalikes import find_mixed_word
         pytest.param("µm Ωm kΩ MΩ µs Δt δx αβ λx ∂x σ2 θ_max Ωₘ Å ΔT ωt πr2", id="units and physics"),
         pytest.param("ℓp ℓ_norm mℓ ℝn m\u212a x_𝐱 ℏω 𝐀x", id="mathematics"),
         pytest.param("USBшный HTTP-запрос x-координата idшник SQLный VPNом API-ключ", id="abbreviations with endings"),
-        pytest.param("ошибка в PDFе, без IDа, из JSONа, по URLу", id="inflected abbreviations"),
+        pytest.param("ошибка в PDFе, без IDа, из JSONа, по URLу на GitHubе", id="inflected abbreviations"),
         pytest.param("URIПространстваИменСхемыДляСхемыXML URLВКодировкеURL ИзвлечьJSONИзJSON", id="camel case"),
         pytest.param("ТестДолжен_Проверить_ДобавлениеBOMДляКодировокСBOM", id="camel case of three words"),
         pytest.param(
@@ -74,6 +74,9 @@ def test_what_stands_before_a_word_is_no_part_of_it(text: str) -> None:
         ("// двоичные данные в Вase64.", "Вase64"),
         ("# Это аdmin и больше никто", "аdmin"),
         ("APIа = 1", "APIа"),
+        ("APIа = 1  # это ключ", "APIа"),
+        ("Если APIа() Тогда", "APIа"),
+        ("если adminа и не гость", "adminа"),
         ("functionaдity", "functionaдity"),
         ("adлиn", "adлиn"),
         ("is_а", "is_а"),

@@ -16,7 +16,7 @@ _ESCAPES = re.compile(
             rf"\\(?:x{_HEX}{{1,2}}|u{_HEX}{{4}}|U{_HEX}{{8}}|[xuopPN]\{{[^{{}}]{{0,80}}\}}|[0-7]{{1,3}})",
             r"\\(?:it|bf|tt|sc|sl|em|rm|sf|par|item|quad|ldots|dots|cdot|alpha|beta|gamma|delta|epsilon|lambda|mu|nu|pi"
             r"|rho|sigma|tau|phi|omega|Delta|Omega|Sigma)(?![A-Za-z])",
-            r"\\[A-Za-z]",
+            r"\\c[A-Z]|\\[A-Za-z]",
             rf"%{_HEX}{{2}}(?=%|[^\x00-\x7f])|=(?:{_HEX}{{2}}=)+{_HEX}{{2}}",  # of URLs, and quoted-printable
             r"%(?:\d{1,2}\$|\(\w{1,40}\))?[-+ #0',]{0,5}(?:\*|\d{1,4})?(?:\.(?:\*|\d{1,4})?)?"
             r"(?:hh?|ll?|I64|I32|[qjzLtw])?[A-Za-z@]",
@@ -26,6 +26,7 @@ _ESCAPES = re.compile(
             r"~[0-9.*]{0,6}[A-Za-z]",  # of Erlang and Lisp
             r"&(?:nbsp|amp|lt|gt|quot|copy|reg|laquo|raquo|shy|mdash|ndash|#\d{1,7}|#x[0-9A-Fa-f]{1,6});?",
             "(?:\u00a7|&)[0-9a-fk-orA-FK-OR](?=[^\x00-\x7f])",  # colours of chats in games
+            r"\|c[0-9a-fA-F]{8}",
         )
     )
 )
@@ -33,10 +34,10 @@ _WORD = re.compile("[\\w\ufffd]+")
 _LATIN = re.compile("[A-Za-z]")
 _ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧӏɡⅼſ")  # Cyrillic, Greek, and other shapes of Latin
 _BETWEEN = re.compile("([A-Za-z])([\u0400-\u052f\u0531-\u0587\u13a0-\u13ff]+)(?=([A-Za-z]))")  # also Armenian, Cherokee
-_OWN_WORD = re.compile("(?<![A-Za-z])[\u0370-\u052f]{2,}(?![A-Za-z])")
-_ABBREVIATION = re.compile(
-    "([A-Z]{2,}s?|[a-z]{2})([\u0430-\u044f\u0451\u0454\u0456\u0457]{1,3})"
-)  # with a Cyrillic ending
+# An abbreviation or a name with a Cyrillic ending, behind a Cyrillic word. A name of code seldom stands there.
+_INFLECTED = re.compile(
+    "(?<=[\u0400-\u052f] )(?=[a-z]*[A-Z])[A-Za-z]{2,}[\u0430-\u044f\u0451\u0454\u0456\u0457]{1,3}(?![\\w(=\\[.])"
+)
 _LIGATURES = frozenset("ﬀﬁﬂﬃﬄﬅﬆĲĳĿŀŉǄǅǆǇǈǉǊǋǌǱǲǳ")  # texts copied from a page, Dutch, Catalan, Croatian
 _MIN_FOREIGN_WORD_LETTERS = 4  # so many foreign letters, some unlike Latin ones, are seen as a word of their own
 _MIN_NAME_LETTERS = 3  # a shorter one is a symbol of mathematics or a unit: ℓp, mK
@@ -46,8 +47,8 @@ def find_mixed_word(text: str) -> str:
     """Return the first word of a text that looks Latin but is not, or an empty string."""
     if text.isascii():
         return ""
-    parted = _ESCAPES.sub(" ", text)
-    return next((word for word in _WORD.findall(parted) if is_mixed(word) and not _is_inflected(word, parted)), "")
+    parted = _INFLECTED.sub(" ", _ESCAPES.sub(" ", text))
+    return next(filter(is_mixed, _WORD.findall(parted)), "")
 
 
 def is_mixed(word: str) -> bool:
@@ -68,11 +69,6 @@ def _is_hidden_run(match: re.Match[str]) -> bool:
     if set(run) <= _ALIKE:
         return True
     return len(run) < _MIN_FOREIGN_WORD_LETTERS and not (run[0].isupper() and run[-1:].islower() and after.isupper())
-
-
-def _is_inflected(word: str, text: str) -> bool:
-    """Return whether a word is an abbreviation with an ending, in a text of that alphabet: `в PDFе`."""
-    return bool(_ABBREVIATION.fullmatch(word) and _OWN_WORD.search(text))
 
 
 def _has_variants(word: str, others: set[str]) -> bool:
