@@ -91,6 +91,10 @@ def test_code_stays(line: str) -> None:
         ('x.SelectToken("vX4q9ZpL27wKd8sR")', "vX4q9ZpL27wKd8sR"),
         ('setPassword("x"); setPassword("vX4q9ZpL27wKd8sR")', "vX4q9ZpL27wKd8sR"),
         ('password = "vX4q9\\"ZpL27wKd8sR"', 'vX4q9\\"ZpL27wKd8sR'),
+        ('password = "Dragon=4952"', "Dragon=4952"),
+        ('password = "Secret)8589"', "Secret)8589"),
+        ('password = "Winter(Dragon5281"', "Winter(Dragon5281"),
+        ('secret = "cw0x689RpIjtRR7oE8heQsKImvJapLeSbXpwF4e4="', "cw0x689RpIjtRR7oE8heQsKImvJapLeSbXpwF4e4="),
         ("PASS=xK9!mQ2#vL7$pR4", "xK9!mQ2#vL7$pR4"),
     ],
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from iquest_review.redaction.expressions import ends_an_expression, is_expression
+from iquest_review.redaction.expressions import is_expression, is_part_of_expression
 from iquest_review.redaction.heuristics import compile_pattern, is_password, is_placeholder, is_random
 from iquest_review.redaction.token_formats import MAX_SCANNED_BYTES, Span
 
@@ -116,7 +116,7 @@ def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] 
     match = compile_pattern(_BARE).match(text, position)
     if not match or compile_pattern(_CODE).match(match["value"]) or match["end"] == b"`":
         return None
-    if is_expression(match["value"]) or ends_an_expression(match["value"]):
+    if is_part_of_expression(match["value"]):
         return None
     if text[start:position] == b"PASS" and text[position : position + 1] == b":":
         return None  # the log of a test: --- PASS: TestRead/zip#01

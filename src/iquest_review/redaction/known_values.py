@@ -66,10 +66,10 @@ class KnownValues:
 
     def find_disguises(self, text: str) -> list[Disguise]:
         """Return where own secrets are broken over lines, spaced out or encoded otherwise."""
-        return self._disguised.find_disguises(text)
+        return self._disguises.find_disguises(text)
 
     @cached_property
-    def _disguised(self) -> DisguisedValues:
+    def _disguises(self) -> DisguisedValues:
         return DisguisedValues(self._values)  # many runs print nothing that could be in disguise
 
     def can_be_wrapped(self, needle: bytes) -> bool:

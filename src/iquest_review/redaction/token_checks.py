@@ -5,7 +5,7 @@ import binascii
 import re
 import zlib
 
-from iquest_review.redaction.expressions import is_expression
+from iquest_review.redaction.expressions import is_part_of_expression
 from iquest_review.redaction.heuristics import is_example, is_placeholder, is_random
 
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -93,7 +93,7 @@ def check_authorization(secret: bytes) -> bool | None:
 def check_url_password(secret: bytes) -> bool | None:
     """Check `user:password` of a URL; a placeholder is not a password."""
     user, _, password = secret.rpartition(b",")[2].partition(b":")  # the last of several hosts
-    if b"[" in secret or is_expression(password):
+    if b"[" in secret or is_part_of_expression(password):
         return None  # user[:password] of a manual, or code
     named = is_placeholder(password) or password == user
     return False if not named or check_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
