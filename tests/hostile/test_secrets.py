@@ -6,6 +6,8 @@ Not covered: secrets that no form tells and that no variable of this job holds.
 """
 
 import base64
+import codecs
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +74,32 @@ def test_no_secret_is_in_anything_that_leaves_the_job(leaky: tuple[Scene, Seen],
     assert "[REDACTED:" in seen.prompt
     assert "REDACTED:" in seen.bodies[-1].replace("\\", "")
     assert_inert(seen)
+
+
+DISGUISES = (
+    f"{KEY[:9]}\n- {KEY[9:]}",
+    " ".join(KEY),
+    "\u200b".join(DEPLOY),
+    f'"{DEPLOY[:6]}" + "{DEPLOY[6:]}"',
+    DEPLOY[::-1],
+    codecs.encode(DEPLOY, "rot13"),
+    KEY.encode().hex(" "),
+    base64.b32encode(DEPLOY.encode()).decode(),
+    "".join(f"&#{ord(letter)};" for letter in KEY),
+    "".join(f"%25{ord(letter):02x}" for letter in KEY),
+)
+
+
+@row("H68-secret-in-output")
+def test_a_secret_in_disguise_is_in_nothing_that_leaves_the_job(leaky: tuple[Scene, Seen], row: str) -> None:
+    told = "\n".join(f"Here ({shown})." for shown in DISGUISES)
+    said = answer(issue(1, told, suggestion=told), issue(2, "no place", file="x.py", quote=told), summary=told)
+    with ModelDouble(replies=[said], window=262_144) as model:
+        seen = leaky[0].review("-v", "--full", **OWN, IQUEST_API_URL=model.url)
+
+    assert seen.finished.code == 0, seen.finished.err
+    assert "REDACTED:own" in seen.public.replace("\\", "")
+    assert [shown for shown in DISGUISES if re.sub(r"\W", "", shown) in re.sub(r"\W", "", seen.public)] == []
 
 
 @row("H66-redaction-fp", "H67-redaction-shape")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from iquest_review.redaction.expressions import is_expression, is_part_of_expression
 from iquest_review.redaction.heuristics import compile_pattern, is_password, is_placeholder, is_random
 from iquest_review.redaction.token_formats import MAX_SCANNED_BYTES, Span
 
@@ -34,7 +35,7 @@ _PARTS_AFTER_NAME = frozenset(  # parts that may follow the word for a secret
 )
 _HARMLESS_PARTS = frozenset(  # parts that make it something else, such as a page token or a public key
     b"public pub page next continuation cursor cancellation cancel pad eos bos sep mask unk special stop csrf sync"
-    b" resume foreign cache sort pagination creation partition hash hashed digest idempotency".split()
+    b" resume foreign cache sort pagination creation partition hash hashed digest idempotency authenticity".split()
 )
 
 _CLOSE = rb"\\?[\"'`]?\]?"
@@ -47,7 +48,7 @@ _QUOTED = (
     \s{0,20}
     (?:[\w.:\[\]"']{1,60}(?:\((?=\S)|\)?\s?(?:\|\||\?\?|\bor\b|\?:)\s?))?
     [A-Za-z@$]{0,2}
-    (?P<quote>\\?["'`])(?P<value>\S{8,512}?)(?<!\\)(?P=quote))"""
+    (?P<quote>\\?["'`])(?P<value>(?:(?!(?<!\\)(?P=quote))\S){8,512}+)(?P=quote))"""
 )
 _BARE = (
     _CLOSE
@@ -60,6 +61,9 @@ _CODE = (
 _LINE_START = rb"\s*(?:export\s+|ENV\s+|ARG\s+|-\s+|set\s+|\"|')?(?:(?!self|this|cls)[a-z-]{1,30}\.){0,6}\Z"
 _SHORT_RUN_LETTERS, _LONG_RUN_LETTERS = 2.6, 4.0  # the average is 2 in random text, 5 in words
 _CUT = rb"(?s)[;&,)}\]\\|].*"
+_CUT_CODE = rb"(?s)[;&,(){}\[\]\\|].*"  # where a value can stand anywhere on the line
+# A function that reads or finds takes a name or a path, not a secret: SelectToken("a[0].b"), getPassword("db")
+_READING = frozenset(b"select find get read parse match lookup query peek next skip has is expect consume".split())
 
 
 def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
@@ -69,7 +73,7 @@ def find_assigned_spans(text: bytes, low: bytes) -> Iterator[Span]:
         start = match.start() - (len(before) - len(before.rstrip(_NAME.lower())))
         end = match.end()
         if end - start <= _MAX_NAME_CHARS and text[start - 2 : start] != b"::" and _is_secret_name(text[start:end]):
-            span = _find_quoted_value(text, end) or _find_bare_value(text, start, end)
+            span = _find_quoted_value(text, start, end) or _find_bare_value(text, start, end)
             if span:
                 yield Span(*span, _KIND, False)
 
@@ -89,18 +93,33 @@ def _is_secret_name(name: bytes) -> bool:
     return bool(compile_pattern(_SECRET).fullmatch(parts[-1])) and not compile_pattern(_NOT_SECRET).match(parts[-1])
 
 
-def _find_quoted_value(text: bytes, position: int) -> tuple[int, int] | None:
+def _find_quoted_value(text: bytes, start: int, position: int) -> tuple[int, int] | None:
     match = compile_pattern(_QUOTED).match(text, position)
     if not match:
         return None
-    value = match["value"]
-    return match.span("value") if not is_placeholder(value) and (is_random(value) or is_password(value)) else None
+    value, between = match["value"], text[position : match.start("value")]
+    if is_placeholder(value) or is_expression(value):
+        return None
+    if text[start - 1 : start] == b"=" and between[:1] in (b'"', b"'") and b"," in between:
+        return None  # "password=some-password", "another string": the name is a value itself
+    if b"(" in between and _is_reading(text[start:position]):
+        return match.span("value") if is_random(value) and value.isalnum() else None
+    return match.span("value") if is_random(value) or is_password(value) else None
+
+
+def _is_reading(name: bytes) -> bool:
+    parts = compile_pattern(_PARTS).findall(name)
+    return bool(parts) and parts[0].lower() in _READING
 
 
 def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] | None:
     match = compile_pattern(_BARE).match(text, position)
     if not match or compile_pattern(_CODE).match(match["value"]) or match["end"] == b"`":
         return None
+    if is_part_of_expression(match["value"]):
+        return None
+    if text[start:position] == b"PASS" and text[position : position + 1] == b":":
+        return None  # the log of a test: --- PASS: TestRead/zip#01
     if text[position : position + 1] == b":" == text[start - 1 : start]:  # arn:aws:secretsmanager:eu:1:secret:name
         return None
     before, after = (
@@ -116,8 +135,9 @@ def _find_bare_value(text: bytes, start: int, position: int) -> tuple[int, int] 
     whole = flag or (
         start < _NEARBY_BYTES and bool(compile_pattern(_LINE_START).match(before))
     )  # then nothing but the value follows
-    if (not whole or compile_pattern(_CUT).search(value)) and not is_password(value):
-        value = compile_pattern(_CUT).sub(b"", value)
+    cut = compile_pattern(_CUT if whole or in_url else _CUT_CODE).sub(b"", value)
+    if not (whole or in_url) or not is_password(value) or (in_url and (is_random(cut) or is_placeholder(cut))):
+        value = cut
     if is_placeholder(value) or not (is_random(value) or is_password(value)):
         return None
     longest = (

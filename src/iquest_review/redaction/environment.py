@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from iquest_review.redaction.heuristics import is_password, is_random
 from iquest_review.redaction.known_values import ALWAYS_SECRET
@@ -61,9 +61,14 @@ def make_cleaner(environ: Mapping[str, str]) -> Callable[[str], str]:
 
     @cache
     def redactor() -> Redactor:
-        return Redactor(collect_secrets(environ))
+        return _build_redactor(frozenset(collect_secrets(environ).items()))
 
     return lambda text: redactor().redact_text(text).text
+
+
+@lru_cache(2)  # a failure of several lines makes a cleaner for each, of the same environment
+def _build_redactor(secrets: frozenset[tuple[str, str]]) -> Redactor:
+    return Redactor(dict(secrets))
 
 
 def _is_secret(name: str, value: str) -> bool:

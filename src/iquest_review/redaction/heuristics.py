@@ -16,8 +16,9 @@ _EXAMPLE = (
     rb"|(?:deadbeef){2}"
 )
 _TEMPLATE = (
-    rb"\$[{(]|\{\{|<%|%\(|#\{|\{[A-Za-z_][\w.:!()\[\]]*\}|^\$[A-Za-z_]\w*$|%[sdvq](?![0-9a-z])|^%\w+%$|^<.*>?$"
+    rb"\$[{(]|\{\{|<%|%\(|#\{|\{[A-Za-z_][\w.:!()\[\]]*\}|(?:^|:)\$[A-Za-z_]\w*(?:$|://)|%[sdvq](?![0-9a-z])|%-\d{1,3}[sdx]|%\d{0,3}\.\d{1,2}f|%0\d[dxX]|^%\w+%$|^<.*>?$"
     rb"|^\{.*\}?$|^\[.*\]?$|^\(|\[REDACTED|^\*+$|^__\w+__$|^!\w+$|^@\w*[./:{(]|^\\[wdsb(]|\\[dwsb][+*{]|\\[xuU][0-9A-Fa-f]|\(\?|\[\^?[\w\\]+-|&#|^&\w+;"
+    rb"|^#/\w|^(?:\w{1,60}\.){0,9}(?:[A-Z][a-z0-9]+){2,}@(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{5,8}$"
 )
 _STANDS_FOR = (
     rb"(?i)example|\.\.\.|\*\*\*|change.?(?:me|it|this)|placeholder|your[_-]|(?<![a-z0-9])my[_-]|dummy"
@@ -29,6 +30,13 @@ _WORDS = frozenset(
     b" minio minioadmin hunter2 letmein qwerty login credential credentials api_key apikey"
     b" access_token auth_token x-oauth-basic oauth2".split()
 )
+# Credentials of the examples in RFC 5849, 6749, 6750 and 7617 and their drafts, copied into manuals and comments.
+_PUBLISHED = frozenset(
+    b"0685bd9184jfhq22 ad180jjd733klru7 h480djs93hd8 2YotnFZFEjr1zCsicMWpAA tGzv3JOkF0XG5Qx2TlKWIA mF_9.B5f-4.1JqM"
+    b" czZCaGRSa3F0MzpnWDFmQmF0M2JW gX1fBat3bV 7Fjfp0ZBr1KtDRbnfVdmIw SplxlOBeZQQYbYS6WxSbIA vF9dft4qmT"
+    b" QWxhZGRpbjpvcGVuIHNlc2FtZQ== YWxhZGRpbjpvcGVuc2VzYW1l dGVzdDoxMjPCow== kkk9d7dh3k39sjv7 hh5s93j4hdidpola"
+    b" hdhd0244k9j7ao03 dpf43f3p2l4k3l03 kd94hf93k423kf44 9djdj82h48djs9d2".split()
+)
 PLAIN_WORDS = frozenset(word.decode() for word in _WORDS)
 _COMMON = (
     rb"(?i)passw(?:or)?d|passphrase|secret|token|bearer|apikey|api|auth|access|refresh|client|user|admin|test"
@@ -37,10 +45,11 @@ _COMMON = (
 _UUID = rb"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ELSEWHERE = (
     rb"(?i)^[a-z][a-z0-9+.-]{1,20}:/|^(?:\.{1,2}|~|/[\w.-]+|[\w-]+)(?:/[\w.-]+)+\.\w{1,5}$|^(?:\.{0,2}|~)/[\w.-]+/|^[a-z]:\\|^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$"
-    rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
+    rb"|^arn:|^sha\d{1,3}[-:]|^(?:text|image|application)/|^data:|^-?0x[0-9a-f]+$|^v?\d+(?:\.\d+)+|^projects/"
+    rb"|^[\w.-]+\.(?:ya?ml|json|pem|key|crt|cer|txt|p12|pfx|jks|env|xml|toml|ini|cfg|conf|properties)(?:\.\w{1,4})?$"
 )
 _PART = rb"[-_./:,|+=@ ]+"
-_WORD = rb"(?>[A-Z]?[a-z]++|[A-Z]+(?![a-z]))++\d{0,4}|\d{1,8}|v\d+\w{0,3}|[A-Za-z]\d?"
+_WORD = rb"(?>[A-Z]?[a-z]++|[A-Z]+(?![a-z]))++\d{0,4}|\d{1,8}|v\d+\w{0,3}|[a-z]\d{1,2}[a-z]|[A-Za-z]\d?"
 _SPECIAL = rb"[!@#$%^&*?~+=|;<>(){}\[\]]"
 _CONSONANTS = rb"[bcdfghjklmnpqrstvwxz]{6}"
 _CLASSES = bytes.maketrans(
@@ -70,7 +79,7 @@ def is_example(secret: bytes) -> bool:
 
 def is_placeholder(value: bytes) -> bool:
     """Return whether a value stands for another one: a variable, a template, stars, a word such as `password`."""
-    if value.lower() in _WORDS or len(set(value)) <= 2 or not value.isascii():
+    if value in _PUBLISHED or value.lower() in _WORDS or len(set(value)) <= 2 or not value.isascii():
         return True
     if re.fullmatch(rb"[A-Z]+(?:_[A-Z0-9]+)*|<?[a-z]*[_-]?(?:password|passwd|pass|secret|token)[_-]?\d{0,3}>?", value):
         return True

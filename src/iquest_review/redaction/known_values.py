@@ -2,15 +2,18 @@
 
 A value is recognised in base64 of either alphabet at any of its three alignments (so also in `user:value` of basic
 authentication), wrapped or encoded twice, percent-encoded, escaped as in JSON, HTML or C, and as hexadecimal digits.
-Of a value of several lines, or of JSON, the random parts are recognised as well.
+Of a value of several lines, or of JSON, the random parts are recognised as well. What a text that may be posted does to
+a value besides, see `disguises`.
 """
 
 import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from urllib.parse import quote, quote_plus
 
+from iquest_review.redaction.disguises import Disguise, DisguisedValues
 from iquest_review.redaction.heuristics import PLAIN_WORDS, is_password, is_random
 from iquest_review.redaction.token_formats import KEY_END, Span
 
@@ -31,7 +34,7 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-
 _AROUND = b" \t\r\"'`,;\\"  # what may surround a line of wrapped base64
 _MAX_NEIGHBOUR_CHARS = 400  # of base64 that are replaced along with a value, on either side
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_KIND = "own-secret"
+OWN_SECRET = "own-secret"  # noqa: S105 - a kind, as in a placeholder
 
 
 class KnownValues:
@@ -45,6 +48,7 @@ class KnownValues:
                 values[plain] = (
                     values.get(plain, False) or name in ALWAYS_SECRET or is_random(plain) or is_password(plain)
                 )
+        self._values = values
         exact = {form: sure for plain, sure in values.items() for form in _spell_value(plain)}
         wide = {half: (core, sure) for plain, sure in values.items() for half, core in _encode_base64(plain)}
         low = {form: sure for plain, sure in values.items() for form in _encode_hex(plain)}
@@ -60,6 +64,14 @@ class KnownValues:
         yield from ((needle, text) for needle in (*self._exact, *self._wide) if needle in text)
         yield from ((needle, low) for needle in self._low if needle in low)
 
+    def find_disguises(self, text: str) -> list[Disguise]:
+        """Return where own secrets are broken over lines, spaced out or encoded otherwise."""
+        return self._disguises.find_disguises(text)
+
+    @cached_property
+    def _disguises(self) -> DisguisedValues:
+        return DisguisedValues(self._values)  # many runs print nothing that could be in disguise
+
     def can_be_wrapped(self, needle: bytes) -> bool:
         """Return whether the rest of this needle's value may be on the lines around it."""
         return needle in self._wide
@@ -69,7 +81,7 @@ class KnownValues:
         for needle, sure in self._exact.items():
             start = text.rfind(needle[:_MIN_VALUE_CHARS], -len(needle) - 1)
             if start >= 0 and needle.startswith(text[start:]):
-                return Span(start, len(text), _KIND, sure)
+                return Span(start, len(text), OWN_SECRET, sure)
         return None
 
     def find_spans(self, text: bytes, low: bytes, needles: Iterable[bytes]) -> Iterator[Span]:
@@ -83,11 +95,12 @@ class KnownValues:
                 yield from (_widen_span(text, start, end, certain=sure) for start, end in places)
             if needle in self._exact:
                 yield from (
-                    Span(start, start + len(needle), _KIND, self._exact[needle]) for start in _find_all(needle, text)
+                    Span(start, start + len(needle), OWN_SECRET, self._exact[needle])
+                    for start in _find_all(needle, text)
                 )
             if needle in self._low:
                 yield from (
-                    Span(start, start + len(needle), _KIND, self._low[needle]) for start in _find_all(needle, low)
+                    Span(start, start + len(needle), OWN_SECRET, self._low[needle]) for start in _find_all(needle, low)
                 )
 
 
@@ -96,7 +109,7 @@ def _widen_span(text: bytes, first: int, end: int, *, certain: bool) -> Span:
     before, after = text[max(0, first - _MAX_NEIGHBOUR_CHARS) : first], text[end : end + _MAX_NEIGHBOUR_CHARS]
     before, after = before.rpartition(KEY_END)[2], after.partition(KEY_END)[0]
     start = first - len(before) + len(before.rstrip(_ALPHABET))
-    return Span(start, end + len(after) - len(after.lstrip(_ALPHABET + b"=")), _KIND, certain)
+    return Span(start, end + len(after) - len(after.lstrip(_ALPHABET + b"=")), OWN_SECRET, certain)
 
 
 def _find_wrapped_ends(core: bytes, line: bytes) -> list[tuple[int, int]]:

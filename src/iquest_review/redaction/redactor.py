@@ -1,8 +1,8 @@
 """Replaces secrets before anything leaves the runner; the number of lines, their markers and numbers stay.
 
 A secret becomes a placeholder that names only its kind: the same line reads the same in every run, in a diff and in a
-file. Not found are: a secret put together from several strings, a value on another line than its name, the body of a
-private key without either end unless it is a whole hunk, UTF-16 text, and secrets in file names.
+file. Not found are: a secret of others put together from several strings, a value on another line than its name, the
+body of a private key without either end unless it is a whole hunk, UTF-16 text, and secrets in file names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,12 +56,16 @@ class Redactor:
         return tuple(_redact_file(file, self._own, secrets) for file in files), tuple(secrets)
 
     def redact_text(self, text: str) -> RedactedText:
-        """Return the text with placeholders; the lines of `found` count from 1."""
+        """Return the text with placeholders; the lines of `found` count from 1.
+
+        It may be posted, so the job's own secrets are looked for in disguise too.
+        """
         lines, hits = _redact_lines(text.encode("utf-8", "surrogatepass").split(b"\n"), self._own)
-        if not hits:
-            return RedactedText(text, ())
-        secrets = tuple(SecretFound(hit.kind, hit.row + 1, hit.certain) for hit in hits)
-        return RedactedText(b"\n".join(lines).decode("utf-8", "surrogatepass"), secrets)
+        clean = b"\n".join(lines).decode("utf-8", "surrogatepass") if hits else text
+        if disguises := self._own.find_disguises(clean):
+            clean, more = scanner.replace_disguises(clean, disguises)
+            hits = sorted({*hits, *more})
+        return RedactedText(clean, tuple(SecretFound(hit.kind, hit.row + 1, hit.certain) for hit in hits))
 
     def redact_bytes(self, content: bytes) -> bytes:
         """Return a file's content with placeholders and as many lines; the same object if it contains no secret."""

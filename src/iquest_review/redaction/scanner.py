@@ -8,7 +8,8 @@ from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from iquest_review.redaction import assignments, private_keys, token_formats
-from iquest_review.redaction.known_values import KnownValues
+from iquest_review.redaction.disguises import Disguise
+from iquest_review.redaction.known_values import OWN_SECRET, KnownValues
 from iquest_review.redaction.token_formats import Span
 
 PRIVATE_KEY = "private-key"
@@ -140,6 +141,18 @@ def redact_heading_line(line: bytes, markers: Sequence[bytes], own: KnownValues)
     if tail := own.find_cut_value(line):
         spans.append(tail)
     return _replace_spans(line, _merge_spans([span._replace(end=min(span.end, len(line))) for span in spans]))
+
+
+def replace_disguises(text: str, disguises: Sequence[Disguise]) -> tuple[str, list[LineSecret]]:
+    """Return the text with placeholders for disguised values, and the hits; places may overlap."""
+    spans = _merge_spans([Span(place.start, place.end, OWN_SECRET, place.certain) for place in disguises])
+    parts, done, row, hits = list[str](), 0, 0, list[LineSecret]()
+    for start, end, kind, certain in spans:
+        row += text.count("\n", done, start)
+        parts += text[done:start], format_placeholder(kind).decode()
+        hits.append(LineSecret(row, kind, certain))
+        done = end
+    return "".join((*parts, text[done:])), hits
 
 
 def _find_spans(line: bytes, markers: Sequence[bytes], own: KnownValues) -> list[Span]:

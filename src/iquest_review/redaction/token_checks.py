@@ -5,6 +5,7 @@ import binascii
 import re
 import zlib
 
+from iquest_review.redaction.expressions import is_part_of_expression
 from iquest_review.redaction.heuristics import is_example, is_placeholder, is_random
 
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -79,7 +80,7 @@ def check_encoded_key(secret: bytes) -> bool | None:
 def check_basic(secret: bytes) -> bool | None:
     """Check `user:password` in base64."""
     user, colon, password = _decode_base64(secret).partition(b":")
-    if not colon or not (user + password).isascii() or len(password) < 3:
+    if is_placeholder(secret) or not colon or not (user + password).isascii() or len(password) < 3:
         return None
     return None if is_placeholder(password) or password == user else False
 
@@ -91,7 +92,9 @@ def check_authorization(secret: bytes) -> bool | None:
 
 def check_url_password(secret: bytes) -> bool | None:
     """Check `user:password` of a URL; a placeholder is not a password."""
-    user, _, password = secret.partition(b":")
+    user, _, password = secret.rpartition(b",")[2].partition(b":")  # the last of several hosts
+    if b"[" in secret or is_part_of_expression(password):
+        return None  # user[:password] of a manual, or code
     named = is_placeholder(password) or password == user
     return False if not named or check_random(user) is False else None  # https://TOKEN:x-oauth-basic@host
 

@@ -421,7 +421,7 @@ FORMATS = (
     TokenFormat(
         "url-password",
         (b"-u ", b"-u=", b"--user"),
-        rb"(?<=\s)(?:-u|--user)[ =]?[\"']?(?P<secret>[\w.@-]{1,60}:(?!//)[^\s\"'`<>:]{4,200})",
+        rb"(?<=\s)(?<!push )(?:-u|--user)[ =]?[\"']?(?P<secret>[\w.@-]{1,60}:(?!//)[^\s\"'`<>:]{4,200})",
         check_url_password,
         source="curl(1)",
         true_example="curl -u robot:" + _fake(14) + " https://host.example",

@@ -9,7 +9,7 @@ from iquest_review.excerpt.already_reviewed import list_shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.duplicates import gather_repeats, merge_duplicates
-from iquest_review.findings.finding import Finding
+from iquest_review.findings.finding import Finding, derive_title
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text
@@ -102,18 +102,25 @@ def _assemble_review(
 
 def _redact_review(review: Review, redact: Callable[[str], str]) -> Review:
     """Remove secrets from a review: the model may invent one, or know one from elsewhere."""
-    findings = tuple(
-        replace(
-            finding,
-            title=redact(finding.title),
-            description=redact(finding.description),
-            quote=redact(finding.quote),
-            fix=None if finding.fix is None else redact(finding.fix),
-        )
-        for finding in review.findings
-    )
+    findings = tuple(_redact_finding(finding, redact) for finding in review.findings)
     suggestions = tuple(map(redact, review.suggestions))
     return replace(review, findings=findings, summary=redact(review.summary), suggestions=suggestions)
+
+
+def _redact_finding(finding: Finding, redact: Callable[[str], str]) -> Finding:
+    """Remove secrets from a finding.
+
+    A title made of the description is made again: its one line may hold half of a secret.
+    """
+    description = redact(finding.description)
+    made = finding.title == derive_title(finding.description)
+    return replace(
+        finding,
+        title=derive_title(description) if made else redact(finding.title),
+        description=description,
+        quote=redact(finding.quote),
+        fix=None if finding.fix is None else redact(finding.fix),
+    )
 
 
 def _describe_losses(review: Review) -> list[str]:

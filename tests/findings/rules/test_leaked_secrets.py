@@ -1,6 +1,7 @@
 """Secrets in added lines are findings, and their values are nowhere."""
 
 import random
+import time
 
 import pytest
 
@@ -88,6 +89,18 @@ def test_the_words_are_those_of_the_review() -> None:
     (found,) = leaks([f'+TOKEN = "{OWN}"'], language="zh")
 
     assert found.description.startswith("这一行含有密钥")
+
+
+@pytest.mark.timed
+def test_one_secret_costs_no_walk_through_other_files() -> None:
+    rows = "".join(f"+value_{number} = compute({number}, other='text of a line')\n" for number in range(1_000))
+    patches = [f"diff --git a/{n} b/{n}\n--- a/{n}\n+++ b/{n}\n@@ -0,0 +1,1000 @@\n{rows}" for n in range(300)]
+    last = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+{OWN}\n"
+    files, found = Redactor({"X": OWN}).redact_diff(patch.parse_patch("".join([*patches, last]).encode()).files)
+    started = time.process_time()
+
+    assert len(list(find_leaked_secrets(found, files, "en"))) == 1
+    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize("files", [()])

@@ -5,7 +5,6 @@ zero-width joiners, emoji of both.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from iquest_review.diff.diff import FileDiff, Hunk, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_code, is_test
 from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.rules.lookalikes import find_mixed_word
 from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese
 
 MAX_SCANNED_CHARS = 20_000  # of a line; the rest of it is not scanned
@@ -74,10 +74,6 @@ _FLAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{4,6}
 # A form feed at the start of a line separates pages, a carriage return at its end belongs to the line end. Anywhere
 # else Python and terminals act on them.
 _ACTS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]|(?<!^)\x0c|\r(?!$)")
-_WORD, _LATIN = re.compile(r"\w+"), re.compile("[A-Za-z]")
-_ALIKE = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТХЅІЈοΑΒΕΖΗΙΚΜΝΟΡΤΥΧӏɡⅼſ")  # Cyrillic, Greek, and other shapes of Latin
-_BETWEEN = re.compile("[A-Za-z][\u0400-\u052f\u0531-\u0587\u13a0-\u13ff]+[A-Za-z]")  # Cyrillic, Armenian, Cherokee
-_LIGATURES = frozenset("ﬀﬁﬂﬃﬄﬅﬆĲĳĿŀŉǄǅǆǇǈǉǊǋǌǱǲǳ")  # texts copied from a page, Dutch, Catalan, Croatian
 _ORDERS = re.compile(
     r"\b(?:ignore|disregard|forget) (?:all |any )?(?:of )?(?:the |your |my )?"
     r"(?:previous|prior|above|earlier|preceding) (?:instruction|prompt|rule|direction|message)"
@@ -164,23 +160,5 @@ def _find_deceits(text: str, *, acts: bool = True, in_test: bool = False) -> Ite
         yield _DIRECTION, ""
     if (acts and _ACTS.search(text)) or _HIDDEN.search(_FLAGS.sub("", text)):
         yield _UNSEEN, ""
-    if text.isascii():
-        return
-    mixed = next((word for word in _WORD.findall(text) if _is_mixed(word)), "")
-    if mixed:
+    if mixed := find_mixed_word(text):
         yield _LOOKALIKE, "".join(c if c.isascii() else f"{c} (U+{ord(c):04X})" for c in mixed[:40])
-
-
-def _is_mixed(word: str) -> bool:
-    """Return whether a Latin word has letters that a reader takes for others.
-
-    These are letters of another alphabet that all look Latin or stand between Latin ones, and variants of Latin letters
-    that programs read as the plain ones (NFKC, as Python reads names).
-    """
-    others = {letter for letter in word if not letter.isascii() and letter.isalpha()}
-    if not others or not _LATIN.search(word):
-        return False
-    if others <= _ALIKE or _BETWEEN.search(word):
-        return True
-    letters = [letter for letter in others if unicodedata.category(letter) in ("Lu", "Ll") and letter not in _LIGATURES]
-    return bool(letters) and unicodedata.normalize("NFKC", word).isascii()

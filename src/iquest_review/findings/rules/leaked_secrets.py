@@ -38,17 +38,33 @@ def find_leaked_secrets(
     At most MAX_FINDINGS_PER_RULE in all. A text that only looks like a secret is skipped in tests, which are full of
     made-up passwords, and everywhere when `sure` is set.
     """
-    if not secrets:
-        return  # most changes have none: spare a walk over all lines
-    lines = ((file.path, line) for file in files for line in file.iter_lines() if line.kind is LineKind.ADDED)
-    rows = {(path, line.new_line): render_line_text(line) for path, line in lines}
     places = dict[tuple[str, str, bool], list[int]]()
-    for secret in secrets:
-        counts = secret.certain or not (sure or is_test(secret.path))
-        if counts and secret.row is LineKind.ADDED and (secret.path, secret.line) in rows:
+    counting = [
+        secret
+        for secret in secrets
+        if secret.row is LineKind.ADDED and (secret.certain or not (sure or is_test(secret.path)))
+    ]
+    rows = _render_lines({(secret.path, secret.line) for secret in counting}, files)
+    for secret in counting:
+        if (secret.path, secret.line) in rows:
             places.setdefault((secret.path, secret.kind, secret.certain), []).append(secret.line)
     for (path, kind, certain), numbers in list(places.items())[:MAX_FINDINGS_PER_RULE]:
         yield _describe_secret(path, kind, sorted(set(numbers)), rows[path, numbers[0]], language, certain=certain)
+
+
+def _render_lines(wanted: set[tuple[str, int]], files: Sequence[FileDiff]) -> dict[tuple[str, int], str]:
+    """Return the texts of these added lines, by path and number.
+
+    Only they are rendered, and only their files are walked through: a change may have a million other lines.
+    """
+    paths = {path for path, _ in wanted}
+    return {
+        (file.path, line.number): render_line_text(line)
+        for file in files
+        if file.path in paths
+        for line in file.iter_lines()
+        if line.kind is LineKind.ADDED and (file.path, line.number) in wanted
+    }
 
 
 def _describe_secret(
