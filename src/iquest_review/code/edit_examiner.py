@@ -64,7 +64,8 @@ def _examine_trees(edit: Edit, after: bytes, old: tuple[int, int], new: tuple[in
     replaced, rows = edit.text[slice(*old)].decode(), after[slice(*new)].decode()
     sound = _has_no_new_error(errors[0], errors[1], old, new)
     # An error that the rows have, or that surrounds them, hides others.
-    if sound and (not edit.is_whole or any(start < old[1] and end > old[0] for start, end in errors[0])):
+    left = any(not edit.is_whole or (start <= new[1] and end >= new[0]) for start, end in errors[1])
+    if sound and left:
         sound = is_balanced(replaced, rows, edit.path)
     tokens = _list_tokens(trees[0], edit.text, old), _list_tokens(trees[1], after, new)
     return None if tokens[0] is None or tokens[1] is None else EditFacts(sound, tokens[0], tokens[1])

@@ -20,6 +20,7 @@ from iquest_review.findings.verify import VerifiedFinding
 
 FileReader = Callable[[str], bytes | None]
 ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | None]]
+MAX_ORDER_ROWS = 2  # of comments; a longer one explains the code
 _FILLERS = frozenset(("pass", ";", "...", "{", "}", "nop", "unit", "()"))
 
 
@@ -98,7 +99,8 @@ def _leaves_work(edit: Edit, facts: EditFacts) -> bool:
     old, new = _list_code_rows(_get_old_rows(edit), facts.old), _list_code_rows(edit.rows, facts.new)
     if Counter(old) - Counter(new):
         return True  # comments in the place of code
-    return len(_list_comments(facts.new)) > len(_list_comments(facts.old)) and any(map(is_order, comments))
+    is_remark = comments.total() <= MAX_ORDER_ROWS and not _list_comments(facts.old)
+    return is_remark and any(map(is_order, comments))
 
 
 def _list_new_code(edit: Edit, facts: EditFacts) -> list[str]:

@@ -9,6 +9,11 @@ _VERBS = (
     r"implement|insert|update|verify|test|guard|return|raise|log|close|set|put|keep|convert|simplify|document"
 )
 _ADVICE = re.compile(rf"(?:{_VERBS})\s+[\w`'\"]", re.IGNORECASE)
+_ORDER = re.compile(
+    r"(?:use|replace|add|remove|consider|change|rename|ensure|make|move|avoid|check|wrap|handle|should|you|please|fix|"
+    r"validate|try|delete|refactor|extract|implement|insert|update|verify)\s+[\w`'\"]",
+    re.IGNORECASE,
+)
 # Words without a meaning in programming languages, which are not used as names.
 _SMALL = frozenset(
     "the should must please instead these those there here been were which der das ein eine einen bitte nicht und wird "
@@ -81,4 +86,4 @@ def is_note_to_do(comment: str) -> bool:
 def is_order(comment: str) -> bool:
     """Return whether a comment tells a person what to do, as the comment of an instruction in code may also do."""
     text = re.sub(r"^\W+", "", comment)
-    return _ADVICE.match(text) is not None or _CJK.match(text) is not None
+    return _ORDER.match(text) is not None
