@@ -298,6 +298,53 @@ def test_a_note_of_what_is_left_to_do_is_not_offered(path: str, quote: str, fix:
     assert not is_offered(path, quote, fix)
 
 
+DOCUMENTED = """/**
+ * Pays the bill of a customer.
+ * It does not check the key.
+ */
+function pay(key) {
+  return `
+    unpaid bills of the customer
+  `;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("quote", "fix"),
+    [
+        (" * It does not check the key.", " Add validation."),
+        (" * It does not check the key.", " * bitte validieren"),
+        (" * It does not check the key.", " // It does not check the key yet."),
+        (" * It does not check the key.", " * It does not che"),
+        ("    unpaid bills of the customer", "    // handle errors"),
+        ("    unpaid bills of the customer", "    bills of the customer // TODO: unpaid"),
+        ("    unpaid bills of the customer", "    N/A\n    unpaid bills of customers"),
+        ("function pay(key) {", "function pay(key) {\n  // FIXME"),
+    ],
+)
+def test_notes_in_comments_and_strings_are_not_offered(quote: str, fix: str) -> None:
+    assert not is_offered("pay.js", quote, fix, text=DOCUMENTED)
+
+
+@pytest.mark.parametrize(
+    ("quote", "fix"),
+    [
+        (" * It does not check the key.", " * It checks the key."),
+        (" * It does not check the key.", " * It does not check the key.\n * It may fail."),
+        ("    unpaid bills of the customer", "    all bills of a customer"),
+        ("function pay(key) {", "// Bills in euros only.\nfunction pay(key) {"),
+    ],
+)
+def test_better_words_in_comments_and_strings_are_offered(quote: str, fix: str) -> None:
+    assert is_offered("pay.js", quote, fix, text=DOCUMENTED)
+
+
+@pytest.mark.parametrize("fix", ["    rows = db.que", "    rows = db.quer", "    ro"])
+def test_a_fix_that_ends_in_the_middle_of_a_word_is_not_offered(fix: str) -> None:
+    assert not is_offered("pay.py", "    rows = db.query(key)", fix)
+
+
 # -- what changes nothing
 
 

@@ -4,6 +4,7 @@ A fix that breaks the code, puts a note in the place of a statement or changes n
 read something out of is shown as code, a sentence is part of the finding's text.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from iquest_review.code.rough_tokens import Token
 from iquest_review.diff.diff import FileStatus, LineKind
 from iquest_review.findings.finding import Category
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.prose import is_empty_answer, is_note_to_do, is_order, is_prose
+from iquest_review.findings.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
 from iquest_review.findings.verify import VerifiedFinding
 
 FileReader = Callable[[str], bytes | None]
@@ -84,9 +85,23 @@ def is_worth_a_click(edit: Edit, facts: EditFacts, category: Category) -> bool:
         return False
     if language is not None and language.kind is Kind.PROSE:
         return True
-    if is_empty_answer("\n".join(edit.rows)) or (category is not Category.CONVENTION and _changes_nothing(edit, facts)):
+    old = _get_old_rows(edit)
+    if is_empty_answer("\n".join(edit.rows)) or has_spoilt_rows(old, edit.rows):
         return False
+    if category is not Category.CONVENTION and _changes_nothing(edit, facts):
+        return False
+    if not _list_new_code(edit, facts) and not _shares_word(old, edit.rows):
+        return False  # other words in a comment or a string
     return not _leaves_work(edit, facts) and not any(map(is_prose, _list_new_code(edit, facts)))
+
+
+def _shares_word(old: Sequence[str], rows: Sequence[str]) -> bool:
+    """Return whether new rows have a word of the rows that they replace; True where they replace none."""
+    gone, added = (
+        {word for row in some if row not in others for word in re.findall(r"[^\W\d_]{3,}", row.casefold())}
+        for some, others in ((old, rows), (rows, old))
+    )
+    return not gone or not added or not gone.isdisjoint(added)
 
 
 def _leaves_work(edit: Edit, facts: EditFacts) -> bool:

@@ -1,6 +1,7 @@
 """Whether a row of a fix is a sentence for a person, or a note of what is left to do, and no code."""
 
 import re
+from collections.abc import Sequence
 
 _SPAN = re.compile(r"`[^`]+`")
 _VERBS = (
@@ -35,6 +36,14 @@ _TO_DO = re.compile(
     r"|\W*(?:your|the|add|put|insert|implement|more|additional|handle|perform|do|place|write)\b.{0,80}"
     r"\b(?:here|below|above|as needed|if needed|as appropriate|accordingly)\W*$"
     r"|\W*(?:在此|在这里|请|添加|补充|实现)",
+    re.IGNORECASE,
+)
+
+
+_ROW_NOTE = re.compile(r"(?:#|//|--|/\*|;;|<!--)\s*(?:TODO|FIXME|XXX|TBD)\b", re.IGNORECASE)
+_NO_ROW = re.compile(
+    r"\W*(?:n/a|none (?:needed|required)|no(?: code)? (?:change|fix)(?:es|s)?(?: needed| required| necessary)?"
+    r"|see (?:above|below)|as above|remove this line|delete this line)\W*",
     re.IGNORECASE,
 )
 
@@ -76,6 +85,21 @@ def is_prose(row: str) -> bool:
 def is_empty_answer(fix: str) -> bool:
     """Return whether a fix only says that there is none, or to delete something."""
     return len(fix) < 80 and _EMPTY.fullmatch(fix) is not None
+
+
+def has_spoilt_rows(old: Sequence[str], rows: Sequence[str]) -> bool:
+    """Return whether new rows of any kind are notes to a person, or end in the middle of a word."""
+    plain = [row.strip() for row in old if row.strip()]
+    new = [text for row in rows if (text := row.strip()) and text not in plain]
+    if any(_ROW_NOTE.search(row) or _NO_ROW.fullmatch(row) for row in new):
+        return True
+    if plain and all(row[0] == "*" for row in plain) and not all(row.startswith(("*", "/*")) for row in new):
+        return True  # no row of the block comment any more
+    last = rows[-1].strip()
+    return any(
+        row.startswith(last) and len(row) > len(last) > 0 and re.match(r"\w\w", last[-1] + row[len(last)])
+        for row in plain
+    )
 
 
 def is_note_to_do(comment: str) -> bool:
