@@ -38,7 +38,7 @@ from tests.support.gitlab.positions import judge
 
 EXACT, OFF, TRIALS = 0.55, 40, 5  # the share of right numbers is that published for a strong model
 LEAST_EXACT, LEAST_GARBLED = 0.97, 0.96
-LEAST_APPLIED = 0.94  # a tenth of the others break their file when they are applied alone
+LEAST_APPLIED = 0.94  # most others break their file when they are applied alone
 GARBLED = 0.1  # of the quotes
 REFS = DiffRefs("0" * 40, "0" * 40, "0" * 40)
 Golden = dict[str, Any]

@@ -72,6 +72,15 @@ def test_a_file_made_to_take_long_is_not_examined(text: bytes) -> None:
     assert time.process_time() - started < 5
 
 
+def test_a_part_of_a_php_file_is_code() -> None:
+    part = Edit("pay.php", b"    check($key);\n    return $key;\n", 1, 1, ("    check($key, 1);",), is_whole=False)
+
+    for row, is_sound in (("    check($key, 1);", True), ("    Add a check.", False), ("    check($key;", False)):
+        facts = examine_edit(part._replace(rows=(row,)))
+        assert facts is not None
+        assert facts.is_sound is is_sound
+
+
 @pytest.mark.parametrize(
     "text",
     [

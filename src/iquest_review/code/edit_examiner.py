@@ -33,6 +33,8 @@ _RAW = frozenset(("preproc_arg", "jsx_text", "text"))  # text that the grammar d
 
 def examine_edit(edit: Edit) -> EditFacts | None:
     """Return what an edit does, or None when the file cannot be parsed."""
+    if not edit.is_whole and edit.path.lower().endswith(".php") and b"<?" not in edit.text:
+        edit = edit._replace(text=b"<?php\n" + edit.text, first=edit.first + 1, last=edit.last + 1)
     old_rows = edit.text.split(b"\n")
     new = "\n".join(edit.rows).encode()
     head, tail = old_rows[: edit.first - 1], old_rows[edit.last :]

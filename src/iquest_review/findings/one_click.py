@@ -21,6 +21,7 @@ from iquest_review.findings.verify import VerifiedFinding
 
 FileReader = Callable[[str], bytes | None]
 ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | None]]
+_WORD = re.compile(r"[a-z]{4,}|[\u3040-\u9fff\uac00-\ud7af]|[^\W\d_a-z]{3,}")
 MAX_ORDER_ROWS = 2  # of comments; a longer one explains the code
 _FILLERS = frozenset(("pass", ";", "...", "{", "}", "nop", "unit", "()"))
 
@@ -98,7 +99,7 @@ def is_worth_a_click(edit: Edit, facts: EditFacts, category: Category) -> bool:
 def _shares_word(old: Sequence[str], rows: Sequence[str]) -> bool:
     """Return whether new rows have a word of the rows that they replace; True where they replace none."""
     gone, added = (
-        {word for row in some if row not in others for word in re.findall(r"[^\W\d_]{3,}", row.casefold())}
+        {word[:4] for row in some if row not in others for word in _WORD.findall(row.casefold())}
         for some, others in ((old, rows), (rows, old))
     )
     return not gone or not added or not gone.isdisjoint(added)
