@@ -22,6 +22,7 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iquest_review.code.edit_examiner import examine_edit
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, Side
 from iquest_review.findings.finding import Finding
@@ -237,7 +238,9 @@ def _suggest(row: Row, golden: Golden, text: str, form: str, came: Applied) -> N
     quote, fix = _formed(change.old, change.new, form)
     issue = {"quote": quote, "suggestion": fix}
     verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), row.diff)
-    (checked,) = check_replacements([verified], [assign_place(verified)], lambda _: _bytes(text))
+    (checked,) = check_replacements(
+        [verified], [assign_place(verified)], lambda _: _bytes(text), lambda edits: list(map(examine_edit, edits))
+    )
     new, place = checked.replacement, locate(verified)
     if new is None:
         came.shown[_kind(change)] += 1
