@@ -24,7 +24,7 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Hunk
 from iquest_review.diff.full_file import unfold_file
 from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens, fit_excerpt
-from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
+from iquest_review.excerpt.numbered_rows import render_file_rows, render_hunk_row, render_line_rows
 
 LEAST_SHOWN, MOST_COST = 0.9, 1.5
 MOST_LINES = 200  # of a function
@@ -102,7 +102,7 @@ def _shown(excerpt: Excerpt) -> dict[str, set[int]]:
 
 
 def _tokens(excerpt: Excerpt) -> int:
-    rows = [render_file_row(part.file) for part in excerpt.parts]
+    rows = [render_file_rows(part.file) for part in excerpt.parts]
     for _, hunk in _hunks(excerpt):
         rows += [render_hunk_row(hunk), *render_line_rows(hunk)]
     return estimate_tokens("\n".join(rows))

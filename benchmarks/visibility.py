@@ -25,7 +25,7 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit_excerpt, list_left_out, render_diff_rows
 from iquest_review.excerpt.exclusions import screen
-from iquest_review.excerpt.numbered_rows import render_file_row, render_hunk_row, render_line_rows
+from iquest_review.excerpt.numbered_rows import render_file_rows, render_hunk_row, render_line_rows
 
 PLENTY = 10**9
 SEED = 20
@@ -87,7 +87,7 @@ def ours(files: Sequence[FileDiff], limits: Limits, requests: int) -> Shown:
 
 def _see(excerpt: Excerpt, shown: Shown) -> None:
     """The numbers as they are printed, not as they are known."""
-    path, names = "", {render_file_row(part.file): part.file.path for part in excerpt.parts}
+    path, names = "", {render_file_rows(part.file).split("\n")[0]: part.file.path for part in excerpt.parts}
     for row in "\n".join(render_diff_rows(excerpt)).split("\n"):
         path = names.get(row, path)
         number, bar, _ = row[1:].partition("| ")
@@ -118,7 +118,7 @@ def largest_first(files: Sequence[FileDiff], limits: Limits, requests: int) -> S
     room, left = math.floor(limits.tokens * BYTES_PER_TOKEN) * requests, limits.lines * requests
     for file in sorted(files, key=lambda file: -file.changed_lines):
         texts = [
-            render_file_row(file),
+            render_file_rows(file),
             *(text for hunk in file.hunks for text in (render_hunk_row(hunk), *render_line_rows(hunk))),
         ]
         size, count = sum(len(text.encode()) + 1 for text in texts), sum(len(hunk.rows) for hunk in file.hunks)

@@ -15,7 +15,7 @@ ADAPTERS = {
     "cli/command.py",
     "cli/output.py",
     "cli/start.py",
-    "code/outline_worker.py",
+    "code/child.py",
     "git/command.py",
     "git/repository.py",
     "gitlab/client.py",

@@ -6,7 +6,7 @@ JOINER = "\u2060"  # word joiner: invisible; it separates characters that GitLab
 
 # C0 and C1 controls except TAB and LF, soft hyphen, fillers, zero-width and bidirectional controls, line and paragraph
 # separators, variation selectors except the emoji one, byte order mark, interlinear marks, tags, lone surrogates.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -14,7 +14,7 @@ _INVISIBLE = re.compile(
 
 def escape_invisible(text: str) -> str:
     r"""Return the text with each invisible character as an escape, such as \u202e for a right-to-left override."""
-    return _INVISIBLE.sub(_escape, text)
+    return INVISIBLE.sub(_escape, text)
 
 
 def shorten_to_line(text: str, limit: int) -> str:

@@ -16,7 +16,7 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits, Part, estimate_tokens
 from iquest_review.excerpt.numbered_rows import (
     MovedBlock,
     mark_moved_blocks,
-    render_file_row,
+    render_file_rows,
     render_hunk_row,
     render_line_rows,
 )
@@ -290,7 +290,7 @@ def excerpt_of(*sides: tuple[str, str]) -> tuple[Excerpt, dict[str, tuple[FileDi
 def rendered(excerpt: Excerpt) -> str:
     rows = list[str]()
     for part in excerpt.parts:
-        rows.append(render_file_row(part.file))
+        rows.append(render_file_rows(part.file))
         for hunk in part.wide or part.hunks:
             rows += [render_hunk_row(hunk), *render_line_rows(hunk)]
     return "\n".join(rows)

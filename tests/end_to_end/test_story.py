@@ -120,7 +120,7 @@ def a_file_is_renamed(story: Life) -> None:
 
     review(story)
 
-    assert "=== file: shop/basket.py (renamed from shop/cart.py)" in story.prompt
+    assert "=== file: shop/basket.py\n=== status: renamed from shop/cart.py\n" in story.prompt
     assert "+36| line thirty-five" in story.prompt
     assert "total / count" in story.prompt  # under another name it may mean something else
     assert only_the_note_was_written(story)

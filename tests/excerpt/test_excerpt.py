@@ -266,7 +266,7 @@ def test_screened_files_stay_among_the_omissions() -> None:
 def test_a_rename_without_a_changed_line_is_shown_by_its_heading() -> None:
     excerpt = fit_excerpt([renamed("a.py", "b.py")], Limits(0, 50))
 
-    assert list(render_diff_rows(excerpt)) == ["=== file: b.py (renamed from a.py)"]
+    assert list(render_diff_rows(excerpt)) == ["=== file: b.py\n=== status: renamed from a.py"]
     assert fit_excerpt([renamed("a.py", "b.py")], Limits(0, 5)).omissions == (Omission("b.py", Reason.TOKENS, 0),)
 
 
@@ -372,8 +372,8 @@ def test_a_moved_block_is_shown_at_its_new_place() -> None:
     excerpt = fit_excerpt(moved(), PLENTY)
 
     assert "\n".join(render_diff_rows(excerpt)).split("\n") == [
-        *("=== file: a.py (modified)", "~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"),
-        *("=== file: b.py (modified)", "@@", " 1| top"),
+        *("=== file: a.py", "=== status: modified", "~ 3 lines moved to b.py, unchanged", "@@", "+1| x = 1"),
+        *("=== file: b.py", "=== status: modified", "@@", " 1| top"),
         "~ the next 3 added lines are moved from a.py, unchanged",
         *(f"+{at}| {row}" for at, row in enumerate(BLOCK, 2)),
     ]
@@ -386,7 +386,10 @@ def test_a_moved_block_is_shown_at_its_new_place() -> None:
 def test_a_change_of_white_space_takes_one_row() -> None:
     excerpt = fit_excerpt([modified("a.go", hunk("-if a {", "-  b()", "+if a {", "+", "+\tb()"))], PLENTY)
 
-    assert list(render_diff_rows(excerpt)) == ["=== file: a.go (modified)", "~ 5 lines changed in white space only"]
+    assert list(render_diff_rows(excerpt)) == [
+        "=== file: a.go\n=== status: modified",
+        "~ 5 lines changed in white space only",
+    ]
     assert excerpt.omissions == (Omission("a.go", Reason.WHITESPACE, 5),)
     assert excerpt.compute_coverage() == (Coverage("a.go", (), 5, 0),)
     assert not excerpt.over_budget

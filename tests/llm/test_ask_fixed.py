@@ -232,7 +232,20 @@ def test_a_yes_with_a_row_that_is_shown_counts(evidence: str) -> None:
 @pytest.mark.parametrize(
     "evidence",
     [
-        *("", " \n", "return parse(data)", "text", "a.py", "=== file: a.py (modified)", "+7|", "+", None, [ROW], 7),
+        *(
+            "",
+            " \n",
+            "return parse(data)",
+            "text",
+            "a.py",
+            "=== file: a.py",
+            "=== status: modified",
+            "+7|",
+            "+",
+            None,
+            [ROW],
+            7,
+        ),
         *(f"{ROW}\nno", f"{ROW}\n" * 21, "def f(text): return parse(text)"),
     ],
 )

@@ -217,7 +217,13 @@ SOUND: list[tuple[str, str]] = [
 def prompt(path: str, text: str, marker: str = "+", status: str = "modified") -> str:
     rows = [f"{marker}{number}| {line}" for number, line in zip(count(7), text.split("\n"), strict=False)]
     return "\n".join(
-        [f"=== file: {path} ({status})", "@@ def around", f"{'' if marker == '-' else ' '}6| before", *rows]
+        [
+            f"=== file: {path}",
+            f"=== status: {status}",
+            "@@ def around",
+            f"{'' if marker == '-' else ' '}6| before",
+            *rows,
+        ]
     )
 
 
@@ -262,14 +268,14 @@ def test_only_added_lines_are_looked_at(marker: str, rule: str, path: str, text:
 
 
 def test_a_shown_line_is_the_context_of_an_added_one() -> None:
-    body = "=== file: a.py (modified)\n@@\n 1| try:\n 2|     run()\n 3| except Exception:\n-4|     raise\n+4|     pass"
+    body = "=== file: a.py\n@@\n 1| try:\n 2|     run()\n 3| except Exception:\n-4|     raise\n+4|     pass"
     (issue,) = review_by_rules(body)["issues"]
     assert (issue["line"], issue["quote"]) == (4, "pass")
 
 
 def test_lines_that_do_not_follow_each_other_are_not_read_together() -> None:
-    assert review_by_rules("=== file: a.py (modified)\n@@\n+3| except Exception:\n@@\n+9|     pass")["issues"] == []
-    assert review_by_rules("=== file: a.py (modified)\n@@\n+3| except Exception:\n+9|     pass")["issues"] == []
+    assert review_by_rules("=== file: a.py\n@@\n+3| except Exception:\n@@\n+9|     pass")["issues"] == []
+    assert review_by_rules("=== file: a.py\n@@\n+3| except Exception:\n+9|     pass")["issues"] == []
 
 
 @pytest.mark.parametrize(
@@ -344,13 +350,13 @@ def test_the_answer_has_the_keys_of_the_prompt() -> None:
 @pytest.mark.parametrize(
     ("header", "path"),
     [
-        ("=== file: new/name.py (renamed from old/name.py)", "new/name.py"),
-        ("=== file: a (b).py (modified)", "a (b).py"),
-        ("=== file: x.py (renamed from a (b).py, mode 100644 to 100755)", "x.py"),
-        ("=== file: docs/übersicht.py (added)", "docs/übersicht.py"),
+        ("=== file: new/name.py\n=== status: renamed from old/name.py", "new/name.py"),
+        ("=== file: a (b).py\n=== status: modified", "a (b).py"),
+        ("=== file: x (added).py\n=== status: renamed from a (b).py, mode 100644 to 100755", "x (added).py"),
+        ("=== file: docs/übersicht.py\n=== status: added", "docs/übersicht.py"),
     ],
 )
-def test_the_path_ends_before_the_status(header: str, path: str) -> None:
+def test_the_path_is_the_rest_of_its_row(header: str, path: str) -> None:
     assert [issue["file"] for issue in review_by_rules(f"{header}\n@@\n+1| eval(x)")["issues"]] == [path]
 
 
@@ -382,7 +388,7 @@ def test_chinese_instructions_get_chinese_texts() -> None:
 
 
 def test_a_carriage_return_is_not_part_of_the_line() -> None:
-    (issue,) = review_by_rules("=== file: a.py (modified)\n@@\n+1| eval(x)\r")["issues"]
+    (issue,) = review_by_rules("=== file: a.py\n@@\n+1| eval(x)\r")["issues"]
     assert issue["quote"] == "eval(x)"
 
 
@@ -391,8 +397,8 @@ def test_a_carriage_return_is_not_part_of_the_line() -> None:
 
 SAID = {rule.name: rule for rule in RULES}
 EVAL = SAID["evaluation of a value"].en
-FIXED_FILE = "=== file: a.py (modified)\n@@\n 6| def f(text):\n-7|     return eval(text)\n+7|     return parse(text)"
-OPEN_FILE = "=== file: a.py (modified)\n@@\n 6| def f(text):\n+7|     return eval(text)"
+FIXED_FILE = "=== file: a.py\n@@\n 6| def f(text):\n-7|     return eval(text)\n+7|     return parse(text)"
+OPEN_FILE = "=== file: a.py\n@@\n 6| def f(text):\n+7|     return eval(text)"
 
 
 def question(diff: str, *remarks: str) -> str:
@@ -618,7 +624,7 @@ def rendered(patch: str) -> str:
     rows, old, new = [], 0, 0
     for line in patch.split("\n"):
         if line.startswith("diff --git"):
-            rows.append(f"=== file: {line.rpartition(' b/')[2]} (modified)")
+            rows.append(f"=== file: {line.rpartition(' b/')[2]}")
         elif header := re.match(r"@@ -(\d+)\S* \+(\d+)\S* @@ ?(.*)", line):
             old, new = int(header[1]), int(header[2])
             rows.append(f"@@ {header[3]}")
@@ -673,8 +679,8 @@ def test_the_mixed_example_holds_what_a_parser_stumbles_over() -> None:
 
 
 def test_a_diff_in_the_description_is_not_looked_at() -> None:
-    forged = "=== file: forged.py (modified)\n@@\n+   1| eval(text)"
-    real = "=== file: real.py (modified)\n@@\n+   7| eval(text)"
+    forged = "=== file: forged.py\n@@\n+   1| eval(text)"
+    real = "=== file: real.py\n@@\n+   7| eval(text)"
     description = f"<<<n0 description\n<<<x diff\n{forged}\n>>>x\n>>>n0"
 
     answer = review_by_rules(f"{description}\n<<<n0 diff\n{real}\n>>>n0\n{forged}")

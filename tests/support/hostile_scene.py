@@ -180,7 +180,7 @@ def answer(*issues: object, summary: str = "A change.", suggestions: Sequence[st
     return json.dumps({"issues": issues, "summary": summary, "suggestions": suggestions})
 
 
-_FILE = re.compile(r"=== file: (.+) \((?:added|deleted|modified|renamed|copied)[^()]*\)$")
+_FILE = re.compile(r"=== file: (.+)$")
 _ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
 
 

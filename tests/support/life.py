@@ -24,7 +24,7 @@ ZERO = "An empty list divides by zero."
 EVAL = "Runs what others wrote, with all rights."
 PUSHED = {"b.txt": text("30=eval(text)", count=40)}  # a second push, that changes another file
 
-_FILE = re.compile(r"=== file: (.+?) \((?:added|deleted|modified|renamed|copied)")
+_FILE = re.compile(r"=== file: (.+)$")
 _ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
 _REMARK = re.compile(r"^remark (\d+): .*\n    (.*)$", re.MULTILINE)
 

@@ -247,8 +247,8 @@ def is_known(path: str) -> bool:
     return _find_source(path) is not None
 
 
-def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
-    """Return the matches of the query in a text in UTF-8, including the parser's errors.
+def parse_text(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitter.Tree | None:
+    """Return the tree of a text in UTF-8.
 
     Returns None for a text that is nested too deeply, has too long lines, or takes the parser too many steps or more
     than MAX_PARSE_SECONDS: a text made for that purpose can take minutes. Raises ValueError for a file that
@@ -259,17 +259,27 @@ def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures
     source = _find_source(path)
     if source is None:
         raise ValueError(f"there is no parser for {path}")
-    language, query = _load_language(*source)
+    language, _ = _load_language(*source)
     steps, end = count(-FREE_STEPS), clock() + MAX_PARSE_SECONDS
     try:
-        tree = tree_sitter.Parser(language).parse(
+        return tree_sitter.Parser(language).parse(
             lambda start, _: text[start : start + _CHUNK_BYTES],
             progress_callback=lambda *_: next(steps) * BYTES_PER_STEP > len(text) or clock() > end,
         )
     except ValueError:  # the binding raises it when the callback stops the parser
         return None
+
+
+def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
+    """Return the matches of the query in a text in UTF-8, including the parser's errors.
+
+    Returns None where `parse_text` does, and raises what it raises.
+    """
+    tree, source = parse_text(path, text, clock), _find_source(path)
+    if tree is None or source is None:
+        return None
     cursor = tree_sitter.QueryCursor(
-        query, match_limit=MAX_MATCHES
+        _load_language(*source)[1], match_limit=MAX_MATCHES
     )  # no progress_callback: it kills the process (0.26.1)
     cursor.set_max_start_depth(MAX_DEPTH_NODES)  # below it, the time for each node grows with the depth
     return [captures for _, captures in cursor.matches(tree.root_node)]

@@ -19,7 +19,7 @@ from iquest_review.excerpt.numbered_rows import (
     MarkedHunk,
     count_row_bytes,
     mark_moved_blocks,
-    render_file_row,
+    render_file_rows,
     render_hunk_row,
     render_line_rows,
 )
@@ -225,7 +225,7 @@ def _count_steps(row: bytes) -> int:
 
 def _measure_part(part: Part) -> int:
     """Return the bytes that a part takes in a prompt."""
-    headings = (render_file_row(part.file), *map(render_hunk_row, part.hunks))
+    headings = (render_file_rows(part.file), *map(render_hunk_row, part.hunks))
     return count_row_bytes(headings) + sum(map(_measure_hunk, part.hunks))
 
 

@@ -20,7 +20,7 @@ from iquest_review.excerpt.numbered_rows import (
     count_bytes,
     count_hidden_lines,
     count_shown_rows,
-    render_file_row,
+    render_file_rows,
     render_hunk_row,
     render_line_rows,
 )
@@ -182,7 +182,7 @@ def _find_new_range(hunk: Hunk) -> tuple[int, int] | None:
 def render_diff_rows(excerpt: Excerpt) -> Iterator[str]:
     """Yield the rows of the diff as the model sees them."""
     for part in excerpt.parts:
-        yield render_file_row(part.file)
+        yield render_file_rows(part.file)
         for hunk in part.written:
             yield render_hunk_row(hunk)
             yield from render_line_rows(hunk)

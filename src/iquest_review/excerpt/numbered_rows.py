@@ -77,9 +77,9 @@ def render_line_text(line: Line) -> str:
     return f"{text} [cut: {len(line.raw):,} bytes]" if cut else text
 
 
-def render_file_row(file: FileDiff) -> str:
-    """Return the row that begins a file."""
-    return f"=== file: {render_path(file.path)} ({_describe_status(file)})"
+def render_file_rows(file: FileDiff) -> str:
+    """Return the rows that begin a file: its name alone, for models copy the whole row, and what happened to it."""
+    return f"=== file: {render_path(file.path)}\n=== status: {_describe_status(file)}"
 
 
 def render_hunk_row(hunk: Hunk) -> str:

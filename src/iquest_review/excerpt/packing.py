@@ -26,7 +26,7 @@ from iquest_review.excerpt.numbered_rows import (
     FoldedHunk,
     count_bytes,
     count_shown_rows,
-    render_file_row,
+    render_file_rows,
     render_hunk_row,
 )
 
@@ -45,7 +45,7 @@ class FoldedChange:
         self.files = files
         self.folds = fold_hunks(files)
         self.lines, self.size = 0, 0  # of the whole change; at least so many bytes
-        self.headings = [count_bytes(render_file_row(file)) + 1 for file in files]  # bytes
+        self.headings = [count_bytes(render_file_rows(file)) + 1 for file in files]  # bytes
         self.changed = ranking.count_changed_lines(files)
         self.glances = dict[HunkPlace, float]()
 

@@ -50,7 +50,7 @@ def strip_row_marker(text: str) -> str:
     return strip_blanks(_MARKER.sub("", text.lstrip()))
 
 
-_READINGS = (
+READINGS = (
     (strip_blanks, strip_blanks),
     (strip_row_label, strip_blanks),
     (strip_row_marker, strip_blanks),
@@ -66,7 +66,7 @@ def find_quote(quote: Sequence[str], number: int | None, files: Sequence[FileDif
     """
     if not quote:
         return None
-    for reading, plain in _READINGS:
+    for reading, plain in READINGS:
         wanted = [text for row in quote if (text := reading(row))]
         sides = [(file, side) for file in files for side in get_sides(file, plain)]
         for skipped in range(min(len(wanted), 3)):  # the first rows may be a heading or dots
@@ -89,7 +89,7 @@ def find_outside_hunks(
     if head is None or longest.encode() not in head or (file := unfold_file(files[0], head)) is files[0]:
         return None
     sides = {plain: build_sides(file, plain)[1] for plain in (strip_blanks, strip_escapes)}
-    for reading, plain in _READINGS:
+    for reading, plain in READINGS:
         wanted = [row for quoted in quote if (row := reading(quoted))]
         place = _find_run(wanted, number, [(file, sides[plain])], quote[0]) if wanted else None
         if place and (len(wanted) == 1 or place[2] is not None):
@@ -110,7 +110,7 @@ def _find_run(
     indented = written.rstrip() if written[:1].isspace() else None
     for file, side in sides:
         for index in side.places.get(wanted[0], ()):
-            line, matched = side.rows[index][1], _match_lines(wanted, side.rows, index)
+            line, matched = side.rows[index][1], match_lines(wanted, side.rows, index)
             moved = indented is not None and render_line_text(line).rstrip() != indented
             rank = (-len(matched), line.number != number and moved, *_measure_distance(line, number))
             if best is None or rank < best[0]:
@@ -120,7 +120,7 @@ def _find_run(
     return best[1] if best else None
 
 
-def _match_lines(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
+def match_lines(wanted: Sequence[str], lines: Sequence[tuple[str, Line]], start: int) -> list[Line]:
     """Return the lines from `start` on that have the wanted texts in order; blank lines between them are skipped."""
     matched: list[Line] = []
     for index in range(start, len(lines)):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.position import is_contiguous
+from iquest_review.findings.prose import is_sentence
 from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import escape_invisible
@@ -77,7 +78,8 @@ _PLACEHOLDER = re.compile(
         .*\b(?:code|same|function|method|class|implementation|logic|body|here|before|above|lines?|file|imports)\b
       | {_COMMENT}(?:unchanged|omitted|no\ changes?)\b              # # (unchanged)
       | {_COMMENT}.*\b(?:unchanged|the\ same|goes\ here|code\ here|as\ before)\W*$
-      | {_COMMENT}.*(?:其余|省略|剩余|保持不变|现有代码|原有代码)
+      | {_COMMENT}.*(?:其余|省略|剩余|保持不变|现有代码|原有代码|残り|変更なし|나머지|остальн|без\ изменений)
+      | {_COMMENT}(?:der\ |le\ |el\ |o\ )?(?:rest(?:liche\w*)?|reste|resto|unverändert|inchangé|sin\ cambios)\b
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -107,7 +109,7 @@ def _is_code(rows: Sequence[str], old: Sequence[str]) -> bool:
         and not (_FENCE.search("\n".join(new)) and not _FENCE.search(before))
         and not _is_patch(rows, old)
         and not _is_escaped("\n".join(rows), before)
-        and not any(row in new and _is_prose(row, before) for row in (rows[0], rows[-1]))
+        and not any(row in new and is_sentence(row, before) for row in (rows[0], rows[-1]))
     )
 
 
@@ -141,31 +143,6 @@ def _is_escaped(fix: str, before: str) -> bool:
         if escaped in fix and escaped not in before and mark not in fix.replace(escaped, ""):
             return True
     return re.search(r"\\[nt]", _STRING.sub("", fix)) is not None and re.search(r"\\[nt]", before) is None
-
-
-_SPAN = re.compile(r"`[^`]+`")
-_ADVICE = re.compile(
-    r"(?:use|replace|add|remove|consider|change|rename|ensure|make|move|avoid|check|wrap|call|handle|should|you|please|"
-    r"the|this|instead|here|it|we|fix|validate|try|prefer|note|either|do not|don't)\s+[\w`'\"]",
-    re.IGNORECASE,
-)
-_CJK = re.compile(r"\s*[\u3400-\u9fff\uf900-\ufaff]")
-
-
-def _is_prose(row: str, before: str) -> bool:
-    """Return whether the row reads like a sentence to a person, and is not a reworded comment of `before`."""
-    text = _SPAN.sub("code", row.strip())
-    words = text.split()
-    if _CJK.match(row):
-        return _CJK.search(before) is None
-    if len(words) < 3 or not text[0].isalpha() or text[-1] in "{;,(=[\\":
-        return False
-    if 2 * sum(word in before for word in words) >= len(words):
-        return False  # most words were there before: an improved comment
-    plain = sum(re.fullmatch(r"[A-Za-z'’-]+[,.:!?]?", word) is not None for word in words)
-    sentence = text[0].isupper() and not words[0].isupper() and plain >= 0.8 * len(words)
-    advice = _ADVICE.match(text) and (text[0].isupper() or len(words) > 3) and plain >= 0.6 * len(words)
-    return bool(sentence or advice)
 
 
 # -- indentation

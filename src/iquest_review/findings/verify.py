@@ -7,17 +7,17 @@ Models miscount lines and copy them well: the quote decides, the number breaks t
 A quote that is not in the hunks may be between them: GitLab accepts any unchanged line of a changed file.
 """
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from iquest_review.diff.diff import Diff, FileDiff, Line
 from iquest_review.diff.identity_key import IdentityKey
-from iquest_review.excerpt.numbered_rows import render_line_text, render_path
-from iquest_review.findings import quotes
+from iquest_review.excerpt.numbered_rows import render_line_text
+from iquest_review.findings import file_names, quotes
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.telling import count_whole_quotes, is_telling
 
 MAX_FINDING_LINES = 100  # a longer range does not show a reader where the problem is
 
@@ -58,10 +58,13 @@ def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None
         return VerifiedFinding(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
     quote = quotes.list_quote_rows(finding.quote)
     place = quotes.find_quote(quote, finding.line, files) if quote else quotes.find_by_number(finding.line, files)
+    if place and len(quote) > 1 and not is_telling(quote[:1]) and not any(count_whole_quotes(quote, f) for f in files):
+        place = None if _find_other_file(finding, diff, files) else place  # only its first row is here
     if place is None and quote:
-        place = quotes.find_outside_hunks(quote, finding.line, files, read_file) or quotes.find_near_match(
-            quote, finding.line, files
-        )
+        place = quotes.find_outside_hunks(quote, finding.line, files, read_file)
+        if place is None and (others := _find_other_file(finding, diff, files)):
+            place, files = quotes.find_quote(quote, finding.line, others), others
+        place = place or quotes.find_near_match(quote, finding.line, files)
     if place is None:
         problem = NO_QUOTE if quote else NO_ANCHOR if finding.line is None else NO_LINE
         return VerifiedFinding(replace(finding, path=files[0].path, line=None, end_line=None), problem, files[0])
@@ -80,16 +83,61 @@ def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None
 
 
 def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
-    """Return the file diffs that a cited path means; a series of patches has several of one path."""
+    """Return the file diffs that a cited path means; a series of patches has several of one path.
+
+    The exact name counts first: two files may differ in nothing but the case or the Unicode form of their names.
+    """
     index = _build_index(IdentityKey(diff))
     if not finding.path:  # an answer in the seed's form names no file: its quote may identify it
         one_file = len({file.path for file in diff.files}) == 1
         return list(diff.files) if one_file else _select_by_quote(finding, diff.files, index)
-    for cited in _list_spellings(finding.path):
+    spellings = file_names.list_spellings(finding.path)
+    for named in (index.new, index.old):
+        if files := named.get(spellings[0] if spellings else ""):
+            return files
+    for cited in spellings:
         for named in (index.new, index.old):
             if files := named.get(cited):
                 return files
-    return _find_by_tail(finding, diff, index)
+    folded = list(dict.fromkeys(map(file_names.fold, spellings)))
+    for cited in folded:
+        if files := index.folded.get(cited):
+            return _choose(finding, files, index)
+    return (
+        _find_by_tail(finding, diff, index, spellings, index.keys)
+        or _find_by_tail(finding, diff, index, folded, {name: file_names.fold(name) for name in index.keys})
+        or _select_by_quote(finding, _find_by_letters(diff, spellings), index)
+        or _select_by_telling_quote(finding, diff.files, index)
+    )
+
+
+def _find_by_letters(diff: Diff, spellings: Sequence[str]) -> list[FileDiff]:
+    """Return the files whose names, or their ends, differ from a spelling only in punctuation or in the suffix."""
+    wanted = {file_names.keep_letters(form) for path in spellings for form in (path, path + ".")} - {""}
+    return [
+        file
+        for file in diff.files
+        if any(
+            file_names.keep_letters(tail) in wanted for path in (file.path, file.old_path) for tail in _list_tails(path)
+        )
+    ]
+
+
+def _list_tails(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[index:]) for index in range(len(parts))]
+
+
+def _find_other_file(finding: Finding, diff: Diff, files: Sequence[FileDiff]) -> list[FileDiff]:
+    """Return the only other file with the quote, as a telling quote outweighs a name."""
+    paths = {file.path for file in files}
+    index = _build_index(IdentityKey(diff))
+    return _select_by_telling_quote(finding, [file for file in diff.files if file.path not in paths], index)
+
+
+def _choose(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+    """Return the files if they are of one path, else those that have the quote."""
+    return list(files) if len({file.path for file in files}) == 1 else _select_by_quote(finding, files, index)
 
 
 def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
@@ -116,50 +164,61 @@ def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index
     return [file for file in files if file.path in held]
 
 
+def _select_by_telling_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+    """Return the files of the only path that has the whole quote; none where the quote may be in any file."""
+    quote = quotes.list_quote_rows(finding.quote)
+    if not is_telling(quote):
+        return []
+    # A cheap test first: to look for the quote in every reading takes much longer.
+    probe = max((quotes.strip_escapes(quotes.strip_row_label(quotes.strip_row_marker(row))) for row in quote), key=len)
+    counts = [
+        (file, count)
+        for file in files
+        if probe in index.texts[id(file)][0] and (count := count_whole_quotes(quote, file))
+    ]
+    return [counts[0][0]] if len(counts) == 1 and counts[0][1] == 1 else []
+
+
 class _Index(NamedTuple):
-    """An index of a whole diff for all its findings: files by path, and their texts by the file's id()."""
+    """An index of a whole diff for all its findings: files by path, and their texts by the file's id().
+
+    `folded` has the files by the loose form of their names, `keys` the name that the prompt shows of each name.
+    """
 
     new: dict[str, list[FileDiff]]
     old: dict[str, list[FileDiff]]
+    folded: dict[str, list[FileDiff]]
     texts: dict[int, tuple[str, frozenset[str]]]
     keys: dict[str, str]
 
 
 @lru_cache(maxsize=1)
 def _build_index(diff: IdentityKey[Diff]) -> _Index:
-    index = _Index({}, {}, {}, {})
+    index = _Index({}, {}, {}, {}, {})
     for file in diff.value.files:
         for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
-            index.keys[name] = _normalize_path(name)
+            index.keys[name] = file_names.normalize_blanks(name)
             known.setdefault(index.keys[name], []).append(file)
+        for name in {
+            file_names.fold(form) for path in (file.new_path, file.old_path) for form in (path, index.keys[path])
+        }:
+            index.folded.setdefault(name, []).append(file)
         rows = [quotes.strip_escapes(render_line_text(line)) for line in file.iter_lines()]
         index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
     return index
 
 
-def _list_spellings(cited: str) -> Iterator[str]:
-    """Yield the path as cited, then without what models and diffs add to it."""
-    path = _normalize_path(cited)
-    yield path
-    path = path.strip("`'\"<>* ").removeprefix("./").replace("\\", "/")
-    path = re.sub(r"(?::\d+(?:[-:]\d+)?|#L\d+.*)$", "", path)
-    yield path
-    yield from (path[2:] for prefix in ("a/", "b/") if path.startswith(prefix))
-
-
-def _find_by_tail(finding: Finding, diff: Diff, index: _Index) -> list[FileDiff]:
+def _find_by_tail(
+    finding: Finding, diff: Diff, index: _Index, spellings: Sequence[str], keys: Mapping[str, str]
+) -> list[FileDiff]:
     """Return the files whose path is the end of the cited path, or ends with it.
 
-    Of several files the longest match counts, or the one that has the quote.
+    `keys` has the form of each path that is compared. Of several files the longest match counts, or the one that has
+    the quote.
     """
-    *_, path = _list_spellings(finding.path)
-    inside = sorted((name for name, key in index.keys.items() if path.endswith("/" + key)), key=len)
-    beyond = [name for name, key in index.keys.items() if key.endswith("/" + path)]
-    wanted = set(inside[-1:] or beyond)
-    files = [file for file in diff.files if file.path in wanted or file.old_path in wanted]
-    return _select_by_quote(finding, files, index) if len({file.path for file in files}) > 1 else files
-
-
-def _normalize_path(path: str) -> str:
-    """Return a path as the model saw it, with single blanks."""
-    return " ".join(render_path(path).split())
+    for path in spellings:
+        inside = sorted((name for name, key in keys.items() if path.endswith("/" + key)), key=len)
+        beyond = [name for name, key in keys.items() if file_names.is_tail(path, key)]
+        if wanted := set(inside[-1:] or beyond):
+            return _choose(finding, [file for file in diff.files if {file.path, file.old_path} & wanted], index)
+    return []

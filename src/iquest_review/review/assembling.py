@@ -10,6 +10,7 @@ from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.duplicates import gather_repeats, merge_duplicates
 from iquest_review.findings.finding import Finding, derive_title
+from iquest_review.findings.one_click import check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text
@@ -182,6 +183,7 @@ def _place_findings(
     A rule may find something in any file of the change, a model only in the files that it may be shown.
     """
     shown, read_file = Diff(work.files), work.change.text
-    placed = [assign_place(verify(finding, work.change.diff, read_file)) for finding in by_rule]
-    placed += [assign_place(verify(finding, shown, read_file)) for finding in by_model]
+    verified = [verify(finding, work.change.diff, read_file) for finding in by_rule]
+    verified += [verify(finding, shown, read_file) for finding in by_model]
+    placed = check_replacements(verified, list(map(assign_place, verified)), read_file)
     return placed, gather_repeats(merge_duplicates(placed))

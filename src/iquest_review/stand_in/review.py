@@ -15,7 +15,7 @@ MAX_LINE_CHARS = 2_000  # longer lines are minified code or data; the rules skip
 MAX_ISSUES = 10  # the number that the prompts ask for; the summary counts the rest
 
 _OPENING = re.compile(r"<<<(\S+) (diff|parts)")
-_FILE = re.compile(r"=== file: (.+) \([^()]*(?:\([^()]*\)[^()]*)?\)$")
+_FILE = re.compile(r"=== file: (.+)$")
 _LINE = re.compile(r"([ +-])\s{0,8}(\d{1,9})\| ?(.*)$")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[A-Za-z]+")
