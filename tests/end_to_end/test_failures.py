@@ -119,7 +119,6 @@ def test_a_model_that_refuses_says_why(run: Run, job: dict[str, str], variables:
 @pytest.mark.parametrize(
     ("variables", "arguments", "words"),
     [
-        ({"IQUEST_MAX_LINE": "5"}, [], "unknown setting IQUEST_MAX_LINE; did you mean IQUEST_MAX_LINES?"),
         ({"IQUEST_MAX_LINES": "many"}, [], "IQUEST_MAX_LINES is 'many'; it must be a whole number from 1 to"),
         ({}, ["--fail-on", "hihg"], "--fail-on is 'hihg'; it must be one of: never, low, medium, high"),
         ({"IQUEST_API_URL": ""}, [], "no IQUEST_API_URL"),
@@ -141,6 +140,26 @@ def test_a_wrong_setting_is_one_line_that_says_what_is_right(
     assert finished.code == 2
     assert words in last_line(finished.err)
     assert "sk-secret" not in finished.err
+
+
+@pytest.mark.parametrize("command", ["review", "preview"])
+def test_an_unknown_setting_is_a_warning_that_quiet_shows_too(run: Run, job: dict[str, str], command: str) -> None:
+    unknown = {"IQUEST_FAILON": "sk-secret", "IQUEST_MODEL_SERVICE_HOST": "10.43.7.21", "IQUEST_LOOKS": "2"}
+
+    finished = run(command, "-q", environ={**job, **unknown})
+
+    assert finished.code == 0
+    assert "unknown setting IQUEST_FAILON is ignored; did you mean IQUEST_FAIL_ON?" in finished.err
+    assert "SERVICE_HOST" not in finished.err
+    assert "sk-secret" not in finished.err
+    if command == "review":
+        assert "Unknown settings were ignored: `IQUEST_FAILON`, `IQUEST_LOOKS`" in finished.out
+        assert finished.review["ignored_settings"] == ["IQUEST_FAILON", "IQUEST_LOOKS"]
+
+
+@pytest.mark.parametrize("arguments", [["--failon", "high"], ["--looks=2"], ["--fail"]])
+def test_an_unknown_option_stays_an_error(run: Run, job: dict[str, str], arguments: list[str]) -> None:
+    assert run("review", *arguments, environ=job).code == 2
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,8 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "suggestions", "findings", "kept", "still_open", "settled", "waived", "steering", "merged"),
-        *("reviewed", "raw", "coverage", "omissions", "usage"),
+        *("before", "suggestions", "findings", "kept", "still_open", "settled", "waived", "steering"),
+        *("ignored_settings", "merged", "reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
     assert value["tool"] == {"name": "iquest-review", "version": __version__}

@@ -9,6 +9,7 @@ from pathlib import Path
 from iquest_review.app import settings, source, trusted_files
 from iquest_review.app.ci import parse_origin
 from iquest_review.app.run import Run
+from iquest_review.app.variables import find_unknown_variables
 from iquest_review.context.sources import ContextKind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
@@ -225,6 +226,7 @@ def _build_options(run: Run, links: summary.NoteLinks, change: ChangeToReview | 
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(ContextKind, wanted.context)),
         steering=trusted_files.find_steering_paths(files, trusted_files.locate_in_checkout(folder.resolve(), checkout)),
+        ignored_settings=find_unknown_variables(run.variables),
     )
 
 

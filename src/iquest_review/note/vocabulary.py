@@ -42,6 +42,7 @@ class Words:
     waived: str
     merged: str
     steering: str
+    ignored_settings: str
     suggestions: str
     omitted_files: str
     omitted_lines: str

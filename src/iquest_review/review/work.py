@@ -54,6 +54,7 @@ class Options:
     fail_on: Severity | None = None
     context: frozenset[ContextKind] = ALL_KINDS  # what to show beside the diff
     steering: tuple[str, ...] = ()  # changed files that affect reviews: settings, rules, prompts
+    ignored_settings: tuple[str, ...] = ()  # variables that look like misspelled settings
 
 
 HasWaiver = Callable[[Thread], bool]  # whether somebody who may do so waived the finding of a thread
