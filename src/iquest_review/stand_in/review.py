@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypedDict
 
+from iquest_review.code.languages import is_test
 from iquest_review.stand_in.rules import BRACES, PY, Rule, Shape, View
 from iquest_review.stand_in.rules_mistakes import MISTAKES
 from iquest_review.stand_in.rules_security import SECURITY
@@ -22,9 +23,6 @@ _WORD = re.compile(r"[A-Za-z]+")
 _STRING = r'"(?:[^"\\]|\\.)*+"?|\'(?:[^\'\\]|\\.)*+\'?|`[^`]*+`?'
 _SLASHES = re.compile(rf"({_STRING})|//.*|/\*.*?(?:\*/|$)")
 _HASHES = re.compile(rf"({_STRING})|(?:(?<=\s)|^)#.*")
-_TEST = re.compile(
-    r"(?i)(?:^|/)(?:tests?|spec|fixtures|__tests__|testdata)/|(?:^|/)test_|[_.-](?:test|spec)\.\w+$|Tests?\.\w+$"
-)
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc")
 _RANK = {"high": 0, "medium": 1, "low": 2}
 
@@ -147,7 +145,7 @@ def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, c
 
 
 def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: ShownLine | None) -> Shape | None:
-    lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
+    lenient = is_test(path) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
     return next((shape for shape in rule.shapes if _is_match(shape, path, line, following, lenient)), None)

@@ -14,21 +14,14 @@ from iquest_review.code.languages import list_name_endings
 View = Literal["raw", "text", "code"]
 """raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
 
-_UNTRIED_SUFFIXES = frozenset((".mts", ".cts", ".kts", ".hh", ".hxx"))  # no rule was tried on files of these
-
-
-def _list_tried_endings(*languages: str) -> tuple[str, ...]:
-    return tuple(ending for ending in list_name_endings(*languages) if ending not in _UNTRIED_SUFFIXES)
-
-
 ANY = ("",)
 PY = list_name_endings("Python")
-JS = _list_tried_endings("JavaScript", "TypeScript", "TSX", "Vue")
-JAVA = _list_tried_endings("Java", "Kotlin", "Scala")
+JS = list_name_endings("JavaScript", "TypeScript", "TSX", "Vue")
+JAVA = list_name_endings("Java", "Kotlin", "Scala")
 GO = list_name_endings("Go")
 RUBY = list_name_endings("Ruby")
 PHP = list_name_endings("PHP")
-C = _list_tried_endings("C", "C++")
+C = list_name_endings("C", "C++")
 CS = list_name_endings("C#")
 YAML = list_name_endings("YAML")
 SHELL = (*list_name_endings("Shell", "Zsh", "Dockerfile", "Makefile"), *YAML)
