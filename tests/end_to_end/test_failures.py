@@ -52,6 +52,49 @@ def test_a_review_that_cannot_be_posted_is_kept(run: Run, job: dict[str, str], g
     assert "An empty list divides by zero" in (finished.folder / "iquest-review/note.md").read_text()
 
 
+@pytest.mark.parametrize("path", ["/discussions", "/user$"])
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_a_review_is_kept_when_the_threads_cannot_be_read(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, path: str, arguments: list[str]
+) -> None:
+    run.before = command.briefly
+    gitlab.fail("GET", path, status=500, times=99)
+
+    finished = run("review", *arguments, environ=job)
+
+    assert finished.code == 4
+    assert "answered 500; the review is kept, and `iquest-review publish" in last_line(finished.err)
+    assert len(finished.review["findings"]) == 1
+    assert "An empty list divides by zero" in (finished.folder / "iquest-review/note.md").read_text()
+    assert bodies(gitlab) == []
+
+
+def test_a_preview_needs_the_threads(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+    run.before = command.briefly
+    gitlab.fail("GET", "/discussions", status=500, times=99)
+
+    assert run("preview", environ=job).code == 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1/group/app.git",
+        "https://gitlab-ci-token:x@[/group/app.git",
+        "http://]/group/app.git",
+        "http://gitlab\u2100.example/group/app.git",
+        "http://[no address]/group/app.git",
+        "[",
+        "git@gitlab.example.org:group/app.git",
+    ],
+)
+def test_an_unreadable_repository_url_is_not_fetched_from(run: Run, job: dict[str, str], url: str) -> None:
+    finished = run("review", environ={**job, "CI_REPOSITORY_URL": url})
+
+    assert finished.code == 0, finished.err
+    assert "internal error" not in finished.err
+
+
 def test_a_token_with_too_small_a_scope_is_told_the_cure(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     gitlab.add_user("reader", token="glpat-reader", scopes=("read_api",))
 
