@@ -13,6 +13,7 @@ from iquest_review.stand_in.rules_security import SECURITY
 
 RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 MAX_LINE_CHARS = 2_000  # longer lines are minified code or data; the rules skip them
+LINES_BEFORE = 8  # that may show that a line is sound
 MAX_ISSUES = 10  # the number that the prompts ask for; the summary counts the rest
 
 _OPENING = re.compile(r"<<<(\S+) (diff|parts)")
@@ -23,6 +24,9 @@ _WORD = re.compile(r"[A-Za-z]+")
 _STRING = r'"(?:[^"\\]|\\.)*+"?|\'(?:[^\'\\]|\\.)*+\'?|`[^`]*+`?'
 _SLASHES = re.compile(rf"({_STRING})|//.*|/\*.*?(?:\*/|$)")
 _HASHES = re.compile(rf"({_STRING})|(?:(?<=\s)|^)#.*")
+_KNOWN_TO_AUTHOR = re.compile(  # marks by which a linter's finding is accepted
+    r"#\s?(?:noqa|nosec)\b|//\s?(?:nolint|NOLINT|NOSONAR)|eslint-disable|noinspection|rubocop:disable|phpcs:ignore"
+)
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc")
 _RANK = {"high": 0, "medium": 1, "low": 2}
 
@@ -56,6 +60,7 @@ class ShownLine:
     raw: str
     text: str = ""
     code: str = ""
+    before: str = ""  # the code of the lines before it in the hunk
 
 
 @dataclass
@@ -126,16 +131,27 @@ def parse_sections(prompt: str) -> list[FileSection]:
 def find_issues(section: FileSection, chinese: bool) -> Iterator[Issue]:
     """Yield the findings of the rules in the added lines of a file."""
     for hunk in section.hunks:
-        lines = list(_strip_comments(section.path, hunk))
+        lines = _add_lines_before(list(_strip_comments(section.path, hunk)))
         for line, following in pairwise([*lines, None]):
             if line is not None:
                 yield from _find_line_issues(section.path, line, following, chinese)
+
+
+def _add_lines_before(lines: list[ShownLine]) -> list[ShownLine]:
+    """Return the lines, each with the code before it; a brace in the first column ends a function."""
+    found, before = [], list[str]()
+    for line in lines:
+        found.append(replace(line, before="\n".join(before[-LINES_BEFORE:])))
+        before = [] if line.code.startswith("}") else [*before[-LINES_BEFORE:], line.code]
+    return found
 
 
 def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, chinese: bool) -> Iterator[Issue]:
     if following is not None and following.number != line.number + 1:
         following = None
     if not (line.added or (following and following.added)):
+        return
+    if _KNOWN_TO_AUTHOR.search(line.raw):
         return
     for rule in RULES:
         shape = _find_matching_shape(rule, path, line, following)
@@ -160,6 +176,8 @@ def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | N
         return False
     value = match[1] if match.re.groups else view
     if shape.unless and shape.unless.search(value):
+        return False
+    if shape.unless_before and shape.unless_before.search(line.before):
         return False
     return not (lenient and shape.unless_test and shape.unless_test.search(value))
 

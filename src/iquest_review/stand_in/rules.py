@@ -38,6 +38,7 @@ class Shape:
     then: re.Pattern[str] | None = None
     unless: re.Pattern[str] | None = None  # no match where it is in the first group of the match, or else in the line
     unless_test: re.Pattern[str] | None = None  # the same, in tests and documents only
+    unless_before: re.Pattern[str] | None = None  # no match where it is in one of the lines before
     fix: tuple[str, str] | None = None  # a pattern and its replacement that correct the line
 
 
@@ -62,7 +63,9 @@ def compile_shape(
     unless: str | None = None,
     unless_test: str | None = None,
     fix: tuple[str, str] | None = None,
+    unless_before: str | None = None,
 ) -> Shape:
     """Return one shape with its patterns compiled."""
     second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
-    return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)
+    before = re.compile(unless_before) if unless_before else None
+    return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, before, fix)
