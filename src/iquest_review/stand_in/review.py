@@ -168,7 +168,7 @@ def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: Show
 
 
 def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
-    if not path.endswith(shape.suffixes):
+    if not path.endswith(shape.suffixes) or (shape.unless_test and path.endswith(_DOCUMENT)):
         return False
     view = _select_view(line, shape.view)
     match = shape.pattern.search(view)

@@ -37,7 +37,7 @@ class Shape:
     view: View = "code"
     then: re.Pattern[str] | None = None
     unless: re.Pattern[str] | None = None  # no match where it is in the first group of the match, or else in the line
-    unless_test: re.Pattern[str] | None = None  # the same, in tests and documents only
+    unless_test: re.Pattern[str] | None = None  # the same, in tests only; such a shape is silent in documents
     unless_before: re.Pattern[str] | None = None  # no match where it is in one of the lines before
     fix: tuple[str, str] | None = None  # a pattern and its replacement that correct the line
 

@@ -8,7 +8,7 @@ _CREDENTIAL = (
     r"|(?:[\w.-]{0,40}(?:auth|access|api|bearer|refresh|bot|deploy|secret|private|personal|git(?:hub|lab)|slack)[_-]?)?token)"
 )
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
 _SOFT = r"(?i)test|fake|mock|secret|passw|foo|bar|abc|123|sample|invalid|wrong"
@@ -112,6 +112,7 @@ SECURITY: tuple[Rule, ...] = (
         "A shell command is built from text, so a value holding ; or $( ) runs a command of its own. "
         "Call the program with a list of arguments and no shell.",
         "这里用文本拼出 shell 命令，值中若含有 ; 或 $( ) 就会执行另外的命令。请不经 shell，以参数列表直接调用程序。",
+        in_tests=False,
     ),
     Rule(
         "evaluation of a value",
@@ -145,7 +146,7 @@ SECURITY: tuple[Rule, ...] = (
                 r"(?!\s*@).*\bverify\s?=\s?False\b",
                 fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True"),
             ),
-            compile_shape(PY, r"(?<!def )\b_create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
+            compile_shape(PY, r"\bssl\._create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
             compile_shape(
                 GO, r"\bInsecureSkipVerify:\s{0,4}true\b", fix=(r"(InsecureSkipVerify:\s{0,4})true", r"\1false")
             ),
