@@ -18,7 +18,7 @@ from iquest_review.git.repository import OpenClone, Repository
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.gitlab.facts import Facts
-from iquest_review.gitlab.transport import MAX_FILE_BYTES
+from iquest_review.gitlab.transport import MAX_FILE_BYTES, TransientGitLabError
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.publish import publish
@@ -63,10 +63,13 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
 
 
 def _fetch_existing_threads(run: Run, gitlab: GitLab) -> tuple[ExistingThreads, GitLabError | None]:
-    """Return the threads of the merge request, or none and why: the change can be reviewed without them."""
+    """Return the threads of the merge request, or none and why: the change can be reviewed without them.
+
+    A lasting failure is raised: address or permissions are wrong, and asking the model would be in vain.
+    """
     try:
         return gitlab.fetch_existing_threads(), None
-    except GitLabError as error:
+    except TransientGitLabError as error:
         run.progress.warn(f"the threads of the merge request cannot be read, so nothing will be posted: {error}")
         return ExistingThreads(), error
 
