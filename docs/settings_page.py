@@ -84,8 +84,11 @@ what the file may set, under the variable's name without `IQUEST_`, in lower cas
         "`touched`, `together`, `churn`, `recent`; `all` or `none`.",
     },
     """
-An unknown `IQUEST_` variable and a bad value are errors that name the nearest right one. Variables that begin with
-`IQUEST_REVIEW_` or `IQUEST_TEST_` are left to your jobs.
+A bad value is an error that says what is right, and so is an unknown name in the file. An unknown `IQUEST_` variable is
+ignored with a warning, in the log with the nearest right name and in the note: a group's variable may be meant for a
+later version. Nothing is said about what Kubernetes and Docker set for services and links
+(`*_SERVICE_HOST`), and about variables that begin with `IQUEST_REVIEW_` or `IQUEST_TEST_`, which are left to
+your jobs.
 
 ## Variables of others
 
@@ -150,7 +153,9 @@ CHINESE = Page(
         "`callers`（被删除或改动之物的使用处）、`rules`、`commits`、`touched`、`together`、`churn`、`recent`；`all` 或 `none`。",
     },
     """
-未知的 `IQUEST_` 变量和错误的值会报错，并给出最接近的正确名称。以 `IQUEST_REVIEW_` 或 `IQUEST_TEST_` 开头的变量留给你自己的作业使用。
+错误的值会报错并说明正确的写法，设置文件中的未知名称也会报错。未知的 `IQUEST_` 变量会被忽略：日志给出警告和最接近的正确名称，评论中也会
+列出；组的变量可能是为更新的版本准备的。Kubernetes 和 Docker 为服务和链接设置的变量（`*_SERVICE_HOST`）不会提示；以
+`IQUEST_REVIEW_` 或 `IQUEST_TEST_` 开头的变量留给你自己的作业使用。
 
 ## 其他变量
 

@@ -125,6 +125,7 @@ class Outcome:
     settled: tuple[SettledFinding, ...] = ()
     held_back: tuple[HeldBackFinding, ...] = ()  # not raised, because somebody waived or resolved them
     steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
+    ignored_settings: tuple[str, ...] = ()  # variables that are no settings, but look like misspelled ones
     merged: int = 0  # findings that were merged into a duplicate
     reviewed: ReviewedScope | None = None
     raw: str | None = None

@@ -52,6 +52,49 @@ def test_a_review_that_cannot_be_posted_is_kept(run: Run, job: dict[str, str], g
     assert "An empty list divides by zero" in (finished.folder / "iquest-review/note.md").read_text()
 
 
+@pytest.mark.parametrize("path", ["/discussions", "/user$"])
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_a_review_is_kept_when_the_threads_cannot_be_read(
+    run: Run, job: dict[str, str], gitlab: GitLabDouble, path: str, arguments: list[str]
+) -> None:
+    run.before = command.briefly
+    gitlab.fail("GET", path, status=500, times=99)
+
+    finished = run("review", *arguments, environ=job)
+
+    assert finished.code == 4
+    assert "answered 500; the review is kept, and `iquest-review publish" in last_line(finished.err)
+    assert len(finished.review["findings"]) == 1
+    assert "An empty list divides by zero" in (finished.folder / "iquest-review/note.md").read_text()
+    assert bodies(gitlab) == []
+
+
+def test_a_preview_needs_the_threads(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
+    run.before = command.briefly
+    gitlab.fail("GET", "/discussions", status=500, times=99)
+
+    assert run("preview", environ=job).code == 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1/group/app.git",
+        "https://gitlab-ci-token:x@[/group/app.git",
+        "http://]/group/app.git",
+        "http://gitlab\u2100.example/group/app.git",
+        "http://[no address]/group/app.git",
+        "[",
+        "git@gitlab.example.org:group/app.git",
+    ],
+)
+def test_an_unreadable_repository_url_is_not_fetched_from(run: Run, job: dict[str, str], url: str) -> None:
+    finished = run("review", environ={**job, "CI_REPOSITORY_URL": url})
+
+    assert finished.code == 0, finished.err
+    assert "internal error" not in finished.err
+
+
 def test_a_token_with_too_small_a_scope_is_told_the_cure(run: Run, job: dict[str, str], gitlab: GitLabDouble) -> None:
     gitlab.add_user("reader", token="glpat-reader", scopes=("read_api",))
 
@@ -119,7 +162,6 @@ def test_a_model_that_refuses_says_why(run: Run, job: dict[str, str], variables:
 @pytest.mark.parametrize(
     ("variables", "arguments", "words"),
     [
-        ({"IQUEST_MAX_LINE": "5"}, [], "unknown setting IQUEST_MAX_LINE; did you mean IQUEST_MAX_LINES?"),
         ({"IQUEST_MAX_LINES": "many"}, [], "IQUEST_MAX_LINES is 'many'; it must be a whole number from 1 to"),
         ({}, ["--fail-on", "hihg"], "--fail-on is 'hihg'; it must be one of: never, low, medium, high"),
         ({"IQUEST_API_URL": ""}, [], "no IQUEST_API_URL"),
@@ -141,6 +183,26 @@ def test_a_wrong_setting_is_one_line_that_says_what_is_right(
     assert finished.code == 2
     assert words in last_line(finished.err)
     assert "sk-secret" not in finished.err
+
+
+@pytest.mark.parametrize("command", ["review", "preview"])
+def test_an_unknown_setting_is_a_warning_that_quiet_shows_too(run: Run, job: dict[str, str], command: str) -> None:
+    unknown = {"IQUEST_FAILON": "sk-secret", "IQUEST_MODEL_SERVICE_HOST": "10.43.7.21", "IQUEST_LOOKS": "2"}
+
+    finished = run(command, "-q", environ={**job, **unknown})
+
+    assert finished.code == 0
+    assert "unknown setting IQUEST_FAILON is ignored; did you mean IQUEST_FAIL_ON?" in finished.err
+    assert "SERVICE_HOST" not in finished.err
+    assert "sk-secret" not in finished.err
+    if command == "review":
+        assert "Unknown settings were ignored: `IQUEST_FAILON`, `IQUEST_LOOKS`" in finished.out
+        assert finished.review["ignored_settings"] == ["IQUEST_FAILON", "IQUEST_LOOKS"]
+
+
+@pytest.mark.parametrize("arguments", [["--failon", "high"], ["--looks=2"], ["--fail"]])
+def test_an_unknown_option_stays_an_error(run: Run, job: dict[str, str], arguments: list[str]) -> None:
+    assert run("review", *arguments, environ=job).code == 2
 
 
 @pytest.mark.parametrize(

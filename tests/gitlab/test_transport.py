@@ -149,6 +149,12 @@ def test_a_refusal_in_gitlabs_own_words_is_gitlabs_behind_a_proxy_too(
     ("address", "why"),
     [
         ("http://", "HTTPS_PROXY cannot be used: it names no host"),
+        ("http://user:hidden@", "HTTPS_PROXY cannot be used: it names no host"),
+        ("user:hidden@", "HTTPS_PROXY cannot be used: it names no host"),
+        ("@", "HTTPS_PROXY cannot be used: it names no host"),
+        ("http://user:hidden@[::1", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
+        ("http://user:hidden@]:80", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
+        ("http://user:hidden@:80", "HTTPS_PROXY cannot be used: its host or port cannot be read"),
         ("socks5://proxy:1080", "HTTPS_PROXY cannot be used: socks proxies are not supported"),
         ("ftp://proxy", "HTTPS_PROXY cannot be used: it should begin with http://"),
         ("http://user:hidden@proxy:99999", "HTTPS_PROXY cannot be used: its host or port cannot be read"),

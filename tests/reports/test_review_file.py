@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def test_the_file_has_these_keys_in_this_order() -> None:
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
         *("before", "before_head", "suggestions", "findings", "kept", "still_open", "settled", "held_back"),
-        *("steering", "merged", "reviewed", "raw", "coverage", "omissions", "usage"),
+        *("steering", "ignored_settings", "merged", "reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
     assert value["tool"] == {"name": "iquest-review", "version": __version__}
@@ -277,6 +278,31 @@ def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"findings\.2\.quote: Field required"):
         stored_review.load_review(saved(tmp_path, value))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ('"findings": [' + "{}, " * 200_000 + "{}]", "findings.0.path"),
+        ('"findings": [' + "1, " * 200_000 + "1]", "findings.0"),
+        ('"settled": [' + "{}, " * 200_000 + "{}]", "settled.0.thread"),
+        ('"suggestions": [' + "1, " * 200_000 + "1]", "suggestions.0"),
+        ('"coverage": [{"path": "a", "shown": [' + "[], " * 200_000 + "[]]}]", "coverage.0.shown.0.0"),
+    ],
+    ids=["findings", "numbers", "settled", "suggestions", "coverage"],
+)
+def test_the_first_of_many_wrong_values_is_named(wrong: str, place: str, tmp_path: Path) -> None:
+    """The errors of a million values would take minutes and gigabytes."""
+    started = time.process_time()
+    file = tmp_path / "review.json"
+    file.write_text(
+        f'{{"schema_version": 1, "status": "reviewed", "prompt": {{"language": "en", "digest": ""}}, {wrong}}}'
+    )
+
+    with pytest.raises(UsageError, match=re.escape(f"is not a review.json: {place}: ")):
+        stored_review.load_review(file)
+
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a": 1}}', b"\xff\xfe", b"[" * 100_000, b'"\\ud800"'])

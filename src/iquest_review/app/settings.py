@@ -6,9 +6,10 @@ not set. Settings are read once, from mappings that are handed in.
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from iquest_review.app.injected import is_injected
 from iquest_review.context.sources import ContextKind
 from iquest_review.errors import UsageError
 
@@ -84,9 +85,10 @@ def resolve_settings(
 ) -> Settings:
     """Return the settings. `flags` and `file` use setting names as keys; None in `flags` means: flag not given.
 
-    Raises UsageError for an unknown name or a bad value, with the name and the right values.
+    Raises UsageError for a bad value and for an unknown name in `file`, with the name and the right values. Unknown
+    variables are ignored: see `variables.describe_unknown_variables`.
     """
-    _check_names(environ, file or {})
+    _check_names_in_file(file or {})
     values = {setting.name: _resolve_value(setting, flags, environ, file or {}) for setting in SETTINGS}
     for name in ("api_key", "gitlab_token"):
         values[name] = SecretValue(values[name]) if values[name] else None
@@ -97,7 +99,9 @@ def _resolve_value(
     setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]
 ) -> Any:
     candidates = [(setting.option, flags.get(setting.name))]
-    candidates += [(variable, environ.get(variable)) for variable in setting.variables]
+    candidates += [
+        (variable, environ.get(variable)) for variable in setting.variables if not is_injected(variable, environ)
+    ]
     if setting.in_file:
         candidates.append((f"{setting.name} in {SETTINGS_FILE}", file.get(setting.name)))
     for origin, value in candidates:
@@ -110,11 +114,7 @@ def _resolve_value(
     return setting.default
 
 
-def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
-    known = {variable for setting in SETTINGS for variable in setting.variables}
-    for name in environ:
-        if name.startswith("IQUEST_") and name not in known and not name.startswith(FOREIGN_PREFIXES):
-            raise UsageError(f"unknown setting {name[:60]}{_suggest_names(name[:60], known)}")
+def _check_names_in_file(file: Mapping[str, Any]) -> None:
     allowed = {setting.name for setting in SETTINGS if setting.in_file}
     for key in file:
         if key in allowed:
@@ -123,15 +123,14 @@ def _check_names(environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
             raise UsageError(
                 f"{SETTINGS_FILE} may not set {key}: set it by a CI/CD variable, which no merge request can change"
             )
-        raise UsageError(f"unknown setting {key[:60]} in {SETTINGS_FILE}{_suggest_names(key[:60], allowed)}")
+        nearest = find_nearest_name(key[:60], allowed)
+        hint = f"did you mean {nearest}?" if nearest else f"known settings: {', '.join(sorted(allowed))}"
+        raise UsageError(f"unknown setting {key[:60]} in {SETTINGS_FILE}; {hint}")
 
 
-FOREIGN_PREFIXES = ("IQUEST_REVIEW_", "IQUEST_TEST_")  # names that jobs and tests may use for themselves
-
-
-def _suggest_names(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known settings: {', '.join(sorted(known))}"
+def find_nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like a name; None where all are too different."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None)
 
 
 def _require_whole(least: int, most: int) -> Callable[[str], int]:

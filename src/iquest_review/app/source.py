@@ -16,8 +16,9 @@ from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import OpenClone, Repository
 from iquest_review.gitlab.client import GitLab
+from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.gitlab.facts import Facts
-from iquest_review.gitlab.transport import MAX_FILE_BYTES
+from iquest_review.gitlab.transport import MAX_FILE_BYTES, TransientGitLabError
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
 from iquest_review.publish import publish
@@ -41,7 +42,8 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
         return change, links, run.apply_settings_file(file)
     if gitlab is None:
         return _load_ci_change(run, redactor, stack), links, run
-    facts, existing = gitlab.fetch_facts(), gitlab.fetch_existing_threads()
+    facts = gitlab.fetch_facts()
+    existing, unread = _fetch_existing_threads(run, gitlab)
     name = f"{facts.merge_request.project}!{facts.merge_request.iid}"
     run.progress.say(f"merge request {name} at {facts.refs.head_sha[:12]}, {facts.state}, on {gitlab.host}")
     run = run.apply_settings_file(gitlab.fetch_file(settings.SETTINGS_FILE, facts.refs.start_sha))
@@ -53,10 +55,23 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
         merge_request=facts.merge_request,
         refs=facts.refs,
         existing=existing,
+        unread=unread,
         known=publish.recall_memory(existing),
         text=cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
     )
     return _redact_change(change, redactor, clone), NoteLinks(facts.project_url, run.ci.job_url), run
+
+
+def _fetch_existing_threads(run: Run, gitlab: GitLab) -> tuple[ExistingThreads, GitLabError | None]:
+    """Return the threads of the merge request, or none and why: the change can be reviewed without them.
+
+    A lasting failure is raised: address or permissions are wrong, and asking the model would be in vain.
+    """
+    try:
+        return gitlab.fetch_existing_threads(), None
+    except TransientGitLabError as error:
+        run.progress.warn(f"the threads of the merge request cannot be read, so nothing will be posted: {error}")
+        return ExistingThreads(), error
 
 
 def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone | None = None) -> ChangeToReview:
@@ -163,7 +178,11 @@ def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> byt
 def _find_remote(run: Run) -> Remote | None:
     """Return where the job's clone came from. User and token move from the URL to a header."""
     here = run.ci
-    parts = urlsplit(here.repository_url)
+    try:
+        parts = urlsplit(here.repository_url)
+    except ValueError:  # a bracket without its other half, or a letter that is read as part of the address
+        run.progress.say("CI_REPOSITORY_URL cannot be read: nothing is fetched")
+        return None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     host = parts.netloc.rpartition("@")[2]

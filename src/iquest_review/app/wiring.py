@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from iquest_review.app import settings, source, trusted_files
 from iquest_review.app.ci import parse_origin
 from iquest_review.app.run import Run
+from iquest_review.app.variables import find_unknown_variables
 from iquest_review.context.sources import ContextKind
 from iquest_review.errors import GitLabError, UsageError
 from iquest_review.excerpt.excerpt import Excerpt
@@ -53,7 +55,7 @@ def run_review(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[Outcome, str
         review_file.prepare_folder(Path(run.arguments.output))  # before the model is asked: could its answer be kept?
     with ExitStack() as stack:
         change, links, run = source.load_change(run, gitlab, stack)
-        options, publisher = _build_options(run, links, change), _make_publisher(run, gitlab, links, change.known)
+        options, publisher = _build_options(run, links, change), _make_publisher(run, gitlab, links, change)
         model = stack.enter_context(_open_model(run, model_url, deadline))
         has_waiver = gitlab.has_waiver if gitlab else has_no_waiver
         outcome, body = review.review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
@@ -67,6 +69,8 @@ def run_preview(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[tuple[Promp
     """Return what a model would be shown, and what is left out. No model is asked."""
     with ExitStack() as stack:
         change, links, run = source.load_change(run, None if run.is_local else _find_gitlab(run, deadline), stack)
+        if change.unread:
+            raise change.unread
         return review.preview(change, _build_options(run, links, change), run.progress)
 
 
@@ -86,7 +90,7 @@ def run_publish(run: Run, deadline: Deadline = NO_DEADLINE) -> str:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             run.progress.say(f"the merge request is at {now} now; the note names {then}, which was reviewed")
     links = summary.NoteLinks(project_url, run.ci.job_url)
-    _, body = review.deliver(outcome, links, lambda *_: None, _make_publisher(run, gitlab, links, None))
+    _, body = review.deliver(outcome, links, lambda *_: None, _make_publisher(run, gitlab, links))
     return body
 
 
@@ -225,6 +229,7 @@ def _build_options(run: Run, links: summary.NoteLinks, change: ChangeToReview | 
         fail_on=None if wanted.fail_on == "never" else Severity(wanted.fail_on),
         context=frozenset(map(ContextKind, wanted.context)),
         steering=trusted_files.find_steering_paths(files, trusted_files.locate_in_checkout(folder.resolve(), checkout)),
+        ignored_settings=find_unknown_variables(run.variables),
     )
 
 
@@ -241,14 +246,22 @@ def _keep(run: Run, outcome: Outcome, body: str) -> None:
 
 
 def _make_publisher(
-    run: Run, gitlab: GitLab | None, links: summary.NoteLinks, known: NoteMemory | None
+    run: Run, gitlab: GitLab | None, links: summary.NoteLinks, change: ChangeToReview | None = None
 ) -> review.Publish | None:
     if gitlab is None:
         return None
+    if change and change.unread:
+        return partial(_refuse_to_publish, run, change.unread)
     if run.arguments.dry_run:
         run.progress.say("dry run: nothing is posted")
         return None
-    return partial(_publish, run, gitlab, links, known)
+    return partial(_publish, run, gitlab, links, change.known if change else None)
+
+
+def _refuse_to_publish(run: Run, unread: GitLabError, _: Outcome) -> NoReturn:
+    """Raise the error that hides the threads: a finding that somebody has waived would be raised again."""
+    _point_to_kept_review(run, unread)
+    raise unread
 
 
 def _publish(
@@ -257,9 +270,7 @@ def _publish(
     try:
         published = publish_review(gitlab, outcome, links, known, run.progress.say)
     except (GitLabError, KeyboardInterrupt) as error:
-        kept = Path(run.arguments.output, review_file.REVIEW_FILENAME)
-        if kept.is_file():
-            error.add_note(f"the review is kept, and `iquest-review publish {kept}` posts what is missing")
+        _point_to_kept_review(run, error)
         raise
     outcome = published.outcome
     if published.body is not None:
@@ -270,6 +281,12 @@ def _publish(
         parts += [f"{resolved} resolved"] if resolved else []
         run.progress.say("; ".join([*parts, done]))
     return outcome, published.body
+
+
+def _point_to_kept_review(run: Run, error: BaseException) -> None:
+    kept = Path(run.arguments.output, review_file.REVIEW_FILENAME)
+    if kept.is_file():
+        error.add_note(f"the review is kept, and `iquest-review publish {kept}` posts what is missing")
 
 
 def _skip_fork(run: Run) -> tuple[Outcome, str, int]:

@@ -1,12 +1,14 @@
-"""The one table of file suffixes: which language a file is written in, by its name.
+"""What the name of a file tells: its language, by the one table of suffixes, and whether it is a test.
 
 Two tables elsewhere answer other questions and stay there: `note/markdown.py` lists the labels of code blocks that
 GitLab only highlights, and `excerpt/exclusions.py` the names that generators and package managers give to their files.
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -96,11 +98,6 @@ _DATA = (
     ("draw.io", "drawio"),
 )
 
-# Suffixes that are parsed and searched as their language's, but are not yet ranked and folded as code, or left out as
-# prose. To change that is a decision of its own: it changes which lines are shown.
-_NOT_YET_CODE = frozenset(("mts", "cts", "hxx", "cu", "rake", "sc"))
-_NOT_YET_PROSE = frozenset(("htm",))
-
 
 def _list_languages() -> Iterator[Language]:
     for name, suffixes, family in _FREE_CODE:
@@ -120,22 +117,67 @@ def _list_languages() -> Iterator[Language]:
 
 
 LANGUAGES = tuple(_list_languages())
-
-
-def _index_suffixes() -> Iterator[tuple[str, Language]]:
-    for language in LANGUAGES:
-        for suffix in language.suffixes:
-            if suffix in _NOT_YET_CODE:
-                yield suffix, replace(language, kind=Kind.OTHER, free_indent=False)
-            elif suffix in _NOT_YET_PROSE:
-                yield suffix, replace(language, kind=Kind.OTHER)
-            else:
-                yield suffix, language
-
-
-_BY_SUFFIX = dict(_index_suffixes())
+_BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}
 _BY_FILE_NAME = {name: language for language in LANGUAGES for name in language.file_names}
 _BY_NAME = {language.name: language for language in LANGUAGES}
+
+# What is a test, by the names that languages and their test runners give to files and folders. Sources are the runners'
+# own defaults: pytest, `go test`, Maven Surefire and Failsafe, Android and Kotlin source sets, Jest, Node, Cypress,
+# RSpec, PHPUnit, Codeception, ScalaTest, Kotest, Hspec, Common Test, prove, Bats, Qt Test, Foundry.
+_TEST_SUFFIXES = frozenset("t bats feature phpt robot test tst".split())
+
+# Whole names of folders, in lower case.
+_TEST_FOLDERS = frozenset(
+    "test tests testing testdata testcases testsuite testsuites unittests fixtures e2e cypress step_definitions"
+    " __test__ __tests__ __spec__ __specs__ __mocks__ __fixtures__".split()
+)
+_TEST_FOLDER = re.compile(
+    r"[\w.-]+[._-](?:[Tt]ests?|TESTS?|e2e|fixtures)"  # unit-tests, integration_test, Shop.Tests
+    r"|[\w.]*[A-Za-z0-9]Tests?"  # androidTest, ShopUITests
+    r"|(?:test|androidTest)[A-Z]\w*"  # testFixtures, androidTestDebug
+    r"|tests?[._-](?:data|fixtures|files|resources|assets|cases|suites?|utils?|helpers?|support|unit|integration|e2e)",
+    re.ASCII,
+)
+_NO_TEST_FOLDER = re.compile(r"a[._-]?b[._-]tests?", re.IGNORECASE)  # half of the customers see another page
+_SPEC_FOLDERS = frozenset(("spec", "specs"))
+_SPEC_LANGUAGES = frozenset("Ruby JavaScript TypeScript TSX Vue Svelte Lua PHP Haskell Elixir Dart Groovy".split())
+_T_LANGUAGES = frozenset(("Perl", "PHP", "Shell", "C"))  # the folder t/ of prove, and of git itself
+
+_STEM = re.compile(r"conftest(?:\..+)?|test_.+")  # of a file in any language
+_STEM_BUT_PROSE = re.compile(r".+[._-](?:[Tt]ests?|unittests?)|(?:.*[A-Za-z0-9_])?(?:Tests?|TestCase)")
+_STEM_OF_CODE = re.compile(r"tests|.+\.spec")
+_CAMEL_SPEC = r"|.*[a-z0-9](?:Spec|Specs|Specification|Suite)"
+_MAVEN = r"Test[A-Z].*|.*[a-z0-9]IT|IT[A-Z][a-z].*|.*ITCase"
+_STEMS_BY_LANGUAGE = {
+    **dict.fromkeys(
+        ("JavaScript", "TypeScript", "TSX", "Vue", "Svelte"),
+        r"test|spec|.+\.(?:cy|e2e|e2e-spec|test-d)|.+[_-](?:specs?|e2e)|.*[a-z0-9]Spec",
+    ),
+    "Java": _MAVEN,
+    **dict.fromkeys(("Kotlin", "Scala", "Groovy"), _MAVEN + _CAMEL_SPEC),
+    **dict.fromkeys(("C#", "F#", "Visual Basic"), r".*TestFixture|.*[a-z0-9]Specs"),
+    **dict.fromkeys(("C", "C++", "Objective-C"), r"tst_.+|test-.+|Test[A-Z].*|.*[a-z0-9]Spec"),
+    **dict.fromkeys(("Swift", "Haskell"), r".*[a-z0-9]Spec"),
+    **dict.fromkeys(("Ruby", "Lua"), r".+_(?:spec|specs|steps)|(?:spec|rails)_helper"),
+    "PHP": r".*[a-z0-9](?:Cest|Cept|Spec)",
+    "Rust": r"test",
+    "Erlang": r".+_SUITE|prop_.+",
+    "Julia": r"runtests",
+    "R": r"test-.+|testthat",
+    "Shell": r"test-.+",
+    "Solidity": r".+\.t",
+}
+_STEMS_BY_SUFFIX = {
+    **dict.fromkeys(("js", "mjs", "cjs"), r"test-.+"),  # the runner of Node
+    "cr": r".+_spec|spec_helper",
+    "el": r"test-.+",
+    "hcl": r".+\.tftest",
+    **dict.fromkeys(("v", "sv", "vhd", "vhdl"), r".+_tb|tb_.+"),
+}
+_NAMED_AFTER = re.compile(  # what a test's name adds to the name of the code
+    r"^(?:tests?|spec|tst)[_.-]|^Test(?=[A-Z])|[_.-](?:[Tt]ests?|unittests?|specs?|SUITE|cy|e2e|tb)$"
+    r"|(?<=[a-z0-9])(?:TestCase|Tests?|Specs?|Suite|ITCase|IT|Cest)$"
+)
 
 
 def identify_language(path: str) -> Language | None:
@@ -182,3 +224,62 @@ def list_name_endings(*names: str) -> tuple[str, ...]:
         for language in languages
         for ending in (*(f".{suffix}" for suffix in language.suffixes), *language.file_names)
     )
+
+
+@lru_cache(4096)  # every hunk of a file asks
+def is_test(path: str) -> bool:
+    """Return whether a file is a test, or belongs to tests, by its name and its folders."""
+    *folders, name = path.split("/")
+    stem, dot, suffix = name.rpartition(".")
+    if dot and suffix in _TEST_SUFFIXES:
+        return True
+    if any(folder.lower() in _TEST_FOLDERS or _is_test_folder(folder) for folder in folders):
+        return True
+    if _is_folder_of_language(folders, path):
+        return True
+    return any(pattern.fullmatch(stem if dot else name) for pattern in _list_stem_patterns(path))
+
+
+def get_tested_name(path: str) -> str:
+    """Return the name of the code that a test is named after, without suffixes; for other files their own name."""
+    name = path.rpartition("/")[2]
+    stem = name.partition(".")[0]
+    if not is_test(path):
+        return stem
+    dotted = name.rpartition(".")[0]
+    if "." in dotted and (bare := _NAMED_AFTER.sub("", dotted)) != dotted:  # thing.spec.ts
+        return bare
+    return _NAMED_AFTER.sub("", stem) or stem
+
+
+def _is_test_folder(folder: str) -> bool:
+    return _TEST_FOLDER.fullmatch(folder) is not None and _NO_TEST_FOLDER.fullmatch(folder) is None
+
+
+def _is_folder_of_language(folders: list[str], path: str) -> bool:
+    """Return whether a folder holds tests in the language of the file, and something else in others.
+
+    In Java and Go, a folder spec/ is about a specification.
+    """
+    language = identify_language(path)
+    if language is None or language.kind is not Kind.CODE:
+        return False
+    if "t" in folders or "xt" in folders:
+        return language.name in _T_LANGUAGES
+    specs = [index for index, folder in enumerate(folders) if folder.lower() in _SPEC_FOLDERS]
+    return bool(specs) and (specs[0] == 0 or language.name in _SPEC_LANGUAGES)
+
+
+def _list_stem_patterns(path: str) -> Iterator[re.Pattern[str]]:
+    yield _STEM
+    kind, language = get_kind(path), identify_language(path)
+    if kind is not Kind.PROSE:
+        yield _STEM_BUT_PROSE
+    if kind is Kind.CODE:
+        yield _STEM_OF_CODE
+    for stems in (
+        _STEMS_BY_LANGUAGE.get(language.name if language else ""),
+        _STEMS_BY_SUFFIX.get(get_suffix(path)),
+    ):
+        if stems:
+            yield re.compile(stems)  # `re` keeps it

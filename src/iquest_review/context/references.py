@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.code.definitions import has_definition, has_usage
-from iquest_review.code.languages import Kind, get_kind, get_language_family
+from iquest_review.code.languages import Kind, get_kind, get_language_family, is_test
 from iquest_review.code.outline import MAX_SIGNATURE_CHARS, CallKind, Definition, find_calls, find_imports
 from iquest_review.code.signatures import find_changed_signatures
 from iquest_review.context.enclosing import Outline
@@ -20,7 +20,6 @@ from iquest_review.diff.hunk_id import FileKey, make_file_key
 from iquest_review.excerpt.chat_tokens import defuse_tokens
 from iquest_review.excerpt.excerpt import Excerpt, Part
 from iquest_review.excerpt.numbered_rows import render_path
-from iquest_review.excerpt.ranking import is_test
 from iquest_review.text import shorten_to_line
 
 MAX_CALLS, MAX_DEFINING_LINES = 20, 200  # signatures shown, and defining lines searched for them

@@ -12,12 +12,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from iquest_review.code.languages import has_free_indent
+from iquest_review.code.languages import has_free_indent, is_test
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import whitespace
 from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlock, mark_moved_blocks
-from iquest_review.excerpt.ranking import is_test
 from iquest_review.excerpt.whitespace import LineKey, WhitespaceChange
 
 MIN_MOVED_LINES = 3  # of a block, with words in them; fewer are often equal by chance

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from iquest_review.code.languages import Kind, get_kind
+from iquest_review.code.languages import Kind, get_kind, is_test
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, LineKind
 from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import MarkedHunk
@@ -25,9 +25,6 @@ SMALL_EDIT_ROWS, MAX_REPEATS = 6, 3  # a small edit that is repeated more often 
 MOVED_WEIGHT = 0.5  # of a line that was elsewhere before, compared with a new one
 MIN_PAST_FIXES = 3  # with so many, a file counts as often fixed
 
-_TESTS = re.compile(
-    r"(^|/)(tests?|spec|specs|__tests__|testing|testdata|fixtures)/|(^|/)(test_|conftest\.)[^/]*$|[._-](test|spec)s?\.\w+$|Tests?\.\w+$"
-)
 _GENERATED = re.compile(r"(^|/)(gen|autogen|generated|locales?|i18n|l10n|__snapshots__)/", re.IGNORECASE)
 
 # Each is applied to all added rows of a hunk at once, with their markers: one search is cheaper than one per row. A
@@ -136,11 +133,6 @@ def estimate_score(file: FileDiff, hunk: Hunk, changed_lines: int) -> float:
 def is_code(path: str) -> bool:
     """Return whether a path is code by its name; tests are code, too."""
     return get_kind(path) is Kind.CODE
-
-
-def is_test(path: str) -> bool:
-    """Return whether a path is a test by its name."""
-    return _TESTS.search(path) is not None
 
 
 def get_reading_order(path: str) -> int:

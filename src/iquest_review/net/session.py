@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    InvalidProxyURL,
+    InvalidSchema,
+    InvalidURL,
+    RequestException,
+)
 from urllib3.exceptions import DecodeError, LocationValueError, ProtocolError, SSLError
 
 from iquest_review.net.address import parse_ip_address
@@ -126,6 +133,15 @@ class LimitedAdapter(HTTPAdapter):
         """Create the pool of direct connections."""
         super().init_poolmanager(*args, **(kwargs | self._context))
         watch_connections(self.poolmanager)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool for a request. Raises InvalidProxyURL where requests itself breaks over a proxy's address."""
+        try:
+            return super().get_connection_with_tls_context(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, RequestException | LocationValueError):
+                raise
+            raise InvalidProxyURL(f"the proxy's address cannot be used ({type(error).__name__})") from error
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Return the pool of connections through a proxy."""

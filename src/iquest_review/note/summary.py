@@ -123,6 +123,7 @@ def _render_sections(
         yield f"### {words.suggestions}\n\n" + "\n".join(shown)
     yield _render_since_last_run(outcome, words)
     yield _render_control_files(outcome, words)
+    yield _render_ignored_settings(outcome, words)
     yield words.hint if rows else ""
     yield render_omitted_files(outcome, words)
 
@@ -243,6 +244,14 @@ def _render_control_files(outcome: Outcome, words: Words) -> str:
     more = len(outcome.steering) - len(paths)
     paths += [words.more.format(count=format_number(more))] if more else []
     return words.steering.format(paths=words.comma.join(paths)) if paths else ""
+
+
+def _render_ignored_settings(outcome: Outcome, words: Words) -> str:
+    """Return a warning that names the unknown settings: one of them may have been meant to block the merge."""
+    names = [render_name(name, words) for name in outcome.ignored_settings[:MAX_CONTROL_PATHS]]
+    more = len(outcome.ignored_settings) - len(names)
+    names += [words.more.format(count=format_number(more))] if more else []
+    return words.ignored_settings.format(names=words.comma.join(names)) if names else ""
 
 
 def _render_findings(

@@ -50,6 +50,7 @@ class Words:
     raw_answer: str
     merged: str
     steering: str
+    ignored_settings: str
     suggestions: str
     omitted_files: str
     omitted_lines: str

@@ -53,6 +53,7 @@ ENGLISH = Words(
     merged="{count} near-duplicate merged|{count} near-duplicates merged",
     steering="⚠️ This merge request changes files that control its own review: {paths}. "
     "This review used the settings, rules and prompts of the target branch.",
+    ignored_settings="⚠️ Unknown settings were ignored: {names}. The job log names the nearest known ones.",
     suggestions="Suggestions",
     omitted_files="Not reviewed: {files} of {all} file|Not reviewed: {files} of {all} files",
     omitted_lines="Not reviewed: {lines} in {files} of {all} file|Not reviewed: {lines} in {files} of {all} files",

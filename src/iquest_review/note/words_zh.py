@@ -44,6 +44,7 @@ CHINESE = Words(
     raw_answer="模型的回答",
     merged="合并了 {count} 个近似重复的问题",
     steering="⚠️ 本合并请求修改了控制自身评审的文件：{paths}。本次评审采用目标分支的设置、规则和提示词。",
+    ignored_settings="⚠️ 已忽略未知的设置：{names}。作业日志列出了最接近的已知名称。",
     suggestions="建议",
     omitted_files="未评审：{all} 个文件中的 {files} 个",
     omitted_lines="未评审：{all} 个文件中 {files} 个的 {lines}",

@@ -6,17 +6,17 @@ than all requests, its most important hunks are chosen first; otherwise the last
 
 import math
 import posixpath
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from iquest_review.code.languages import get_tested_name, is_test
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, make_file_key
 from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
-from iquest_review.excerpt.ranking import is_code, is_test
+from iquest_review.excerpt.ranking import is_code
 from iquest_review.prompt.fitting import (
     Material,
     Prompt,
@@ -34,7 +34,6 @@ MAX_SAME_NAME_FILES = 100  # a test's code is searched for among so many of one 
 MIN_BATCHED_REQUESTS = 2.0  # a change of this size is not tried with one request
 ROW_OVERHEAD_BYTES = 8  # about what marker, number, "| " and LF add to a row
 
-_TEST = re.compile(r"^(?:tests?|spec)[_.-]|[_.-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec)$")
 _NO_ROOM = (Reason.LINES, Reason.TOKENS)
 
 
@@ -118,23 +117,16 @@ def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
     owners = dict[str, list[str]]()
     for file in files:
         stem = posixpath.basename(file.path).split(".", 1)[0]
-        if _get_tested_name(file.path) == stem:
+        if get_tested_name(file.path) == stem:
             owners.setdefault(stem, []).append(file.path)
 
     def place(file: FileDiff) -> tuple[str, bool, str]:
-        code = owners.get(_get_tested_name(file.path), [])
+        code = owners.get(get_tested_name(file.path), [])
         code = code if len(code) <= MAX_SAME_NAME_FILES else []
         near = max(code, key=lambda path: (_count_common_folders(path, file.path), path), default=file.path)
         return near, near != file.path, file.path
 
     return sorted(files, key=place)
-
-
-def _get_tested_name(path: str) -> str:
-    """Return the name of the code that a test is named after; for other files their own name."""
-    stem = posixpath.basename(path).split(".", 1)[0]
-    dotted = re.sub(r"\.(?:tests?|spec)\.\w+$", "", posixpath.basename(path))  # thing.spec.ts
-    return _TEST.sub("", stem) if dotted == posixpath.basename(path) else dotted
 
 
 def _count_common_folders(path: str, other: str) -> int:

@@ -2,15 +2,17 @@
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
 from iquest_review.errors import UsageError
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.outcome import Outcome
-from iquest_review.reports.review_file import OUTCOME, SCHEMA_VERSION
+from iquest_review.reports.review_file import SCHEMA_VERSION
 from iquest_review.text import shorten_to_line
 
 MAX_VERSION_CHARS = 40
@@ -24,7 +26,26 @@ class _Header:
     schema_version: int | str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _StoredReview(Outcome):
+    """The whole file, which is parsed once."""
+
+    schema_version: int | str | None = None
+
+
+def _stop_at_first_error(schema: Any) -> Any:
+    """Return a schema of pydantic whose lists end at their first wrong entry.
+
+    It collects the errors of all entries otherwise: a million wrong findings take gigabytes.
+    """
+    if isinstance(schema, dict):
+        rest = {key: _stop_at_first_error(value) for key, value in schema.items() if key != "metadata"}
+        return {**schema, **rest, **({"fail_fast": True} if schema.get("type") in ("tuple", "list") else {})}
+    return [_stop_at_first_error(value) for value in schema] if isinstance(schema, list) else schema
+
+
 _HEADER = TypeAdapter(_Header)
+_REVIEW = SchemaValidator(_stop_at_first_error(TypeAdapter(_StoredReview).core_schema))
 
 
 def load_review(path: Path) -> Outcome:
@@ -33,14 +54,17 @@ def load_review(path: Path) -> Outcome:
     Raises UsageError if the file is missing, too large, not a review.json, or of another version.
     """
     content = _load_content(path)
-    _check_version(path, content)
     try:
-        outcome = OUTCOME.validate_json(content, strict=True)
+        stored: _StoredReview = _REVIEW.validate_json(content, strict=True)
     except ValidationError as error:
+        _check_version(path, content)
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         # No cause: pydantic quotes values of the file, and cuts them so that a secret is no longer known as one.
         raise UsageError(f"{path} is not a review.json: {place}: {first['msg']}") from None
+    if stored.schema_version != SCHEMA_VERSION:
+        _check_version(path, content)
+    outcome = Outcome(**{field.name: getattr(stored, field.name) for field in fields(Outcome)})
     if not math.isfinite(outcome.usage.seconds):  # JSON has no such numbers; the parser takes them
         raise UsageError(f"{path} is not a review.json: usage.seconds: Input should be a finite number")
     for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):

@@ -137,6 +137,7 @@ def _build_outcome(work: Work, reason: str | None = None) -> Outcome:
         reviewed=work.collect_reviewed_hunks(),
         omissions=work.omissions,
         steering=work.options.steering,
+        ignored_settings=work.options.ignored_settings,
     )
 
 

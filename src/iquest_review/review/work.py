@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from iquest_review.context.context import Context
 from iquest_review.context.sources import ALL_KINDS, ContextKind, Lookup
 from iquest_review.diff.diff import Diff, FileDiff
+from iquest_review.errors import GitLabError
 from iquest_review.excerpt.already_reviewed import compute_known_ids, select_unseen
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
@@ -31,6 +32,7 @@ class ChangeToReview:
     merge_request: MergeRequest | None = None
     refs: DiffRefs | None = None
     existing: ExistingThreads = field(default_factory=ExistingThreads)
+    unread: GitLabError | None = None  # why `existing` is unknown; the review is kept then, and not posted
     known: NoteMemory | None = None  # what the summary note remembers
     text: Callable[[str], bytes | None] = (
         provide_no_text  # reads a file at the head commit; None when it cannot be read
@@ -54,6 +56,7 @@ class Options:
     fail_on: Severity | None = None
     context: frozenset[ContextKind] = ALL_KINDS  # what to show beside the diff
     steering: tuple[str, ...] = ()  # changed files that affect reviews: settings, rules, prompts
+    ignored_settings: tuple[str, ...] = ()  # variables that look like misspelled settings
 
 
 HasWaiver = Callable[[Thread], bool]  # whether somebody who may do so waived the finding of a thread

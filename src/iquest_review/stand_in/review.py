@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypedDict
 
+from iquest_review.code.languages import is_test
 from iquest_review.stand_in.rules import BRACES, PY, Rule, Shape, View
 from iquest_review.stand_in.rules_mistakes import MISTAKES
 from iquest_review.stand_in.rules_security import SECURITY
 
 RULES: tuple[Rule, ...] = (*SECURITY, *MISTAKES)
 MAX_LINE_CHARS = 2_000  # longer lines are minified code or data; the rules skip them
+LINES_BEFORE = 8  # that may show that a line is sound
 MAX_ISSUES = 10  # the number that the prompts ask for; the summary counts the rest
 
 _OPENING = re.compile(r"<<<(\S+) (diff|parts)")
@@ -22,8 +24,8 @@ _WORD = re.compile(r"[A-Za-z]+")
 _STRING = r'"(?:[^"\\]|\\.)*+"?|\'(?:[^\'\\]|\\.)*+\'?|`[^`]*+`?'
 _SLASHES = re.compile(rf"({_STRING})|//.*|/\*.*?(?:\*/|$)")
 _HASHES = re.compile(rf"({_STRING})|(?:(?<=\s)|^)#.*")
-_TEST = re.compile(
-    r"(?i)(?:^|/)(?:tests?|spec|fixtures|__tests__|testdata)/|(?:^|/)test_|[_.-](?:test|spec)\.\w+$|Tests?\.\w+$"
+_KNOWN_TO_AUTHOR = re.compile(  # marks by which a linter's finding is accepted
+    r"#\s?(?:noqa|nosec)\b|//\s?(?:nolint|NOLINT|NOSONAR)|eslint-disable|noinspection|rubocop:disable|phpcs:ignore"
 )
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc")
 _RANK = {"high": 0, "medium": 1, "low": 2}
@@ -58,6 +60,7 @@ class ShownLine:
     raw: str
     text: str = ""
     code: str = ""
+    before: str = ""  # the code of the lines before it in the hunk
 
 
 @dataclass
@@ -128,16 +131,27 @@ def parse_sections(prompt: str) -> list[FileSection]:
 def find_issues(section: FileSection, chinese: bool) -> Iterator[Issue]:
     """Yield the findings of the rules in the added lines of a file."""
     for hunk in section.hunks:
-        lines = list(_strip_comments(section.path, hunk))
+        lines = _add_lines_before(list(_strip_comments(section.path, hunk)))
         for line, following in pairwise([*lines, None]):
             if line is not None:
                 yield from _find_line_issues(section.path, line, following, chinese)
+
+
+def _add_lines_before(lines: list[ShownLine]) -> list[ShownLine]:
+    """Return the lines, each with the code before it; a brace in the first column ends a function."""
+    found, before = [], list[str]()
+    for line in lines:
+        found.append(replace(line, before="\n".join(before[-LINES_BEFORE:])))
+        before = [] if line.code.startswith("}") else [*before[-LINES_BEFORE:], line.code]
+    return found
 
 
 def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, chinese: bool) -> Iterator[Issue]:
     if following is not None and following.number != line.number + 1:
         following = None
     if not (line.added or (following and following.added)):
+        return
+    if _KNOWN_TO_AUTHOR.search(line.raw):
         return
     for rule in RULES:
         shape = _find_matching_shape(rule, path, line, following)
@@ -147,14 +161,14 @@ def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, c
 
 
 def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: ShownLine | None) -> Shape | None:
-    lenient = bool(_TEST.search(path)) or path.endswith(_DOCUMENT)
+    lenient = is_test(path) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
     return next((shape for shape in rule.shapes if _is_match(shape, path, line, following, lenient)), None)
 
 
 def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
-    if not path.endswith(shape.suffixes):
+    if not path.endswith(shape.suffixes) or (shape.unless_test and path.endswith(_DOCUMENT)):
         return False
     view = _select_view(line, shape.view)
     match = shape.pattern.search(view)
@@ -162,6 +176,8 @@ def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | N
         return False
     value = match[1] if match.re.groups else view
     if shape.unless and shape.unless.search(value):
+        return False
+    if shape.unless_before and shape.unless_before.search(line.before):
         return False
     return not (lenient and shape.unless_test and shape.unless_test.search(value))
 

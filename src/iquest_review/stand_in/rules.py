@@ -14,21 +14,14 @@ from iquest_review.code.languages import list_name_endings
 View = Literal["raw", "text", "code"]
 """raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
 
-_UNTRIED_SUFFIXES = frozenset((".mts", ".cts", ".kts", ".hh", ".hxx"))  # no rule was tried on files of these
-
-
-def _list_tried_endings(*languages: str) -> tuple[str, ...]:
-    return tuple(ending for ending in list_name_endings(*languages) if ending not in _UNTRIED_SUFFIXES)
-
-
 ANY = ("",)
 PY = list_name_endings("Python")
-JS = _list_tried_endings("JavaScript", "TypeScript", "TSX", "Vue")
-JAVA = _list_tried_endings("Java", "Kotlin", "Scala")
+JS = list_name_endings("JavaScript", "TypeScript", "TSX", "Vue")
+JAVA = list_name_endings("Java", "Kotlin", "Scala")
 GO = list_name_endings("Go")
 RUBY = list_name_endings("Ruby")
 PHP = list_name_endings("PHP")
-C = _list_tried_endings("C", "C++")
+C = list_name_endings("C", "C++")
 CS = list_name_endings("C#")
 YAML = list_name_endings("YAML")
 SHELL = (*list_name_endings("Shell", "Zsh", "Dockerfile", "Makefile"), *YAML)
@@ -44,7 +37,8 @@ class Shape:
     view: View = "code"
     then: re.Pattern[str] | None = None
     unless: re.Pattern[str] | None = None  # no match where it is in the first group of the match, or else in the line
-    unless_test: re.Pattern[str] | None = None  # the same, in tests and documents only
+    unless_test: re.Pattern[str] | None = None  # the same, in tests only; such a shape is silent in documents
+    unless_before: re.Pattern[str] | None = None  # no match where it is in one of the lines before
     fix: tuple[str, str] | None = None  # a pattern and its replacement that correct the line
 
 
@@ -69,7 +63,9 @@ def compile_shape(
     unless: str | None = None,
     unless_test: str | None = None,
     fix: tuple[str, str] | None = None,
+    unless_before: str | None = None,
 ) -> Shape:
     """Return one shape with its patterns compiled."""
     second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
-    return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, fix)
+    before = re.compile(unless_before) if unless_before else None
+    return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, before, fix)

@@ -5,7 +5,7 @@ from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY,
 _NAN = (
     r"(?:\bNaN|np\.nan|math\.nan|float\([\"']nan[\"']\)|(?:Double|Float|Number|double|float)\.NaN|math\.NaN\(\)|\bNAN)"
 )
-_CATCH = r"\bcatch\s{0,4}(?:\((?![^)]*\b(?:ignored?|expected|_)\b)[^)]*\)\s{0,4})?"
+_CATCH = r"^[^\"'`]*\bcatch\s{0,4}(?:\((?![^)]*\b(?:ignored?|expected|_)\b)[^)]*\)\s{0,4})?"
 
 MISTAKES: tuple[Rule, ...] = (
     Rule(
@@ -63,12 +63,14 @@ MISTAKES: tuple[Rule, ...] = (
         "bug",
         (
             compile_shape(
-                PY, r"^\s*(?:async\s+)?def\s+\w+\(.*[\w\]]\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]"
+                PY,
+                r"^\s*(?:async\s+)?def\s+\w+\(.*(?<![_\w])(?!_)\w+(?:\s?:\s?[^=]{1,60})?\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]",
             ),
         ),
         "The default is created once and shared by all calls, so the next call still sees what one call added. "
         "Use None as the default and create the value inside the function.",
         "默认值只创建一次并由所有调用共用，一次调用加入的内容下一次还在。请以 None 作默认值，在函数内部再创建。",
+        in_tests=False,
     ),
     Rule(
         "None compared with ==",
@@ -91,6 +93,7 @@ MISTAKES: tuple[Rule, ...] = (
         "== asks the object's own __eq__, which may answer anything (an array compares each element). "
         "Compare with None by identity.",
         "== 会调用对象自己的 __eq__，结果未必可靠（例如数组会逐个元素比较）。与 None 比较请用 is。",
+        in_tests=False,
     ),
     Rule(
         "assignment in a condition",

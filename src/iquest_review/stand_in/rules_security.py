@@ -3,10 +3,12 @@
 from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, compile_shape
 
 _CREDENTIAL = (
-    r"(?i)(?<!::)(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key|auth_?token|access_?token|token)"
+    # A page token, a lock token or a request token opens nothing; AWS::MSK::BatchScramSecret is a type's name.
+    r"(?i)(?<![\w:.-])(?:[\w.-]{0,40}(?:passw(?:or)?d|secret(?:_?key(?:_?base)?)?|api_?key|access_?key)"
+    r"|(?:[\w.-]{0,40}(?:auth|access|api|bearer|refresh|bot|deploy|secret|private|personal|git(?:hub|lab)|slack)[_-]?)?token)"
 )
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
 _SOFT = r"(?i)test|fake|mock|secret|passw|foo|bar|abc|123|sample|invalid|wrong"
@@ -19,6 +21,8 @@ _WEAK_HASH = (
     r"(?i)(?<![a-z])(?:md5|sha1)\(|\.(?:md5|sha1)\(|getInstance\(\"(?:MD5|SHA-?1)\"|createHash\([\"'](?:md5|sha1)"
     r"|Digest::(?:MD5|SHA1)|(?:md5|sha1)\.(?:Sum|New|Create|HashData)\("
 )
+# Somebody has thought about the size.
+_MEASURED = r"(?i)strlen|sizeof|alloc|strdup|_len\b|size"
 SECURITY: tuple[Rule, ...] = (
     Rule(
         "hard-coded credential",
@@ -28,16 +32,17 @@ SECURITY: tuple[Rule, ...] = (
             compile_shape(
                 ANY,
                 r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
-                r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----",
+                r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
                 "text",
                 unless=r"EXAMPLE",
             ),
             compile_shape(
-                ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\bredacted\b[^\"']*)[\"']", "text"
+                ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\[redacted\b[^\"']*)[\"']", "text"
             ),
             compile_shape(
                 ANY,
-                _CREDENTIAL + r"[\"']?\s{0,4}(?::\s?[\w.]{1,20}\s?)?(?::=|=>|[:=])\s{0,4}[\"']([^\"'\s]{8,200})[\"']",
+                _CREDENTIAL
+                + r"[\"']?\s{0,4}(?::\s?[\w.]{1,20}\s?)?(?::=|=>|[:=])\s{0,4}[\"'](?![.,;+)\]])([^\"'\s]{8,200})[\"']",
                 "text",
                 unless=_PLACEHOLDER,
                 unless_test=_SOFT,
@@ -107,13 +112,19 @@ SECURITY: tuple[Rule, ...] = (
         "A shell command is built from text, so a value holding ; or $( ) runs a command of its own. "
         "Call the program with a list of arguments and no shell.",
         "这里用文本拼出 shell 命令，值中若含有 ; 或 $( ) 就会执行另外的命令。请不经 shell，以参数列表直接调用程序。",
+        in_tests=False,
     ),
     Rule(
         "evaluation of a value",
         "high",
         "security",
         (
-            compile_shape(PY, r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}[A-Za-z_]"),
+            compile_shape(
+                PY,
+                r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}"
+                # A compiled text, and a namespace of its own, say that the program means to run its own code.
+                r"(?!(?:co|code\w*|compiled\w*|bytecode|compile\(.*)\b)[A-Za-z_][^,]*$",
+            ),
             compile_shape(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
             compile_shape(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
             compile_shape(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
@@ -122,14 +133,20 @@ SECURITY: tuple[Rule, ...] = (
         "The value is run as code, so whoever controls it controls the process. "
         "Parse the value, or choose from a table of known functions.",
         "这里把值当作代码执行，谁能控制这个值，谁就能控制整个进程。请改为解析该值，或从已知函数表中选择。",
+        in_tests=False,
     ),
     Rule(
         "TLS verification off",
         "high",
         "security",
         (
-            compile_shape(PY, r"\bverify\s?=\s?False\b", fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True")),
-            compile_shape(PY, r"\b_create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
+            compile_shape(
+                PY,
+                r"^(?=.*(?i:requests|httpx|session|client|https?|url|\bget\(|\bpost\()|\s*verify\s?=\s?False,?\s*\)?\s*$)"
+                r"(?!\s*@).*\bverify\s?=\s?False\b",
+                fix=(r"verify(\s?)=(\s?)False", r"verify\1=\2True"),
+            ),
+            compile_shape(PY, r"\bssl\._create_unverified_context\b|\bverify_mode\s?=\s?ssl\.CERT_NONE\b"),
             compile_shape(
                 GO, r"\bInsecureSkipVerify:\s{0,4}true\b", fix=(r"(InsecureSkipVerify:\s{0,4})true", r"\1false")
             ),
@@ -159,7 +176,11 @@ SECURITY: tuple[Rule, ...] = (
         "security",
         (
             compile_shape(
-                ANY, rf"^(?=.*(?i:passw))(?=.*(?:{_WEAK_HASH.removeprefix('(?i)')}))", "text", None, r"(?i)md5sum"
+                ANY,
+                rf"^(?=.*(?i:passw))(?=.*(?:{_WEAK_HASH.removeprefix('(?i)')}))",
+                "text",
+                None,
+                r"(?i)md5sum|cram|^\s*(?:async )?def ",
             ),
             compile_shape((*PY, *JAVA, *GO, *CS), _WEAK_HASH, "text", then=r"(?i)\bpassw"),
         ),
@@ -192,13 +213,14 @@ SECURITY: tuple[Rule, ...] = (
         "Every user of the machine may now change this file, also the ones that only run another service. "
         "Give write access to its owner only.",
         "这样一来，机器上的任何用户都能修改该文件，包括只运行其他服务的用户。请只把写权限给文件的所有者。",
+        in_tests=False,
     ),
     Rule(
         "unsafe deserialisation",
         "high",
         "security",
         (
-            compile_shape(PY, r"\bc?[pP]ickle\.loads\(|\bmarshal\.loads\("),
+            compile_shape(PY, r"\bc?[pP]ickle\.loads\("),
             compile_shape(
                 PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
             ),
@@ -218,7 +240,18 @@ SECURITY: tuple[Rule, ...] = (
         "security",
         (
             compile_shape(C, r"(?<![\w.>])gets\(\s?\w"),
-            compile_shape(C, r"(?<![\w.>])(?:strcpy|strcat)\(\s?[^,\"]{1,120},\s?(?!\")[\w*&(]"),
+            # Whether the buffer fits is seen elsewhere: what comes from outside, or fills a member, has no known size.
+            compile_shape(
+                C,
+                r"(?<![\w.>])(?:strcpy|strcat)\(\s?[^,\"]{1,120},\s?(?:argv\b|(?:\w*_)?getenv\(|optarg\b"
+                r"|\w*(?:[iI]nput|[uU]ser|[rR]equest|[qQ]uery)\w*\s?\))",
+                unless_before=_MEASURED,
+            ),
+            compile_shape(
+                C,
+                r"(?<![\w.>])(?:strcpy|strcat)\(\s?\w{1,60}(?:->|\.)(\w{1,60}),\s?\w{1,60}\s?\)",
+                unless_before=_MEASURED,
+            ),
             compile_shape(C, r"(?<!\w)f?scanf\([^\"]{0,60}\"[^\"]*%s", "text"),
         ),
         "Nothing bounds what is written here: an input longer than the buffer overwrites the memory behind it. "

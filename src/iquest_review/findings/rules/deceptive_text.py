@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from iquest_review.code.languages import is_test
 from iquest_review.diff.diff import FileDiff, Hunk, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
-from iquest_review.excerpt.ranking import is_code, is_test
+from iquest_review.excerpt.ranking import is_code
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.rules.lookalikes import find_mixed_word
 from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from iquest_review.code.languages import is_test
 from iquest_review.diff.diff import FileDiff, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
-from iquest_review.excerpt.ranking import is_test
 from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.rules.rule_finding import MAX_FINDINGS_PER_RULE, build_finding_by_rule, is_chinese
 from iquest_review.redaction.redactor import SecretFound
