@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -107,7 +107,13 @@ def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
     clone = stack.enter_context(repository.open_clone())
     intent = Intent(source_branch=head, target_branch=base)
     refs = DiffRefs(merge_base, start_sha, head_sha)
-    change = ChangeToReview(clone.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
+    change = ChangeToReview(
+        clone.diff(merge_base, head_sha),
+        intent,
+        f"git ({base}...{head})",
+        refs=refs,
+        text=cache(partial(_load_text, clone, redactor, head_sha)),
+    )
     return _redact_change(change, redactor, clone), clone.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
@@ -125,7 +131,14 @@ def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToR
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
     # The variables do not tell start_sha. The merge base takes its place: nothing is posted without a token.
     refs = DiffRefs(base, base, head)
-    change = ChangeToReview(clone.diff(base, head), intent, "git", run.resolve_merge_request(), refs)
+    change = ChangeToReview(
+        clone.diff(base, head),
+        intent,
+        "git",
+        run.resolve_merge_request(),
+        refs,
+        text=cache(partial(_load_text, clone, redactor, head)),
+    )
     return _redact_change(change, redactor, clone)
 
 
@@ -158,6 +171,14 @@ def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> byt
     """Return a file at the head without its secrets; None if it is missing or larger than MAX_FILE_BYTES."""
     content = gitlab.fetch_file(path, head)
     return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
+
+
+def _load_text(clone: OpenClone, redactor: Redactor, head: str, path: str) -> bytes | None:
+    """Return a file at the head without its secrets; None if the clone has no such file of at most 1 MiB."""
+    with suppress(GitError):
+        content = clone.load_blobs(head, [path]).get(path)
+        return redactor.redact_bytes(content) if content is not None else None
+    return None
 
 
 def _find_remote(run: Run) -> Remote | None:

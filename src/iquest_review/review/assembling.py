@@ -172,6 +172,6 @@ def _place_findings(
     A rule may find something in any file of the change, a model only in the files that it may be shown.
     """
     shown, read_file = Diff(work.files), work.change.text
-    placed = [assign_place(verify(finding, work.change.diff, read_file)) for finding in by_rule]
-    placed += [assign_place(verify(finding, shown, read_file)) for finding in by_model]
+    placed = [assign_place(verify(finding, work.change.diff, read_file), read_file) for finding in by_rule]
+    placed += [assign_place(verify(finding, shown, read_file), read_file) for finding in by_model]
     return placed, gather_repeats(merge_duplicates(placed))
