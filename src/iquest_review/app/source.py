@@ -12,6 +12,7 @@ from iquest_review.app import settings
 from iquest_review.app.run import Run
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
+from iquest_review.diff.encoding import mark_encodings
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import OpenClone, Repository
@@ -78,6 +79,7 @@ def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone 
         description=redact(intent.description),
         labels=tuple(map(redact, intent.labels)),
     )
+    files = mark_encodings(files, change.text)
     return replace(change, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 

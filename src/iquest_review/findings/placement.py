@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from iquest_review.diff.diff import Line
-from iquest_review.excerpt.numbered_rows import render_line_text
+from iquest_review.excerpt.numbered_rows import render_stable_text
 from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import find_anchors
 from iquest_review.findings.finding import Finding
@@ -23,7 +23,7 @@ def assign_place(
     `read_file` returns a file at the head commit, None when it cannot be read.
     """
     finding, lines = verified.finding, verified.lines
-    position, text = locate(verified), join_words([render_line_text(line) for line in lines])
+    position, text = locate(verified), join_words([render_stable_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
     # What is redacted depends on the job's variables: a redacted line that reads differently is not proved to be gone.
@@ -60,5 +60,5 @@ def _find_twins(verified: VerifiedFinding, lines: tuple[Line, ...], anchor: str)
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1
-    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_line_text(first)]))
+    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_stable_text(first)]))
     return tuple(number + more for number in starts if number != first.number)
