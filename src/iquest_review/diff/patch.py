@@ -242,15 +242,15 @@ class _Reader:
         return context
 
     def _check_hunk_end(self) -> None:
-        """Raise PatchError when a hunk goes on behind its announced lines: nobody would see these changes."""
+        """Raise PatchError when a hunk goes on behind its announced lines: nobody would see these changes.
+
+        Unchanged lines hide nothing. Git ignores them too.
+        """
         index = self.index
-        while index < len(self.lines) and self.lines[index] in (
-            b"",
-            b"\r",
-        ):  # an empty context line, or the patch's end
+        while index < len(self.lines) and (self.lines[index] in (b"", b"\r") or self.lines[index][:1] in (b" ", b"\\")):
             index += 1
         line = self.lines[index] if index < len(self.lines) else b""
-        if line[:1] not in (b"+", b"-", b" "):
+        if line[:1] not in (b"+", b"-"):
             return
         signature = line.rstrip() == b"--"  # format-patch signs with "-- " and git's version
         if not signature and not line.startswith(b"-----") and not self._is_plain_file_start(index):
