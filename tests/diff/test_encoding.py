@@ -18,6 +18,7 @@ from iquest_review.findings.finding import Severity
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text
 from iquest_review.findings.verify import provide_no_text, verify
+from iquest_review.redaction.redactor import Redactor
 from tests.support.findings import made
 
 SAMPLES = [
@@ -220,3 +221,14 @@ def test_a_parsed_diff_is_marked_file_by_file() -> None:
     marked = mark_encodings(diff.files, provide_no_text)
     assert [file.hunks[0].encoding for file in marked] == ["gb18030", "koi8_u", None]
     assert marked[2] is diff.files[2]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters"),
+    [("gb18030", "密钥"), ("big5", "密鑰"), ("shift_jis", "秘密"), ("euc_kr", "비밀"), ("latin-1", "Schlüssel")],
+)
+def test_a_secret_beside_other_letters_is_redacted(encoding: str, letters: str) -> None:
+    file = change(f'{letters} = "s3cr3t-of-the-job" // {letters}'.encode(encoding))
+    (clean,), (found,) = Redactor({"TOKEN": "s3cr3t-of-the-job"}).redact_diff([file])
+    assert (found.line, found.certain) == (1, True)
+    assert "s3cr3t" not in show(mark(clean))[0]

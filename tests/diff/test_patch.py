@@ -187,6 +187,43 @@ def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
     assert (only(diff).path, only(diff).binary) == ("x.png", True)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Binärdateien a/x.png und b/x.png sind verschieden.",
+        "Les fichiers binaires a/x.png et b/x.png sont différents",
+        "Los archivos binarios a/x.png y b/x.png son distintos",
+        "Двоичные файлы a/x.png и b/x.png различаются",
+        "二进制文件 a/x.png 和 b/x.png 不同",
+        "バイナリーファイル a/x.png と b/x.png は異なります",
+    ],
+)
+def test_a_binary_file_of_a_plain_diff_is_listed_in_any_language(line: str) -> None:
+    text = f"diff -ru a/y b/y\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n{line}\nNur in b: z\n"
+    files = patch.parse_patch(text.encode()).files
+    assert [(file.path, file.binary) for file in files] == [("y", False), ("x.png", True)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Die Binärdatei a/x.png fehlt",
+        "die binären Dateien a/x.png und b/other.png",
+        "move src/x.png to lib/x.png",
+        "diff -ru a/binar/x b/binar/x",
+    ],
+)
+def test_other_text_names_no_binary_file(line: str) -> None:
+    text = f"{line}\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n"
+    assert only(patch.parse_patch(text.encode())).path == "y"
+
+
+def test_the_patches_of_a_series_are_counted() -> None:
+    mail = b"From %s Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\n" % (b"1" * 40)
+    assert patch.count_patches(mail + HEAD + mail) == 2
+    assert patch.count_patches(HEAD + b"@@ -1 +1 @@\n-From 1111111\n+commit 1111111\n") == 0
+
+
 # --- text that is not a diff ---
 
 

@@ -21,6 +21,7 @@ from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import MAX_FILE_BYTES
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
+from iquest_review.progress import Progress
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import collect_secrets
 from iquest_review.redaction.redactor import Redactor
@@ -36,7 +37,7 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
     """
     links, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
     if run.arguments.diff is not None:
-        return _redact_change(_load_saved_diff(run.arguments.diff), redactor), links, run
+        return _redact_change(_load_saved_diff(run.arguments.diff, run.progress), redactor), links, run
     if run.arguments.base is not None:
         change, file = _load_branch(run, redactor, stack)
         return change, links, run.apply_settings_file(file)
@@ -83,7 +84,7 @@ def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone 
     return replace(change, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
-def _load_saved_diff(name: str) -> ChangeToReview:
+def _load_saved_diff(name: str, progress: Progress) -> ChangeToReview:
     try:
         if name == "-":
             text: bytes | None = sys.stdin.buffer.read(MAX_PATCH_BYTES + 1)
@@ -96,7 +97,13 @@ def _load_saved_diff(name: str) -> ChangeToReview:
     name = "standard input" if name == "-" else name
     if text is None or len(text) > MAX_PATCH_BYTES:
         raise UsageError(f"{name} is larger than {MAX_PATCH_BYTES // 1024**2} MiB")
-    return ChangeToReview(patch.parse_patch(text), Intent(), name)
+    diff, patches = patch.parse_patch(text), patch.count_patches(text)
+    if patches > 1:  # merges are left out of a series, so nothing in it tells that its base moved
+        progress.warn(
+            f"{name} holds {patches} patches: if the branch merged its target between them, line numbers are wrong; "
+            "save GitLab's .diff instead"
+        )
+    return ChangeToReview(diff, Intent(), name)
 
 
 def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:

@@ -11,7 +11,9 @@ from iquest_review.diff.composition import compose_hunks
 from iquest_review.diff.diff import FileDiff, FileStatus
 from iquest_review.errors import PatchError
 
-_CONTRADICTION = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
+_CONTRADICTION = (
+    "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`, or GitLab's .diff"
+)
 
 
 @dataclass(frozen=True, slots=True)
