@@ -7,17 +7,17 @@ was right 51 times, chardet 7.7 44 times, charset-normalizer 3.5 29 times.
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 
 from chardetng_py.detector import EncodingDetector
 
 from iquest_review.diff.decoding import decode_strictly, is_mostly_utf8, is_utf8
 from iquest_review.diff.diff import FileDiff
 
-MAX_SAMPLE_BYTES = 256 * 1024  # of the lines that are not UTF-8; more of them change no guess
+MAX_SAMPLE_BYTES = 16 * 1024  # of the lines that are not UTF-8; more of them change no guess
 MIN_SURE_BYTES = 5  # above ASCII: fewer fit many encodings
 MIN_SURE_BYTES_EAST_ASIAN = 3  # only some pairs of bytes are characters there
 MAX_READ_FILES = 50  # whose whole text is read: each may be a request
@@ -55,18 +55,19 @@ def mark_encodings(files: Sequence[FileDiff], read_file: Callable[[str], bytes |
     left = MAX_READ_FILES
     marked = list[FileDiff]()
     for file in files:
-        odd = _list_odd_rows(file)
-        if not odd:
+        odd = _find_odd_rows(file)
+        first = next(odd, None)
+        if first is None:
             marked.append(file)
             continue
         whole, left = (read_file(file.path) or b"" if left else b""), max(left - 1, 0)
         top = whole.split(b"\n", _DECLARING_LINES)[:_DECLARING_LINES] if whole else _list_first_rows(file)
-        encoding = detect_encoding([*odd, *_list_odd_lines(whole.split(b"\n"))], top)
+        encoding = detect_encoding(chain([first], odd, _find_odd_lines(whole.split(b"\n"))), top)
         marked.append(_mark_file(file, encoding) if encoding else file)
     return tuple(marked)
 
 
-def detect_encoding(odd: Sequence[bytes], top: Sequence[bytes] = ()) -> str | None:
+def detect_encoding(odd: Iterable[bytes], top: Sequence[bytes] = ()) -> str | None:
     """Return the name of the codec that explains lines which are not UTF-8, or None when none surely does.
 
     `top` are the first lines of the file, which may declare it.
@@ -113,13 +114,15 @@ def _is_ascii_superset(codec: str) -> bool:
         return False
 
 
-def _list_odd_rows(file: FileDiff) -> list[bytes]:
-    """Return the lines of the hunks that are not UTF-8."""
-    return [line for hunk in file.hunks for line in _list_odd_lines(row[1:] for row in hunk.rows) if line]
+def _find_odd_rows(file: FileDiff) -> Iterator[bytes]:
+    """Yield the lines of the hunks that are not UTF-8."""
+    for hunk in file.hunks:
+        if not is_utf8(b"\n".join(hunk.rows)):
+            yield from _find_odd_lines(row[1:] for row in hunk.rows)
 
 
-def _list_odd_lines(lines: Iterable[bytes]) -> list[bytes]:
-    return [line for line in lines if not line.isascii() and not is_utf8(line) and not is_mostly_utf8(line)]
+def _find_odd_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    return (line for line in lines if not is_utf8(line) and not is_mostly_utf8(line))
 
 
 def _list_first_rows(file: FileDiff) -> list[bytes]:
@@ -127,7 +130,7 @@ def _list_first_rows(file: FileDiff) -> list[bytes]:
     return [row[1:] for row in islice(rows, _DECLARING_LINES)]
 
 
-def _join_sample(odd: Sequence[bytes]) -> bytes:
+def _join_sample(odd: Iterable[bytes]) -> bytes:
     """Return the lines as one text of about MAX_SAMPLE_BYTES, none of them cut."""
     size, lines = 0, list[bytes]()
     for line in odd:
