@@ -8,6 +8,13 @@ DEV_NULL = b"/dev/null"
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)")
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+# What `diff -r` of another language says of binary files: a word for binary, and two names.
+_BINARY_WORD = re.compile(
+    "bin[aáæäâ]r|binaire|ikili|двоичн|бинарн|двійков|二进制|二進|バイナリ|이진|바이너리|nhị phân|bitar|δυαδικ",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[!-~]*/[!-~]+")
+_MAX_NAMES_LINE_BYTES = 10_000  # searching a longer line would take long
 _MAX_BLANKS = 100  # where two names may be separated
 _PREFIX = re.compile(rb"[a-z12]/")
 
@@ -37,6 +44,17 @@ def resolve_paths(old: bytes | None, new: bytes | None, git: bytes) -> tuple[byt
         return _strip_prefixes(left, right, (left, right))
     before, after = _strip_prefixes(old, new, (left, right))
     return (after, after) if old == DEV_NULL else (before, before) if new == DEV_NULL else (before, after)
+
+
+def find_binary_names(line: bytes) -> tuple[bytes, bytes] | None:
+    """Return the two names in a line which says in any language that binary files differ; None for other lines."""
+    if len(line) > _MAX_NAMES_LINE_BYTES or line[:1] in (b"+", b"-", b" ", b"@"):
+        return None
+    text = line.decode("utf-8", "replace")
+    names = _NAME.findall(text) if _BINARY_WORD.search(_NAME.sub("", text)) else []
+    if len(names) != 2 or names[0].rsplit("/", 1)[-1] != names[1].rsplit("/", 1)[-1] or names[0] == names[1]:
+        return None
+    return names[0].encode(), names[1].encode()
 
 
 def decode_path(path: bytes) -> str:

@@ -18,12 +18,6 @@ _HUNK = re.compile(rb"@@ -" + _COUNTED + rb" \+" + _COUNTED + rb" @@ ?(.*)")
 _SUBMODULE = re.compile(rb"Submodule (.+) ([0-9a-f]{7,64})\.{2,3}([0-9a-f]{7,64})(?: \(.*\))?:?\r?$")
 _BINARY = re.compile(rb"Binary files (.+?) and (.+) differ\r?$")
 _MAX_NAMES_LINE_BYTES = 10_000  # of a line with two names; searching a longer one would take long
-# What `diff -r` of another language says of binary files: a word for binary, and two names.
-_BINARY_WORD = re.compile(
-    "bin[aáæäâ]r|binaire|ikili|двоичн|бинарн|двійков|二进制|二進|バイナリ|이진|바이너리|nhị phân|bitar|δυαδικ",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"[!-~]*/[!-~]+")
 _INDEX = re.compile(rb"([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})\b")
 _COMMIT = re.compile(rb"(From|commit) [0-9a-f]{7,64}\b")  # starts a patch of a series: in a mailbox, or in `git log -p`
 _PATCH_START = re.compile(rb"^(?:From|commit) [0-9a-f]{7,64}\b", re.MULTILINE)
@@ -148,7 +142,7 @@ class _Reader:
             self._add_step(FileDiff(path, path, status, (), SUBMODULE_MODE, SUBMODULE_MODE), self.index, (old, new))
         elif len(line) < _MAX_NAMES_LINE_BYTES and (match := _BINARY.match(line)):  # of plain `diff -u`
             self._add_plain_binary(match[1], match[2])
-        elif not self.git_files and not self.patches and (names := _find_binary_names(line)):
+        elif not self.git_files and not self.patches and (names := header_paths.find_binary_names(line)):
             self._add_plain_binary(*names)
 
     def _add_plain_binary(self, old: bytes, new: bytes) -> None:
@@ -282,17 +276,6 @@ class _Reader:
 
     def _make_error(self, problem: str) -> PatchError:
         return PatchError(self.index + 1, problem)
-
-
-def _find_binary_names(line: bytes) -> tuple[bytes, bytes] | None:
-    """Return the two names in a line which says in any language that binary files differ; None for other lines."""
-    if len(line) > _MAX_NAMES_LINE_BYTES or line[:1] in (b"+", b"-", b" ", b"@"):
-        return None
-    text = line.decode("utf-8", "replace")
-    names = _NAME.findall(text) if _BINARY_WORD.search(_NAME.sub("", text)) else []
-    if len(names) != 2 or names[0].rsplit("/", 1)[-1] != names[1].rsplit("/", 1)[-1] or names[0] == names[1]:
-        return None
-    return names[0].encode(), names[1].encode()
 
 
 _KEYS = (
