@@ -14,7 +14,9 @@ from tests.test_layers import ADAPTERS, SOURCE
 ROOT = Path(__file__).parents[1]
 # What speaks to a network, with the modules of the standard library that do; every other client is refused.
 CLIENTS = frozenset({"requests", "urllib3", "gitlab", "git", "ssl", "http"})
-LIBRARIES = CLIENTS | set("comrak jinja2 json_repair pydantic pydantic_core rich tenacity tree_sitter yaml".split())
+LIBRARIES = CLIENTS | set(
+    "chardetng_py comrak jinja2 json_repair pydantic pydantic_core rich tenacity tree_sitter yaml".split()
+)
 OTHER_CLIENTS = frozenset(
     "ftplib imaplib nntplib poplib smtplib socket socketserver telnetlib webbrowser urllib.request xmlrpc".split()
 )

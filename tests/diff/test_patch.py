@@ -113,6 +113,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
         (b"x", b"x", "x"),  # diff.noprefix
         (b"a/x", b"a/x", "a/x"),
         (b"b b/b", b"b b/b", "b b/b"),
+        (b"old/x", b"new/x", "x"),  # diff.srcPrefix, diff.dstPrefix
+        (b"old/a/x", b"new/a/x", "a/x"),
+        (b"a/x", b"new/x", "x"),
+        (b"v 1/x y", b"v 2/x y", "x y"),
+        (b"left/tree/s/x", b"right/tree2/s/x", "s/x"),
+        (b'"old/\\303\\251"', b'"new/\\303\\251"', "é"),
+        (b'"o\\303\\251/x"', b"new/x", "x"),
     ],
 )
 def test_a_name_is_read_with_and_without_its_hunks(old: bytes, new: bytes, path: str) -> None:
@@ -150,9 +157,21 @@ def test_two_names_under_one_folder_have_no_prefixes() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new", "paths"),
-    [("a/x", "b/x", ("x", "x")), ("o/x", "n/x", ("o/x", "n/x")), ("b/x", "a/x", ("b/x", "a/x"))],
+    [
+        ("a/x", "b/x", ("x", "x")),
+        ("b/x", "a/x", ("x", "x")),
+        ("old/a.py", "new/a.py", ("a.py", "a.py")),
+        ("old/src/a.py", "new/src/a.py", ("src/a.py", "src/a.py")),
+        ("tree/one/x", "tree/two/x", ("x", "x")),
+        ("v1.0/lib/x", "work/trees/v1.1/lib/x", ("lib/x", "lib/x")),
+        ("a/x", "a/x", ("a/x", "a/x")),
+        ("b/a/x", "b/a/x", ("b/a/x", "b/a/x")),
+        ("x.orig", "x", ("x.orig", "x")),
+        ("src/x", "x", ("src/x", "x")),
+        ("lib/one.py", "src/two.py", ("lib/one.py", "src/two.py")),
+    ],
 )
-def test_a_plain_diff_loses_the_prefixes_of_git_alone(old: str, new: str, paths: tuple[str, str]) -> None:
+def test_a_plain_diff_loses_what_its_names_differ_in(old: str, new: str, paths: tuple[str, str]) -> None:
     file = only(patch.parse_patch(f"--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n".encode()))
     assert (file.old_path, file.new_path) == paths
 
@@ -168,6 +187,43 @@ def test_a_binary_file_of_a_plain_diff_is_listed() -> None:
     assert (only(diff).path, only(diff).binary) == ("x.png", True)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Binärdateien a/x.png und b/x.png sind verschieden.",
+        "Les fichiers binaires a/x.png et b/x.png sont différents",
+        "Los archivos binarios a/x.png y b/x.png son distintos",
+        "Двоичные файлы a/x.png и b/x.png различаются",
+        "二进制文件 a/x.png 和 b/x.png 不同",
+        "バイナリーファイル a/x.png と b/x.png は異なります",
+    ],
+)
+def test_a_binary_file_of_a_plain_diff_is_listed_in_any_language(line: str) -> None:
+    text = f"diff -ru a/y b/y\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n{line}\nNur in b: z\n"
+    files = patch.parse_patch(text.encode()).files
+    assert [(file.path, file.binary) for file in files] == [("y", False), ("x.png", True)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Die Binärdatei a/x.png fehlt",
+        "die binären Dateien a/x.png und b/other.png",
+        "move src/x.png to lib/x.png",
+        "diff -ru a/binar/x b/binar/x",
+    ],
+)
+def test_other_text_names_no_binary_file(line: str) -> None:
+    text = f"{line}\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n"
+    assert only(patch.parse_patch(text.encode())).path == "y"
+
+
+def test_the_patches_of_a_series_are_counted() -> None:
+    mail = b"From %s Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\n" % (b"1" * 40)
+    assert patch.count_patches(mail + HEAD + mail) == 2
+    assert patch.count_patches(HEAD + b"@@ -1 +1 @@\n-From 1111111\n+commit 1111111\n") == 0
+
+
 # --- text that is not a diff ---
 
 
@@ -179,7 +235,10 @@ MALFORMED = [
     (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\ndiff --git a/y b/y\n", 8, "must start with a blank"),
     (HEAD + b"@@ -1,2 +1,2 @@\n a\n-b\n-c\n+d\n", 5, "differs from what the header"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n+c\n", 8, "more lines"),
-    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n", 8, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n+d\n", 9, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n \n-d\n", 10, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n\\ No newline at end of file\n c\r\n\n+d\n", 11, "more lines"),
+    (HEAD + b"@@ -1 +1 @@\n-a\n+b\n c\n@@ -9 +9 @@\n-c\n+d\n", 9, "missing before this hunk"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n-- c\n", 8, "more lines"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\n\n+c\n", 9, "more lines"),
     (HEAD + b"@@ -1 +1 @@\n-a\n+b\nnoise\n@@ -9 +9 @@\n-c\n+d\n", 9, "missing before this hunk"),
@@ -220,6 +279,27 @@ def test_blank_text_is_an_empty_diff(blank: bytes) -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n", b"-- \n2.39.5\n\n", b"\n\n--------------2.39.5--\n\n"])
 def test_text_after_the_last_hunk_is_allowed(end: bytes) -> None:
     assert patch.parse_patch(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + end).changed_lines == 2
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b" \n", id="an empty line"),
+        pytest.param(b" c\n", id="a line"),
+        pytest.param(b" c\n \n d\n", id="several lines"),
+        pytest.param(b" c\r\n\r\n", id="CRLF"),
+        pytest.param(b" \n-- \n2.39.5\n", id="before a signature"),
+        pytest.param(b" c\n\\ No newline at end of file\n", id="without a newline"),
+        pytest.param(b"\\ No newline at end of file\n \n", id="after the end of the file"),
+        pytest.param(b"\n \n\n", id="between blank lines"),
+        pytest.param(b" c\n--- a/y\n+++ b/y\n@@ -1,0 +1 @@\n+y\n", id="before a plain file"),
+        pytest.param(b" \ndiff --git a/y b/y\n--- a/y\n+++ b/y\n@@ -1,0 +1 @@\n+y\n", id="before a file"),
+    ],
+)
+def test_unchanged_lines_beyond_a_hunk_hide_nothing(rest: bytes) -> None:
+    diff = patch.parse_patch(HEAD + b"@@ -1 +1 @@\n-a\n+b\n" + rest)
+    assert (diff.files[0].changed_lines, len(diff.files)) == (2, 2 if b"/y" in rest else 1)
+    assert [line.raw for line in diff.files[0].iter_lines()] == [b"a", b"b"]
 
 
 ROWS = [*HEAD.splitlines(keepends=True), b"@@ -1 +1,2 @@\n", b"-a\n", b"+b\n", b" c\n", b"\\ N\n", b"\n"]

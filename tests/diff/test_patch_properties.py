@@ -11,7 +11,13 @@ from tests.support.fast_import import Files, History, histories
 
 FORMS = (
     *((), ("--unified=0",), ("--no-renames",), ("--find-renames=30%", "--find-copies-harder"), ("--unified=30",)),
-    *(("--no-prefix",), ("--src-prefix=i/", "--dst-prefix=w/"), ("--patience", "--inter-hunk-context=5"), ("--text",)),
+    *(
+        ("--no-prefix",),
+        ("--src-prefix=i/", "--dst-prefix=w/"),
+        ("--src-prefix=old/", "--dst-prefix=new/tree/"),
+        ("--patience", "--inter-hunk-context=5"),
+        ("--text",),
+    ),
 )
 real_git = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

@@ -200,6 +200,9 @@ def test_odd_names_survive_a_rename_and_a_change_of_mode(checkout: Checkout) -> 
         {},
         {"diff.noprefix": "true"},
         {"diff.mnemonicPrefix": "true"},
+        {"diff.srcPrefix": "old/", "diff.dstPrefix": "new/"},
+        {"diff.srcPrefix": "trees/old/", "diff.dstPrefix": "trees/new one/"},
+        {"diff.srcPrefix": "b/", "diff.dstPrefix": "a/"},
         {"diff.suppressBlankEmpty": "true"},
         {"diff.context": "0"},
         {"diff.interHunkContext": "99"},
@@ -263,8 +266,9 @@ def test_no_index_compares_folders_and_files(tmp_path: Path) -> None:
         options = arguments if arguments[:1] != ("-c",) else ()
         settings = arguments if arguments[:1] == ("-c",) else ()
         text = git(tmp_path, *settings, "diff", "--no-index", "--no-renames", *options, "old", "new", status=1)
+        edited = ("x", "x") if arguments == ("--no-prefix",) else ("old/x", "new/x")
         assert named(patch.parse_patch(text)) == {
-            ("modified", "old/x", "new/x"),
+            ("modified", *edited),
             ("deleted", "old/gone", "old/gone"),
             ("added", "new/born", "new/born"),
         }

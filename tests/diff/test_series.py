@@ -138,6 +138,74 @@ def test_two_names_that_change_hands_are_followed(checkout: Checkout) -> None:
     }
 
 
+OTHER = LINES.replace(b"line", b"row")
+THIRD = LINES.replace(b"line", b"verse")
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [
+        pytest.param([{"x": LINES, "y": OTHER}, {"y": OTHER}, {"x": OTHER}], id="a rename takes a deleted name"),
+        pytest.param(
+            [{"x": LINES, "y": OTHER}, {"y": OTHER}, {"x": OTHER}, {"x": OTHER + b"end\n"}], id="and is edited"
+        ),
+        pytest.param([{"x": LINES, "y": OTHER}, {"y": OTHER}, {"x": OTHER}, {}], id="and is deleted"),
+        pytest.param(
+            [{"x": LINES, "y": OTHER}, {"y": OTHER}, {"x": OTHER}, {"x": OTHER, "y": THIRD}, {"y": THIRD}],
+            id="the name it left is taken before it is deleted",
+        ),
+        pytest.param([{"x": LINES}, {}, {"x": OTHER}], id="delete, then add"),
+        pytest.param([{"x": LINES}, {"y": LINES}, {"y": LINES, "x": OTHER}], id="rename away, then a new file"),
+        pytest.param(
+            [{"x": LINES, "y": OTHER}, {"t": LINES, "y": OTHER}, {"t": LINES, "x": OTHER}, {"y": LINES, "x": OTHER}],
+            id="a swap through a third name",
+        ),
+        pytest.param(
+            [
+                {"x": LINES, "y": OTHER, "z": THIRD},
+                {"y": OTHER, "z": THIRD},
+                {"x": OTHER, "z": THIRD},
+                {"y": THIRD, "x": OTHER},
+            ],
+            id="two renames in a row",
+        ),
+        pytest.param(
+            [
+                {"x": LINES, "y": OTHER, "z": THIRD},
+                {"y": OTHER, "z": THIRD},
+                {"x": OTHER, "z": THIRD},
+                {"z": THIRD},
+                {"x": THIRD},
+            ],
+            id="a name deleted and taken twice",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", [FORMS[0], FORMS[1], FORMS[3]], ids=" ".join)
+def test_a_deleted_name_is_free(checkout: Checkout, trees: list[Tree], form: tuple[str, ...]) -> None:
+    diff = series(checkout, *trees, form=form)
+    before, after = (
+        {str(name): content for name, content in tree.items() if isinstance(content, bytes)}
+        for tree in (trees[0], trees[-1])
+    )
+    assert applied(diff, before) == after
+    assert {file.path for file in diff.files} >= {name for name in after if after[name] != before.get(name)}
+
+
+def test_a_file_that_is_deleted_and_made_again_as_a_link_changes_its_mode(checkout: Checkout) -> None:
+    file = only(series(checkout, {"x": LINES}, {}, {"x": Link(b"y")}))
+    assert (file.status, file.old_mode, file.new_mode) == (FileStatus.MODIFIED, "100644", "120000")
+
+
+def test_a_copy_may_take_a_deleted_name(checkout: Checkout) -> None:
+    trees: list[Tree] = [{"x": LINES, "y": OTHER}, {"y": OTHER}, {"y": OTHER, "x": OTHER}]
+    diff = series(checkout, *trees, form=("log", "-p", "--find-copies-harder"))
+    assert {(file.status, file.old_path, file.new_path) for file in diff.files} == {
+        (FileStatus.COPIED, "y", "x"),
+        (FileStatus.DELETED, "x", "x"),
+    }
+
+
 def test_two_files_that_swap_names_are_followed(checkout: Checkout) -> None:
     one = b"".join(b"line %d of many\n" % number for number in range(99))
     other, edited = one.replace(b"line", b"this is row"), one.replace(b"line 9 ", b"line nine ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, FileStatus
+from iquest_review.diff.diff import SUBMODULE_MODE, Diff, FileDiff, FileStatus, Hunk
 from iquest_review.excerpt.exclusions import Omission, Reason, find_exclusion_reason, screen
 from tests.support.prompts import added, deleted, hunk, lines, modified, renamed
 
@@ -169,3 +169,40 @@ def test_every_file_is_either_shown_or_left_out_with_its_changed_lines() -> None
     shown, left_out = modified("a.py", hunk("-a", "+b")), modified("go.sum", hunk("-a", "+b", "+c"))
 
     assert screen(Diff((left_out, shown))) == ((shown,), (Omission("go.sum", Reason.LOCK, 3),))
+
+
+POINTER = ["version https://git-lfs.github.com/spec/v1", "oid sha256:" + "a1" * 32, "size 12345"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([f"+{row}" for row in POINTER], id="added"),
+        pytest.param([f"-{row}" for row in POINTER], id="removed"),
+        pytest.param([f" {POINTER[0]}", f"-{POINTER[1]}", "-size 1", f"+{POINTER[1][:-1]}0", "+size 2"], id="changed"),
+        pytest.param([f"+{row}\r" for row in POINTER], id="CRLF"),
+        pytest.param(["+version https://hawser.github.com/spec/v1", *(f"+{row}" for row in POINTER[1:])], id="old"),
+        pytest.param(
+            [f"+{POINTER[0]}", "+ext-0-foo sha256:" + "0" * 64, *(f"+{row}" for row in POINTER[1:])], id="ext"
+        ),
+        pytest.param([f"+{row}" for row in "x = '标'".encode("utf-16-le").decode("latin-1").split("\n")], id="UTF-16"),
+    ],
+)
+def test_content_that_only_stands_for_a_binary_file_is_left_out(rows: list[str]) -> None:
+    file = modified("model.bin", Hunk(1, 1, "", tuple(row.encode("latin-1") for row in rows), len(rows), 0))
+    assert find_exclusion_reason(file) is Reason.BINARY
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([*(f"-{row}" for row in POINTER), "+x = 1"], id="a pointer becomes code"),
+        pytest.param([*(f"+{row}" for row in POINTER), "+eval(x)"], id="code below a pointer"),
+        pytest.param(["+size 3"], id="no pointer"),
+        pytest.param([f"+version https://x.org/spec/v1 {'x' * 9}", f"+{POINTER[1]}"], id="more in a line"),
+        pytest.param(["+text = 'one NUL \0 in a line of code'"], id="one NUL"),
+    ],
+)
+def test_code_beside_a_pointer_or_a_nul_is_shown(rows: list[str]) -> None:
+    file = modified("model.py", Hunk(1, 1, "", tuple(row.encode("latin-1") for row in rows), len(rows), 0))
+    assert find_exclusion_reason(file) is None

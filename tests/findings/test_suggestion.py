@@ -287,10 +287,8 @@ def test_a_line_shown_in_another_form_cannot_be_replaced(line: bytes) -> None:
     verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), None, change, (shown,))
 
     assert build_replacement(verified) is None
-    plain = replace(shown, raw=b"value = 1")
-    assert (
-        build_replacement(replace(verified, finding=finding("value = 1", "value = 2"), lines=(plain,))) == "value = 2"
-    )
+    plain, same = replace(shown, raw=b"value = 1"), finding("value = 1", "value = 2")
+    assert build_replacement(replace(verified, finding=same, lines=(plain,), file=file())) == "value = 2"
 
 
 @pytest.mark.parametrize(

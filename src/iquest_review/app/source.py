@@ -2,7 +2,7 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from iquest_review.app import settings
 from iquest_review.app.run import Run
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff
+from iquest_review.diff.encoding import mark_encodings
 from iquest_review.errors import GitError, GitLabError, PatchError, UsageError
 from iquest_review.git.command import Remote
 from iquest_review.git.repository import OpenClone, Repository
@@ -21,6 +22,7 @@ from iquest_review.gitlab.facts import Facts
 from iquest_review.gitlab.transport import MAX_FILE_BYTES, TransientGitLabError
 from iquest_review.merge_request import DiffRefs, Intent
 from iquest_review.note.summary import NoteLinks
+from iquest_review.progress import Progress
 from iquest_review.publish import publish
 from iquest_review.redaction.environment import collect_secrets
 from iquest_review.redaction.redactor import Redactor
@@ -36,7 +38,7 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
     """
     links, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
     if run.arguments.diff is not None:
-        return _redact_change(_load_saved_diff(run.arguments.diff), redactor), links, run
+        return _redact_change(_load_saved_diff(run.arguments.diff, run.progress), redactor), links, run
     if run.arguments.base is not None:
         change, file = _load_branch(run, redactor, stack)
         return change, links, run.apply_settings_file(file)
@@ -93,10 +95,11 @@ def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone 
         description=redact(intent.description),
         labels=tuple(map(redact, intent.labels)),
     )
+    files = mark_encodings(files, change.text)
     return replace(change, diff=Diff(files), intent=intent, lookup=lookup, secrets=secrets, redact=redact)
 
 
-def _load_saved_diff(name: str) -> ChangeToReview:
+def _load_saved_diff(name: str, progress: Progress) -> ChangeToReview:
     try:
         if name == "-":
             text: bytes | None = sys.stdin.buffer.read(MAX_PATCH_BYTES + 1)
@@ -109,7 +112,13 @@ def _load_saved_diff(name: str) -> ChangeToReview:
     name = "standard input" if name == "-" else name
     if text is None or len(text) > MAX_PATCH_BYTES:
         raise UsageError(f"{name} is larger than {MAX_PATCH_BYTES // 1024**2} MiB")
-    return ChangeToReview(patch.parse_patch(text), Intent(), name)
+    diff, patches = patch.parse_patch(text), patch.count_patches(text)
+    if patches > 1:  # merges are left out of a series, so nothing in it tells that its base moved
+        progress.warn(
+            f"{name} holds {patches} patches: if the branch merged its target between them, line numbers are wrong; "
+            "save GitLab's .diff instead"
+        )
+    return ChangeToReview(diff, Intent(), name)
 
 
 def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[ChangeToReview, bytes | None]:
@@ -122,7 +131,13 @@ def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
     clone = stack.enter_context(repository.open_clone())
     intent = Intent(source_branch=head, target_branch=base)
     refs = DiffRefs(merge_base, start_sha, head_sha)
-    change = ChangeToReview(clone.diff(merge_base, head_sha), intent, f"git ({base}...{head})", refs=refs)
+    change = ChangeToReview(
+        clone.diff(merge_base, head_sha),
+        intent,
+        f"git ({base}...{head})",
+        refs=refs,
+        text=cache(partial(_load_text, clone, redactor, head_sha)),
+    )
     return _redact_change(change, redactor, clone), clone.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
@@ -140,7 +155,14 @@ def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToR
     intent = Intent(here.merge_request_title, here.merge_request_description, labels)
     # The variables do not tell start_sha. The merge base takes its place: nothing is posted without a token.
     refs = DiffRefs(base, base, head)
-    change = ChangeToReview(clone.diff(base, head), intent, "git", run.resolve_merge_request(), refs)
+    change = ChangeToReview(
+        clone.diff(base, head),
+        intent,
+        "git",
+        run.resolve_merge_request(),
+        refs,
+        text=cache(partial(_load_text, clone, redactor, head)),
+    )
     return _redact_change(change, redactor, clone)
 
 
@@ -173,6 +195,14 @@ def _fetch_text(gitlab: GitLab, redactor: Redactor, head: str, path: str) -> byt
     """Return a file at the head without its secrets; None if it is missing or larger than MAX_FILE_BYTES."""
     content = gitlab.fetch_file(path, head)
     return redactor.redact_bytes(content) if content is not None and len(content) <= MAX_FILE_BYTES else None
+
+
+def _load_text(clone: OpenClone, redactor: Redactor, head: str, path: str) -> bytes | None:
+    """Return a file at the head without its secrets; None if the clone has no such file of at most 1 MiB."""
+    with suppress(GitError):
+        content = clone.load_blobs(head, [path]).get(path)
+        return redactor.redact_bytes(content) if content is not None else None
+    return None
 
 
 def _find_remote(run: Run) -> Remote | None:

@@ -4,8 +4,10 @@ The text of a line stays bytes until it is shown: CRLF, Latin-1 and invalid UTF-
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from iquest_review.diff.decoding import decode_line
 
 SUBMODULE_MODE = "160000"
 SYMLINK_MODE = "120000"
@@ -48,11 +50,12 @@ class Line:
     new_line: int | None
     raw: bytes  # without marker and LF; a CR before the LF is kept
     newline: bool = True  # False: the file ends here without a newline
+    encoding: str | None = None  # of its file, for a line that is not UTF-8
 
     @property
     def text(self) -> str:
-        r"""The line for people and models: without its line ending, bytes that are not UTF-8 as \xNN."""
-        return self.raw.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+        r"""The line for people and models: without its line ending, bytes that no encoding explains as \xNN."""
+        return decode_line(self.raw.removesuffix(b"\r"), self.encoding)
 
     @property
     def side(self) -> Side:
@@ -81,6 +84,7 @@ class Hunk:
     rows: tuple[bytes, ...]
     added: int
     removed: int
+    encoding: str | None = field(default=None, kw_only=True)  # of the lines that are not UTF-8
 
     @property
     def changed_lines(self) -> int:
@@ -94,13 +98,13 @@ class Hunk:
             marker, raw = row[:1], row[1:]
             newline = not (index + 1 < len(self.rows) and self.rows[index + 1][:1] == b"\\")
             if marker == b"+":
-                yield Line(LineKind.ADDED, None, new, raw, newline)
+                yield Line(LineKind.ADDED, None, new, raw, newline, self.encoding)
                 new += 1
             elif marker == b"-":
-                yield Line(LineKind.REMOVED, old, None, raw, newline)
+                yield Line(LineKind.REMOVED, old, None, raw, newline, self.encoding)
                 old += 1
             elif marker != b"\\":
-                yield Line(LineKind.CONTEXT, old, new, raw, newline)
+                yield Line(LineKind.CONTEXT, old, new, raw, newline, self.encoding)
                 old, new = old + 1, new + 1
 
 

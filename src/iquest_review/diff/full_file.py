@@ -38,7 +38,9 @@ def unfold_file(file: FileDiff, text: bytes) -> FileDiff:
     rows += [b" " + line for line in lines[new:]]
     if open_end and new < len(lines):
         rows.append(_NO_NEWLINE)
-    return replace(file, hunks=(Hunk(1, 1, "", tuple(rows), file.added, file.removed),))
+    return replace(
+        file, hunks=(Hunk(1, 1, "", tuple(rows), file.added, file.removed, encoding=file.hunks[0].encoding),)
+    )
 
 
 def _list_new_lines(hunk: Hunk) -> list[bytes]:

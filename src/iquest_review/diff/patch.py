@@ -20,6 +20,7 @@ _BINARY = re.compile(rb"Binary files (.+?) and (.+) differ\r?$")
 _MAX_NAMES_LINE_BYTES = 10_000  # of a line with two names; searching a longer one would take long
 _INDEX = re.compile(rb"([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})\b")
 _COMMIT = re.compile(rb"(From|commit) [0-9a-f]{7,64}\b")  # starts a patch of a series: in a mailbox, or in `git log -p`
+_PATCH_START = re.compile(rb"^(?:From|commit) [0-9a-f]{7,64}\b", re.MULTILINE)
 _EMPTY_FILE = (
     b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
@@ -39,6 +40,11 @@ def parse_patch(patch: bytes) -> Diff:
     if not lines[-1]:
         lines.pop()  # what follows the last LF is not a line
     return _Reader(lines).parse_diff()
+
+
+def count_patches(patch: bytes) -> int:
+    """Count the patches of a series: mails of `git format-patch`, or commits of `git log -p`."""
+    return sum(1 for _ in _PATCH_START.finditer(patch))
 
 
 @dataclass(slots=True)
@@ -92,6 +98,7 @@ class _Reader:
         self.lines = lines
         self.index = 0
         self.steps: list[series.Step] = []
+        self.git_files = any(line.startswith(b"diff --git ") for line in lines)  # else plain `diff` wrote them
         self.patches: list[bytes] = []  # the word each patch of a series starts with
 
     def parse_diff(self) -> Diff:
@@ -134,10 +141,13 @@ class _Reader:
             )
             self._add_step(FileDiff(path, path, status, (), SUBMODULE_MODE, SUBMODULE_MODE), self.index, (old, new))
         elif len(line) < _MAX_NAMES_LINE_BYTES and (match := _BINARY.match(line)):  # of plain `diff -u`
-            header = _Header(
-                self.index, old=header_paths.parse_path(match[1]), new=header_paths.parse_path(match[2]), binary=True
-            )
-            self._add_step(header.build_file_diff(), header.index, None)
+            self._add_plain_binary(match[1], match[2])
+        elif not self.git_files and not self.patches and (names := header_paths.find_binary_names(line)):
+            self._add_plain_binary(*names)
+
+    def _add_plain_binary(self, old: bytes, new: bytes) -> None:
+        header = _Header(self.index, old=header_paths.parse_path(old), new=header_paths.parse_path(new), binary=True)
+        self._add_step(header.build_file_diff(), header.index, None)
 
     def _add_step(self, file: FileDiff, index: int, ids: tuple[bytes, bytes] | None) -> None:
         self.steps.append(series.Step(file, len(self.patches), index + 1, ids))
@@ -242,15 +252,15 @@ class _Reader:
         return context
 
     def _check_hunk_end(self) -> None:
-        """Raise PatchError when a hunk goes on behind its announced lines: nobody would see these changes."""
+        """Raise PatchError when a hunk goes on behind its announced lines: nobody would see these changes.
+
+        Unchanged lines hide nothing. Git ignores them too.
+        """
         index = self.index
-        while index < len(self.lines) and self.lines[index] in (
-            b"",
-            b"\r",
-        ):  # an empty context line, or the patch's end
+        while index < len(self.lines) and (self.lines[index] in (b"", b"\r") or self.lines[index][:1] in (b" ", b"\\")):
             index += 1
         line = self.lines[index] if index < len(self.lines) else b""
-        if line[:1] not in (b"+", b"-", b" "):
+        if line[:1] not in (b"+", b"-"):
             return
         signature = line.rstrip() == b"--"  # format-patch signs with "-- " and git's version
         if not signature and not line.startswith(b"-----") and not self._is_plain_file_start(index):

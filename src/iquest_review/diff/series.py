@@ -11,7 +11,9 @@ from iquest_review.diff.composition import compose_hunks
 from iquest_review.diff.diff import FileDiff, FileStatus
 from iquest_review.errors import PatchError
 
-_CONTRADICTION = "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`"
+_CONTRADICTION = (
+    "this contradicts the patches before it; save the whole change at once: `git diff BASE...HEAD`, or GitLab's .diff"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ def combine_steps(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, 
     """
     patches = [list(patch) for _, patch in groupby(steps, key=lambda step: step.patch)]
     now: dict[str, Step] = {}
+    gone: list[Step] = []  # deleted files whose name another file took
     for patch in reversed(patches) if next(_compare_order(steps), newest_first) else patches:
         renamed = {step.file.old_path for step in patch if step.file.status is FileStatus.RENAMED}
         then = {path: step for path, step in now.items() if path not in renamed}
@@ -41,10 +44,28 @@ def combine_steps(steps: Sequence[Step], newest_first: bool) -> tuple[FileDiff, 
             if status is not FileStatus.COPIED and then.get(old_path) is first:
                 then.pop(old_path, None)
             joined = _join_steps(first, step) if first else step
-            if joined and then.setdefault(joined.file.new_path, joined) is not joined:
-                raise PatchError(step.line, _CONTRADICTION)  # two files end at one path
+            if joined:
+                gone += _put_step(then, joined, step.line)
         now = then
-    return tuple(step.file for step in now.values())
+    return tuple(step.file for step in (*now.values(), *gone))
+
+
+def _put_step(then: dict[str, Step], step: Step, line: int) -> Iterator[Step]:
+    """Enter the step under the path where its file ends; yield a deletion that has the same path.
+
+    Raises PatchError when two files end at one path.
+    """
+    path = step.file.new_path
+    held = then.setdefault(path, step)
+    if held is step:
+        return
+    if step.file.status is FileStatus.DELETED:
+        yield step
+    elif held.file.status is FileStatus.DELETED:
+        then[path] = step
+        yield held
+    else:
+        raise PatchError(line, _CONTRADICTION)
 
 
 def _compare_order(steps: Sequence[Step]) -> Iterator[bool]:

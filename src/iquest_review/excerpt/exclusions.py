@@ -107,6 +107,11 @@ _GENERATED_MARK = re.compile(
     |this\ file\ (?:is|was|has\ been)\ generated\ (?:by|from)\b)""",
     re.IGNORECASE | re.VERBOSE,
 )
+MIN_NUL_SHARE = 0.1
+_MAX_POINTER_ROWS = 20
+_LFS_LINE = re.compile(
+    rb"version https?://[\w.-]+/spec/v\d|oid sha256:[0-9a-f]{64}|size \d{1,18}|ext-\d-\w{1,40} sha256:[0-9a-f]{64}"
+)
 _HEAD_LINES = 30  # a generator signs at the top, below the licence
 
 
@@ -125,7 +130,7 @@ def screen(diff: Diff) -> tuple[tuple[FileDiff, ...], tuple[Omission, ...]]:
 def find_exclusion_reason(file: FileDiff) -> Reason | None:
     """Return why a file diff is left out, or None if it is shown."""
     path = file.path[-MAX_PATH_CHARS:]  # file systems allow no longer path, but a patch text may contain one
-    if file.binary:
+    if file.binary or _has_bytes_of_no_text(file) or _is_lfs_pointer(file):
         return Reason.BINARY
     if file.is_submodule:
         return Reason.SUBMODULE
@@ -138,6 +143,23 @@ def find_exclusion_reason(file: FileDiff) -> Reason | None:
     if _GENERATED_NAME.search(path) or _has_generated_mark(file):
         return Reason.GENERATED
     return None
+
+
+def _has_bytes_of_no_text(file: FileDiff) -> bool:
+    """Return whether many bytes are NUL: UTF-16, or binary content that an attribute or an option shows as text.
+
+    Secrets are not found in it. A single NUL makes no line unreadable.
+    """
+    count = sum(row.count(b"\0") for hunk in file.hunks for row in hunk.rows if b"\0" in row)
+    return count > 0 and MIN_NUL_SHARE * sum(len(row) for hunk in file.hunks for row in hunk.rows) <= count
+
+
+def _is_lfs_pointer(file: FileDiff) -> bool:
+    """Return whether all lines are those of a Git LFS pointer, which stands for a binary file (git-lfs spec.md)."""
+    if len(file.hunks) != 1 or len(file.hunks[0].rows) > _MAX_POINTER_ROWS:
+        return False
+    rows = [row[1:].removesuffix(b"\r") for row in file.hunks[0].rows if row[:1] != b"\\"]
+    return all(map(_LFS_LINE.fullmatch, rows)) and any(row.startswith(b"oid ") for row in rows)
 
 
 def _is_mostly_overlong(file: FileDiff) -> bool:

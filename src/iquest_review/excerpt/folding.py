@@ -168,7 +168,8 @@ def _slice_run(run: _Run, start: int, length: int) -> _Run:
 
 
 def _fold(hunk: Hunk, other: str | None, endings: bool = False) -> FoldedHunk:
-    return FoldedHunk(hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed, other, endings)
+    own = hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed
+    return FoldedHunk(*own, other, endings, encoding=hunk.encoding)
 
 
 def _add_moved_marks(hunk: Hunk, moved: Sequence[RowRange]) -> Hunk:

@@ -6,9 +6,10 @@ invisible characters are escaped, texts that a server would read as its own toke
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from iquest_review.diff.decoding import decode_line
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, Line
 from iquest_review.excerpt.chat_tokens import defuse_tokens
 from iquest_review.text import escape_invisible, format_count, shorten_to_line
@@ -63,7 +64,7 @@ def mark_moved_blocks(hunk: Hunk, blocks: Sequence[MovedBlock]) -> Hunk:
     if not blocks:
         return hunk
     own = hunk.old_start, hunk.new_start, hunk.heading, hunk.rows, hunk.added, hunk.removed
-    return MarkedHunk(*own, tuple(blocks))
+    return MarkedHunk(*own, tuple(blocks), encoding=hunk.encoding)
 
 
 def render_path(path: str) -> str:
@@ -73,8 +74,13 @@ def render_path(path: str) -> str:
 
 def render_line_text(line: Line) -> str:
     """Return a line's text as the model sees it and quotes it."""
-    text, cut = _shorten_text(line.raw)
+    text, cut = _shorten_text(line.raw, line.encoding)
     return f"{text} [cut: {len(line.raw):,} bytes]" if cut else text
+
+
+def render_stable_text(line: Line) -> str:
+    """Return what `render_line_text` returns without a guess at the encoding: identities need the same every time."""
+    return render_line_text(line if line.encoding is None else replace(line, encoding=None))
 
 
 def render_file_rows(file: FileDiff) -> str:
@@ -125,26 +131,24 @@ def count_hidden_lines(hunk: Hunk) -> int:
     if isinstance(hunk, FoldedHunk):
         return hunk.changed_lines
     return sum(
-        _shorten_text(row[1:])[1]
+        _shorten_text(row[1:], hunk.encoding)[1]
         for row in hunk.rows
         if len(row) * _MAX_ESCAPE_CHARS > MAX_LINE_CHARS and row[:1] in (b"+", b"-")
     )
 
 
-def _shorten_text(raw: bytes) -> tuple[str, bool]:
+def _shorten_text(raw: bytes, encoding: str | None = None) -> tuple[str, bool]:
     """Return the text of a line and whether it was cut. Only the beginning of a very long line is decoded."""
-    beginning = (
-        raw[: MAX_LINE_CHARS * _MAX_ESCAPE_CHARS + 1]
-        if len(raw) > MAX_LINE_CHARS * _MAX_ESCAPE_CHARS
-        else raw.removesuffix(b"\r")
+    long = len(raw) > MAX_LINE_CHARS * _MAX_ESCAPE_CHARS
+    text = _decode_text(
+        raw[: MAX_LINE_CHARS * _MAX_ESCAPE_CHARS + 1] if long else raw.removesuffix(b"\r"), encoding, cut=long
     )
-    text = _decode_text(beginning)
     return (text, False) if len(text) <= MAX_LINE_CHARS else (text[:CUT_LINE_CHARS], True)
 
 
 @lru_cache(4096)  # a line is written once to see whether it fits and again to be shown
-def _decode_text(raw: bytes) -> str:
-    return defuse_tokens(escape_invisible(raw.decode("utf-8", "backslashreplace")))
+def _decode_text(raw: bytes, encoding: str | None, *, cut: bool) -> str:
+    return defuse_tokens(escape_invisible(decode_line(raw, encoding, cut=cut)))
 
 
 def _describe_status(file: FileDiff) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Line, LineKind, Side
 from iquest_review.diff.full_file import unfold_file
 from iquest_review.diff.identity_key import IdentityKey
-from iquest_review.excerpt.numbered_rows import render_line_text
+from iquest_review.excerpt.numbered_rows import render_stable_text
 from iquest_review.findings.fingerprint import Mark, digest, join_words
 
 FileReader = Callable[[str], bytes | None]  # a file's content at the head commit; None when it cannot be read
@@ -67,7 +67,7 @@ def find_anchors(anchor: str, count: int, side: Side, file: FileDiff, first: str
 def _index_lines(file: IdentityKey[FileDiff], side: Side) -> tuple[list[int], list[str]]:
     """Return the line numbers of one side, and the words of each line."""
     lines = [line for line in file.value.iter_lines() if _is_on_side(line, side)]
-    return [line.number for line in lines], [join_words([render_line_text(line)]) for line in lines]
+    return [line.number for line in lines], [join_words([render_stable_text(line)]) for line in lines]
 
 
 def _find_mark(mark: Mark, file: FileDiff) -> Iterator[int]:

@@ -1,24 +1,29 @@
 """Where each verified finding is shown: on its line while the limit allows it, else in the note with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from iquest_review.diff.diff import Line
-from iquest_review.excerpt.numbered_rows import render_line_text
+from iquest_review.excerpt.numbered_rows import render_stable_text
 from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import find_anchors
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import VerifiedFinding, provide_no_text
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
-def assign_place(verified: VerifiedFinding) -> PlacedFinding:
-    """Return the finding with its identity and its position, and the replacement of its lines where its fix fits."""
+def assign_place(
+    verified: VerifiedFinding, read_file: Callable[[str], bytes | None] = provide_no_text
+) -> PlacedFinding:
+    """Return the finding with its identity and its position, and the replacement of its lines where its fix fits.
+
+    `read_file` returns a file at the head commit, None when it cannot be read.
+    """
     finding, lines = verified.finding, verified.lines
-    position, text = locate(verified), join_words([render_line_text(line) for line in lines])
+    position, text = locate(verified), join_words([render_stable_text(line) for line in lines])
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
     inline = isinstance(position, Position)
     # What is redacted depends on the job's variables: a redacted line that reads differently is not proved to be gone.
@@ -32,7 +37,7 @@ def assign_place(verified: VerifiedFinding) -> PlacedFinding:
         anchored=anchored,
         twins=_find_twins(verified, lines, digest(text)),
         position=position if isinstance(position, Position) else None,
-        replacement=suggestion.build_replacement(verified),
+        replacement=suggestion.build_replacement(verified, read_file),
     )
 
 
@@ -55,5 +60,5 @@ def _find_twins(verified: VerifiedFinding, lines: tuple[Line, ...], anchor: str)
     if verified.file is None or not lines:
         return ()
     first, more = lines[0], len(lines) - 1
-    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_line_text(first)]))
+    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_stable_text(first)]))
     return tuple(number + more for number in starts if number != first.number)

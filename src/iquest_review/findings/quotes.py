@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
 
+from iquest_review.diff.decoding import is_utf8
 from iquest_review.diff.diff import FileDiff, Line, Side
 from iquest_review.diff.full_file import unfold_file
 from iquest_review.diff.identity_key import IdentityKey
@@ -213,6 +214,8 @@ def find_by_number(number: int | None, files: Sequence[FileDiff]) -> _Place | No
 
 def find_near_match(quote: Sequence[str], number: int | None, files: Sequence[FileDiff]) -> _Place | None:
     """Return the line most similar to the quote's first row, or None. The cited number lowers the similarity needed."""
+    if place := _find_other_encoding(quote[0], number, files):
+        return place
     wanted, best = strip_blanks(quote[0])[:1_000], list[tuple[float, tuple[bool, bool, int], _Place]]()
     matcher, half = SequenceMatcher(None, b=wanted), max(len(wanted) // 2, 1)
     # One slip leaves the first or the second half intact. Comparing every line of a large file takes too long.
@@ -228,6 +231,25 @@ def find_near_match(quote: Sequence[str], number: int | None, files: Sequence[Fi
         if matcher.real_quick_ratio() >= least and (ratio := matcher.ratio()) >= least:
             best.append((-ratio, _measure_distance(place[1], number), place))
     return min(best, key=lambda candidate: candidate[:2])[2] if best else None
+
+
+def _find_other_encoding(row: str, number: int | None, files: Sequence[FileDiff]) -> _Place | None:
+    """Return the line with the cited number if it is not UTF-8 and the row has the same ASCII characters, or None.
+
+    A model can only approximate bytes that it saw as escapes, or letters of a wrong guess.
+    """
+    for place in _find_lines_at(number, files):
+        if not is_utf8(place[1].raw):
+            shown = _list_ascii_parts(render_line_text(place[1]))
+            if any(_list_ascii_parts(reading(row)) == shown for reading in (str, strip_row_label, strip_row_marker)):
+                return place
+    return None
+
+
+def _list_ascii_parts(text: str) -> str:
+    """Return the ASCII characters of a text without its white space and the escapes of bytes."""
+    plain = re.sub(r"\\x[89a-f][0-9a-f]", "", text)
+    return strip_escapes("".join(character for character in plain if character.isascii()))
 
 
 def _find_lines_at(number: int | None, files: Sequence[FileDiff]) -> Iterator[_Place]:

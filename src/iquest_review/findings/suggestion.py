@@ -8,13 +8,14 @@ shown as code, for a person to read.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.position import is_contiguous
 from iquest_review.findings.prose import is_sentence
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.utf8_file import is_utf8_file
+from iquest_review.findings.verify import VerifiedFinding, provide_no_text
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import escape_invisible
 
@@ -22,10 +23,12 @@ MAX_REPLACED_LINES = 100  # GitLab silently limits a block to 100 lines above it
 NOTEBOOK_SUFFIX = ".ipynb"  # GitLab applies no suggestions to notebooks (app/models/suggestion.rb)
 
 
-def build_replacement(verified: VerifiedFinding) -> str | None:
+def build_replacement(
+    verified: VerifiedFinding, read_file: Callable[[str], bytes | None] = provide_no_text
+) -> str | None:
     """Return the text that replaces exactly the finding's lines, or None when the fix may only be shown as code.
 
-    Rows are separated by LF.
+    Rows are separated by LF. `read_file` returns a file at the head commit, None when it cannot be read.
     """
     finding, file = verified.finding, verified.file
     if file is None or finding.fix is None or not _is_replaceable(verified, file):
@@ -46,6 +49,8 @@ def build_replacement(verified: VerifiedFinding) -> str | None:
         return None
     indented = _restore_indentation(rows, quoted, replaced)
     if indented is None or indented == old or not _has_same_indentation(indented, old, file):
+        return None
+    if not is_utf8_file(file, read_file):
         return None
     return "\n".join(indented)
 

@@ -185,5 +185,5 @@ def _place_findings(
     shown, read_file = Diff(work.files), work.change.text
     verified = [verify(finding, work.change.diff, read_file) for finding in by_rule]
     verified += [verify(finding, shown, read_file) for finding in by_model]
-    placed = check_replacements(verified, list(map(assign_place, verified)), read_file)
+    placed = check_replacements(verified, [assign_place(entry, read_file) for entry in verified], read_file)
     return placed, gather_repeats(merge_duplicates(placed))

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from iquest_review.code.languages import is_test
-from iquest_review.diff.diff import FileDiff, Hunk, LineKind
+from iquest_review.diff.decoding import decode_strictly, is_mostly_utf8, is_utf8
+from iquest_review.diff.diff import FileDiff, Hunk, Line, LineKind
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.excerpt.ranking import is_code
 from iquest_review.findings.finding import Finding, Severity
@@ -132,13 +133,29 @@ def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     acts = is_code(file.path) and not in_test
     for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.iter_lines()):
         if line.kind is LineKind.ADDED and line.new_line is not None:
-            for deceit, word in _find_deceits(
-                line.raw[: 4 * MAX_SCANNED_CHARS].decode("utf-8", "replace")[:MAX_SCANNED_CHARS],
-                acts=acts,
-                in_test=in_test,
-            ):
+            for deceit, word in _find_line_deceits(line, acts=acts, in_test=in_test):
                 places.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
     return places
+
+
+def _find_line_deceits(line: Line, *, acts: bool, in_test: bool) -> Iterator[tuple[_Deceit, str]]:
+    """Yield the kinds of deceit in a line.
+
+    A line in another encoding is judged by its decoded text, and by its bytes too for the reading direction. Bytes
+    without a known encoding are no letters.
+    """
+    raw = line.raw[: 4 * MAX_SCANNED_CHARS]
+    text = raw.decode("utf-8", "replace")[:MAX_SCANNED_CHARS]
+    if is_utf8(raw, cut=raw is not line.raw) or is_mostly_utf8(raw):
+        yield from _find_deceits(text, acts=acts, in_test=in_test)
+        return
+    decoded = decode_strictly(line.raw, line.encoding) if line.encoding else None
+    found = dict(_find_deceits(text, acts=acts, in_test=in_test))
+    if decoded is None:
+        yield from ((deceit, word) for deceit, word in found.items() if deceit is not _LOOKALIKE)
+        return
+    seen = {_DIRECTION: ""} if _DIRECTION in found else {}
+    yield from (seen | dict(_find_deceits(decoded[:MAX_SCANNED_CHARS], acts=acts, in_test=in_test))).items()
 
 
 def _is_suspect(hunk: Hunk) -> bool:
