@@ -180,9 +180,9 @@ class Life:
 
 
 @contextmanager
-def life(folder: Path, run: Run) -> Iterator[Life]:
+def life(folder: Path, run: Run, reader: Reader | None = None) -> Iterator[Life]:
     """A project without a merge request, with a reporter as the bot, and people of each role."""
-    reader = Reader()
+    reader = reader or Reader()
     with GitLabDouble() as gitlab, ModelDouble(replies=[reader.review], fixed=reader.asked) as model:
         checkout = Checkout(folder)
         gitlab.add_user(BOT, token=TOKEN)

@@ -1,0 +1,119 @@
+"""The summary note as a reader takes it in: its headline, its rows, and what it counts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PREVIOUS = "<!-- iquest-review:previous -->"
+SYMBOLS = {"🔴": "high", "🟠": "medium", "🔵": "low"}
+NOT_IN_THE_CHANGE = ("this file is not part of the reviewed change", "the finding names no file")
+
+_COUNT = re.compile(r"(🔴|🟠|🔵) ([\d,]+)")
+_ITEM = re.compile(r"^- (?:🔴|🟠|🔵) \*\*(?P<severity>\w+)\*\* · (?P<category>\w+)(?: · (?P<rest>.*))?$")
+_NOTE_URL = re.compile(r"#note_(\d+)>\)(?:: (?P<title>.*))?")
+_DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
+_FOLDED = re.compile(r"([\d,]+)[^\n]*?IQUEST_MAX_FINDINGS")
+_TO_RESOLVE = re.compile(r"(\d+) [^·\n]*?please resolve")
+_HELD_BACK = re.compile(r"(\d+) [^·\n]*?(?:not raised|held back)")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A finding as the note lists it; `note` is the number of the thread's first note where it links to one."""
+
+    severity: str
+    category: str
+    heading: str  # of the section
+    place: str
+    title: str
+    text: str  # what stands below it
+    note: int | None
+
+    @property
+    def is_in_change(self) -> bool:
+        """Whether its file is one of the change."""
+        return not any(words in self.place for words in NOT_IN_THE_CHANGE)
+
+
+@dataclass(frozen=True)
+class NoteReading:
+    """The note's own part, and below it the last review where this one failed."""
+
+    own: str
+    previous: str
+
+    @property
+    def headline(self) -> str:
+        """The first heading."""
+        return next((row for row in self.own.splitlines() if row.startswith("## ")), "")
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many findings the headline tells, by severity."""
+        return Counter({SYMBOLS[sign]: int(count.replace(",", "")) for sign, count in _COUNT.findall(self.headline)})
+
+    @property
+    def says_no_findings(self) -> bool:
+        """Whether the headline tells that nothing is wrong."""
+        return "No findings" in self.headline
+
+    @property
+    def items(self) -> list[Item]:
+        """The findings it lists, those with a thread and those without."""
+        return list(_read_items(self.unfolded))
+
+    @property
+    def unfolded(self) -> str:
+        """What is seen without a click."""
+        return _DETAILS.sub("", self.own)
+
+    @property
+    def folded_away(self) -> int:
+        """How many findings it only counts, because there are enough threads."""
+        rows = (row for row in self.own.splitlines() if not _ITEM.match(row))
+        return sum(int(found[1].replace(",", "")) for row in rows if (found := _FOLDED.search(row)))
+
+    @property
+    def to_resolve(self) -> int:
+        """How many open threads it asks people to resolve."""
+        return sum(int(count) for count in _TO_RESOLVE.findall(self.own))
+
+    @property
+    def held_back(self) -> int:
+        """How many findings it says were not raised."""
+        return sum(int(count) for count in _HELD_BACK.findall(self.own))
+
+
+def read_note(body: str) -> NoteReading:
+    """Return a note's body, read."""
+    own, marker, previous = body.partition(PREVIOUS)
+    return NoteReading(_drop_hidden(own), _drop_hidden(previous) if marker else "")
+
+
+def _drop_hidden(text: str) -> str:
+    return "\n".join(row for row in text.splitlines() if not row.startswith("<!-- ")).strip()
+
+
+def _read_items(text: str) -> Iterator[Item]:
+    heading, found, below = "", None, list[str]()
+    for row in [*text.splitlines(), "# end"]:
+        opened = _ITEM.match(row)
+        if found is not None and (opened or row.startswith(("#", "- ", "---"))):
+            yield _build_item(found, heading, below)
+            found, below = None, []
+        if row.startswith("### "):
+            heading = row.removeprefix("### ")
+        if opened:
+            found = opened
+        elif found is not None:
+            below.append(row)
+
+
+def _build_item(found: re.Match[str], heading: str, below: list[str]) -> Item:
+    rest = found["rest"] or ""
+    link = _NOTE_URL.search(rest)
+    title = (link["title"] or "") if link else ""
+    return Item(
+        found["severity"], found["category"], heading, rest, title, "\n".join(below), int(link[1]) if link else None
+    )
