@@ -17,7 +17,7 @@ import pytest
 from tests.support.command import briefly
 from tests.support.consistency import shop
 from tests.support.consistency.contradictions import find_contradictions
-from tests.support.consistency.mediocre import Mediocre, Saying
+from tests.support.consistency.mediocre import Mediocre, Problem, Saying
 from tests.support.consistency.snapshot import Snapshot, take_snapshot
 from tests.support.consistency.transcript import render_run
 from tests.support.consistency.truth import Expected, find_departures
@@ -27,7 +27,7 @@ from tests.support.pipeline import IID, PROJECT, Run
 
 GOLDEN = Path(__file__).parent / "golden" / "eight_pushes.md"
 FAIL_ON, MOST_OPEN = "high", 7
-NONSENSE = "Lorem ipsum dolor sit amet, consetetur sadipscing. " * 400
+NONSENSE = "Lorem ipsum dolor sit amet, consetetur sadipscing. " * 100
 AUTHOR, COLLEAGUE, MAINTAINER = "author", "colleague", "maintainer"
 
 
@@ -68,27 +68,29 @@ class Story:
     def model_says(self, *sayings: Saying, summary: str) -> None:
         self.model.sayings, self.model.summary = sayings, summary
 
-    def thumbs_down(self, problem: shop.Problem, by: str) -> None:
+    def thumbs_down(self, problem: Problem, by: str) -> None:
         """On the thread of a problem."""
         if thread := self._find_thread(problem):
             self.life.gitlab.award(PROJECT, IID, thread.note, "thumbsdown", author=by)
         self.events.append(f"{by}: thumbs-down on “{problem.phrases[0]}”")
 
-    def replies(self, problem: shop.Problem, words: str, by: str) -> None:
+    def replies(self, problem: Problem, words: str, by: str) -> None:
         if thread := self._find_thread(problem):
             self.life.gitlab.reply(PROJECT, IID, thread.id, words, author=by)
         self.events.append(f"{by}, below “{problem.phrases[0]}”: {words}")
 
-    def resolves(self, problem: shop.Problem, by: str, resolved: bool = True) -> None:
+    def resolves(self, problem: Problem, by: str, resolved: bool = True) -> None:
         if thread := self._find_thread(problem):
             self.life.gitlab.resolve(PROJECT, IID, thread.id, author=by, resolved=resolved)
         self.events.append(f"{by} {'resolves' if resolved else 'opens again'} “{problem.phrases[0]}”")
 
-    def _find_thread(self, problem: shop.Problem) -> Any:
+    def _find_thread(self, problem: Problem) -> Any:
         """The newest thread about a problem; without one people have nothing to click on, which is reported."""
         found = [thread for thread in self.life.threads if problem.is_told_in(thread.body)]
         if not found:
-            self.report.append(f"After push {len(self.heads)} | people: no thread tells “{problem.name}”: nobody can answer it")
+            self.report.append(
+                f"After push {len(self.heads)} | people: no thread tells “{problem.name}”: nobody can answer it"
+            )
         return found[-1] if found else None
 
     def review(
@@ -98,7 +100,12 @@ class Story:
         asked = len(self.model.prompts)
         finished = self.life.run(
             "review",
-            environ={**self.life.job, "IQUEST_FAIL_ON": FAIL_ON, "IQUEST_MAX_FINDINGS": str(MOST_OPEN)},
+            environ={
+                **self.life.job,
+                "IQUEST_FAIL_ON": FAIL_ON,
+                "IQUEST_MAX_FINDINGS": str(MOST_OPEN),
+                "IQUEST_STRUCTURED_OUTPUT": "prompt",  # else the server itself makes JSON of any nonsense
+            },
         )
         earlier = {head: text for head, text in self.summaries.items() if head != self.life.refs.head}
         snapshot = take_snapshot(
@@ -140,10 +147,10 @@ def test_no_run_of_a_long_merge_request_contradicts_itself(story: Story) -> None
     the_target_is_merged(story)
     the_last_polish(story)
 
-    assert not story.report, f"{len(story.report)} contradictions:\n" + "\n".join(story.report)
     transcript = "\n\n\n".join(story.transcript) + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(transcript, encoding="utf-8")
+    assert not story.report, f"{len(story.report)} contradictions:\n" + "\n".join(story.report)
     assert transcript == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -245,7 +252,9 @@ def it_is_rebased(story: Story) -> None:
     story.replies(shop.ZERO, "Fixed in the next push.", AUTHOR)
     git = story.life.checkout.git
     git("checkout", "--quiet", "main")
-    base = story.life.checkout.commit({"shop/cart.py": shop.cart(), "shop/mail.py": shop.mail("pass", news="import os\n")})
+    base = story.life.checkout.commit(
+        {"shop/cart.py": shop.cart(), "shop/mail.py": shop.mail("pass", news="import os\n")}
+    )
     git("checkout", "--quiet", "-B", "feature")
     fixed = shop.cart(average="return sum(prices) / max(len(prices), 1)", head="import logging\n")
     story.files |= {
@@ -269,6 +278,7 @@ def it_is_rebased(story: Story) -> None:
 
 def a_fix_is_reverted(story: Story) -> None:
     story.resolves(shop.ZERO, AUTHOR)
+    story.thumbs_down(shop.DOCSTRING, "stranger")
     sixth = "Takes the mail's fix back."
     story.model_says(shop.SAYS_SEND, shop.SAYS_LIMIT_WORSE, summary=sixth)
     story.model.fixed["no unit"] = "# WAIT is in seconds"
@@ -296,6 +306,11 @@ def the_target_is_merged(story: Story) -> None:
     found = {**STANDING, **OPEN_NITS, shop.PLURAL: "low", shop.SEND: "medium", shop.LIMIT: "medium"}
     del found[shop.UNIT]
     story.review("Push 7", Expected(0, found, perhaps=[shop.GHOST]), summary=seventh)
+
+    story.thumbs_down(shop.SEND, MAINTAINER)
+    story.events.append("author runs the job again")
+    del found[shop.SEND]
+    story.review("Push 7, again", Expected(0, found, perhaps=[shop.GHOST]), asks=False)
 
 
 def the_last_polish(story: Story) -> None:

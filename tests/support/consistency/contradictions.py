@@ -9,7 +9,7 @@ from tests.support.consistency.mediocre import plain_text
 from tests.support.consistency.snapshot import ShownThread, Snapshot
 
 RANKS = ("high", "medium", "low")
-LONGEST_RAW_CHARS = 2_000  # of a useless answer, shown without a click
+LONGEST_RAW_CHARS = 2_000  # of a useless answer
 UNPLACEABLE = ("this file is not part of the reviewed change", "the finding names no file")
 
 Rule = Callable[[Snapshot], Iterator[str]]
@@ -161,6 +161,11 @@ def check_folds(snapshot: Snapshot) -> Iterator[str]:
     over = [item for item in snapshot.note.items if "IQUEST_MAX_FINDINGS" in item.place]
     if len(over) > 1:
         yield f"{len(over)} findings over IQUEST_MAX_FINDINGS are listed in full"
+    folded = [entry for entry in list_open(snapshot) if "IQUEST_MAX_FINDINGS" in str(entry.get("placement_reason"))]
+    worst = min((RANKS.index(str(entry["severity"])) for entry in folded), default=0)
+    named = [str(entry["title"]) for entry in folded if RANKS.index(str(entry["severity"])) == worst]
+    if folded and not any(plain_text(title) in plain_text(snapshot.note.own) for title in named):
+        yield f"none of the worst findings over IQUEST_MAX_FINDINGS is named: {named}"
 
 
 def check_repeats(snapshot: Snapshot) -> Iterator[str]:
@@ -207,11 +212,14 @@ def check_dates(snapshot: Snapshot) -> Iterator[str]:
 
 def check_raw(snapshot: Snapshot) -> Iterator[str]:
     """An answer of nonsense is folded and short."""
-    shown = snapshot.note.unfolded
-    if snapshot.raw and snapshot.raw[:40] in shown:
+    if not snapshot.raw:
+        return
+    start = snapshot.raw[:20]
+    length = snapshot.note.own.count(start) * len(snapshot.raw) // snapshot.raw.count(start)  # it repeats itself
+    if start in snapshot.note.unfolded:
         yield "the useless answer is not folded"
-    if snapshot.raw and snapshot.note.own.count(snapshot.raw[:20]) * 20 > LONGEST_RAW_CHARS:
-        yield f"the useless answer takes {len(snapshot.note.own):,} characters"
+    if length > LONGEST_RAW_CHARS:
+        yield f"the note has about {length:,} characters of the useless answer"
 
 
 RULES: dict[str, Rule] = {

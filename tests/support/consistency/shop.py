@@ -49,7 +49,9 @@ SAYS_SWALLOW = Saying(SWALLOW_ROW, "Potential issue. All errors are swallowed he
 SAYS_SEND = Saying(
     SEND_ROW, "A second call sends the mail twice.", fix="    order.notified or send(order.customer, body)"
 )
-SAYS_GHOST = Saying("log(card.number)", "The card number is written to the log.", "high", "security", file="shop/billing.py")
+SAYS_GHOST = Saying(
+    "log(card.number)", "The card number is written to the log.", "high", "security", file="shop/billing.py"
+)
 SAYS_GHOST_AGAIN = Saying(
     "log(card.number)", "The number of the card is written to the log.", "high", "bug", file="shop/billing.py"
 )
@@ -82,13 +84,17 @@ def cart(*, average: str = "", head: str = "") -> str:
 
 def invoices(query: str = QUERY_ROW, result: str = "[row for row in rows if row]", head: str = "") -> str:
     """What a customer is to pay."""
-    return f'"""The invoices of a customer."""\n\n{head}from shop import db\n\n\ndef load(customer):\n    {query}\n    return {result}\n'
+    body = f"def load(customer):\n    {query}\n    return {result}\n"
+    return f'"""The invoices of a customer."""\n\n{head}from shop import db\n\n\n{body}'
 
 
 def store(*, fetch: str = FETCH_ROW, fixed: bool = False, head: str = "") -> str:
     """Reading and writing."""
     if fixed:
-        read, save = "    with open(path) as handle:\n        return handle.read()", "except OSError:\n        log(item)"
+        read, save = (
+            "    with open(path) as handle:\n        return handle.read()",
+            "except OSError:\n        log(item)",
+        )
     else:
         read, save = f"    {READ_ROW}\n    return handle.read()", f"{SWALLOW_ROW}\n        pass"
     return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.consistency.note_reading import NoteReading, read_note
-from tests.support.gitlab.state import Instance, ROLES
+from tests.support.gitlab.state import ROLES, Instance
 from tests.support.life import Life
 from tests.support.pipeline import BOT, PROJECT, Finished, Thread
 
@@ -114,10 +114,16 @@ def find_waiver(instance: Instance, life: Life, thread: Thread) -> Waiver | None
     """Return who of the project's members waived a thread's finding."""
     if thread.resolved_by and thread.resolved_by != BOT:
         return Waiver(thread.resolved_by, "resolved")
-    members = {user.name for user in instance.users.values() if user.level(instance.projects[PROJECT]) >= ROLES["guest"]}
+    members = {
+        user.name for user in instance.users.values() if user.level(instance.projects[PROJECT]) >= ROLES["guest"]
+    }
     for shown in life.gitlab.discussions(PROJECT, 4):
         for note in shown["notes"]:
-            if shown["id"] == thread.id and note["author"]["username"] in members - {BOT} and WAIVER.search(note["body"]):
+            if (
+                shown["id"] == thread.id
+                and note["author"]["username"] in members - {BOT}
+                and WAIVER.search(note["body"])
+            ):
                 return Waiver(note["author"]["username"], "reply")
     awards = life.gitlab.stored_note(PROJECT, 4, thread.note).awards
     for award in awards:
