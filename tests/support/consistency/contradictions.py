@@ -15,7 +15,7 @@ UNPLACEABLE = ("this file is not part of the reviewed change", "the finding name
 Rule = Callable[[Snapshot], Iterator[str]]
 
 _OPEN_IN_LOG = re.compile(r"(\d+) findings? (?:is|are) open")
-_HELD_IN_LOG = re.compile(r"(\d+) [^;\n]*?(?:not raised|held back|waived)")
+_HELD_IN_LOG = re.compile(r"(\d+) (?:[^\W\d]+ )*?(?:not raised|held back|waived)")
 
 
 def find_contradictions(snapshot: Snapshot) -> list[str]:
