@@ -136,7 +136,6 @@ def story(tmp_path: Path) -> Iterator[Story]:
         yield Story(made, model)
 
 
-@pytest.mark.timed
 def test_no_run_of_a_long_merge_request_contradicts_itself(story: Story) -> None:
     feature(story)
     one_is_fixed(story)

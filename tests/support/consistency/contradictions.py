@@ -3,14 +3,13 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.support.consistency.mediocre import plain_text
 from tests.support.consistency.snapshot import ShownThread, Snapshot
 
 RANKS = ("high", "medium", "low")
 LONGEST_RAW_CHARS = 2_000  # of a useless answer
-UNPLACEABLE = ("this file is not part of the reviewed change", "the finding names no file")
 
 Rule = Callable[[Snapshot], Iterator[str]]
 
@@ -31,7 +30,7 @@ def check_headline(snapshot: Snapshot) -> Iterator[str]:
     note = snapshot.note
     if snapshot.failed:
         return
-    listed = Counter(item.severity for item in note.items if item.is_in_change)
+    listed = Counter(item.severity for item in note.items if item.has_place)
     told, folded = note.counts, note.folded_away
     if told.total() != listed.total() + folded or any(listed[rank] > told[rank] for rank in RANKS):
         yield f"the headline counts {_format(told)}, the note lists {_format(listed)} and folds {folded}"
@@ -86,7 +85,7 @@ def check_review_file(snapshot: Snapshot) -> Iterator[str]:
 def check_gate(snapshot: Snapshot) -> Iterator[str]:
     """The exit code is that of the open findings in the change: 1 where one reaches fail_on, 3 for no review."""
     counts = count_open(snapshot) if snapshot.failed else snapshot.note.counts
-    listed = Counter(item.severity for item in snapshot.note.items if item.is_in_change)
+    listed = Counter(item.severity for item in snapshot.note.items if item.has_place)
     reached = [rank for rank in RANKS[: RANKS.index(snapshot.fail_on) + 1] if counts[rank]]
     wanted = 1 if reached else 3 if snapshot.failed else 0
     if snapshot.code != wanted:
@@ -251,9 +250,14 @@ def count_open(snapshot: Snapshot) -> Counter[str]:
 
 
 def list_open(snapshot: Snapshot) -> list[dict[str, object]]:
-    """Return the open findings of review.json whose file is part of the change."""
+    """Return the open findings of review.json that have a thread, or at least a line: people can check them."""
     entries = [entry for name in ("findings", "kept", "still_open") for entry in snapshot.review.get(name, ())]
-    return [entry for entry in entries if entry.get("placement_reason") not in UNPLACEABLE]
+    return [entry for entry in entries if has_place(entry)]
+
+
+def has_place(entry: Mapping[str, object]) -> bool:
+    """Return whether a finding of review.json has a thread or a line."""
+    return bool(entry.get("placement") == "inline" or entry.get("thread") or entry.get("line") is not None)
 
 
 def list_held_back(snapshot: Snapshot) -> list[dict[str, object]] | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.life import _FILE, _ROW, Reader
+from tests.support.life import FILE_ROW, LINE_ROW, Reader
 from tests.support.model.double import Scripted
 
 
@@ -69,9 +69,9 @@ class Mediocre(Reader):
     def _find_rows(self, prompt: str) -> Iterator[tuple[Saying, str, int, str]]:
         shown, path = list[tuple[str, int, str]](), ""
         for row in prompt.splitlines():
-            if opened := _FILE.match(row):
+            if opened := FILE_ROW.match(row):
                 path = opened[1]
-            elif (found := _ROW.match(row)) and found[1] != " ":
+            elif (found := LINE_ROW.match(row)) and found[1] != " ":
                 shown.append((path, int(found[2]), found[3]))
         for saying in self.sayings:
             if saying.file:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 PREVIOUS = "<!-- iquest-review:previous -->"
 SYMBOLS = {"🔴": "high", "🟠": "medium", "🔵": "low"}
-NOT_IN_THE_CHANGE = ("this file is not part of the reviewed change", "the finding names no file")
+NOWHERE = "Without a line in the change"  # the section of findings that nobody can check: they do not count
 
 _COUNT = re.compile(r"(🔴|🟠|🔵) ([\d,]+)")
 _ITEM = re.compile(r"^- (?:🔴|🟠|🔵) \*\*(?P<severity>\w+)\*\* · (?P<category>\w+)(?: · (?P<rest>.*))?$")
@@ -31,9 +31,9 @@ class Item:
     note: int | None
 
     @property
-    def is_in_change(self) -> bool:
-        """Whether its file is one of the change."""
-        return not any(words in self.place for words in NOT_IN_THE_CHANGE)
+    def has_place(self) -> bool:
+        """Whether it has a thread or a line."""
+        return self.note is not None or not self.heading.startswith(NOWHERE)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ UNPLACED = {"path": "shop/b.py", "severity": "high", "title": "A card", "descrip
 REVIEW: dict[str, Any] = {
     "status": "reviewed",
     "findings": [
-        {"path": "shop/a.py", "severity": "low", "title": "The name", "description": "The name is short."},
+        {"path": "shop/a.py", "severity": "low", "line": 1, "title": "The name", "description": "The name is short."},
         UNPLACED | {"placement": "summary", "placement_reason": "this file is not part of the reviewed change"},
     ],
     "still_open": [{"thread": "id-11", "severity": "medium", "path": "shop/a.py", "line": 2}],
@@ -186,7 +186,7 @@ PLANTED: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
     "the worst over the cap is not named": (
         "folds",
         edit_review(
-            kept=[{"severity": "high", "title": "Secret", "placement_reason": "over IQUEST_MAX_FINDINGS"}],
+            kept=[{"severity": "high", "line": 1, "title": "Secret", "placement_reason": "over IQUEST_MAX_FINDINGS"}],
         ),
     ),
     "the same twice": ("repeats", add_thread(SAME)),
@@ -275,7 +275,7 @@ def test_a_note_is_read_as_its_reader_reads_it() -> None:
     note = read_note(NOTE)
 
     assert note.counts == {"medium": 1, "low": 1}
-    assert [(item.severity, item.note, item.is_in_change) for item in note.items] == [
+    assert [(item.severity, item.note, item.has_place) for item in note.items] == [
         ("medium", 11, True),
         ("low", None, True),
         ("high", None, False),

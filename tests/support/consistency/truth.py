@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.consistency.contradictions import UNPLACEABLE, list_held_back, list_open
+from tests.support.consistency.contradictions import has_place, list_held_back, list_open
 from tests.support.consistency.mediocre import Problem
 from tests.support.consistency.snapshot import Snapshot
 
@@ -100,5 +100,6 @@ def _check_unplaceable(snapshot: Snapshot, expected: Expected) -> Iterator[str]:
         if not problem.is_told_in(snapshot.note.own):
             yield f"expected: the note tells {problem.name}, whose file is not part of the change"
     for finding in snapshot.review.get("findings", ()):
-        if finding.get("placement_reason") in UNPLACEABLE and finding["placement"] == "inline":
-            yield f"expected: no thread for {finding['path']}, which is not part of the change"
+        for problem in find_told(finding["description"], expected.unplaceable):
+            if has_place(finding):
+                yield f"expected: {problem.name} has no place in the change"
