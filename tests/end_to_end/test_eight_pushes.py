@@ -20,7 +20,7 @@ from tests.support.consistency.contradictions import find_contradictions
 from tests.support.consistency.mediocre import Mediocre, Problem, Saying
 from tests.support.consistency.snapshot import Snapshot, take_snapshot
 from tests.support.consistency.transcript import render_run
-from tests.support.consistency.truth import Expected, find_departures
+from tests.support.consistency.truth import Expected, find_departures, find_missing_places
 from tests.support.life import Life, life
 from tests.support.model.double import Fault, Reply
 from tests.support.pipeline import IID, PROJECT, Run
@@ -62,8 +62,9 @@ class Story:
     def _name_push(self) -> None:
         self.heads.append(self.life.refs.head)
         number = len(self.heads)
-        self.names |= {self.life.refs.head: f"<push {number}>", self.life.refs.head[:12]: f"<push {number}>"}
-        self.names |= {self.life.refs.head[:8]: f"<push {number}>", self.life.refs.base: "<base>"}
+        refs = self.life.refs
+        for sha, name in ((refs.head, f"<push {number}>"), (refs.base, "<target>")):
+            self.names |= {sha[:length]: name for length in (40, 12, 8)}
 
     def model_says(self, *sayings: Saying, summary: str) -> None:
         self.model.sayings, self.model.summary = sayings, summary
@@ -127,6 +128,11 @@ class Story:
         self.events = []
         return snapshot
 
+    def lists_places(self, snapshot: Snapshot) -> None:
+        """The one sentence about many functions stands in one thread, with all the places."""
+        missing = find_missing_places(snapshot, shop.DOCSTRING, "shop/report.py", "def part_")
+        self.report += [f"Push {len(self.heads)} | {text}" for text in missing]
+
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
@@ -175,7 +181,8 @@ def feature(story: Story) -> None:
         "author pushes the feature",
     )
     found = {shop.NULL: "low", shop.TIMEOUT: "low", shop.ZERO: "medium", shop.HANDLE: "medium", shop.SEND: "medium"}
-    story.review("Push 1", Expected(0, {**STANDING, **found}, unplaceable=[shop.GHOST]), summary=first)
+    snapshot = story.review("Push 1", Expected(0, {**STANDING, **found}, unplaceable=[shop.GHOST]), summary=first)
+    story.lists_places(snapshot)
 
 
 def one_is_fixed(story: Story) -> None:
@@ -304,7 +311,8 @@ def the_target_is_merged(story: Story) -> None:
     story.moves(base, story.life.checkout.commit(story.files), "author merges the target and adds a function")
     found = {**STANDING, **OPEN_NITS, shop.PLURAL: "low", shop.SEND: "medium", shop.LIMIT: "medium"}
     del found[shop.UNIT]
-    story.review("Push 7", Expected(0, found, perhaps=[shop.GHOST]), summary=seventh)
+    snapshot = story.review("Push 7", Expected(0, found, perhaps=[shop.GHOST]), summary=seventh)
+    story.lists_places(snapshot)
 
     story.thumbs_down(shop.SEND, MAINTAINER)
     story.events.append("author runs the job again")

@@ -10,7 +10,7 @@ from tests.support.consistency.contradictions import RULES, find_contradictions
 from tests.support.consistency.mediocre import Problem
 from tests.support.consistency.note_reading import read_note
 from tests.support.consistency.snapshot import ShownThread, Snapshot, Waiver
-from tests.support.consistency.truth import Expected, find_departures
+from tests.support.consistency.truth import Expected, find_departures, find_missing_places
 from tests.support.pipeline import Thread
 
 HEAD, BEFORE = "a" * 40, "b" * 40
@@ -269,6 +269,20 @@ def test_a_run_that_is_as_expected_departs_from_nothing() -> None:
 )
 def test_a_departure_is_seen(base: Snapshot, expected: Expected) -> None:
     assert find_departures(base, expected, ISSUES)
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [("It is slow.", "1, 3"), ("It is slow. Also on lines 1 and 3.", ""), ("It is slow. And in 2 more places.", "")],
+    ids=["none", "each", "counted"],
+)
+def test_places_that_a_thread_does_not_list_are_seen(text: str, missing: str) -> None:
+    shown = ShownThread(build_thread(18, text), None)
+    base = replace(BASE, threads=(shown,), files={"shop/a.py": "def a():\ndef b():\ndef c():\n"})
+
+    found = find_missing_places(base, ISSUES[2], "shop/a.py", "def ")
+
+    assert [f"lines {missing} of" in entry for entry in found] == ([True] if missing else [])
 
 
 def test_a_note_is_read_as_its_reader_reads_it() -> None:

@@ -45,7 +45,9 @@ def _clean_log(log: str) -> list[str]:
 
 
 def _clean_note(body: str) -> str:
+    """Return the note without its memory, tokens, seconds, ports and the digest of the prompt."""
     body = re.sub(r"(?<=iquest-review:reviewed ).*(?= -->)", "…", body)
-    body = re.sub(r"[\d,]+ \+ [\d,]+ tokens · ([\d.]+ s · )?", "… tokens · … s · ", body)
-    body = re.sub(r"(?<= · )[\d.]+ s · ", "… s · ", body)
+    body = re.sub(r"[\d,]+ \+ [\d,]+ tokens · ", "", body)
+    body = re.sub(r"(?<= · )[\d.]+ s · ", "", body)
+    body = re.sub(r"(?<=0\.0\.1:)\d+", "…", body)
     return re.sub(r"prompt `\w+`", "prompt `…`", body)

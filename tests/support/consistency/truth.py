@@ -1,5 +1,6 @@
 """What a run should have left, by the true problems of a scripted merge request."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,20 @@ def find_departures(snapshot: Snapshot, expected: Expected, problems: Sequence[P
         *_check_held(snapshot, expected),
         *_check_unplaceable(snapshot, expected),
     ]
+
+
+def find_missing_places(snapshot: Snapshot, problem: Problem, path: str, start: str) -> list[str]:
+    """Return what is missing where one thread tells of every line of a file that starts with `start`."""
+    rows = (snapshot.files or {}).get(path, "").splitlines()
+    wanted = {number for number, row in enumerate(rows, 1) if row.startswith(start)}
+    told = set[int]()
+    for shown in snapshot.open_threads:
+        if shown.thread.path == path and problem.is_told_in(shown.text):
+            told |= {shown.thread.line or 0, *map(int, re.findall(r"\d+", shown.text))}
+            if more := re.search(r"(\d+) more", shown.text):
+                told |= set(sorted(wanted - told)[: int(more[1])])
+    missing = ", ".join(map(str, sorted(wanted - told)))
+    return [f"expected: the thread of {problem.name} lists the lines {missing} of {path}"] if missing else []
 
 
 def find_told(text: str, problems: Sequence[Problem]) -> list[Problem]:
