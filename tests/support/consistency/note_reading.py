@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 PREVIOUS = "<!-- iquest-review:previous -->"
 SYMBOLS = {"🔴": "high", "🟠": "medium", "🔵": "low"}
+OVER_THE_CAP = "IQUEST_MAX_FINDINGS"  # in the heading of the section that counts what has no thread for that reason
 NOWHERE = "Without a line in the change"  # the section of findings that nobody can check: they do not count
 
 _COUNT = re.compile(r"(🔴|🟠|🔵) ([\d,]+)")
 _ITEM = re.compile(r"^- (?:🔴|🟠|🔵) \*\*(?P<severity>\w+)\*\* · (?P<category>\w+)(?: · (?P<rest>.*))?$")
 _NOTE_URL = re.compile(r"#note_(\d+)>\)(?:: (?P<title>.*))?")
 _DETAILS = re.compile(r"<details>.*?</details>", re.DOTALL)
-_FOLDED = re.compile(r"([\d,]+)[^\n]*?IQUEST_MAX_FINDINGS")
 _TO_RESOLVE = re.compile(r"(\d+) [^·\n]*?please resolve")
 _HELD_BACK = re.compile(r"(\d+) [^·\n]*?(?:not raised|held back)")
 
@@ -69,10 +69,22 @@ class NoteReading:
         return _DETAILS.sub("", self.own)
 
     @property
-    def folded_away(self) -> int:
-        """How many findings it only counts, because there are enough threads."""
-        rows = (row for row in self.own.splitlines() if not _ITEM.match(row))
-        return sum(int(found[1].replace(",", "")) for row in rows if (found := _FOLDED.search(row)))
+    def folded(self) -> Counter[str]:
+        """How many findings it only counts, because there are enough threads, by severity."""
+        headings = (row for row in self.own.splitlines() if row.startswith("### ") and OVER_THE_CAP in row)
+        return Counter(
+            {SYMBOLS[sign]: int(count.replace(",", "")) for row in headings for sign, count in _COUNT.findall(row)}
+        )
+
+    @property
+    def listed(self) -> list[Item]:
+        """The items that stand for one finding each and count; some of those that it folds are named as well."""
+        return [item for item in self.items if item.has_place and OVER_THE_CAP not in item.heading]
+
+    @property
+    def named(self) -> list[Item]:
+        """The items of those that it folds."""
+        return [item for item in self.items if OVER_THE_CAP in item.heading]
 
     @property
     def to_resolve(self) -> int:
@@ -99,7 +111,7 @@ def _read_items(text: str) -> Iterator[Item]:
     heading, found, below = "", None, list[str]()
     for row in [*text.splitlines(), "# end"]:
         opened = _ITEM.match(row)
-        if found is not None and (opened or row.startswith(("#", "- ", "---"))):
+        if found is not None and row.strip() and not row.startswith(" "):
             yield _build_item(found, heading, below)
             found, below = None, []
         if row.startswith("### "):

@@ -138,6 +138,7 @@ def offer(code: str) -> Callable[[Snapshot], Snapshot]:
     return lambda base: replace(base, threads=(offered, *base.threads[1:]))
 
 
+OVER = "### 1 finding over IQUEST_MAX_FINDINGS ({})"
 SAME = ShownThread(build_thread(14, "It divides by zero.", line=9), None)
 MARKED = replace(ZERO.thread, body=ZERO.thread.body.replace("1:new medium", "1:new low"))
 OPEN_WAIVED = ShownThread(build_thread(15, "It is odd."), Waiver("author", "thumbs-down"))
@@ -175,20 +176,9 @@ PLANTED: dict[str, tuple[str, Callable[[Snapshot], Snapshot]]] = {
         add_thread(ShownThread(build_thread(16, "Else.", resolved_by="reviewer", body="Else."), None)),
     ),
     "too many threads": ("cap", lambda base: replace(base, most_open=0)),
-    "all over the cap in full": (
-        "folds",
-        edit_note(
-            "### Without",
-            "".join(f"- 🔵 **low** · bug · [line {n}](<u>) (over IQUEST_MAX_FINDINGS)\n" for n in (5, 6))
-            + "\n### Without",
-        ),
-    ),
-    "the worst over the cap is not named": (
-        "folds",
-        edit_review(
-            kept=[{"severity": "high", "line": 1, "title": "Secret", "placement_reason": "over IQUEST_MAX_FINDINGS"}],
-        ),
-    ),
+    "one over the cap in full": ("folds", edit_note(": this file", " (over IQUEST_MAX_FINDINGS)")),
+    "the worst over the cap is not named": ("folds", edit_note("### `shop/a.py`", OVER.format("🔴 1 high"))),
+    "more are named than are over the cap": ("folds", edit_note("### `shop/a.py`", OVER.format("🟠 1 medium"))),
     "the same twice": ("repeats", add_thread(SAME)),
     "an unclosed bracket": ("one-click fixes", offer("    return max(b, 1")),
     "prose": ("one-click fixes", offer("Use a guard instead.")),
@@ -215,7 +205,7 @@ def test_a_planted_contradiction_is_seen(rule: str, plant: Callable[[Snapshot], 
     ("rule", "body"),
     [
         ("raw answer", FAILED.replace("<details>", "").replace("</details>", "")),
-        ("raw answer", FAILED.replace("no no no no", "no no no no\n" * 300)),
+        ("raw answer", FAILED.replace("no no no no", "no no no no\n" * 600)),
         ("dates", FAILED.replace(", of `bbbbbbbbbbbb`:", ":", 1)),
         ("dates", FAILED.partition("---")[0]),
     ],
@@ -295,7 +285,15 @@ def test_a_note_is_read_as_its_reader_reads_it() -> None:
         ("high", None, False),
     ]
     assert (note.items[0].title, note.items[1].text.strip()) == ("It divides by zero.", "The name is short.")
-    assert (note.held_back, note.to_resolve, note.folded_away) == (1, 1, 0)
+    assert (note.held_back, note.to_resolve, note.folded) == (1, 1, {})
+
+
+def test_findings_over_the_cap_are_counted_and_not_listed() -> None:
+    note = read_note(NOTE.replace("### `shop/a.py`", OVER.format("🔵 3 low")))
+
+    assert note.folded == {"low": 3}
+    assert [item.severity for item in note.listed] == ["medium"]
+    assert [item.severity for item in note.named] == ["low"]
 
 
 def test_the_review_below_a_failure_is_not_the_notes_own() -> None:
