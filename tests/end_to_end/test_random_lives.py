@@ -20,13 +20,18 @@ from tests.support.model.double import Reply
 from tests.support.pipeline import BOT, IID, PROJECT
 
 RUNS, MOST_OPEN, FAIL_ON = 7, 4, "high"
-NOUNS = ("basket", "invoice", "password", "shelf", "parcel", "voucher", "mailbox", "balance")
-FAULTS = ("loses the first entry", "waits for ever", "shows others what is private", "rounds twice", "never closes")
-PROBLEMS = tuple(
-    Problem(f"{noun} {fault}", (f"the {noun} {fault}",))
-    for noun, fault in ((noun, FAULTS[number % len(FAULTS)]) for number, noun in enumerate(NOUNS))
-)
-ROWS = {problem.name: f"{problem.name.split()[0]} = work({number})" for number, problem in enumerate(PROBLEMS)}
+PHRASES = {
+    "basket": "the basket loses the first entry of every customer",
+    "invoice": "the invoice waits for ever when the other server sleeps",
+    "password": "the password can be read by all visitors of the page",
+    "shelf": "the shelf rounds twice before the final price is known",
+    "parcel": "the parcel never closes the connection that each call opens",
+    "voucher": "the voucher counts days where the table holds hours",
+    "mailbox": "the mailbox sends old letters again after a restart",
+    "balance": "the balance turns negative without any warning or log",
+}
+PROBLEMS = tuple(Problem(name, (phrase,)) for name, phrase in PHRASES.items())
+ROWS = {problem.name: f"{problem.name} = work({number})" for number, problem in enumerate(PROBLEMS)}
 WORDS = ("{}.", "{} when it is empty.", "Potential issue. {} here.", "It seems that {} in this place.")
 MEMBERS = ("author", "colleague")
 
@@ -81,7 +86,8 @@ class RandomLife:
         way = self.draw.choice(
             ("thumbsdown", "ignore: we know", "resolve", "open again", "I do not think so.", "fixed")
         )
-        self.events.append(f"{person}: {way} on {thread.path}:{thread.line}")
+        about = ", ".join(problem.name for problem in find_told(thread.body, PROBLEMS))
+        self.events.append(f"{person}: {way} on {thread.path}:{thread.line} ({about})")
         gitlab = self.life.gitlab
         if way == "thumbsdown":
             gitlab.award(PROJECT, IID, thread.note, "thumbsdown", author=person)
@@ -137,8 +143,9 @@ class RandomLife:
         yield from find_contradictions(snapshot)
         for problem in PROBLEMS:
             told = [shown for shown in snapshot.open_threads if problem.is_told_in(shown.text)]
-            if len(told) > 1:
-                yield f"twice: {problem.name} has {len(told)} open threads"
+            waiting = [shown for shown in told if shown.waiver is None]  # a waiver does not go along with a new name
+            if len(waiting) > 1:
+                yield f"twice: {problem.name} has {len(waiting)} open threads"
         if snapshot.failed or self.model.broken is not None:
             return
         still_open = {problem for problem, _ in list_open_problems(snapshot, PROBLEMS)}
