@@ -286,15 +286,20 @@ def a_fix_is_reverted(story: Story) -> None:
     story.resolves(shop.ZERO, AUTHOR)
     story.thumbs_down(shop.DOCSTRING, "stranger")
     sixth = "Takes the mail's fix back."
-    story.model_says(shop.SAYS_SEND, shop.SAYS_LIMIT_WORSE, summary=sixth)
+    story.model_says(shop.SAYS_SEND, shop.SAYS_LIMIT_WORSE, shop.SAYS_WIPE, summary=sixth)
     story.model.fixed["no unit"] = "# WAIT is in seconds"
     story.pushes(
-        {"shop/mail.py": shop.mail(shop.SEND_ROW, news="import os\n"), "shop/labels.py": shop.labels(unit=True)},
+        {
+            "shop/mail.py": shop.mail(shop.SEND_ROW, news="import os\n"),
+            "shop/labels.py": shop.labels(unit=True),
+            "shop/invoices.py": shop.invoices(result="[*map(dict, rows)]", head="import logging\n"),
+        },
         "author reverts the fix of the mail, and names a unit",
     )
     found = {**STANDING, **OPEN_NITS, shop.PLURAL: "low", shop.SEND: "medium", shop.LIMIT: "medium"}
+    found |= {shop.WIPE: "high"}
     del found[shop.UNIT]
-    story.review("Push 6", Expected(0, found, perhaps=[shop.GHOST]), summary=sixth)
+    story.review("Push 6", Expected(1, found, perhaps=[shop.GHOST]), summary=sixth)
 
 
 def the_target_is_merged(story: Story) -> None:
@@ -310,14 +315,15 @@ def the_target_is_merged(story: Story) -> None:
     story.model_says(*shop.say_docstring(11, "other"), shop.SAYS_SEND, summary=seventh)
     story.moves(base, story.life.checkout.commit(story.files), "author merges the target and adds a function")
     found = {**STANDING, **OPEN_NITS, shop.PLURAL: "low", shop.SEND: "medium", shop.LIMIT: "medium"}
+    found |= {shop.WIPE: "high"}
     del found[shop.UNIT]
-    snapshot = story.review("Push 7", Expected(0, found, perhaps=[shop.GHOST]), summary=seventh)
+    snapshot = story.review("Push 7", Expected(1, found, perhaps=[shop.GHOST]), summary=seventh)
     story.lists_places(snapshot)
 
     story.thumbs_down(shop.SEND, MAINTAINER)
     story.events.append("author runs the job again")
     del found[shop.SEND]
-    story.review("Push 7, again", Expected(0, found, perhaps=[shop.GHOST]), asks=False)
+    story.review("Push 7, again", Expected(1, found, perhaps=[shop.GHOST]), asks=False)
 
 
 def the_last_polish(story: Story) -> None:

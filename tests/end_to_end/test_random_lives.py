@@ -86,14 +86,16 @@ class RandomLife:
         way = self.draw.choice(
             ("thumbsdown", "ignore: we know", "resolve", "open again", "I do not think so.", "fixed")
         )
-        about = ", ".join(problem.name for problem in find_told(thread.body, PROBLEMS))
+        about = find_told(thread.body, PROBLEMS)[0].phrases[0][4:]  # capital or not
         self.events.append(f"{person}: {way} on {thread.path}:{thread.line} ({about})")
         gitlab = self.life.gitlab
         if way == "thumbsdown":
             gitlab.award(PROJECT, IID, thread.note, "thumbsdown", author=person)
         elif way in ("resolve", "open again"):
             member = self.draw.choice(MEMBERS)
-            gitlab.resolve(PROJECT, IID, thread.id, author=member, resolved=way == "resolve")
+            told = [shown for shown in threads if about in shown.body]
+            if way == "resolve" or len(told) == 1:  # nobody opens one of two that say the same
+                gitlab.resolve(PROJECT, IID, thread.id, author=member, resolved=way == "resolve")
         else:
             gitlab.reply(PROJECT, IID, thread.id, way, author=person)
 
@@ -143,7 +145,8 @@ class RandomLife:
         yield from find_contradictions(snapshot)
         for problem in PROBLEMS:
             told = [shown for shown in snapshot.open_threads if problem.is_told_in(shown.text)]
-            waiting = [shown for shown in told if shown.waiver is None]  # a waiver does not go along with a new name
+            # one that people talk about stays where it is, and a waiver does not go along with a new name of the file
+            waiting = [shown for shown in told if shown.waiver is None and not shown.thread.replies]
             if len(waiting) > 1:
                 yield f"twice: {problem.name} has {len(waiting)} open threads"
         if snapshot.failed or self.model.broken is not None:
@@ -158,7 +161,7 @@ class RandomLife:
             yield f"hidden: {problem.name} is held back, and nobody waived it"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_run_of_a_random_merge_request_contradicts_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:

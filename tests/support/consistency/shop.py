@@ -6,6 +6,7 @@ from tests.support.consistency.mediocre import Problem, Saying
 
 NULL = Problem("null", ("if the input is null", "when the input is null"))
 LEAK = Problem("leak", ("reads the invoices of all others",))
+WIPE = Problem("wipe", ("delete a customer's rows",))
 HANDLE = Problem("handle", ("file handle is never closed", "file handle opened here is never closed"))
 ZERO = Problem("zero", ("divides by zero",))
 TIMEOUT = Problem("timeout", ("without a timeout",))
@@ -20,7 +21,7 @@ BUILTIN = Problem("builtin", ("variable hides a builtin",))
 REACH = Problem("reach", ("line is never reached",))
 PLURAL = Problem("plural", ("word is wrong for one item",))
 PROBLEMS = (
-    *(NULL, LEAK, HANDLE, ZERO, TIMEOUT, SWALLOW, SEND, DOCSTRING, GHOST),
+    *(NULL, LEAK, WIPE, HANDLE, ZERO, TIMEOUT, SWALLOW, SEND, DOCSTRING, GHOST),
     *(LIMIT, LIST, UNIT, BUILTIN, REACH, PLURAL),
 )
 
@@ -35,6 +36,10 @@ SAYS_NULL = Saying(QUERY_ROW, "This may cause issues if the input is null.", "lo
 SAYS_NULL_AGAIN = Saying(QUERY_ROW, "May cause issues when the input is null here.", "low", off=3)
 SAYS_LEAK = Saying(
     QUERY_ROW, "One customer reads the invoices of all others. The query has no filter by customer.", "high"
+)
+# It has every word of the remark that is waived by then, and says something else.
+SAYS_WIPE = Saying(
+    QUERY_ROW, "If the input is null, this may cause issues for all: anybody can delete a customer's rows.", "high"
 )
 SAYS_HANDLE = Saying(
     READ_ROW, "The file handle is never closed.", category="convention", fix="Use a context manager instead."
