@@ -26,6 +26,7 @@ class SettledReason(StrEnum):
     FIXED = "fixed"  # the model says so, asked about exactly this finding
     LEFT = "left"  # settled, but GitLab does not let the bot resolve its thread
     UNPLACED = "unplaced"  # it never had a line, and a later review did not repeat it
+    WAIVED = "waived"  # a member of the project waived it
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,20 @@ class SettledFinding:
     why: SettledReason
 
 
+class HeldBackReason(StrEnum):
+    """Why a finding is not raised again."""
+
+    WAIVED = "waived"  # a member replied `ignore: reason`, or gave it a thumbs-down
+    RESOLVED = "resolved"  # a person resolved its thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBackFinding(PlacedFinding):
+    """A finding of this review that is not raised again; `thread` is the discussion in which people settled it."""
+
+    why: HeldBackReason
+
+
 @dataclass(frozen=True)
 class OpenThread:
     """An earlier finding that is still open, and where its lines are now; `thread` is empty for one of the note."""
@@ -44,6 +59,11 @@ class OpenThread:
     severity: Severity
     path: str
     line: int | None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it has a thread, or is at least about known lines."""
+        return bool(self.thread) or self.line is not None
 
 
 @dataclass(frozen=True)
@@ -96,13 +116,14 @@ class Outcome:
     model: str | None = None
     prompt: PromptUsed
     summary: str = ""
-    before: str = ""  # the summary of the first review, which saw the whole change, when this one saw only a part
+    before: str = ""  # the summary of the last review of the whole change, when this one saw only a part
+    before_head: str = ""  # the commit which that review saw
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()
     kept: tuple[PlacedFinding, ...] = ()  # findings of the note from earlier reviews
     still_open: tuple[OpenThread, ...] = ()  # threads from earlier reviews that stay open
     settled: tuple[SettledFinding, ...] = ()
-    waived: int = 0  # findings that were not raised because somebody waived or resolved them
+    held_back: tuple[HeldBackFinding, ...] = ()  # not raised, because somebody waived or resolved them
     steering: tuple[str, ...] = ()  # changed files that steer reviews: settings, rules, prompts
     merged: int = 0  # findings that were merged into a duplicate
     reviewed: ReviewedScope | None = None
@@ -123,6 +144,15 @@ class Outcome:
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """The severities of all open findings, of this review and of earlier ones."""
-        findings = (finding.severity for finding in (*self.findings, *self.kept))
-        return (*findings, *(thread.severity for thread in self.still_open))
+        """The severities of all open findings that have a place, of this review and of earlier ones.
+
+        They are what the note's headline counts and what `fail_on` looks at.
+        """
+        findings = (finding.severity for finding in (*self.findings, *self.kept) if finding.is_placed)
+        return (*findings, *(thread.severity for thread in self.still_open if thread.is_placed))
+
+    @property
+    def unplaced(self) -> int:
+        """How many findings have no place in the change. Nobody can check or waive them."""
+        findings = sum(not finding.is_placed for finding in (*self.findings, *self.kept))
+        return findings + sum(not thread.is_placed for thread in self.still_open)

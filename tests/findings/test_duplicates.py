@@ -1,15 +1,15 @@
 """Models say the same thing twice. Said once it is enough, but nothing that says something else is lost."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from iquest_review.diff.diff import Side
-from iquest_review.findings.duplicates import has_overlap, is_similar_text, merge_duplicates
+from iquest_review.findings.duplicates import gather_repeats, has_overlap, merge_duplicates
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.findings.placed import PlacedFinding
-from iquest_review.note.markdown import escape_prose
+from iquest_review.findings.placed import PlacedFinding, Placement
 from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."
@@ -20,75 +20,6 @@ OTHER = "The currency of each price is ignored, so sums mix euros with dollars."
 def on(line: int | None = 3, **changed: Any) -> PlacedFinding:
     """A finding with an identity of its own, unless another is given."""
     return finding(**{"line": line, "fingerprint": digest(f"{line} {changed}"), "fix": None, **changed})
-
-
-# --- whether two texts say the same ---
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (ZERO, ZERO_LONGER),
-        (ZERO, ZERO.upper()),
-        (
-            "Division by zero when the list is empty.",
-            "An empty list makes len(xs) zero: a division by zero.",
-        ),
-        (
-            "verify=False disables TLS certificate verification, exposing the connection to man-in-the-middle attacks.",
-            "TLS certificate verification is disabled (verify=False). This allows man-in-the-middle attacks.",
-        ),
-        (
-            "Mutable default argument: the list is shared between calls.",
-            "The default argument is a mutable list that is shared across all calls of the function.",
-        ),
-        ("空列表会导致除以零错误。", "当列表为空时，len(xs) 为 0，会引发除零错误。"),
-        ("密码被硬编码在源代码中，应改为从环境变量读取。", "源代码中存在硬编码的密码，建议使用环境变量。"),
-        ("Здесь пустой список приводит к делению на ноль.", "Пустой список приводит к ошибке: деление на ноль здесь."),
-    ],
-)
-def test_the_same_in_other_words_is_alike(one: str, other: str) -> None:
-    assert is_similar_text(one, other)
-    assert is_similar_text(other, one)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (ZERO, OTHER),
-        ("user may be None here, which raises an AttributeError.", "user is logged here with the password, a leak."),
-        ("The loop reads one past the end of the array.", "The loop copies the whole array in each round: quadratic."),
-        ("The function does not check the value read() returns.", "The function does not close the file it reads."),
-        (
-            "The URL is computed once, so choosing another locale or avatar does not change it.",
-            "The URL is computed on every render although locale and avatar seldom change: memoise it.",
-        ),
-        ("这个函数没有处理空值的情况，可能会导致崩溃。", "这个函数没有关闭文件，可能会导致资源泄漏。"),
-        ("空列表会导致除以零错误。", "返回值的类型应为浮点数，而不是整数。"),
-        ("", ""),
-        ("Wrong.", "Wrong."),
-        ("This is not what it was for.", "That was not what this is for."),
-    ],
-)
-def test_another_remark_about_the_same_line_is_not_alike(one: str, other: str) -> None:
-    assert not is_similar_text(one, other)
-    assert not is_similar_text(other, one)
-
-
-@pytest.mark.parametrize(("other", "same"), [("one two three six seven", True), ("one two five six seven", False)])
-def test_three_of_five_words_are_enough(other: str, same: bool) -> None:
-    assert is_similar_text("one two three nine ten", other) is same
-
-
-@pytest.mark.parametrize(("text", "enough"), [("one two three four", True), ("one two three", False)])
-def test_shorter_texts_say_too_little(text: str, enough: bool) -> None:
-    assert is_similar_text(text, text) is enough
-
-
-def test_a_text_is_alike_to_itself_as_markdown() -> None:
-    text = "See #12: `a_b` is 0 where `*args` is <empty>, and 3*x is nothing then."
-
-    assert is_similar_text(text, escape_prose(text))
 
 
 # --- which findings have a line in common ---
@@ -166,10 +97,16 @@ def test_twins_with_one_identity_on_two_lines_stay_two() -> None:
     assert merge_duplicates(findings) == findings
 
 
-def test_two_remarks_with_one_identity_on_one_line_are_one_that_says_both() -> None:
-    [both] = merge_duplicates([on(fingerprint="0" * 16, description=text) for text in (ZERO, OTHER)])
+def test_related_remarks_of_one_category_are_one_that_says_both() -> None:
+    texts = (
+        "The result of the query is not checked for an error before it is used.",
+        "The query result is used without checking whether it failed.",
+    )
 
-    assert both.description == f"{ZERO}\n\n{OTHER}"
+    [both] = merge_duplicates([on(description=text) for text in texts])
+
+    assert both.description == "\n\n".join(texts)
+    assert len(merge_duplicates([on(description=texts[0]), on(description=texts[1], category=Category.OTHER)])) == 2
 
 
 def test_the_very_same_short_remark_is_not_said_twice() -> None:
@@ -204,3 +141,40 @@ def test_remarks_about_a_whole_file_are_merged_by_their_words_alone() -> None:
     findings = [on(None, description=text) for text in (ZERO, OTHER, ZERO_LONGER)]
 
     assert [finding.description for finding in merge_duplicates(findings)] == [ZERO_LONGER, OTHER]
+
+
+# --- one sentence at many places ---
+
+UNUSED = "The variable `{}` is assigned but its value is never used."
+
+
+def inline(line: int, **changed: Any) -> PlacedFinding:
+    return on(line, **{"placement": Placement.INLINE, "anchor": digest(str(line)), "anchored": 1, **changed})
+
+
+def test_one_sentence_at_ten_lines_is_one_finding_that_lists_the_others() -> None:
+    ten = [inline(line, description=UNUSED.format(f"v{line}")) for line in range(3, 13)]
+
+    [gathered] = gather_repeats(ten)
+
+    assert (gathered.line, [place.line for place in gathered.other_places]) == (3, list(range(4, 13)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"path": "b.py"}, {"side": Side.OLD}, {"description": OTHER}, {"placement": Placement.SUMMARY}, {"line": None}],
+    ids=["file", "side", "sentence", "in the note", "no line"],
+)
+def test_other_findings_stay_apart(changed: dict[str, Any]) -> None:
+    other = replace(inline(9, description=UNUSED.format("b")), **changed)
+    both = [inline(3, description=UNUSED.format("a")), other]
+
+    assert gather_repeats(both) == both
+
+
+def test_lines_that_a_finding_lists_are_not_its_twins() -> None:
+    [gathered] = gather_repeats(
+        [inline(3, description=ZERO, twins=(9, 20)), inline(9, description=ZERO, twins=(3, 20))]
+    )
+
+    assert gathered.twins == (20,)

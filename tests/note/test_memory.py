@@ -288,14 +288,22 @@ def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> Non
     assert memory.parse_memory(noted(line(value))) is None
 
 
-@pytest.mark.parametrize(
-    "name", [*value_of(memory.format_memory(made())), *value_of(memory.format_memory(made()))["findings"][0]]
-)
+NAMES = [*value_of(memory.format_memory(made())), *value_of(memory.format_memory(made()))["findings"][0]]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "summary_head"])
 def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
     value = value_of(memory.format_memory(made()))
     (value if name in value else value["findings"][0]).pop(name)
 
     assert memory.parse_memory(noted(line(value))) is None
+
+
+def test_a_line_of_a_version_without_the_summary_s_commit_is_believed() -> None:
+    value = value_of(memory.format_memory(made()))
+    del value["summary_head"]
+
+    assert memory.parse_memory(noted(line(value))) == replace(made(), summary_head="")
 
 
 def test_keys_of_a_later_version_are_ignored() -> None:
@@ -339,7 +347,7 @@ def test_placed_findings_have_every_remembered_field() -> None:
     known = value_of(memory.format_memory(made()))["findings"][0].keys()
 
     assert set(PlacedFinding.__dataclass_fields__) - set(known) == {
-        *("placement", "twins", "names", "position", "replacement")
+        *("placement", "twins", "other_places", "thread", "names", "position", "replacement")
     }
 
 

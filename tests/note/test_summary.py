@@ -14,13 +14,14 @@ from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OVER_LIMIT, REFUSED
 from iquest_review.note import summary
+from iquest_review.note.lengths import MAX_OVER_LIMIT_ROWS
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
 from iquest_review.note.words import CHINESE, ENGLISH, Words, select_words
 from iquest_review.outcome import PromptUsed, ReviewStatus, SettledFinding, SettledReason, Usage
 from iquest_review.stand_in import MODEL_NAME as STAND_IN
 from tests.note.test_summary_size import safe
 from tests.support.gitlab import quick_actions
-from tests.support.outcomes import AROUND, REFS, failed, finding, full, later, outcome
+from tests.support.outcomes import AROUND, REFS, failed, finding, full, held_back, later, outcome
 
 GOLDEN = Path(__file__).parent / "golden"
 NOTHING = "there is nothing to review"
@@ -75,7 +76,9 @@ def test_the_hidden_lines_are_the_first_of_a_note(name: str) -> None:
 
 
 def test_the_findings_are_counted_worst_first() -> None:
-    assert "## Review: 🔴 1 high · 🟠 2 medium · 🔵 1 low\n" in summary.compose_note(full(), AROUND)
+    assert "## Review: 🔴 1 high · 🟠 1 medium · 🔵 1 low · 1 without a place in the change\n" in summary.compose_note(
+        full(), AROUND
+    )
 
 
 def test_no_findings_in_a_part_is_not_no_findings() -> None:
@@ -241,7 +244,9 @@ def test_every_word_has_a_translation() -> None:
 def test_findings_of_threads_and_note_are_counted_once_each() -> None:
     made, posted = later()
 
-    assert "## Review: 🔴 3 high · 🟠 1 medium · 🔵 2 low\n" in summary.compose_note(made, AROUND, posted)
+    assert "## Review: 🔴 3 high · 🟠 1 medium · 🔵 1 low · 1 without a place in the change\n" in summary.compose_note(
+        made, AROUND, posted
+    )
 
 
 def test_a_finding_that_has_a_thread_is_one_row_that_leads_to_it() -> None:
@@ -252,7 +257,8 @@ def test_a_finding_that_has_a_thread_is_one_row_that_leads_to_it() -> None:
         "- 🔴 **high** · bug · [`app/total.py` line 30](<https://gitlab.example.com/shop/app/-/merge_requests/4#note_31>)"
         ": An empty list divides by zero.\n" in body
     )
-    assert body.count("Every cart starts empty.") == len(posted.note_memory.findings)
+    noted = [finding for finding in posted.note_memory.findings if finding.placement_reason != OVER_LIMIT]
+    assert body.count("Every cart starts empty.") == len(noted)
 
 
 def test_before_anything_is_posted_every_finding_is_told_in_full() -> None:
@@ -272,7 +278,20 @@ def test_a_thread_without_a_place_is_listed() -> None:
     assert f"- 🔵 **low** · bug · [Without a line in the change](<{AROUND.job_url}>): It fails.\n" in body
 
 
-@pytest.mark.parametrize("reason", [OVER_LIMIT, REFUSED, position.LONG_PATH, position.UNREADABLE_PATH])
+def test_findings_over_the_limit_are_a_count_with_the_worst_named() -> None:
+    over = [
+        finding(line=line, severity=Severity.HIGH if line == 20 else Severity.LOW, placement_reason=OVER_LIMIT)
+        for line in range(1, 34)
+    ]
+
+    body = compose(findings=tuple(over))
+
+    assert "### 33 findings over IQUEST_MAX_FINDINGS (🔴 1 high · 🔵 32 low), the worst first\n\n- 🔴 **high**" in body
+    assert body.count("An empty list divides by zero.") == MAX_OVER_LIMIT_ROWS
+    assert "- and 28 more in review.json\n" in body
+
+
+@pytest.mark.parametrize("reason", [REFUSED, position.LONG_PATH, position.UNREADABLE_PATH])
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
 def test_a_finding_that_is_not_on_its_line_says_why(reason: str, words: Words) -> None:
     language = "zh" if words is CHINESE else "en"
@@ -305,9 +324,16 @@ def test_a_finding_that_is_not_on_its_line_says_why(reason: str, words: Words) -
             },
             "This run: 1 finding resolved because its lines are gone · 2 findings resolved as fixed",
         ),
-        ({"waived": 2}, "This run: 2 findings not raised because they were waived or resolved"),
+        (
+            {"held_back": (held_back(finding()),) * 2},
+            "This run: 2 findings not raised because they were waived or resolved",
+        ),
         ({"merged": 1}, "1 near-duplicate merged"),
-        ({"merged": 2, "waived": 1}, "not raised because it was waived or resolved · 2 near-duplicates merged"),
+        ({"settled": (SettledFinding("d", SettledReason.WAIVED),)}, "This run: 1 waived finding resolved"),
+        (
+            {"merged": 2, "held_back": (held_back(finding()),)},
+            "not raised because it was waived or resolved · 2 near-duplicates merged",
+        ),
     ],
 )
 def test_one_line_counts_what_earlier_reviews_settled(changed: dict[str, Any], said: str) -> None:

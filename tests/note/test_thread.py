@@ -14,7 +14,7 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.note.lengths import MAX_TEXT_CHARS
-from iquest_review.note.thread import build_mark, compose_thread, format_severity_counts, format_thread_row
+from iquest_review.note.thread import TAIL_MARKER, build_mark, compose_thread, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
@@ -191,7 +191,7 @@ def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
     body = thread(description=forged, fix=forged, quote=forged)
 
     assert parse_marker(body) == build_mark(made())
-    assert body.count("<!-- iquest-review:") == 1
+    assert body.count("<!-- iquest-review:finding") == body.count(TAIL_MARKER) == 1
 
 
 # --- a row of the note ---

@@ -1,6 +1,5 @@
 """Earlier findings at a new push: which still stand, which are gone, which are raised again and which asked about."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +8,13 @@ import pytest
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.findings import verify
 from iquest_review.findings.evidence import Location
-from iquest_review.findings.finding import Category
+from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
-from iquest_review.note.memory import NoteMemory
 from iquest_review.note.thread import build_mark, compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
-from iquest_review.outcome import SettledFinding, SettledReason
+from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
 from iquest_review.publish.earlier import (
     FindingsToRaise,
     OpenFinding,
@@ -25,6 +23,7 @@ from iquest_review.publish.earlier import (
     select_askable,
     select_findings_to_raise,
 )
+from tests.support import outcomes
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
 
@@ -37,10 +36,6 @@ ID = "d" * 40
 
 def nothing(_: str) -> bytes | None:
     return None
-
-
-def nobody(_: Thread) -> bool:
-    return False
 
 
 def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
@@ -158,64 +153,77 @@ def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
 # --- what is raised again ---
 
 
-def again(
-    made: Thread, one: PlacedFinding, ours: tuple[str, ...] = (), waived: Callable[[Thread], bool] = nobody
+def select(
+    findings: PlacedFinding | list[PlacedFinding], *threads: Thread, why: HeldBackReason | None = None
 ) -> FindingsToRaise:
-    return select_findings_to_raise([one], existing(made), NoteMemory("", "", "", resolved=ours), waived)
+    """Select what is raised where people settled every thread for this reason."""
+    wanted = [findings] if isinstance(findings, PlacedFinding) else findings
+    return select_findings_to_raise(wanted, existing(*threads), lambda _: why, "")
+
+
+def held_back(one: PlacedFinding, why: HeldBackReason) -> HeldBackFinding:
+    return outcomes.held_back(replace(one, thread=ID), why)
 
 
 def test_a_new_finding_is_raised_and_has_no_thread() -> None:
-    assert select_findings_to_raise([on()], existing(), None, nobody) == FindingsToRaise(
-        (on(),), frozenset(), frozenset()
-    )
+    assert select(on()) == FindingsToRaise((on(),))
 
 
 def test_a_finding_with_an_open_thread_is_raised_and_has_it() -> None:
-    assert again(thread(on()), on()) == FindingsToRaise((on(),), frozenset({ID}), frozenset())
+    assert select(on(), thread(on())) == FindingsToRaise((replace(on(), thread=ID),))
 
 
-def test_a_finding_that_was_waived_is_not_raised_again() -> None:
-    assert again(thread(on()), on(), waived=lambda thread: thread.id == ID) == FindingsToRaise(
-        (), frozenset(), frozenset({ID})
-    )
+@pytest.mark.parametrize("why", list(HeldBackReason))
+def test_a_finding_that_people_settled_is_held_back_and_named(why: HeldBackReason) -> None:
+    assert select(on(), thread(on()), why=why) == FindingsToRaise((), (held_back(on(), why),))
 
 
-def test_a_finding_whose_thread_a_person_resolved_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on()) == FindingsToRaise((), frozenset(), frozenset({ID}))
-    assert select_findings_to_raise([on()], existing(thread(on(), resolved=True)), None, nobody) == FindingsToRaise(
-        (), frozenset(), frozenset({ID})
-    )
+def test_another_remark_on_the_line_of_a_settled_thread_is_raised() -> None:
+    other = on(description="Prices of different currencies are summed up as they are.")
+
+    assert select(other, thread(on()), why=HeldBackReason.WAIVED) == FindingsToRaise((other,))
 
 
-def test_a_finding_whose_thread_the_bot_resolved_is_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,)) == FindingsToRaise(
-        (on(),), frozenset({ID}), frozenset()
-    )
-    assert again(thread(on(), resolved=True, resolved_by_us=True), on()) == FindingsToRaise(
-        (on(),), frozenset({ID}), frozenset()
-    )
-
-
-def test_a_finding_the_bot_resolved_and_somebody_waived_is_not_raised_again() -> None:
-    assert again(thread(on(), resolved=True), on(), ours=(ID,), waived=lambda _: True) == FindingsToRaise(
-        (), frozenset(), frozenset({ID})
-    )
-
-
-def test_each_thread_answers_for_one_finding() -> None:
+def test_each_thread_holds_back_one_finding() -> None:
     twice = Diff((added("a.py", BUG, "x = 1", BUG),))
     first, second = (on(diff=twice, category=Category.BUG) for _ in range(2))
     first, second = replace(first, line=1, twins=(3,)), replace(second, line=3, twins=(1,))
 
-    found = select_findings_to_raise([first, second], existing(thread(first)), None, lambda _: True)
+    found = select([first, second], thread(first), why=HeldBackReason.WAIVED)
 
-    assert found == FindingsToRaise((second,), frozenset(), frozenset({ID}))
+    assert found == FindingsToRaise((second,), (held_back(first, HeldBackReason.WAIVED),))
 
 
-def test_another_remark_on_the_line_of_a_resolved_thread_is_raised() -> None:
-    other = on(category=Category.SECURITY, description="Prices of different currencies are summed up as they are.")
+def test_a_finding_takes_over_the_text_and_severity_of_its_thread() -> None:
+    again = on(
+        description="It divides by zero for an empty list of prices.", severity=Severity.LOW, category=Category.OTHER
+    )
 
-    assert again(thread(on(), resolved=True), other) == FindingsToRaise((other,), frozenset(), frozenset())
+    [raised] = select(again, thread(on())).findings
+
+    assert raised.severity is on().severity
+    assert (raised.description, raised.category, raised.fingerprint) == (
+        on().description,
+        on().category,
+        on().fingerprint,
+    )
+
+
+def test_a_finding_that_got_worse_keeps_its_own_text() -> None:
+    mild, again = on(severity=Severity.LOW), on(description="It divides by zero for an empty list of prices.")
+
+    assert select(again, thread(mild)).findings == (replace(again, thread=ID),)
+
+
+def test_the_same_sentence_about_other_lines_goes_to_the_open_thread() -> None:
+    twice = Diff((added("a.py", BUG, "x = 1", "y = 2"),))
+    first = on(description="The name of this variable does not say what it is for.")
+    second = on("x = 1", diff=twice, description="The name of this variable does not say what it is for.")
+
+    assert select(second, thread(first)).threads == {ID}
+    assert select(second, thread(first), why=HeldBackReason.WAIVED).findings == (second,)
+    assert select(second, thread(first, resolved=True)).findings == (second,)
+    assert select(replace(second, path="b.py"), thread(first)).findings == (replace(second, path="b.py"),)
 
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:

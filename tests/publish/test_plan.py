@@ -1,18 +1,17 @@
 """What is done on a merge request, given what is there."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from iquest_review.diff.diff import Side
-from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.finding import Severity
+from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
-from iquest_review.note.thread import build_mark, has_lost_lines
+from iquest_review.note.thread import build_mark, compose_thread, has_lost_lines
+from iquest_review.note.words_en import ENGLISH
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish import plan
 from iquest_review.publish.plan import (
@@ -21,9 +20,9 @@ from iquest_review.publish.plan import (
     Leave,
     Reopen,
     Resolve,
+    Update,
     Write,
     find_duplicate_threads,
-    match_thread,
     plan_actions,
 )
 from tests.support import outcomes
@@ -49,7 +48,7 @@ def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
         "id": "d" * 40,
         "note": 60,
         "mark": build_mark(said),
-        "body": said.description,
+        "body": compose_thread(said, ENGLISH),
         "path": said.path,
         "line": said.end_line or said.line,
         "head": "h",
@@ -126,76 +125,35 @@ def test_a_disputed_thread_is_left_to_people() -> None:
     assert planned([], agreed, settled=[gone(agreed)]) == [Resolve(agreed)]
 
 
-# --- which thread a finding has ---
+# --- a finding that got worse, or is found elsewhere too ---
 
 
-def test_a_thread_with_the_same_identity_matches_on_any_line() -> None:
-    assert match_thread(finding(), [thread(line=77)])
-    assert match_thread(finding(), [thread(line=None)])
+def test_a_thread_whose_finding_got_worse_is_updated() -> None:
+    mild = thread(finding(severity=Severity.LOW))
+    assert planned([finding()], mild) == [Update(finding(), mild)]
+    assert planned([finding(severity=Severity.LOW)], thread()) == [Leave(finding(severity=Severity.LOW), thread())]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"fingerprint": "f" * 16, "anchor": "b" * 16, "description": OTHER},
-        {"fingerprint": "f" * 16, "category": Category.SECURITY, "description": OTHER},
-        {"fingerprint": "f" * 16, "path": "app/other.py"},
-        {"fingerprint": "f" * 16, "anchored": 2, "description": OTHER},
-    ],
-    ids=["text", "category", "file", "lines"],
-)
-def test_a_thread_about_something_else_does_not_match(changed: dict[str, Any]) -> None:
-    assert match_thread(finding(**changed), [thread()]) is None
+def test_a_thread_that_lacks_a_place_is_updated() -> None:
+    twice = finding(other_places=(OtherPlace(9, None, "b" * 16, 1),))
+    assert planned([twice], thread()) == [Update(twice, thread())]
+    assert planned([twice], thread(twice)) == [Leave(twice, thread(twice))]
+    assert planned([finding()], thread(twice)) == [Leave(finding(), thread(twice))]
 
 
-def test_a_thread_moved_to_a_renamed_file_matches_by_text() -> None:
-    renamed = finding(path="lib/total.py", fingerprint="f" * 16, description=OTHER)
-    assert match_thread(renamed, [thread(path="lib/total.py", body="Something.")])
-    assert match_thread(renamed, [thread(path="app/total.py", body="Something.")]) is None
+def test_a_thread_whose_finding_got_worse_is_opened_before_it_is_updated() -> None:
+    mild = thread(finding(severity=Severity.LOW), resolved=True, resolved_by_us=True)
+    assert planned([finding()], mild) == [Reopen(finding(), mild)]
 
 
-def test_a_thread_on_a_whole_file_does_not_match_by_text() -> None:
-    whole = finding(anchored=0, line=None)
-    other = finding(anchored=0, line=None, fingerprint="f" * 16, description=OTHER)
-    assert match_thread(other, [thread(whole)]) is None
+def test_no_finding_gets_into_a_thread_that_people_settled() -> None:
+    settled = thread(resolved=True)
+    assert planned([finding()], settled, held_back=[settled.id]) == [Create(finding())]
 
 
-def test_similar_text_on_the_same_line_matches_in_another_category() -> None:
-    other = finding(fingerprint="f" * 16, anchor="b" * 16, category=Category.OTHER)
-    assert match_thread(other, [thread()])
-    assert match_thread(other, [thread(line=4)]) is None
-    assert match_thread(replace(other, end_line=5), [thread(line=5)])
-    assert match_thread(other, [thread(resolved=True)]) is None
-    assert match_thread(replace(other, side=Side.OLD), [thread()]) is None
-
-
-def test_of_two_lines_with_one_text_each_finding_keeps_its_own_thread() -> None:
-    upper, lower = finding(line=3, twins=(9,)), finding(line=9, twins=(3,))
-    at_3, at_9 = thread(line=3), thread(line=9, id="e" * 40, note=61)
-    assert planned([upper], at_9) == [Create(upper)]
-    assert planned([lower, upper], at_3, at_9) == [Leave(lower, at_9), Leave(upper, at_3)]
-    assert planned([upper, lower], at_3) == [Leave(upper, at_3), Create(lower)]
-
-
-def test_a_thread_at_another_commit_matches_on_a_twins_line() -> None:
-    """Somebody pushed two lines on top while it was posted."""
-    upper, lower = finding(line=3, twins=(5,)), finding(line=5, twins=(3,))
-    at_5, at_7 = thread(line=5, head="newer"), thread(line=7, head="newer", id="e" * 40, note=61)
-    assert planned([upper, lower], at_5, at_7, head="h") == [Leave(upper, at_7), Leave(lower, at_5)]
-    assert planned([upper], at_5, head="h") == [Leave(upper, at_5)]
-    assert planned([upper], at_5._replace(head="h"), head="h") == [Create(upper)]
-
-
-def test_the_nearest_open_thread_matches() -> None:
-    far, near = thread(line=90, note=1), thread(line=5, note=2, id="e" * 40)
-    done = thread(line=3, note=3, id="f" * 40, resolved=True)
-    assert match_thread(finding(), [far, near, done]) == near
-    assert match_thread(finding(), [done, far]) == far
-
-
-def test_one_thread_serves_one_finding() -> None:
-    twice = [finding(line=3), finding(line=4, description=OTHER)]
-    assert planned(twice, thread()) == [Leave(twice[0], thread()), Create(twice[1])]
+def test_a_waived_thread_is_resolved_even_though_somebody_disagreed() -> None:
+    waived = thread(replies=(ThreadReply(9, "ignore: the list is never empty"),))
+    assert planned([], waived, settled=[SettledFinding(waived.id, SettledReason.WAIVED)]) == [Resolve(waived)]
 
 
 # --- two runs that met ---
@@ -223,17 +181,27 @@ def test_duplicates_that_were_both_replied_to_stay() -> None:
         {"line": 4},
         {"path": "app/other.py"},
         {"head": "older"},
-        {"mark": build_mark(finding(fingerprint="f" * 16))},
+        {
+            "mark": build_mark(finding(fingerprint="f" * 16)),
+            "body": compose_thread(finding(description=OTHER), ENGLISH),
+        },
         {"mark": build_mark(finding(anchor="b" * 16))},
         {"resolved": True},
     ],
-    ids=["line", "file", "commit", "identity", "text", "resolved"],
+    ids=["line", "file", "commit", "words", "lines", "resolved"],
 )
 def test_threads_that_differ_are_no_duplicates(changed: dict[str, Any]) -> None:
     assert (
         list(find_duplicate_threads(ExistingThreads(1, (thread(note=60), thread(note=70, id="e" * 40, **changed)))))
         == []
     )
+
+
+def test_a_duplicate_may_be_in_other_words() -> None:
+    other = thread(
+        finding(fingerprint="f" * 16, description="An empty list of a cart divides by zero."), note=70, id="e" * 40
+    )
+    assert list(find_duplicate_threads(ExistingThreads(1, (thread(note=60), other)))) == [other]
 
 
 def test_a_duplicate_may_have_another_severity() -> None:

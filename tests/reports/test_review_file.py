@@ -17,7 +17,7 @@ from iquest_review.errors import UsageError
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import Placement
+from iquest_review.findings.placed import OtherPlace, Placement
 from iquest_review.findings.position import Position, RangeEnd
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.outcome import (
@@ -32,7 +32,7 @@ from iquest_review.outcome import (
 )
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import OutputFolderError
-from tests.support.outcomes import finding, full, later, outcome
+from tests.support.outcomes import finding, full, held_back, later, outcome
 
 TEXT = st.text(st.characters(codec="utf-8"))
 NUMBER = st.integers(0, 10_000_000)
@@ -68,6 +68,8 @@ FINDINGS = st.lists(
         names=st.lists(TEXT, max_size=2).map(tuple),
         position=POSITIONS,
         replacement=st.none() | TEXT,
+        other_places=st.lists(st.builds(OtherPlace, NUMBER, st.none() | NUMBER, DIGEST, NUMBER), max_size=2).map(tuple),
+        thread=TEXT,
     ),
     max_size=2,
 ).map(tuple)
@@ -81,6 +83,7 @@ OUTCOMES = st.builds(
     prompt=st.builds(PromptUsed, TEXT, TEXT),
     summary=TEXT,
     before=TEXT,
+    before_head=TEXT,
     suggestions=st.lists(TEXT, max_size=2).map(tuple),
     findings=FINDINGS,
     kept=FINDINGS,
@@ -88,7 +91,7 @@ OUTCOMES = st.builds(
         st.builds(OpenThread, TEXT, st.sampled_from(Severity), TEXT, st.none() | NUMBER), max_size=2
     ).map(tuple),
     settled=st.lists(st.builds(SettledFinding, TEXT, st.sampled_from(SettledReason)), max_size=2).map(tuple),
-    waived=NUMBER,
+    held_back=FINDINGS.map(lambda findings: tuple(map(held_back, findings))),
     merged=NUMBER,
     reviewed=st.none()
     | st.builds(ReviewedScope, TEXT, st.lists(TEXT, max_size=2).map(tuple), st.booleans(), st.booleans()),
@@ -117,8 +120,8 @@ def test_the_file_has_these_keys_in_this_order() -> None:
 
     assert list(value) == [
         *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "suggestions", "findings", "kept", "still_open", "settled", "waived", "steering", "merged"),
-        *("reviewed", "raw", "coverage", "omissions", "usage"),
+        *("before", "before_head", "suggestions", "findings", "kept", "still_open", "settled", "held_back"),
+        *("steering", "merged", "reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
     assert value["tool"] == {"name": "iquest-review", "version": __version__}
@@ -128,9 +131,10 @@ def test_the_file_has_these_keys_in_this_order() -> None:
     for name in ("findings", "kept"):
         assert list(value[name][0]) == [
             *("fingerprint", "path", "line", "end_line", "side", "severity", "category", "title", "description"),
-            *("quote", "fix", "placement", "placement_reason", "anchor", "anchored", "twins", "names", "position"),
-            "replacement",
+            *("quote", "fix", "placement", "placement_reason", "anchor", "anchored", "twins", "other_places"),
+            *("thread", "names", "position", "replacement"),
         ]
+    assert (value["held_back"][0]["line"], value["held_back"][0]["why"]) == (50, "waived")
     assert value["settled"][0] == {"thread": "d" * 40, "why": "gone"}
     assert value["still_open"][0] == {"thread": "a" * 40, "severity": "high", "path": "app/total.py", "line": 9}
     assert list(value["coverage"][0]) == ["path", "shown", "changed_lines", "shown_changed_lines"]

@@ -16,7 +16,7 @@ from iquest_review.note.memory import NoteMemory
 from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
-from iquest_review.outcome import ReviewStatus, SettledFinding, SettledReason
+from iquest_review.outcome import HeldBackReason, ReviewStatus, SettledFinding, SettledReason
 from iquest_review.review.review import compute_exit_code
 from iquest_review.review.work import ChangeToReview
 from tests.support.prompts import ids
@@ -143,7 +143,10 @@ def test_a_finding_that_was_waived_is_not_raised_again(first: PlacedFinding) -> 
 
     outcome = reviewed(FakeModel([answer(issue())]), made, has_waiver=lambda thread: thread.id == "d" * 40)
 
-    assert (outcome.findings, outcome.waived, outcome.still_open) == ((), 1, ())
+    assert (outcome.findings, outcome.still_open) == ((), ())
+    [held_back] = outcome.held_back
+    assert (held_back.title, held_back.line, held_back.why) == (first.title, 2, HeldBackReason.WAIVED)
+    assert outcome.settled == (SettledFinding("d" * 40, SettledReason.WAIVED),)
 
 
 def test_an_open_thread_that_is_waived_does_not_fail_the_job(first: PlacedFinding) -> None:

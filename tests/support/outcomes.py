@@ -8,12 +8,23 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.fingerprint import digest
 from iquest_review.findings.placed import OVER_LIMIT, REFUSED, PlacedFinding, Placement
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
 from iquest_review.note.summary import NoteLinks, PostedState, ThreadRow
-from iquest_review.outcome import OpenThread, Outcome, PromptUsed, ReviewStatus, SettledFinding, SettledReason, Usage
+from iquest_review.outcome import (
+    HeldBackFinding,
+    HeldBackReason,
+    OpenThread,
+    Outcome,
+    PromptUsed,
+    ReviewStatus,
+    SettledFinding,
+    SettledReason,
+    Usage,
+)
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = NoteLinks("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
@@ -38,6 +49,16 @@ def finding(**changed: Any) -> PlacedFinding:
         "placement_reason": None,
     }
     return PlacedFinding(**{**fields, **changed})
+
+
+def held_back(of: PlacedFinding, why: HeldBackReason = HeldBackReason.WAIVED) -> HeldBackFinding:
+    """A finding that people settled before."""
+    return HeldBackFinding(**{name: getattr(of, name) for name in PlacedFinding.__dataclass_fields__}, why=why)
+
+
+def fingerprint(of: object) -> str:
+    """A fingerprint for tests: the same for the same."""
+    return digest(str(of))
 
 
 def outcome(**changed: Any) -> Outcome:
@@ -126,7 +147,7 @@ def later(language: str = "en") -> tuple[Outcome, PostedState]:
             SettledFinding("", SettledReason.GONE),
             SettledFinding("e" * 40, SettledReason.FIXED),
         ),
-        waived=1,
+        held_back=(held_back(finding(line=50, severity=Severity.LOW, thread="f" * 40)),),
         merged=2,
         omissions=(Omission("app/price list.py", Reason.SEEN, 1204), Omission("go.sum", Reason.LOCK, 12)),
     )

@@ -1,47 +1,25 @@
-"""Whether two findings say the same: models repeat a remark in other words, or as another category.
+"""Findings of one review that say the same: near-duplicates on one line, and one sentence at many places of a file.
 
-Only findings that share a line can be duplicates. Those on neighbouring lines may be two of a kind: two passwords on
-two lines.
+Findings on neighbouring lines may be two of a kind, such as two passwords: they become one finding only when they are
+one sentence, and then it lists both places.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from iquest_review.findings.placed import PlacedFinding
-from iquest_review.text import JOINER
-
-# The share of the shorter text's words that the other text has as well. None of 62 pairs of findings on the same lines
-# (aacr-bench) reaches it; two pairs share half of their words and say different things. To lose a finding is worse
-# than to show it twice.
-MIN_COMMON_WORD_RATIO = 0.6
-MIN_WORDS = 4  # shorter texts have too few words to compare
-
-_HAN = r"[\u3040-\u30ff\u3400-\u9fff]"  # written without spaces between words: each character counts as a word
-_WORD = re.compile(rf"{_HAN}|[0-9]+|(?!{_HAN})[^\W\d_](?:(?!{_HAN})\w){{2,}}")
-_STOP_WORDS = frozenset(
-    "the this that and for with are was not can may will has have when which its from into but".split()
-)
-
-
-def is_similar_text(text: str, other: str) -> bool:
-    """Return whether two texts say about the same."""
-    first, second = _extract_words(text), _extract_words(other)
-    fewer = min(len(first), len(second))
-    return fewer >= MIN_WORDS and len(first & second) >= MIN_COMMON_WORD_RATIO * fewer
+from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.similarity import extract_words, is_related_text, is_same_sentence, is_similar_text
 
 
 def merge_duplicates(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
-    """Return the findings without near-duplicates, worst first.
+    """Return the findings without near-duplicates on the same lines, worst first.
 
-    Two findings with the same identity and a common line could not be told apart in a later run: they become one
-    finding with both texts.
+    Two findings of one category that are only related become one with both texts.
     """
     kept = list[PlacedFinding]()
     for finding in sorted(findings, key=lambda finding: finding.severity.rank):
         for index, earlier in enumerate(kept):
-            close = has_overlap(earlier, finding) and is_similar_text(earlier.description, finding.description)
-            if close or is_same_finding(earlier, finding):
+            if is_same_finding(earlier, finding) or _is_related(earlier, finding):
                 kept[index] = _merge_pair(earlier, finding)
                 break
         else:
@@ -49,22 +27,58 @@ def merge_duplicates(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
     return kept
 
 
+def gather_repeats(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
+    """Return the findings with each sentence once a file: the first finding lists the other places.
+
+    Only findings that can have a thread are gathered: the others are in the note, which has no room for places.
+    """
+    kept = list[PlacedFinding]()
+    for finding in findings:
+        for index, earlier in enumerate(kept):
+            if _is_repeat(earlier, finding):
+                kept[index] = _add_place(earlier, finding)
+                break
+        else:
+            kept.append(finding)
+    return kept
+
+
+def _is_repeat(earlier: PlacedFinding, finding: PlacedFinding) -> bool:
+    if (earlier.path, earlier.side) != (finding.path, finding.side) or None in (earlier.line, finding.line):
+        return False
+    inline = earlier.placement is finding.placement is Placement.INLINE
+    return inline and is_same_sentence(earlier.description, finding.description)
+
+
+def _add_place(finding: PlacedFinding, other: PlacedFinding) -> PlacedFinding:
+    """Return the finding with the place of another one, whose lines are no longer its twins."""
+    places = (*finding.other_places, OtherPlace(other.line or 0, other.end_line, other.anchor, other.anchored))
+    taken = {place.end_line or place.line for place in places}
+    twins = tuple(line for line in finding.twins if line not in taken)
+    return replace(finding, other_places=places, twins=twins)
+
+
+def _is_related(finding: PlacedFinding, other: PlacedFinding) -> bool:
+    same_place = has_overlap(finding, other) and finding.anchor == other.anchor
+    related = finding.category is other.category and is_related_text(finding.description, other.description)
+    return same_place and related
+
+
 def _merge_pair(finding: PlacedFinding, other: PlacedFinding) -> PlacedFinding:
     """Merge two findings: keep the longer of two similar texts, or both texts, and the fix of either."""
     if finding.fix is None and (finding.line, finding.end_line) == (other.line, other.end_line):
         finding = replace(finding, fix=other.fix, quote=other.quote, replacement=other.replacement)
-    if finding.description == other.description:
-        return finding
     if not is_similar_text(finding.description, other.description):
         return replace(finding, description=f"{finding.description}\n\n{other.description}")
-    if len(_extract_words(other.description)) <= len(_extract_words(finding.description)):
+    if len(extract_words(other.description)) <= len(extract_words(finding.description)):
         return finding
-    return replace(finding, title=other.title, description=other.description)
+    return replace(finding, title=other.title, description=other.description, fingerprint=other.fingerprint)
 
 
 def is_same_finding(finding: PlacedFinding, other: PlacedFinding) -> bool:
-    """Return whether two findings have the same identity and a line in common."""
-    return finding.fingerprint == other.fingerprint and has_overlap(finding, other)
+    """Return whether two findings have a line in common and say the same."""
+    said = finding.fingerprint == other.fingerprint or is_similar_text(finding.description, other.description)
+    return said and has_overlap(finding, other)
 
 
 def has_overlap(finding: PlacedFinding, other: PlacedFinding) -> bool:
@@ -74,7 +88,3 @@ def has_overlap(finding: PlacedFinding, other: PlacedFinding) -> bool:
     if finding.line is None or other.line is None:
         return finding.line is other.line
     return finding.line <= (other.end_line or other.line) and other.line <= (finding.end_line or finding.line)
-
-
-def _extract_words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.replace(JOINER, "").lower())) - _STOP_WORDS

@@ -1,7 +1,8 @@
-"""A finding's identity: its file, the text of its lines and its category. Line numbers move, text seldom changes.
+"""A finding's identity: its file, the text of its lines, and what it says. Line numbers move, text seldom changes.
 
-A marker in the thread's first note holds it, with what later runs need to find the lines again. The marker is hidden
-from readers, but anybody can copy it: it counts only in a note of the bot's own user.
+The category does not belong to it: models call the same remark a convention today and something else tomorrow. A marker
+in the thread's first note holds it, with what later runs need to find the lines again. The marker is hidden from
+readers, but anybody can copy it: it counts only in a note of the bot's own user.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ class Mark(NamedTuple):
     side: Side
     severity: Severity
     category: Category
+    also: tuple[tuple[str, int], ...] = ()  # anchor and number of lines of the further places it lists
 
 
 def join_words(lines: Sequence[str]) -> str:
@@ -39,21 +41,25 @@ def digest(text: str) -> str:
 def compute_fingerprint(finding: Finding, anchor: str) -> str:
     """Return a finding's fingerprint, 16 hexadecimal digits.
 
-    `anchor` is the text of the finding's lines; its white space does not count. Without lines the title is used.
+    `anchor` is the text of the finding's lines. White space does not count, neither there nor in the description.
     """
-    return digest("\0".join((finding.path, join_words([anchor or finding.title]), finding.category)))
+    return digest("\0".join((finding.path, join_words([anchor]), join_words([finding.description]))))
 
 
 def format_marker(mark: Mark) -> str:
     """Return the hidden first line of a thread's first note."""
     anchor = f"{mark.anchor}:{mark.lines}:{mark.side}"
-    return f"<!-- iquest-review:finding {mark.fingerprint} anchor={anchor} {mark.severity} {mark.category} -->"
+    also = ",".join(f"{other}:{lines}" for other, lines in mark.also)
+    places = f"anchor={anchor} also={also}" if also else f"anchor={anchor}"
+    return f"<!-- iquest-review:finding {mark.fingerprint} {places} {mark.severity} {mark.category} -->"
 
 
 _MARKER = re.compile(
     r"<!-- iquest-review:finding (?P<fingerprint>[0-9a-f]{16}) anchor=(?P<anchor>[0-9a-f]{16}):(?P<lines>\d{1,8})"
-    rf":(?P<side>{'|'.join(Side)}) (?P<severity>{'|'.join(Severity)}) (?P<category>{'|'.join(Category)}) -->\n"
+    rf":(?P<side>{'|'.join(Side)})(?: also=(?P<also>[0-9a-f:,]{{1,4000}}))?"
+    rf" (?P<severity>{'|'.join(Severity)}) (?P<category>{'|'.join(Category)}) -->\n"
 )
+_ALSO = re.compile(r"\b([0-9a-f]{16}):(\d{1,8})\b")
 
 
 def parse_marker(body: str) -> Mark | None:
@@ -68,4 +74,5 @@ def parse_marker(body: str) -> Mark | None:
         Side(match["side"]),
         Severity(match["severity"]),
         Category(match["category"]),
+        tuple((anchor, int(lines)) for anchor, lines in _ALSO.findall(match["also"] or "")),
     )

@@ -37,9 +37,13 @@ def assign_place(verified: VerifiedFinding) -> PlacedFinding:
 
 
 def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
-    """Return the findings, at most `most` of them inline: the worst. The others move to the summary note."""
+    """Return the findings, at most `most` of them inline: the worst. The others move to the summary note.
+
+    Those that have a thread come first: they keep it.
+    """
     inline = [finding for finding in findings if finding.placement is Placement.INLINE]
-    over = sorted(inline, key=lambda finding: finding.severity.rank)[most:]
+    over = sorted(inline, key=lambda finding: (not finding.thread, finding.severity.rank))[max(most, 0) :]
+    over = [finding for finding in over if not finding.thread]
     return [
         replace(finding, placement=Placement.SUMMARY, placement_reason=OVER_LIMIT) if finding in over else finding
         for finding in findings

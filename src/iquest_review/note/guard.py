@@ -210,7 +210,7 @@ def _wrap_as_code(body: str, fault: str) -> str:
 
 
 # The hidden lines of summary.py, memory.py and findings/fingerprint.py: nothing in them can end the comment.
-_MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed)(?: [\w .:=+/-]*)? -->")
+_MARKER = re.compile(r"<!-- iquest-review:(summary|previous|finding|reviewed|tail)(?: [\w .:=+/-]*)? -->")
 
 
 def _describe_fault(name: str, text: str) -> str:

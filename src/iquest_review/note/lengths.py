@@ -11,10 +11,11 @@ from iquest_review.note.words import Words, format_number
 from iquest_review.text import escape_invisible
 
 # Of one text, before it is escaped for markdown.
-MAX_LINE_CHARS, MAX_TEXT_CHARS, MAX_RAW_CHARS = 2_000, 20_000, 100_000
+MAX_LINE_CHARS, MAX_TEXT_CHARS, MAX_RAW_CHARS = 2_000, 20_000, 4_000
 # Of one list, as markdown.
 MAX_FINDINGS_CHARS, MAX_ROWS_CHARS, MAX_SUGGESTIONS_CHARS, MAX_OMISSIONS_CHARS = 240_000, 60_000, 40_000, 80_000
 MAX_CONTROL_PATHS = 10
+MAX_OVER_LIMIT_ROWS = 5  # of the findings over IQUEST_MAX_FINDINGS
 
 
 def truncate_for_note(text: str, limit: int, words: Words) -> str:
@@ -36,6 +37,11 @@ def truncate_list(rows: Iterable[str], count: int, limit: int, words: Words) -> 
             yield f"- {words.more.format(count=format_number(count - shown))}"
             return
         yield row
+
+
+def fold(title: str, content: str) -> str:
+    """Return markdown that a reader opens with a click. The title is plain text of ours."""
+    return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
 def render_line(text: str, words: Words) -> str:

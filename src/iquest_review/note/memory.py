@@ -36,12 +36,12 @@ class NoteMemory:
     hunks: tuple[str, ...] = ()  # 12 hexadecimal digits each
     model: str | None = None
     summary: str = ""
+    summary_head: str = ""  # the commit that the summary is about
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()  # those the note shows in full
     titles: tuple[tuple[str, str], ...] = ()  # fingerprint and title of each finding that has a thread
     resolved: tuple[str, ...] = ()  # discussions that the bot itself resolved
     left: tuple[str, ...] = ()  # discussions that GitLab did not let the bot resolve
-    waived: tuple[str, ...] = ()  # discussions of findings that somebody waived
 
 
 _Number = Annotated[int, Field(strict=True, ge=0)]
@@ -89,7 +89,10 @@ class _StoredFinding(BaseModel):
 
 
 class _StoredMemory(BaseModel):
-    """What the hidden line holds in `data`. No value has a default: a line that lacks one is not believed."""
+    """What the hidden line holds in `data`.
+
+    A line that lacks a value is not believed; only values that newer versions added have a default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -101,7 +104,7 @@ class _StoredMemory(BaseModel):
     titles: tuple[tuple[StrictStr, StrictStr], ...]
     resolved: tuple[StrictStr, ...]
     left: tuple[StrictStr, ...]
-    waived: tuple[StrictStr, ...]
+    summary_head: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{0,64}$")] = ""
 
 
 _MARKER = re.compile(
@@ -127,7 +130,7 @@ def format_memory(state: NoteMemory) -> str:
         "titles": state.titles,
         "resolved": state.resolved,
         "left": state.left,
-        "waived": state.waived,
+        "summary_head": state.summary_head,
     }
     data = _pack(value)
     for names in _LEAST_NEEDED:
@@ -162,7 +165,7 @@ def parse_memory(body: str) -> NoteMemory | None:
         titles=stored.titles,
         resolved=stored.resolved,
         left=stored.left,
-        waived=stored.waived,
+        summary_head=stored.summary_head,
     )
 
 

@@ -9,15 +9,17 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.note import markdown, memory
 from iquest_review.note.footer import render_footer
 from iquest_review.note.lengths import (
     MAX_CONTROL_PATHS,
     MAX_FINDINGS_CHARS,
+    MAX_OVER_LIMIT_ROWS,
     MAX_RAW_CHARS,
     MAX_ROWS_CHARS,
     MAX_SUGGESTIONS_CHARS,
+    fold,
     render_line,
     render_name,
     render_prose,
@@ -27,7 +29,7 @@ from iquest_review.note.lengths import (
 from iquest_review.note.memory import NoteMemory
 from iquest_review.note.omitted import render_omitted_files
 from iquest_review.note.thread import format_finding_row, format_severity_counts, format_thread_row
-from iquest_review.note.words import CHINESE, ENGLISH, Words, format_number, format_plural, select_words
+from iquest_review.note.words import CHINESE, ENGLISH, Words, choose_plural, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
 
 SUMMARY_MARKER = "<!-- iquest-review:summary -->"
@@ -93,24 +95,28 @@ def append_previous_review(body: str, earlier: str) -> str:
     if not review.strip():
         return body
     words = CHINESE if CHINESE.title.partition("{")[0] in body else ENGLISH
+    remembered = memory.parse_memory(earlier)
+    commit = markdown.format_code_span(remembered.head[:12]) if remembered else ""
+    title = words.previous_at.format(sha=commit) if commit else words.previous
     failure = body.partition(PREVIOUS_MARKER)[0].rstrip()
     # Somebody may have edited the note: no line of it may begin like a quick action.
     inert = re.sub(r"^(?=/)", " ", review.strip(), flags=re.MULTILINE)
-    return f"{failure}\n\n---\n\n**{words.previous}**\n\n{PREVIOUS_MARKER}\n\n{inert}\n"
+    return f"{failure}\n\n---\n\n**{title}**\n\n{PREVIOUS_MARKER}\n\n{inert}\n"
 
 
 def _render_sections(
     outcome: Outcome, findings: Sequence[PlacedFinding], rows: Sequence[ThreadRow], links: NoteLinks, words: Words
 ) -> Iterator[str]:
     """Yield everything between the hidden lines and the footer; a section may be empty."""
-    severities = [*(finding.severity for finding in findings), *(row.severity for row in rows)]
-    yield "## " + words.title.format(verdict=_render_verdict(outcome, severities, words))
+    yield "## " + words.title.format(verdict=_render_verdict(outcome, words))
     yield from _render_status(outcome, words)
     yield render_prose(outcome.summary, words)
-    if outcome.before and outcome.before != outcome.summary:
-        yield f"{words.before}\n\n{render_prose(outcome.before, words)}"
     yield from _render_thread_rows(rows, words)
-    yield from _render_findings(findings, outcome, links, words)
+    over = [finding for finding in findings if finding.placement_reason == OVER_LIMIT]
+    yield from _render_findings([finding for finding in findings if finding not in over], outcome, links, words)
+    yield _render_over_limit(over, outcome, links, words)
+    if outcome.before and outcome.before != outcome.summary:
+        yield _render_earlier_summary(outcome, words)
     if outcome.suggestions:
         items = (f"- {render_line(suggestion, words)}" for suggestion in outcome.suggestions)
         shown = truncate_list(items, len(outcome.suggestions), MAX_SUGGESTIONS_CHARS, words)
@@ -121,17 +127,21 @@ def _render_sections(
     yield render_omitted_files(outcome, words)
 
 
-def _render_verdict(outcome: Outcome, severities: Sequence[Severity], words: Words) -> str:
+def _render_verdict(outcome: Outcome, words: Words) -> str:
+    """Return what the headline says: how many findings of each severity count for `fail_on`."""
     match outcome.status:
         case ReviewStatus.NOT_REVIEWED:
             return words.failed
         case ReviewStatus.RAW:
             return words.unchecked
-        case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW and not severities:
+        case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW and not (
+            outcome.severities or outcome.unplaced
+        ):
             return words.nothing
-    counts = {severity: severities.count(severity) for severity in Severity}
     no_findings = words.no_findings_partly if outcome.status is ReviewStatus.PARTIAL else words.no_findings
-    return format_severity_counts(counts, words) or no_findings
+    counts = format_severity_counts(Counter(outcome.severities), words) or no_findings
+    unplaced = words.without_place.format(count=format_number(outcome.unplaced)) if outcome.unplaced else ""
+    return " · ".join(filter(None, (counts, unplaced)))
 
 
 def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
@@ -144,7 +154,8 @@ def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
             yield words.not_reviewed.format(reason=reason)
         case ReviewStatus.RAW:
             yield words.raw.format(reason=reason)
-            yield markdown.format_code_block(truncate_for_note(outcome.raw or "", MAX_RAW_CHARS, words))
+            answer = markdown.format_code_block(truncate_for_note(outcome.raw or "", MAX_RAW_CHARS, words))
+            yield fold(words.raw_answer, answer)
         case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW:
             yield words.nothing_left if outcome.omissions else words.nothing_changed
 
@@ -161,6 +172,38 @@ def _render_thread_rows(rows: Sequence[ThreadRow], words: Words) -> Iterator[str
         for row in ordered
     )
     yield f"### {words.threads}\n\n" + "\n".join(truncate_list(written, len(ordered), MAX_ROWS_CHARS, words))
+
+
+def _render_earlier_summary(outcome: Outcome, words: Words) -> str:
+    """Return the summary of the last review of the whole change, folded, with the commit it is about."""
+    commit = markdown.format_code_span(outcome.before_head[:12])
+    parts = [words.before_at.format(sha=commit) if commit else "", render_prose(outcome.before, words)]
+    return fold(words.before, "\n\n".join(filter(None, parts)))
+
+
+def _render_over_limit(over: Sequence[PlacedFinding], outcome: Outcome, links: NoteLinks, words: Words) -> str:
+    """Return how many findings got no thread because of IQUEST_MAX_FINDINGS, and the worst of them in a row each."""
+    if not over:
+        return ""
+    ordered = sorted(over, key=lambda finding: (finding.severity.rank, finding.path, finding.line or 0))
+    severities = format_severity_counts(Counter(finding.severity for finding in over), words)
+    title = choose_plural(words.over_limit, len(over)).format(count=format_number(len(over)), severities=severities)
+    rows = [
+        format_thread_row(
+            finding.severity, finding.category, _render_full_place(finding, outcome, links, words), finding.title, words
+        )
+        for finding in ordered[:MAX_OVER_LIMIT_ROWS]
+    ]
+    if left := len(over) - len(rows):
+        rows.append(f"- {words.more.format(count=format_number(left))}")
+    return f"### {title}\n\n" + "\n".join(rows)
+
+
+def _render_full_place(finding: PlacedFinding, outcome: Outcome, links: NoteLinks, words: Words) -> str:
+    """Return file and lines of a finding, linked to the file."""
+    path = render_name(finding.path, words) or words.elsewhere
+    lines = f" {_render_lines(finding.side, finding.line, finding.end_line, words)}" if finding.line else ""
+    return markdown.format_link(f"{path}{lines}", _build_line_url(finding, outcome, links))
 
 
 def _render_row_place(row: ThreadRow, words: Words) -> str:
@@ -186,7 +229,8 @@ def _render_since_last_run(outcome: Outcome, words: Words) -> str:
         words.fixed: settled[SettledReason.FIXED],
         words.left: settled[SettledReason.LEFT],
         words.unplaced: settled[SettledReason.UNPLACED],
-        words.waived: outcome.waived,
+        words.waived: len(outcome.held_back),
+        words.waivers: settled[SettledReason.WAIVED],
     }
     changes = " · ".join(format_plural(forms, count) for forms, count in counts.items() if count)
     merged = format_plural(words.merged, outcome.merged) if outcome.merged else ""

@@ -1,40 +1,119 @@
 """One finding as people read it: the body of a thread on its line, or a row of the summary note."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from textwrap import dedent
 
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, format_marker
-from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.placed import OtherPlace, PlacedFinding
 from iquest_review.note import markdown
 from iquest_review.note.lengths import MAX_TEXT_CHARS, render_line, render_prose, truncate_for_note
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.text import JOINER
 
+MAX_PLACES = 30  # that one thread lists
+TAIL_MARKER = "<!-- iquest-review:tail -->"  # above what a thread says beside its text
+Place = tuple[str, int]  # the anchor of lines, and how many they are
+
 _SYMBOLS = {Severity.HIGH: "🔴", Severity.MEDIUM: "🟠", Severity.LOW: "🔵"}
 
 
-def compose_thread(finding: PlacedFinding, words: Words) -> str:
+def compose_thread(finding: PlacedFinding, words: Words, head: str = "", also: tuple[Place, ...] = ()) -> str:
     """Return the first note of a finding's thread, with the finding's identity hidden on the first line.
 
-    The code it cites is not repeated where the thread is on that very code.
+    The code it cites is not repeated where the thread is on that very code. Further places are listed as they are at
+    the commit `head`; `also` are places that earlier runs listed.
     """
     heading = f"{format_severity(finding.severity, words)} · {words.categories[finding.category]}"
     shown = format_code_and_fix(finding, words) if finding.line is None else [_format_fix(finding, words)]
     parts = [
-        format_marker(build_mark(finding)),
+        format_marker(add_places(build_mark(finding), also)),
         heading,
         render_prose(finding.description, words),
         *shown,
+        TAIL_MARKER,
+        _format_other_places(finding.other_places, words, head),
+        words.waive,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def build_mark(finding: PlacedFinding) -> Mark:
     """Return the identity of a finding, as its thread hides it."""
-    return Mark(finding.fingerprint, finding.anchor, finding.anchored, finding.side, finding.severity, finding.category)
+    places = ((place.anchor, place.anchored) for place in finding.other_places)
+    return Mark(
+        finding.fingerprint,
+        finding.anchor,
+        finding.anchored,
+        finding.side,
+        finding.severity,
+        finding.category,
+        tuple(dict.fromkeys(place for place in places if place != (finding.anchor, finding.anchored))),
+    )
+
+
+def list_places(mark: Mark) -> frozenset[Place]:
+    """Return the places of a thread whose lines can be found again."""
+    return frozenset((anchor, lines) for anchor, lines in ((mark.anchor, mark.lines), *mark.also) if lines)
+
+
+def add_places(mark: Mark, places: Iterable[Place]) -> Mark:
+    """Return the mark with further places, MAX_PLACES at most."""
+    known = dict.fromkeys((*mark.also, *places))
+    known.pop((mark.anchor, mark.lines), None)
+    return mark._replace(also=tuple(known)[:MAX_PLACES])
+
+
+def revise_thread(body: str, mark: Mark, finding: PlacedFinding, words: Words, head: str) -> str:
+    """Return the first note of a thread, written anew for a finding that got worse or is found at further places.
+
+    The text stays where the finding did not get worse: people may have replied to it.
+    """
+    if finding.severity.rank < mark.severity.rank:
+        return compose_thread(finding, words, head, tuple(list_places(mark)))
+    places = list_places(build_mark(finding))
+    fresh = tuple(
+        place for place in _list_numbered_places(finding) if (place.anchor, place.anchored) not in list_places(mark)
+    )
+    _, _, rest = body.replace("\r", "").partition("\n")
+    text, _, tail = rest.partition(TAIL_MARKER)
+    listed = tail.strip()
+    for known in (ENGLISH, CHINESE):
+        listed = listed.removesuffix(known.waive).rstrip()
+    parts = [
+        format_marker(add_places(mark, sorted(places))),
+        text.strip("\n"),
+        TAIL_MARKER,
+        listed,
+        _format_other_places(fresh, words, head),
+        words.waive,
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _list_numbered_places(finding: PlacedFinding) -> Iterator[OtherPlace]:
+    """Yield all places of a finding that have a line number."""
+    if finding.line is not None:
+        yield OtherPlace(finding.line, finding.end_line, finding.anchor, finding.anchored)
+    yield from finding.other_places
+
+
+def _format_other_places(places: Sequence[OtherPlace], words: Words, head: str) -> str:
+    """Return a row that lists the places by line number, with the commit that has these numbers."""
+    if not places:
+        return ""
+    shown = sorted(places, key=lambda place: place.line)[:MAX_PLACES]
+    lines = [format_lines(words.lines if place.end_line else words.line, place.line, place.end_line) for place in shown]
+    commit = markdown.format_code_span(head[:12])
+    pattern = words.also_here_at if commit else words.also_here
+    return pattern.format(lines=words.comma.join(lines), sha=commit)
+
+
+def format_lines(pattern: str, line: int, end_line: int | None) -> str:
+    """Return line numbers in words."""
+    return pattern.format(line=line, end_line=end_line)
 
 
 def format_severity(value: Severity, words: Words) -> str:
@@ -42,9 +121,10 @@ def format_severity(value: Severity, words: Words) -> str:
     return f"{_SYMBOLS[value]} **{words.severities[value]}**"
 
 
-def format_severity_counts(counts: dict[Severity, int], words: Words) -> str:
-    """Return how many findings each severity has, without those that have none; empty for no findings."""
-    return " · ".join(f"{_SYMBOLS[value]} {n:,} {words.severities[value]}" for value, n in counts.items() if n)
+def format_severity_counts(counts: Mapping[Severity, int], words: Words) -> str:
+    """Return how many findings each severity has, worst first, without those that have none; empty for no findings."""
+    shown = ((value, counts.get(value, 0)) for value in Severity)
+    return " · ".join(f"{_SYMBOLS[value]} {count:,} {words.severities[value]}" for value, count in shown if count)
 
 
 def format_finding_row(finding: PlacedFinding, where: str, words: Words) -> str:
@@ -109,7 +189,8 @@ _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 def extract_thread_text(body: str) -> str:
     """Return a thread's text as it was before it became markdown, without marker, heading and code."""
-    text = _BLOCK.sub("\n\n", "".join(body.replace(JOINER, "").split("\n\n", 2)[2:])).rstrip()
+    content = body.replace(JOINER, "").partition(TAIL_MARKER)[0]
+    text = _BLOCK.sub("\n\n", "".join(content.split("\n\n", 2)[2:])).rstrip()
     for words in (ENGLISH, CHINESE):
         text = text.removesuffix(words.fix)
     return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()

@@ -25,12 +25,14 @@ class Words:
     raw: str
     partial: str
     previous: str
+    previous_at: str
     elsewhere: str
     line: str
     old_line: str
     lines: str
     fix: str
     before: str
+    before_at: str
     threads: str
     since: str
     seen: str
@@ -40,6 +42,12 @@ class Words:
     unplaced: str
     left: str
     waived: str
+    waivers: str
+    also_here: str
+    also_here_at: str
+    without_place: str
+    over_limit: str
+    raw_answer: str
     merged: str
     steering: str
     suggestions: str
@@ -59,6 +67,7 @@ class Words:
     prompt: str
     job: str
     hint: str
+    waive: str
     severities: dict[Severity, str]
     categories: dict[Category, str]
     reasons: dict[Reason, str]

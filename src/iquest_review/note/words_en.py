@@ -21,16 +21,17 @@ ENGLISH = Words(
     failed="⚠️ not completed",
     not_reviewed="Not reviewed, because {reason}",
     unchecked="⚠️ unchecked",
-    raw="The model answered in a form that cannot be checked ({reason}). The answer follows unchanged. "
-    "A person should review this change.",
+    raw="The model answered in a form that cannot be checked ({reason}). A person should review this change.",
     partial="⚠️ Partly reviewed: {reason}",
     previous="The last completed review:",
+    previous_at="The last completed review, of {sha}:",
     elsewhere="Without a line in the change",
     line="line {line}",
     old_line="removed line {line}",
     lines="lines {line} to {end_line}",
     fix="Suggested instead:",
-    before="Summary of the last full review:",
+    before="Summary of the last review of the whole change",
+    before_at="At {sha}:",
     threads="Open threads",
     since="This run: {changes}",
     seen="{count} changed line was already reviewed|{count} changed lines were already reviewed",
@@ -42,6 +43,13 @@ ENGLISH = Words(
     unplaced="{count} earlier finding without a line was dropped|{count} earlier findings without a line were dropped",
     waived="{count} finding not raised because it was waived or resolved"
     "|{count} findings not raised because they were waived or resolved",
+    waivers="{count} waived finding resolved|{count} waived findings resolved",
+    also_here="Also here: {lines}.",
+    also_here_at="Also here: {lines} (at {sha}).",
+    without_place="{count} without a place in the change",
+    over_limit="{count} finding over IQUEST_MAX_FINDINGS ({severities})"
+    "|{count} findings over IQUEST_MAX_FINDINGS ({severities}), the worst first",
+    raw_answer="The answer of the model",
     merged="{count} near-duplicate merged|{count} near-duplicates merged",
     steering="⚠️ This merge request changes files that control its own review: {paths}. "
     "This review used the settings, rules and prompts of the target branch.",
@@ -63,6 +71,7 @@ ENGLISH = Words(
     job="job",
     hint="To waive a finding, so that it is not raised again, reply `ignore: reason` in its thread "
     "or give it a thumbs-down.",
+    waive="To waive this finding, reply `ignore: reason` or give it a thumbs-down.",
     severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},

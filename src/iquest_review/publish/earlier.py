@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
 from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
-from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.finding import derive_title
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.similarity import is_same_sentence
 from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.gitlab.existing import ExistingThreads, Thread
-from iquest_review.note.memory import NoteMemory
-from iquest_review.note.thread import build_mark, extract_thread_text
-from iquest_review.outcome import SettledFinding, SettledReason
+from iquest_review.note.thread import MAX_PLACES, build_mark, extract_thread_text
+from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
 from iquest_review.prompt.remarks import Remark
-from iquest_review.publish import plan
+from iquest_review.publish.match import match_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def classify(
     still, gone = list[OpenFinding](), list[SettledFinding]()
     for thread in existing.threads:
         if not thread.resolved:
-            here = find_marked_lines(thread.mark, thread.path, thread.line, diff, read_file)
+            here = _find_thread_lines(thread, diff, read_file)
             if here is None and not was_seen(thread.path):
                 here = Location(thread.path, thread.line)
             if here is None and not thread.disputed:
@@ -88,6 +89,14 @@ def classify(
     return EarlierFindings(tuple(still), tuple(gone))
 
 
+def _find_thread_lines(thread: Thread, diff: Diff, read_file: FileReader) -> Location | None:
+    """Return where the lines of a thread are now; those of another place it lists when its own are gone."""
+    mark = thread.mark
+    marks = (mark, *(mark._replace(anchor=anchor, lines=lines) for anchor, lines in mark.also))
+    found = (find_marked_lines(each, thread.path, thread.line, diff, read_file) for each in marks)
+    return next((here for here in found if here is not None), None)
+
+
 def add_former_names(
     findings: Sequence[PlacedFinding], still: Sequence[OpenFinding], diff: Diff
 ) -> list[PlacedFinding]:
@@ -105,32 +114,78 @@ def add_former_names(
 
 @dataclass(frozen=True, slots=True)
 class FindingsToRaise:
-    """The findings to raise, the threads that some of them have, and the threads of findings that are not raised."""
+    """The findings to raise, and those that people have settled. Both know their thread, if they have one."""
 
-    findings: tuple[PlacedFinding, ...]
-    threads: frozenset[str]
-    spared: frozenset[str]
+    findings: tuple[PlacedFinding, ...] = ()
+    held_back: tuple[HeldBackFinding, ...] = ()
+
+    @property
+    def threads(self) -> frozenset[str]:
+        """The threads of the findings to raise."""
+        return frozenset(finding.thread for finding in self.findings if finding.thread)
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """The threads in which people settled a finding."""
+        return frozenset(finding.thread for finding in self.held_back)
 
 
 def select_findings_to_raise(
     findings: Sequence[PlacedFinding],
     existing: ExistingThreads,
-    known: NoteMemory | None,
-    has_waiver: Callable[[Thread], bool],
+    settled_by_people: Callable[[Thread], HeldBackReason | None],
+    head: str,
 ) -> FindingsToRaise:
-    """Return the findings to raise: not those that somebody waived, or whose thread a person resolved."""
-    ours = frozenset(known.resolved if known else ())
-    kept, taken, spared, threads = list[PlacedFinding](), set[str](), set[str](), list(existing.threads)
-    for finding in findings:
-        thread = plan.match_thread(finding, threads)
-        if thread is not None:
-            threads.remove(thread)
-            if thread.is_settled_by_person(ours) or has_waiver(thread):
-                spared.add(thread.id)
-                continue
-            taken.add(thread.id)
-        kept.append(finding)
-    return FindingsToRaise(tuple(kept), frozenset(taken), frozenset(spared))
+    """Return the findings to raise: not those that somebody waived, or whose thread a person resolved.
+
+    A finding that has a thread takes over its text and severity, unless it got worse: then the thread is updated.
+    """
+    matched = match_findings(findings, existing.threads, lambda thread: settled_by_people(thread) is not None, head)
+    raised, held_back = list[PlacedFinding](), list[HeldBackFinding]()
+    for finding, match in zip(findings, matched, strict=True):
+        thread = match or _find_same_sentence(finding, existing.threads, settled_by_people)
+        why = settled_by_people(thread) if thread else None
+        if thread is None:
+            raised.append(finding)
+        elif why is None:
+            raised.append(_take_over(finding, thread))
+        else:
+            fields = {name: getattr(finding, name) for name in PlacedFinding.__dataclass_fields__}
+            held_back.append(HeldBackFinding(**{**fields, "thread": thread.id}, why=why))
+    return FindingsToRaise(tuple(raised), tuple(held_back))
+
+
+def _find_same_sentence(
+    finding: PlacedFinding,
+    threads: Sequence[Thread],
+    settled_by_people: Callable[[Thread], HeldBackReason | None],
+) -> Thread | None:
+    """Return the open thread that says the same sentence about other lines of the file: it will list this place."""
+    if finding.placement is not Placement.INLINE or not finding.anchored or finding.line is None:
+        return None
+    for thread in threads:
+        if thread.resolved or thread.path not in (finding.path, *finding.names) or not thread.mark.lines:
+            continue
+        same = thread.mark.side is finding.side and len(thread.mark.also) < MAX_PLACES
+        if same and is_same_sentence(extract_thread_text(thread.body), finding.description):
+            return None if settled_by_people(thread) else thread
+    return None
+
+
+def _take_over(finding: PlacedFinding, thread: Thread) -> PlacedFinding:
+    """Return the finding with the text and the severity of its thread, unless it got worse."""
+    if finding.severity.rank < thread.mark.severity.rank:
+        return replace(finding, thread=thread.id)
+    text = extract_thread_text(thread.body)
+    return replace(
+        finding,
+        thread=thread.id,
+        fingerprint=thread.mark.fingerprint,
+        severity=thread.mark.severity,
+        category=thread.mark.category,
+        title=derive_title(text) if text else finding.title,
+        description=text or finding.description,
+    )
 
 
 def select_askable(earlier: Sequence[OpenFinding], paths: Collection[str]) -> Iterator[OpenFinding]:

@@ -40,7 +40,7 @@ def publish_review(
     `known` is what the note remembered when the review began. Raises GitLabError when publishing fails in the end.
     """
     gitlab.allow_links(around.project_url, around.job_url)
-    existing = initial = gitlab.fetch_existing_threads()
+    existing = gitlab.fetch_existing_threads()
     before, overtaken = recall_memory(existing), _build_overtaken_check(gitlab, outcome, known, tell)
     if overtaken(existing):
         return Published(outcome, None)
@@ -51,14 +51,12 @@ def publish_review(
     outcome = threads.build_outcome(existing)
     if overtaken(existing):
         return Published(outcome, None)
-    before, new = recall_memory(existing), {thread.id for thread in existing.threads} - {t.id for t in initial.threads}
+    before = recall_memory(existing)
     left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
     still_open = [thread for thread in existing.threads if not thread.resolved]
-    unsettled = [thread for thread in still_open if thread.id not in left]
     titles = _collect_titles(outcome, still_open, before)
-    waived = [thread for thread in unsettled if thread.id not in new and gitlab.has_waiver(thread)]
-    rows = _build_rows(outcome, [thread for thread in unsettled if thread not in waived], titles, around)
-    posted = PostedState(rows, _build_memory(outcome, existing, before, titles, threads.resolved, waived))
+    rows = _build_rows(outcome, [thread for thread in still_open if thread.id not in left], titles, around)
+    posted = PostedState(rows, _build_memory(outcome, existing, before, titles, threads.resolved))
     return _publish_note(gitlab, existing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
 
 
@@ -136,16 +134,11 @@ def _build_memory(
     before: NoteMemory | None,
     titles: Mapping[str, str],
     ours: set[str],
-    waived: Sequence[Thread],
 ) -> NoteMemory:
     """Return what the note must remember; `ours` are the discussions that this run resolved."""
     open_threads = [thread for thread in existing.threads if not thread.resolved]
     noted = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
-    noted += [
-        finding
-        for finding in outcome.kept
-        if not any(plan.is_thread_of(thread, finding) for thread in existing.threads)
-    ]
+    noted += outcome.kept
     reviewed, head = outcome.reviewed, outcome.head
     past = before if before and reviewed and not reviewed.afresh else None
     resolved = [thread for thread in existing.threads if thread.resolved]
@@ -156,12 +149,12 @@ def _build_memory(
         hunks=reviewed.hunks if reviewed else (),
         model=outcome.model,
         summary=outcome.before or outcome.summary,
+        summary_head=(outcome.before_head if outcome.before else "") or head,
         suggestions=outcome.suggestions,
         findings=tuple(noted),
         titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
         resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
         left=tuple(entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT),
-        waived=tuple(thread.id for thread in waived),
     )
 
 

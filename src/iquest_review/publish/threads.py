@@ -17,11 +17,12 @@ from iquest_review.gitlab.client import BODY_CHANGED, GitLab
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.gitlab.transport import TransientGitLabError
 from iquest_review.merge_request import DiffRefs
-from iquest_review.note.thread import compose_thread, has_lost_lines
+from iquest_review.note.thread import compose_thread, has_lost_lines, revise_thread
 from iquest_review.note.words import select_words
-from iquest_review.outcome import Outcome, SettledReason
+from iquest_review.outcome import OpenThread, Outcome, SettledReason
 from iquest_review.publish import plan
-from iquest_review.publish.plan import Action, Create, Delete, Leave, Reopen, Resolve
+from iquest_review.publish.match import match_findings
+from iquest_review.publish.plan import Action, Create, Delete, Leave, Reopen, Resolve, Update
 
 MAX_ROUNDS = 6  # rounds of reading and planning; all but the last may write
 MAX_TRIES = 2  # of what GitLab answers with 500, which it also does for positions it cannot handle (issue 585340)
@@ -73,17 +74,40 @@ class Threads:
         raise failure
 
     def build_outcome(self, existing: ExistingThreads) -> Outcome:
-        """Return the outcome with the final places of its findings, and only the findings that are really settled."""
-        still_open = {thread.id for thread in existing.threads if not thread.resolved}
+        """Return the outcome as the merge request shows it.
+
+        Its findings have their final places, its settled findings are really settled, and it lists every open thread.
+        """
+        threads = {thread.id: thread for thread in existing.threads if not thread.resolved}
+        still_open = frozenset(threads)
         settled = tuple(
             replace(entry, why=SettledReason.LEFT) if entry.thread in self.denied else entry
             for entry in self._outcome.settled
             if entry.thread not in still_open or entry.thread in self.denied or entry.why is SettledReason.LEFT
         )
-        return replace(self._outcome, findings=tuple(self._findings), settled=settled)
+        known = {entry.thread: entry for entry in self._outcome.still_open}
+        inline = {finding.thread for finding in self._findings if finding.placement is Placement.INLINE}
+        named = inline | {entry.thread for entry in settled}
+        others = (
+            known.get(number) or OpenThread(number, thread.mark.severity, thread.path, thread.line)
+            for number, thread in threads.items()
+            if number not in named
+        )
+        kept = self._outcome.kept
+        with_thread = zip(kept, match_findings(kept, existing.threads), strict=True)
+        return replace(
+            self._outcome,
+            findings=tuple(self._findings),
+            kept=tuple(finding for finding, thread in with_thread if thread is None),
+            still_open=tuple(others),
+            settled=settled,
+        )
 
     def _plan_actions(self, existing: ExistingThreads) -> Iterator[Action]:
-        return plan.plan_actions(self._findings, self._outcome.settled, existing, self.resolved, self._outcome.head)
+        held_back = {finding.thread for finding in self._outcome.held_back}
+        return plan.plan_actions(
+            self._findings, self._outcome.settled, existing, self.resolved, self._outcome.head, held_back
+        )
 
     def _is_due(self, action: Action) -> bool:
         return not isinstance(action, Leave) and (isinstance(action, Create) or action.thread.id not in self.denied)
@@ -105,6 +129,10 @@ class Threads:
                         self.resolved.discard(thread.id)
                 case Reopen(finding, thread):
                     if not self._change(thread, partial(self._gitlab.resolve, thread, resolved=False)):
+                        self._move_to_note(finding, REFUSED)
+                case Update(finding, thread):
+                    body = revise_thread(thread.body, thread.mark, finding, self._words, self._outcome.head)
+                    if not self._change(thread, partial(self._gitlab.write_note, body, thread.note)):
                         self._move_to_note(finding, REFUSED)
         self._start([action.finding for action in todo if isinstance(action, Create)])
         if self._failed:
@@ -175,7 +203,7 @@ class Threads:
 
     def _create_draft(self, finding: PlacedFinding, refs: DiffRefs) -> bool:
         """Create a draft; return whether it is on a line that GitLab knows. On any other line it would be lost."""
-        body, position = compose_thread(finding, self._words), _require_position(finding)
+        body, position = compose_thread(finding, self._words, self._outcome.head), _require_position(finding)
         try:
             draft = self._gitlab.create_draft(body, position.build_payload(refs))
         except TransientGitLabError:
@@ -234,7 +262,9 @@ class Threads:
         position = _require_position(finding)
         for place in (position, position.drop_range()) if position.line_range else (position,):
             try:
-                self._gitlab.start_thread(compose_thread(finding, self._words), place.build_payload(refs))
+                self._gitlab.start_thread(
+                    compose_thread(finding, self._words, self._outcome.head), place.build_payload(refs)
+                )
             except TransientGitLabError as passing:
                 if self._count_failure(finding.fingerprint, passing):
                     break
@@ -265,8 +295,9 @@ def _require_position(finding: PlacedFinding) -> Position:
 
 def _update_placements(findings: Sequence[PlacedFinding], actions: Sequence[Action]) -> list[PlacedFinding]:
     """Return the findings; those that have a thread are inline, whatever was planned for them."""
-    threads = [action.finding for action in actions if isinstance(action, Leave)]
+    threads = [(action.finding, action.thread.id) for action in actions if isinstance(action, Leave)]
+    placed = ((finding, next((thread for of, thread in threads if of == finding), "")) for finding in findings)
     return [
-        replace(finding, placement=Placement.INLINE, placement_reason=None) if finding in threads else finding
-        for finding in findings
+        replace(finding, placement=Placement.INLINE, placement_reason=None, thread=thread) if thread else finding
+        for finding, thread in placed
     ]

@@ -8,7 +8,7 @@ from iquest_review.diff.diff import Diff
 from iquest_review.excerpt.already_reviewed import list_shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
-from iquest_review.findings.duplicates import merge_duplicates
+from iquest_review.findings.duplicates import gather_repeats, merge_duplicates
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
@@ -167,11 +167,11 @@ def _find_by_rule(work: Work) -> list[Finding]:
 def _place_findings(
     by_rule: Sequence[Finding], by_model: Sequence[Finding], work: Work
 ) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
-    """Return all findings with their places, and the same without near-duplicates.
+    """Return all findings with their places, and the same without near-duplicates and repeated sentences.
 
     A rule may find something in any file of the change, a model only in the files that it may be shown.
     """
     shown, read_file = Diff(work.files), work.change.text
     placed = [assign_place(verify(finding, work.change.diff, read_file)) for finding in by_rule]
     placed += [assign_place(verify(finding, shown, read_file)) for finding in by_model]
-    return placed, merge_duplicates(placed)
+    return placed, gather_repeats(merge_duplicates(placed))

@@ -1,37 +1,60 @@
 """Reconcile a review with the findings of earlier reviews of the same merge request."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
 from iquest_review.excerpt.already_reviewed import compute_known_ids
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
-from iquest_review.findings.duplicates import is_same_finding, is_similar_text
+from iquest_review.findings.duplicates import is_same_finding
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.placement import limit_inline
+from iquest_review.findings.similarity import is_similar_text
+from iquest_review.gitlab.existing import Thread
 from iquest_review.llm.ask_fixed import ask_fixed
 from iquest_review.llm.reply import MAX_SUGGESTIONS
 from iquest_review.llm.wire import ModelReply
-from iquest_review.outcome import OpenThread, Outcome, SettledFinding, SettledReason
+from iquest_review.outcome import HeldBackReason, OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
-from iquest_review.publish.earlier import OpenFinding
+from iquest_review.publish.earlier import FindingsToRaise, OpenFinding
 from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
-from iquest_review.review.work import HasWaiver, Options, Work
+from iquest_review.review.work import HasWaiver, Work
 from iquest_review.text import format_count
+
+SettledCheck = Callable[[Thread], HeldBackReason | None]  # why people settled a thread; None if they did not
 
 
 def reconcile(
     outcome: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, has_waiver: HasWaiver, progress: Progress
 ) -> Outcome:
     """Return the outcome reconciled with earlier findings. A failed review leaves them as they are."""
+    settled_by_people = _build_settled_check(work, has_waiver)
     if outcome.failed:
-        return carry_over_earlier(outcome, work, has_waiver)
-    return merge_with_earlier(outcome, work, inquiry, model, has_waiver, progress)
+        return carry_over_earlier(outcome, work, settled_by_people)
+    return merge_with_earlier(outcome, work, inquiry, model, settled_by_people, progress)
+
+
+def _build_settled_check(work: Work, has_waiver: HasWaiver) -> SettledCheck:
+    """Build the check why people settled a thread. GitLab is asked once for each thread that is looked at."""
+    ours = frozenset(work.change.known.resolved if work.change.known else ())
+
+    @cache
+    def check(thread: Thread) -> HeldBackReason | None:
+        if thread.is_settled_by_person(ours):
+            return HeldBackReason.RESOLVED
+        return HeldBackReason.WAIVED if has_waiver(thread) else None
+
+    return check
 
 
 def merge_with_earlier(
-    outcome: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, has_waiver: HasWaiver, progress: Progress
+    outcome: Outcome,
+    work: Work,
+    inquiry: Inquiry,
+    model: ReviewModel,
+    settled_by_people: SettledCheck,
+    progress: Progress,
 ) -> Outcome:
     """Return the outcome with what is not raised again, what stays open and what is settled."""
     change, options = work.change, work.options
@@ -41,8 +64,8 @@ def merge_with_earlier(
         change.existing, noted, change.diff, change.text, _build_seen_check(work, outcome), asked=asked
     )
     named = earlier.add_former_names(outcome.findings, before.open, change.diff)
-    raised = earlier.select_findings_to_raise(named, change.existing, change.known, has_waiver)
-    taken = raised.threads | raised.spared
+    raised = earlier.select_findings_to_raise(named, change.existing, settled_by_people, outcome.head)
+    taken = raised.threads | raised.settled
     left = frozenset(change.known.left if change.known else ()) - raised.threads
     still = [
         entry
@@ -50,24 +73,44 @@ def merge_with_earlier(
         if not (entry.thread and entry.thread.id in taken | left)
         and not (entry.finding and any(is_same_finding(entry.finding, finding) for finding in raised.findings))
     ]
+    waived = [thread for thread in _list_open_threads(work, left) if settled_by_people(thread)]
+    still = [entry for entry in still if entry.thread not in waived]
     fixed, replies = _find_fixed_findings(still, work, inquiry, model, progress)
     still = [entry for entry in still if entry not in fixed]
-    gone = [entry for entry in before.gone if entry.thread not in raised.threads | left]
-    settled = (*gone, *(entry.settle(SettledReason.FIXED) for entry in fixed))
-    if settled:
-        progress.say(f"{format_count(len(settled), 'earlier finding')} settled")
+    gone = [entry for entry in before.gone if entry.thread not in raised.threads | left | {t.id for t in waived}]
+    settled = (
+        *gone,
+        *(entry.settle(SettledReason.FIXED) for entry in fixed),
+        *(SettledFinding(thread.id, SettledReason.WAIVED) for thread in waived),
+    )
+    _log_changes(raised, settled, progress)
     left &= {thread.id for thread in change.existing.threads if not thread.resolved}
+    open_threads = sum(entry.thread is not None for entry in still)
     return replace(
         outcome,
-        findings=tuple(limit_inline(raised.findings, options.max_findings)),
-        waived=len(outcome.findings) - len(raised.findings),
+        findings=tuple(limit_inline(raised.findings, options.max_findings - open_threads)),
+        held_back=raised.held_back,
         before=known.summary if known and asked else "",
+        before_head=known.summary_head if known and asked else "",
         suggestions=_merge_suggestions(outcome.suggestions, known.suggestions if known else ()),
         kept=tuple(entry.finding for entry in still if entry.finding),
-        still_open=tuple(_list_still_open(still, options, has_waiver)),
+        still_open=tuple(_describe_open_threads(still)),
         settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
         usage=outcome.usage + sum_usage(replies),
     )
+
+
+def _log_changes(raised: FindingsToRaise, settled: Sequence[SettledFinding], progress: Progress) -> None:
+    """Log what people held back and what is settled, in the numbers that the note shows."""
+    if raised.held_back:
+        progress.say(f"{format_count(len(raised.held_back), 'finding')} not raised: waived or resolved before")
+    if settled:
+        progress.say(f"{format_count(len(settled), 'earlier finding')} settled")
+
+
+def _list_open_threads(work: Work, left: Collection[str]) -> Iterator[Thread]:
+    threads = work.change.existing.threads
+    return (thread for thread in threads if not thread.resolved and thread.id not in left)
 
 
 def _build_seen_check(work: Work, outcome: Outcome) -> Callable[[str], bool]:
@@ -87,26 +130,19 @@ def _build_seen_check(work: Work, outcome: Outcome) -> Callable[[str], bool]:
     return lambda path: path not in unseen()
 
 
-def carry_over_earlier(outcome: Outcome, work: Work, has_waiver: HasWaiver) -> Outcome:
-    """Return the outcome of a failed review with all earlier findings still open."""
+def carry_over_earlier(outcome: Outcome, work: Work, settled_by_people: SettledCheck) -> Outcome:
+    """Return the outcome of a failed review with all earlier findings still open, but for those that people waived."""
     known, left = work.change.known, frozenset(work.change.known.left if work.change.known else ())
-    threads = (thread for thread in work.change.existing.threads if not thread.resolved and thread.id not in left)
+    threads = [thread for thread in _list_open_threads(work, left) if not settled_by_people(thread)]
     still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
-    threads_open = _list_still_open(still, work.options, has_waiver)
     noted = (OpenThread("", entry.severity, entry.path, entry.line) for entry in (known.findings if known else ()))
-    return replace(outcome, still_open=(*threads_open, *noted))
+    return replace(outcome, still_open=(*_describe_open_threads(still), *noted))
 
 
-def _list_still_open(still: Sequence[OpenFinding], options: Options, has_waiver: HasWaiver) -> Iterator[OpenThread]:
-    """Yield the threads that stay open. Waivers are looked up only while the exit code depends on them."""
-    fails = False
+def _describe_open_threads(still: Sequence[OpenFinding]) -> Iterator[OpenThread]:
     for entry in still:
         if entry.thread is not None:
-            severity = entry.thread.mark.severity
-            reaches = options.fail_on is not None and severity.is_at_least(options.fail_on)
-            if not (reaches and not fails and has_waiver(entry.thread)):
-                fails = fails or reaches
-                yield OpenThread(entry.thread.id, severity, entry.here.path, entry.here.line)
+            yield OpenThread(entry.thread.id, entry.thread.mark.severity, entry.here.path, entry.here.line)
 
 
 def _merge_suggestions(new: Sequence[str], old: Sequence[str]) -> tuple[str, ...]:

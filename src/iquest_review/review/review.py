@@ -166,8 +166,6 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
 
 
 def _has_same_threads(known: NoteMemory, existing: ExistingThreads) -> bool:
-    """Return whether the note lists exactly the open threads, and nobody has waived one since."""
-    still_open = [thread for thread in existing.threads if not thread.resolved]
-    new_waivers = any(thread.id not in known.waived and any(thread.waivers) for thread in still_open)
-    listed = sorted(fingerprint for fingerprint, _ in known.titles)
-    return not new_waivers and listed == sorted(thread.mark.fingerprint for thread in still_open)
+    """Return whether the note lists exactly the open threads."""
+    still_open = sorted(thread.mark.fingerprint for thread in existing.threads if not thread.resolved)
+    return sorted(fingerprint for fingerprint, _ in known.titles) == still_open

@@ -1,0 +1,59 @@
+"""Whether two texts say the same: models repeat a remark in other words, with other numbers, or as another category."""
+
+import re
+
+from iquest_review.text import JOINER
+
+# The share of the shorter text's words that the other text has as well. None of 62 pairs of findings on the same lines
+# (aacr-bench) reaches it; two pairs share half of their words and say different things. To lose a finding is worse
+# than to show it twice.
+MIN_COMMON_WORD_RATIO = 0.6
+# Enough where nothing can be lost: both are one remark of the same category, for people who look at that line anyway.
+MIN_RELATED_WORD_RATIO = 0.45
+MIN_WORDS = 4  # shorter texts have too few words to compare by their share: they must be equal
+# The share of all words of both texts: above it only a name or a number differs.
+MIN_SAME_SENTENCE_RATIO = 0.8
+
+_HAN = r"[\u3040-\u30ff\u3400-\u9fff]"  # written without spaces between words: each character counts as a word
+_WORD = re.compile(rf"{_HAN}|[0-9]+|(?!{_HAN})[^\W\d_](?:(?!{_HAN})\w){{2,}}")
+_STOP_WORDS = frozenset(
+    "the this that and for with are was not can may will has have when which its from into but".split()
+)
+_NAME = re.compile(r"`[^`]*`|'[^'\s]{1,80}'|\"[^\"\s]{1,80}\"|\w*\d\w*|\w+(?:[_.:]+\w+)+(?:\(\))?")
+
+
+def is_similar_text(text: str, other: str) -> bool:
+    """Return whether two texts about the same place say about the same."""
+    return _has_common_words(text, other, MIN_COMMON_WORD_RATIO)
+
+
+def is_related_text(text: str, other: str) -> bool:
+    """Return whether two texts about the same place, and of the same category, are probably about the same."""
+    return _has_common_words(text, other, MIN_RELATED_WORD_RATIO)
+
+
+def is_same_sentence(text: str, other: str) -> bool:
+    """Return whether two texts about different places are one sentence, but for the names and numbers in it."""
+    text, other = (_NAME.sub(" ", each) for each in (text, other))
+    first, second = extract_words(text), extract_words(other)
+    if min(len(first), len(second)) < MIN_WORDS:
+        return _is_equal_text(text, other)
+    return len(first & second) >= MIN_SAME_SENTENCE_RATIO * len(first | second)
+
+
+def _has_common_words(text: str, other: str, ratio: float) -> bool:
+    first, second = extract_words(text), extract_words(other)
+    fewer = min(len(first), len(second))
+    if fewer < MIN_WORDS:
+        return _is_equal_text(text, other)
+    return len(first & second) >= ratio * fewer
+
+
+def _is_equal_text(text: str, other: str) -> bool:
+    first, second = (each.replace(JOINER, "").lower().split() for each in (text, other))
+    return bool(first) and first == second
+
+
+def extract_words(text: str) -> frozenset[str]:
+    """Return the words of a text that carry a meaning, in small letters."""
+    return frozenset(_WORD.findall(text.replace(JOINER, "").lower())) - _STOP_WORDS
