@@ -24,8 +24,8 @@ ZERO = "An empty list divides by zero."
 EVAL = "Runs what others wrote, with all rights."
 PUSHED = {"b.txt": text("30=eval(text)", count=40)}  # a second push, that changes another file
 
-_FILE = re.compile(r"=== file: (.+)$")
-_ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
+FILE_ROW = re.compile(r"=== file: (.+)$")
+LINE_ROW = re.compile(r"([-+ ])(\d+)\| (.*)")
 _REMARK = re.compile(r"^remark (\d+): .*\n    (.*)$", re.MULTILINE)
 
 
@@ -61,9 +61,9 @@ class Reader:
             return said(body) if callable(said) else said
         issues, path = list(self.more), ""
         for row in self.prompts[-1].splitlines():
-            if opened := _FILE.match(row):
+            if opened := FILE_ROW.match(row):
                 path = opened[1]
-            elif (shown := _ROW.match(row)) and shown[1] != " " and shown[3].strip() in self.finds:
+            elif (shown := LINE_ROW.match(row)) and shown[1] != " " and shown[3].strip() in self.finds:
                 found = self.finds[shown[3].strip()]
                 issues.append({"file": path, "line": int(shown[2]), "quote": shown[3]} | found)
         return json.dumps({"issues": issues, "summary": f"Found {len(issues)}.", "suggestions": []})
@@ -180,9 +180,9 @@ class Life:
 
 
 @contextmanager
-def life(folder: Path, run: Run) -> Iterator[Life]:
+def life(folder: Path, run: Run, reader: Reader | None = None) -> Iterator[Life]:
     """A project without a merge request, with a reporter as the bot, and people of each role."""
-    reader = Reader()
+    reader = reader or Reader()
     with GitLabDouble() as gitlab, ModelDouble(replies=[reader.review], fixed=reader.asked) as model:
         checkout = Checkout(folder)
         gitlab.add_user(BOT, token=TOKEN)
