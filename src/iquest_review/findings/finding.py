@@ -8,6 +8,21 @@ from iquest_review.diff.diff import Side
 from iquest_review.text import shorten_to_line
 
 MAX_TITLE_CHARS = 100
+MAX_SEARCHED_CHARS = 2_000  # of a description, for its title
+
+# Words that say only that something may be wrong. Models often begin with such a sentence.
+_FILLER_WORDS = frozenset(
+    "a an and any are as at be been bug bugs can change changed code concern concerns consider could defect error "
+    "errors found function general good have here however i identified implementation important improve improved "
+    "improvement in is issue issues it its line lines looks may might minor more need needs note noted noticed of on "
+    "or please possible possibly potential potentially problem problems problematic review risk risks section "
+    "see seems should snippet some something suggestion that the there this to use we with worth would you your".split()
+)
+_FILLER_CHARS = frozenset(
+    "这里那处存在有个一些可能潜在的问题代码风险建议注意需要请此该行段错误缺陷地方会下面以上我发现了是"
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_PLAIN_WORD = re.compile(r"[^\W\d_]+|`[^`]*`|\w+")
 
 
 class Severity(StrEnum):
@@ -55,5 +70,17 @@ class Finding:
 
 
 def derive_title(description: str) -> str:
-    """Return the first sentence of a description on one line, at most MAX_TITLE_CHARS characters."""
-    return shorten_to_line(re.split(r"(?<=[.!?])\s|(?<=[。！？])|\n", description, maxsplit=1)[0], MAX_TITLE_CHARS)
+    """Return the first sentence of a description that says something, on one line of MAX_TITLE_CHARS at most.
+
+    A description of fillers alone gives its first sentence.
+    """
+    sentences = [sentence for sentence in _SENTENCE_END.split(description[:MAX_SEARCHED_CHARS]) if sentence.strip()]
+    told = next((sentence for sentence in sentences if not _is_filler(sentence)), "".join(sentences[:1]))
+    return shorten_to_line(told, MAX_TITLE_CHARS)
+
+
+def _is_filler(sentence: str) -> bool:
+    """Return whether a sentence names nothing: no thing of the code, and no kind of mistake."""
+    return all(
+        word.lower() in _FILLER_WORDS or _FILLER_CHARS.issuperset(word) for word in _PLAIN_WORD.findall(sentence)
+    )

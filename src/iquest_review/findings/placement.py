@@ -1,6 +1,6 @@
 """Where each verified finding is shown: on its line while the limit allows it, else in the note with the reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from iquest_review.diff.diff import Line
@@ -41,14 +41,16 @@ def assign_place(
     )
 
 
-def limit_inline(findings: Sequence[PlacedFinding], most: int) -> list[PlacedFinding]:
+def limit_inline(
+    findings: Sequence[PlacedFinding], most: int, open_threads: Collection[str] = ()
+) -> list[PlacedFinding]:
     """Return the findings, at most `most` of them inline: the worst. The others move to the summary note.
 
-    Those that have a thread come first: they keep it.
+    Those in `open_threads` come first: they keep their thread.
     """
     inline = [finding for finding in findings if finding.placement is Placement.INLINE]
-    over = sorted(inline, key=lambda finding: (not finding.thread, finding.severity.rank))[max(most, 0) :]
-    over = [finding for finding in over if not finding.thread]
+    over = sorted(inline, key=lambda finding: (finding.thread not in open_threads, finding.severity.rank))
+    over = [finding for finding in over[max(most, 0) :] if finding.thread not in open_threads]
     return [
         replace(finding, placement=Placement.SUMMARY, placement_reason=OVER_LIMIT) if finding in over else finding
         for finding in findings

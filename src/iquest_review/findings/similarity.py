@@ -12,7 +12,7 @@ MIN_COMMON_WORD_RATIO = 0.6
 MIN_RELATED_WORD_RATIO = 0.45
 MIN_WORDS = 4  # shorter texts have too few words to compare by their share: they must be equal
 # The share of all words of both texts: above it only a name or a number differs.
-MIN_SAME_SENTENCE_RATIO = 0.8
+MIN_SAME_SENTENCE_RATIO = 0.9
 
 _HAN = r"[\u3040-\u30ff\u3400-\u9fff]"  # written without spaces between words: each character counts as a word
 _WORD = re.compile(rf"{_HAN}|[0-9]+|(?!{_HAN})[^\W\d_](?:(?!{_HAN})\w){{2,}}")
@@ -25,6 +25,13 @@ _NAME = re.compile(r"`[^`]*`|'[^'\s]{1,80}'|\"[^\"\s]{1,80}\"|\w*\d\w*|\w+(?:[_.
 def is_similar_text(text: str, other: str) -> bool:
     """Return whether two texts about the same place say about the same."""
     return _has_common_words(text, other, MIN_COMMON_WORD_RATIO)
+
+
+def is_covered_text(text: str, other: str) -> bool:
+    """Return whether a text says about what another one says, and little more."""
+    words = extract_words(text)
+    covered = len(words & extract_words(other)) >= MIN_COMMON_WORD_RATIO * len(words)
+    return covered and is_similar_text(text, other)
 
 
 def is_related_text(text: str, other: str) -> bool:

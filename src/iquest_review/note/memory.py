@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.outcome import HeldBackFinding, HeldBackReason
 
 MAX_HUNKS = 5_000  # about 40 KB when packed; a larger merge request is reviewed anew at each push
 MAX_UNPACKED_BYTES = 4 * 1024**2  # somebody may have put a zip bomb into the note
@@ -39,6 +40,7 @@ class NoteMemory:
     summary_head: str = ""  # the commit that the summary is about
     suggestions: tuple[str, ...] = ()
     findings: tuple[PlacedFinding, ...] = ()  # those the note shows in full
+    held_back: tuple[HeldBackFinding, ...] = ()  # those that people settled before
     titles: tuple[tuple[str, str], ...] = ()  # fingerprint and title of each finding that has a thread
     resolved: tuple[str, ...] = ()  # discussions that the bot itself resolved
     left: tuple[str, ...] = ()  # discussions that GitLab did not let the bot resolve
@@ -88,6 +90,19 @@ class _StoredFinding(BaseModel):
         )
 
 
+class _StoredHeldBack(_StoredFinding):
+    """A finding that people settled, as the hidden line holds it."""
+
+    thread: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
+    why: HeldBackReason
+
+    def hold_back(self) -> HeldBackFinding:
+        """Return the finding."""
+        placed = self.place_in_note()
+        fields = {name: getattr(placed, name) for name in PlacedFinding.__dataclass_fields__}
+        return HeldBackFinding(**{**fields, "thread": self.thread}, why=self.why)
+
+
 class _StoredMemory(BaseModel):
     """What the hidden line holds in `data`.
 
@@ -104,6 +119,7 @@ class _StoredMemory(BaseModel):
     titles: tuple[tuple[StrictStr, StrictStr], ...]
     resolved: tuple[StrictStr, ...]
     left: tuple[StrictStr, ...]
+    held_back: tuple[_StoredHeldBack, ...] = ()
     summary_head: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{0,64}$")] = ""
 
 
@@ -116,7 +132,7 @@ _MARKER = re.compile(
 
 # What is dropped first where room is short. Findings and hunks go together: a hunk without its findings has to be
 # reviewed again.
-_LEAST_NEEDED = (("summary", "suggestions"), ("titles",), ("findings", "hunks"))
+_LEAST_NEEDED = (("summary", "suggestions", "held_back"), ("titles",), ("findings", "hunks"))
 
 
 def format_memory(state: NoteMemory) -> str:
@@ -126,7 +142,8 @@ def format_memory(state: NoteMemory) -> str:
         "model": state.model,
         "summary": state.summary,
         "suggestions": state.suggestions,
-        "findings": [_select_fields(finding) for finding in state.findings],
+        "findings": [_select_fields(finding, _StoredFinding) for finding in state.findings],
+        "held_back": [_select_fields(finding, _StoredHeldBack) for finding in state.held_back],
         "titles": state.titles,
         "resolved": state.resolved,
         "left": state.left,
@@ -162,6 +179,7 @@ def parse_memory(body: str) -> NoteMemory | None:
         summary=stored.summary,
         suggestions=stored.suggestions,
         findings=tuple(finding.place_in_note() for finding in stored.findings),
+        held_back=tuple(finding.hold_back() for finding in stored.held_back),
         titles=stored.titles,
         resolved=stored.resolved,
         left=stored.left,
@@ -181,7 +199,7 @@ def _pack(value: Mapping[str, Any]) -> str | None:
     return data if len(content) <= MAX_UNPACKED_BYTES and len(data) <= MAX_PACKED_CHARS else None
 
 
-def _select_fields(finding: PlacedFinding) -> dict[str, Any]:
+def _select_fields(finding: PlacedFinding, model: type[_StoredFinding]) -> dict[str, Any]:
     """Return the fields of a finding that are remembered."""
     fields = asdict(finding)
-    return {name: fields[name] for name in _StoredFinding.model_fields}
+    return {name: fields[name] for name in model.model_fields}

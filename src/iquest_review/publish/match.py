@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.similarity import is_related_text, is_similar_text
+from iquest_review.findings.similarity import is_covered_text, is_related_text, is_similar_text
 from iquest_review.gitlab.existing import Thread
 from iquest_review.note.thread import extract_thread_text
 
@@ -17,7 +17,7 @@ class _Likeness(NamedTuple):
     """How well a thread fits a finding; the smallest fits best."""
 
     place: int  # 1: only if lines with the same text changed places since the thread's commit
-    words: int  # 0: the same text, 1: similar, 2: related
+    words: int  # 0: the same text, 1: similar, 2: similar, but it got worse and says more, 3: related
     resolved: bool
     distance: int
 
@@ -31,8 +31,9 @@ def match_findings(
     """Return the thread of each finding, or None.
 
     A finding keeps the thread that an earlier match gave it. A thread takes as many findings as it lists places, the
-    best fitting first. A thread that a person settled (`is_settled`) takes only a finding in similar words: a related
-    one may be new. `head` is the commit whose line numbers the findings have.
+    best fitting first. A thread that a person settled (`is_settled`) takes only a finding in similar words, and one
+    that got worse only if it says little more: any other may be new. `head` is the commit whose line numbers the
+    findings have.
     """
     known = {thread.id: thread for thread in threads}
     matched = [known.get(finding.thread) for finding in findings]
@@ -97,8 +98,8 @@ def _compare_words(finding: PlacedFinding, thread: Thread) -> int | None:
     if thread.mark.fingerprint == finding.fingerprint:
         return 0
     text = extract_thread_text(thread.body)
-    if is_similar_text(text, finding.description):
-        return 1
     worse = finding.severity.rank < thread.mark.severity.rank
+    if is_similar_text(text, finding.description):
+        return 2 if worse and not is_covered_text(finding.description, text) else 1
     related = thread.mark.category is finding.category and not worse and is_related_text(text, finding.description)
-    return 2 if related else None
+    return 3 if related else None

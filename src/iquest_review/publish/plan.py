@@ -87,7 +87,7 @@ def plan_actions(
     matched = match_findings(findings, [thread for thread in threads if thread.id not in held_back], head=head)
     for finding, thread in zip(findings, matched, strict=True):
         if thread is not None:
-            yield _plan_for_thread(finding, thread, own)
+            yield from _plan_for_thread(finding, thread, own)
         elif finding.placement is Placement.INLINE:
             yield Create(finding)
     why = {entry.thread: entry.why for entry in settled if entry.why is not SettledReason.LEFT}
@@ -99,13 +99,16 @@ def plan_actions(
             yield Resolve(thread)
 
 
-def _plan_for_thread(finding: PlacedFinding, thread: Thread, own: Collection[str]) -> Action:
+def _plan_for_thread(finding: PlacedFinding, thread: Thread, own: Collection[str]) -> Iterator[Action]:
+    """Yield what a thread needs; nothing for a finding of the note whose thread the bot has resolved."""
     if thread.resolved and not thread.is_settled_by_person(own):
-        return Reopen(finding, thread)
+        if finding.placement is Placement.INLINE:
+            yield Reopen(finding, thread)
+        return
     mark = build_mark(finding)
     worse = finding.severity.rank < thread.mark.severity.rank
     unlisted = list_places(mark) - list_places(thread.mark)
-    return Update(finding, thread) if not thread.resolved and (worse or unlisted) else Leave(finding, thread)
+    yield Update(finding, thread) if not thread.resolved and (worse or unlisted) else Leave(finding, thread)
 
 
 def find_duplicate_threads(existing: ExistingThreads) -> Iterator[Thread]:

@@ -152,6 +152,7 @@ def _build_memory(
         summary_head=(outcome.before_head if outcome.before else "") or head,
         suggestions=outcome.suggestions,
         findings=tuple(noted),
+        held_back=outcome.held_back,
         titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
         resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
         left=tuple(entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT),

@@ -94,7 +94,7 @@ class Threads:
             if number not in named
         )
         kept = self._outcome.kept
-        with_thread = zip(kept, match_findings(kept, existing.threads), strict=True)
+        with_thread = zip(kept, match_findings(kept, threads.values()), strict=True)
         return replace(
             self._outcome,
             findings=tuple(self._findings),

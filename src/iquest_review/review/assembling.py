@@ -19,6 +19,7 @@ from iquest_review.findings.verify import verify
 from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review, UnusableReply
 from iquest_review.net.deadline import NoTimeLeftError
+from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
@@ -34,7 +35,7 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     base = replace(base, model=inquiry.model)
     if inquiry.left_out and work.known and work.known.hunks:
         # The rest of the change was reviewed before, and that review still counts.
-        base = replace(base, summary=work.known.summary, suggestions=work.known.suggestions)
+        base = replace(recall_summary(base, work.known), suggestions=work.known.suggestions)
         return replace(
             base, status=ReviewStatus.PARTIAL, reason=NOT_EVERYTHING_FITS, omissions=inquiry.left_out.omissions
         )
@@ -58,6 +59,13 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     if raw:
         return replace(base, status=ReviewStatus.RAW, reason=texts[0].why, raw=work.change.redact(raw))
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=why)
+
+
+def recall_summary(outcome: Outcome, known: NoteMemory) -> Outcome:
+    """Return the outcome with the summary that the note remembers; one of another commit stays one of that commit."""
+    if known.summary_head in ("", outcome.head):
+        return replace(outcome, summary=known.summary)
+    return replace(outcome, before=known.summary, before_head=known.summary_head)
 
 
 def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Progress) -> Outcome:

@@ -8,18 +8,20 @@ from iquest_review.excerpt.already_reviewed import compute_known_ids
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.findings.duplicates import is_same_finding
 from iquest_review.findings.evidence import Location
-from iquest_review.findings.placement import limit_inline
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placement import assign_place, limit_inline
 from iquest_review.findings.similarity import is_similar_text
-from iquest_review.gitlab.existing import Thread
+from iquest_review.findings.verify import verify
+from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.llm.ask_fixed import ask_fixed
 from iquest_review.llm.reply import MAX_SUGGESTIONS
 from iquest_review.llm.wire import ModelReply
-from iquest_review.outcome import HeldBackReason, OpenThread, Outcome, SettledFinding, SettledReason
+from iquest_review.outcome import HeldBackFinding, HeldBackReason, OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
-from iquest_review.publish.earlier import FindingsToRaise, OpenFinding
+from iquest_review.publish.earlier import OpenFinding
 from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
-from iquest_review.review.work import HasWaiver, Work
+from iquest_review.review.work import ChangeToReview, HasWaiver, Work
 from iquest_review.text import format_count
 
 SettledCheck = Callable[[Thread], HeldBackReason | None]  # why people settled a thread; None if they did not
@@ -73,6 +75,7 @@ def merge_with_earlier(
         if not (entry.thread and entry.thread.id in taken | left)
         and not (entry.finding and any(is_same_finding(entry.finding, finding) for finding in raised.findings))
     ]
+    still, again = _drop_settled_notes(still, change.existing, settled_by_people, outcome.head)
     waived = [thread for thread in _list_open_threads(work, left) if settled_by_people(thread)]
     still = [entry for entry in still if entry.thread not in waived]
     fixed, replies = _find_fixed_findings(still, work, inquiry, model, progress)
@@ -83,27 +86,55 @@ def merge_with_earlier(
         *(entry.settle(SettledReason.FIXED) for entry in fixed),
         *(SettledFinding(thread.id, SettledReason.WAIVED) for thread in waived),
     )
-    _log_changes(raised, settled, progress)
+    held_back = (*(raised.held_back if asked else outcome.held_back), *again)
+    _log_changes(held_back, settled, progress)
     left &= {thread.id for thread in change.existing.threads if not thread.resolved}
-    open_threads = sum(entry.thread is not None for entry in still)
+    open_threads = {thread.id for thread in change.existing.threads if not thread.resolved}
+    others = sum(entry.thread is not None for entry in still)
+    inline = sum(finding.placement is Placement.INLINE for finding in raised.findings)
+    kept = [entry.finding for entry in still if entry.finding]
+    promoted = _promote_findings(kept, options.max_findings - others - inline, change)
     return replace(
         outcome,
-        findings=tuple(limit_inline(raised.findings, options.max_findings - open_threads)),
-        held_back=raised.held_back,
-        before=known.summary if known and asked else "",
-        before_head=known.summary_head if known and asked else "",
+        findings=tuple(
+            limit_inline([*raised.findings, *promoted.values()], options.max_findings - others, open_threads)
+        ),
+        held_back=held_back,
+        before=known.summary if known and asked else outcome.before,
+        before_head=known.summary_head if known and asked else outcome.before_head,
         suggestions=_merge_suggestions(outcome.suggestions, known.suggestions if known else ()),
-        kept=tuple(entry.finding for entry in still if entry.finding),
+        kept=tuple(finding for finding in kept if finding not in promoted),
         still_open=tuple(_describe_open_threads(still)),
         settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
         usage=outcome.usage + sum_usage(replies),
     )
 
 
-def _log_changes(raised: FindingsToRaise, settled: Sequence[SettledFinding], progress: Progress) -> None:
+def _drop_settled_notes(
+    still: Sequence[OpenFinding], existing: ExistingThreads, settled_by_people: SettledCheck, head: str
+) -> tuple[list[OpenFinding], tuple[HeldBackFinding, ...]]:
+    """Return the open findings without those of the note that people settled in a thread, and these."""
+    noted = [entry.finding for entry in still if entry.finding]
+    held_back = earlier.select_findings_to_raise(noted, existing, settled_by_people, head).held_back
+    settled = {finding.fingerprint for finding in held_back}
+    return [entry for entry in still if not (entry.finding and entry.finding.fingerprint in settled)], held_back
+
+
+def _promote_findings(
+    kept: Sequence[PlacedFinding], room: int, change: ChangeToReview
+) -> dict[PlacedFinding, PlacedFinding]:
+    """Return the worst findings over the limit that there is room for now, each with its place on its lines."""
+    waiting = [finding for finding in kept if finding.placement_reason == OVER_LIMIT]
+    waiting = sorted(waiting, key=lambda finding: finding.severity.rank)[: max(room, 0)]
+    placed = {finding: assign_place(verify(finding, change.diff, change.text), change.text) for finding in waiting}
+    # Their fixes were checked against an older file: they are shown, not offered.
+    return {old: replace(new, replacement=None) for old, new in placed.items() if new.placement is Placement.INLINE}
+
+
+def _log_changes(held_back: Sequence[HeldBackFinding], settled: Sequence[SettledFinding], progress: Progress) -> None:
     """Log what people held back and what is settled, in the numbers that the note shows."""
-    if raised.held_back:
-        progress.say(f"{format_count(len(raised.held_back), 'finding')} not raised: waived or resolved before")
+    if held_back:
+        progress.say(f"{format_count(len(held_back), 'finding')} not raised: waived or resolved before")
     if settled:
         progress.say(f"{format_count(len(settled), 'earlier finding')} settled")
 

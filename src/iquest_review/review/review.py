@@ -4,12 +4,13 @@ Everything that touches the world is an argument: the change, the model, where t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from iquest_review.errors import ModelError, ReviewError
 from iquest_review.excerpt.excerpt import Excerpt
 from iquest_review.findings.finding import Severity
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
@@ -20,7 +21,7 @@ from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
 from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
-from iquest_review.review.assembling import assemble_outcome
+from iquest_review.review.assembling import assemble_outcome, recall_summary
 from iquest_review.review.follow_up import reconcile
 from iquest_review.review.work import ChangeToReview, HasWaiver, Options, Work
 from iquest_review.text import format_count
@@ -148,7 +149,8 @@ def _build_unasked_outcome(work: Work, progress: Progress) -> Outcome:
     progress.say(UNCHANGED)
     known = work.known
     outcome = _build_outcome(work, reason=UNCHANGED)
-    return replace(outcome, model=known.model, summary=known.summary, suggestions=known.suggestions)
+    outcome = recall_summary(outcome, known)
+    return replace(outcome, model=known.model, suggestions=known.suggestions, held_back=known.held_back)
 
 
 def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
@@ -163,6 +165,7 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
         and summary.PREVIOUS_MARKER not in existing.notes[0].body
         and not any(plan.find_duplicate_threads(existing))
         and _has_same_threads(known, existing)
+        and _has_same_notes(known, outcome)
     )
 
 
@@ -170,3 +173,15 @@ def _has_same_threads(known: NoteMemory, existing: ExistingThreads) -> bool:
     """Return whether the note lists exactly the open threads."""
     still_open = sorted(thread.mark.fingerprint for thread in existing.threads if not thread.resolved)
     return sorted(fingerprint for fingerprint, _ in known.titles) == still_open
+
+
+def _has_same_notes(known: NoteMemory, outcome: Outcome) -> bool:
+    """Return whether the note shows the findings without a thread, and counts those that people settled."""
+    noted = [*(finding for finding in outcome.findings if finding.placement is Placement.SUMMARY), *outcome.kept]
+    return _list_fingerprints(known.findings) == _list_fingerprints(noted) and (
+        _list_fingerprints(known.held_back) == _list_fingerprints(outcome.held_back)
+    )
+
+
+def _list_fingerprints(findings: Sequence[PlacedFinding]) -> list[str]:
+    return sorted(finding.fingerprint for finding in findings)

@@ -4,7 +4,7 @@ from tests.support.consistency.mediocre import Problem, Saying
 
 # -- the problems, by the words a model may use for them
 
-NULL = Problem("null", ("if the input is null", "when the input is null"))
+NULL = Problem("null", ("issues if the input is null", "issues when the input is null"))
 LEAK = Problem("leak", ("reads the invoices of all others",))
 WIPE = Problem("wipe", ("delete a customer's rows",))
 HANDLE = Problem("handle", ("file handle is never closed", "file handle opened here is never closed"))
