@@ -25,7 +25,7 @@ RUNS_TEXT = frozenset({"__import__", "compile", "eval", "exec"})  # as plain nam
 SHELLS = frozenset("execv execve execvp popen posix_spawn spawnl spawnv system".split())
 UNVERIFIED = frozenset({"CERT_NONE", "_create_unverified_context", "disable_warnings"})
 YAML = frozenset({"BaseLoader", "MappingNode", "MarkedYAMLError", "ScalarNode", "YAMLError"})
-LOADS = frozenset({"compose", "load"})  # with that loader
+LOADS = frozenset({"compose", "load", "parse"})  # with that loader
 LOADED_BY_NAME = {"code/grammars.py", "llm/repair.py"}  # of names that stand in the module itself
 MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 

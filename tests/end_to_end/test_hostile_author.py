@@ -11,7 +11,7 @@ from tests.support.pipeline import IID, PROJECT, Project, Run, bodies, commit, g
 
 @pytest.mark.parametrize(
     ("variable", "code"),
-    [({"IQUEST_API_URL": "file:///x"}, 2), ({"GITLAB_API_TOKEN": "expired"}, 4), ({"IQUEST_X": "1"}, 2)],
+    [({"IQUEST_API_URL": "file:///x"}, 2), ({"GITLAB_API_TOKEN": "expired"}, 4), ({"IQUEST_MAX_LINES": "many"}, 2)],
 )
 def test_a_review_that_the_author_put_there_does_not_outlive_a_failed_job(
     run: Run, job: dict[str, str], variable: dict[str, str], code: int

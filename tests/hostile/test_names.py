@@ -5,10 +5,12 @@ thread, the note, the log and the artifacts; encodings, line ends and files with
 argument as echoes. Not covered: names on file systems other than this one's.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from iquest_review.note.thread import TAIL_MARKER
 from tests.support.checkout import Content, Name
 from tests.support.hostile_scene import ReadPage, Scene, Seen, assert_inert, assert_log, remarks, row, scene
 from tests.support.pipeline import threads
@@ -107,7 +109,8 @@ def test_lines_are_counted_as_gitlab_does(named: tuple[Scene, Seen], row: str) -
     enemy, seen = named
     placed: dict[str, list[int | None]] = {}
     for thread in threads(enemy.gitlab):
-        placed.setdefault(thread.path, []).append(thread.line)
+        also = [int(line) for line in re.findall(r"line (\d+)", thread.body.partition(TAIL_MARKER)[2])]
+        placed.setdefault(thread.path, []).extend([thread.line, *also])
 
     assert {path: sorted(placed.get(path, []), key=str) for path in PLACES} == PLACES
     left_out = {omission["path"]: omission["reason"] for omission in seen.finished.review["omissions"]}

@@ -109,7 +109,8 @@ class Spoken:
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoken]:
     """Every payload is the remark on a line of its own, and its fix; the summary and a suggestion are all of them."""
-    issues = [issue(at, text, suggestion=text) for at, (_, text, _) in enumerate(CASES, 1)]
+    # A number in letters, so that no two are one sentence.
+    issues = [issue(at, f"{text}\n\n{'ab' * at}", suggestion=text) for at, (_, text, _) in enumerate(CASES, 1)]
     full = answer(*issues, summary=ALL, suggestions=[ALL, "/close", "\n/merge"])
     raw = ALL.replace("\ud800", "")  # half a character comes in JSON alone
     error = Fault(status=400, body={"error": {"message": f"/close\n{ALL}", "code": 400}})

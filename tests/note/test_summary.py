@@ -12,7 +12,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OVER_LIMIT, REFUSED
+from iquest_review.findings.placed import OVER_LIMIT, REFUSED, Placement
 from iquest_review.note import summary
 from iquest_review.note.lengths import MAX_OVER_LIMIT_ROWS
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
@@ -284,14 +284,20 @@ def test_findings_over_the_limit_are_a_count_with_the_worst_named() -> None:
         for line in range(1, 34)
     ]
 
-    body = compose(findings=tuple(over))
+    body = compose(findings=(finding(line=70, placement=Placement.INLINE, description="x"), *over))
 
     assert "### 33 findings over IQUEST_MAX_FINDINGS (🔴 1 high · 🔵 32 low), the worst first\n\n- 🔴 **high**" in body
     assert body.count("An empty list divides by zero.") == MAX_OVER_LIMIT_ROWS
     assert "- and 28 more in review.json\n" in body
 
 
-@pytest.mark.parametrize("reason", [REFUSED, position.LONG_PATH, position.UNREADABLE_PATH])
+def test_findings_over_the_limit_are_told_in_full_where_nothing_has_a_thread() -> None:
+    body = compose(findings=tuple(finding(line=line, placement_reason=OVER_LIMIT) for line in range(1, 34)))
+
+    assert body.count("Every cart starts empty.") == 33
+
+
+@pytest.mark.parametrize("reason", [OVER_LIMIT, REFUSED, position.LONG_PATH, position.UNREADABLE_PATH])
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
 def test_a_finding_that_is_not_on_its_line_says_why(reason: str, words: Words) -> None:
     language = "zh" if words is CHINESE else "en"

@@ -6,9 +6,9 @@ the text.
 """
 
 import re
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import NamedTuple
 
 from iquest_review.excerpt.excerpt import estimate_tokens
@@ -53,11 +53,17 @@ class SentPrompts:
     def find_cut(self, messages: Sequence[dict[str, str]], counted: int) -> PromptCut | None:
         """Return how the prompt was cut; None if nothing shows that it was. `counted` is the server's, 0 if unknown."""
         text = "\n\n".join(message["content"] for message in messages)
-        shared = max((len(commonprefix([text, earlier])) for earlier in self._texts), default=0)  # noqa: RUF071 - characters are meant
+        shared = max((_count_shared_characters(text, earlier) for earlier in self._texts), default=0)
         self._texts.append(text)
         if counted < MIN_COUNTED_TOKENS or counted >= count_fewest_tokens(text[shared:]):
             return None
         return PromptCut(counted, sum(estimate_tokens(message["content"]) for message in messages))
+
+
+def _count_shared_characters(text: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    sizes = range(1, min(len(text), len(other)) + 1)
+    return bisect(sizes, False, key=lambda size: not other.startswith(text[:size]))
 
 
 def count_fewest_tokens(text: str) -> int:

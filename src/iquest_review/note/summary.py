@@ -112,7 +112,9 @@ def _render_sections(
     yield from _render_status(outcome, words)
     yield render_prose(outcome.summary, words)
     yield from _render_thread_rows(rows, words)
-    over = [finding for finding in findings if finding.placement_reason == OVER_LIMIT]
+    # Without any thread the note is the only place to read them.
+    is_threaded = bool(rows) or any(finding.placement is Placement.INLINE for finding in outcome.findings)
+    over = [finding for finding in findings if is_threaded and finding.placement_reason == OVER_LIMIT]
     yield from _render_findings([finding for finding in findings if finding not in over], outcome, links, words)
     yield _render_over_limit(over, outcome, links, words)
     if outcome.before and outcome.before != outcome.summary:
