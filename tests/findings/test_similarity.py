@@ -2,7 +2,7 @@
 
 import pytest
 
-from iquest_review.findings.similarity import is_related_text, is_same_sentence, is_similar_text
+from iquest_review.findings.similarity import is_covered_text, is_related_text, is_same_sentence, is_similar_text
 from iquest_review.note.markdown import escape_prose
 
 ZERO = "An empty list of prices divides by zero here."
@@ -90,6 +90,15 @@ def test_a_related_text_shares_about_half_of_its_words(one: str, other: str) -> 
     assert not is_similar_text(one, other)
 
 
+def test_a_text_that_says_more_is_similar_but_not_covered() -> None:
+    waived = "This may cause issues if the input is null."
+    more = "If the input is null, this may cause issues for all: anybody can delete a customer's rows."
+
+    assert is_similar_text(more, waived)
+    assert not is_covered_text(more, waived)
+    assert is_covered_text("May cause issues when the input is null.", waived)
+
+
 # --- one sentence about many places ---
 
 
@@ -117,6 +126,10 @@ def test_a_sentence_is_the_same_with_other_names_and_numbers(one: str, other: st
         (ZERO, ZERO_LONGER),
         ("The variable `a` is assigned but never used.", "The variable `a` is used before it is assigned."),
         ("Magic number 42.", "Wrong number 42."),
+        (
+            "The password shows all visitors what only its owner should see.",
+            "The balance shows all visitors what only its owner should see.",
+        ),
         ("", ""),
         ("`a`", "`b`"),
     ],

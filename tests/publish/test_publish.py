@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from iquest_review.errors import GitLabError
-from iquest_review.findings.placed import REFUSED, PlacedFinding, Placement
+from iquest_review.findings.finding import Severity
+from iquest_review.findings.placed import REFUSED, OtherPlace, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.note import memory
 from iquest_review.note.thread import compose_thread
@@ -700,3 +701,54 @@ def test_the_last_try_counts(board: Board, change: Change) -> None:
     board.double.fail("POST", DISCUSSIONS, status=502, after_store=True)
     board.publish(change.review([change.divides()]))
     assert board.threads == [AT_TOTAL, "note"]
+
+
+# --- a finding that got worse, or is found elsewhere too ---
+
+WORSE = "Every cart starts empty, so the first page of the shop divides by zero."
+
+
+def worse(board: Board, change: Change) -> Outcome:
+    """The finding of the only thread, raised by a level and in other words."""
+    [thread] = board.existing().threads
+    mild = change.divides()
+    raised = dataclasses.replace(
+        mild, severity=Severity.HIGH, description=WORSE, title=WORSE, thread=thread.id, fingerprint="f" * 16
+    )
+    return change.review([raised])
+
+
+def test_a_finding_that_got_worse_updates_its_thread(board: Board, change: Change) -> None:
+    board.publish(change.review([dataclasses.replace(change.divides(), severity=Severity.LOW)]))
+
+    published = board.publish(worse(board, change))
+
+    [thread] = board.existing().threads
+    assert (thread.mark.severity, WORSE in thread.body, thread.mark.fingerprint) == (Severity.HIGH, True, "f" * 16)
+    assert "Review: 🔴 1 high\n" in board.note
+    assert published.outcome.severities == (Severity.HIGH,)
+
+
+def test_a_thread_that_cannot_be_updated_is_told_in_the_note_as_well(board: Board, change: Change) -> None:
+    board.publish(change.review([dataclasses.replace(change.divides(), severity=Severity.LOW)]))
+    outcome = worse(board, change)
+    answering(board, b"finding ffffffffffffffff", message("403 Forbidden", 403))
+
+    published = board.publish(outcome)
+
+    assert [finding.placement_reason for finding in published.outcome.findings] == [REFUSED]
+    assert "Review: 🔴 1 high · 🔵 1 low\n" in board.note
+
+
+def test_a_thread_lists_the_places_that_later_runs_find(board: Board, change: Change) -> None:
+    finding = change.divides()
+    board.publish(change.review([finding]))
+    [thread] = board.existing().threads
+    place = OtherPlace(43, None, "b" * 16, 1)
+
+    for _ in range(2):
+        board.publish(change.review([dataclasses.replace(finding, thread=thread.id, other_places=(place,))]))
+
+    [thread] = board.existing().threads
+    assert thread.mark.also == (("b" * 16, 1),)
+    assert thread.body.count("Also here: line 43 (at") == 1

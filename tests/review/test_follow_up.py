@@ -10,7 +10,7 @@ from iquest_review.errors import ModelUnreachableError
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import parse_marker
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note.memory import NoteMemory
 from iquest_review.note.summary import SUMMARY_MARKER
@@ -282,3 +282,60 @@ def test_the_first_summary_and_suggestions_stay_beside_the_new_ones() -> None:
 
     assert outcome.before == "As it was."
     assert "Name the unit of every price in the database." in outcome.suggestions
+
+
+# --- the limit over the whole merge request ---
+
+
+def over_limit(of: PlacedFinding) -> PlacedFinding:
+    return replace(of, placement=Placement.SUMMARY, placement_reason=OVER_LIMIT, position=None)
+
+
+def test_a_free_place_goes_to_the_worst_finding_that_waits(first: PlacedFinding) -> None:
+    before = known(PATCH, findings=(over_limit(first),))
+
+    outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=before))
+
+    [promoted] = outcome.findings
+    assert (promoted.placement, promoted.placement_reason, promoted.line) == (Placement.INLINE, None, first.line)
+    assert promoted.fingerprint == first.fingerprint
+    assert outcome.kept == ()
+
+
+def test_a_finding_waits_while_all_places_are_taken(first: PlacedFinding) -> None:
+    before = known(PATCH, findings=(over_limit(first),))
+
+    outcome = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=before), max_findings=0)
+
+    assert (outcome.findings, [finding.fingerprint for finding in outcome.kept]) == ((), [first.fingerprint])
+
+
+def test_open_threads_of_earlier_runs_count_for_the_limit(first: PlacedFinding) -> None:
+    made = later(PATCH + SECOND, thread(first), known=known(PATCH))
+    other = issue(file="b.py", quote="five", line=2, description="Another remark about another file entirely.")
+
+    outcome = reviewed(FakeModel([answer(other)]), made, max_findings=1)
+
+    assert [finding.placement_reason for finding in outcome.findings] == [OVER_LIMIT]
+
+
+def test_a_waived_finding_of_the_note_is_held_back(first: PlacedFinding) -> None:
+    before = known(PATCH, findings=(over_limit(first),))
+    made = later(PATCH + SECOND, thread(first, resolved=True, resolved_by_us=True), known=before)
+
+    outcome = reviewed(FakeModel([CLEAN]), made, has_waiver=lambda _: True)
+
+    assert (outcome.findings, outcome.kept) == ((), ())
+    assert [finding.why for finding in outcome.held_back] == [HeldBackReason.WAIVED]
+
+
+# --- what never counts for the gate ---
+
+
+def test_a_finding_outside_the_change_never_fails_the_job() -> None:
+    outcome = reviewed(FakeModel([answer(issue(file="other.py", severity="high"))]))
+
+    [finding] = outcome.findings
+    assert (finding.severity, finding.line) == (Severity.HIGH, None)
+    assert compute_exit_code(outcome, Severity.LOW) == 0
+    assert (outcome.severities, outcome.unplaced) == ((), 1)
