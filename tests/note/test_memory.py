@@ -19,8 +19,9 @@ from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
+from iquest_review.outcome import HeldBackReason
 from tests.support.gitlab import quick_actions
-from tests.support.outcomes import AROUND, failed, finding, full, outcome
+from tests.support.outcomes import AROUND, failed, finding, full, held_back, outcome
 
 HEAD, REVIEWED, SETTINGS = "3" * 40, "2" * 40, "41cabdce86dd"
 HEX = st.text("0123456789abcdef", min_size=16, max_size=16)
@@ -291,7 +292,7 @@ def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> Non
 NAMES = [*value_of(memory.format_memory(made())), *value_of(memory.format_memory(made()))["findings"][0]]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "summary_head"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("summary_head", "held_back")])
 def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
     value = value_of(memory.format_memory(made()))
     (value if name in value else value["findings"][0]).pop(name)
@@ -299,11 +300,22 @@ def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
     assert memory.parse_memory(noted(line(value))) is None
 
 
-def test_a_line_of_a_version_without_the_summary_s_commit_is_believed() -> None:
+def test_a_line_of_an_older_version_is_believed() -> None:
     value = value_of(memory.format_memory(made()))
     del value["summary_head"]
 
     assert memory.parse_memory(noted(line(value))) == replace(made(), summary_head="")
+
+
+def test_what_people_settled_comes_back_as_it_was() -> None:
+    settled = held_back(finding(thread="f" * 40, title="Empty.", anchor="a" * 16, anchored=1), HeldBackReason.RESOLVED)
+
+    known = memory.parse_memory(noted(memory.format_memory(replace(made(), held_back=(settled,)))))
+
+    assert known is not None
+    assert [(entry.thread, entry.title, entry.why) for entry in known.held_back] == [
+        ("f" * 40, "Empty.", HeldBackReason.RESOLVED)
+    ]
 
 
 def test_keys_of_a_later_version_are_ignored() -> None:

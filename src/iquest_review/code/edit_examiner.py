@@ -75,7 +75,7 @@ def _examine_trees(edit: Edit, after: bytes, old: tuple[int, int], new: tuple[in
 
 @lru_cache(maxsize=8)  # several edits of one file
 def _parse(path: str, text: bytes) -> "Tree | None":
-    return grammars.parse_text(path, text)
+    return grammars.parse_source(path, text)
 
 
 def _walk(tree: "Tree", enter: "Callable[[Node], bool]") -> "Iterator[Node]":

@@ -247,7 +247,7 @@ def is_known(path: str) -> bool:
     return _find_source(path) is not None
 
 
-def parse_text(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitter.Tree | None:
+def parse_source(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitter.Tree | None:
     """Return the tree of a text in UTF-8.
 
     Returns None for a text that is nested too deeply, has too long lines, or takes the parser too many steps or more
@@ -273,9 +273,9 @@ def parse_text(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitter.
 def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
     """Return the matches of the query in a text in UTF-8, including the parser's errors.
 
-    Returns None where `parse_text` does, and raises what it raises.
+    Returns None where `parse_source` does, and raises what it raises.
     """
-    tree, source = parse_text(path, text, clock), _find_source(path)
+    tree, source = parse_source(path, text, clock), _find_source(path)
     if tree is None or source is None:
         return None
     cursor = tree_sitter.QueryCursor(

@@ -13,7 +13,7 @@ _TEXT_TYPES = ("text", "output_text", "input_text", None)
 MAX_CALLS = 20
 
 
-def read_text(message: dict[str, Any]) -> str:
+def extract_message_text(message: dict[str, Any]) -> str:
     """Return the text of a message; where it holds no JSON, the arguments of the tools that the model calls."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]

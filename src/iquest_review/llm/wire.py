@@ -105,7 +105,7 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
     choice, usage = choices[0], answer.get("usage")
     message = choice.get("message") if chat else {"content": choice.get("text")}
     message = message if isinstance(message, dict) else {}
-    text = message_text.read_text(message)
+    text = message_text.extract_message_text(message)
     usage = usage if isinstance(usage, dict) else {}
     return ModelReply(
         text=text,

@@ -39,7 +39,7 @@ def truncate_list(rows: Iterable[str], count: int, limit: int, words: Words) -> 
         yield row
 
 
-def fold(title: str, content: str) -> str:
+def fold_section(title: str, content: str) -> str:
     """Return markdown that a reader opens with a click. The title is plain text of ours."""
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.note.lengths import MAX_OMISSIONS_CHARS, fold, render_name, truncate_list
+from iquest_review.note.lengths import MAX_OMISSIONS_CHARS, fold_section, render_name, truncate_list
 from iquest_review.note.words import Words, choose_plural, format_number, format_plural
 from iquest_review.outcome import Outcome, ReviewStatus
 
@@ -26,7 +26,7 @@ def render_omitted_files(outcome: Outcome, words: Words) -> str:
     partly = {entry.path: entry.changed_lines for entry in outcome.coverage if entry.shown_changed_lines}
     written = (_render_file(path, entries, partly.get(path), words) for path, entries in by_path.items())
     rows = truncate_list(written, len(by_path), MAX_OMISSIONS_CHARS, words)
-    return fold(title, "\n".join(rows))
+    return fold_section(title, "\n".join(rows))
 
 
 def _render_file(path: str, omissions: Sequence[Omission], partly_of: int | None, words: Words) -> str:

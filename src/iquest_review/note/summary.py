@@ -19,7 +19,7 @@ from iquest_review.note.lengths import (
     MAX_RAW_CHARS,
     MAX_ROWS_CHARS,
     MAX_SUGGESTIONS_CHARS,
-    fold,
+    fold_section,
     render_line,
     render_name,
     render_prose,
@@ -158,7 +158,7 @@ def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
         case ReviewStatus.RAW:
             yield words.raw.format(reason=reason)
             answer = markdown.format_code_block(truncate_for_note(outcome.raw or "", MAX_RAW_CHARS, words))
-            yield fold(words.raw_answer, answer)
+            yield fold_section(words.raw_answer, answer)
         case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW:
             yield words.nothing_left if outcome.omissions else words.nothing_changed
 
@@ -181,7 +181,7 @@ def _render_earlier_summary(outcome: Outcome, words: Words) -> str:
     """Return the summary of the last review of the whole change, folded, with the commit it is about."""
     commit = markdown.format_code_span(outcome.before_head[:12])
     parts = [words.before_at.format(sha=commit) if commit else "", render_prose(outcome.before, words)]
-    return fold(words.before, "\n\n".join(filter(None, parts)))
+    return fold_section(words.before, "\n\n".join(filter(None, parts)))
 
 
 def _render_over_limit(over: Sequence[PlacedFinding], outcome: Outcome, links: NoteLinks, words: Words) -> str:

@@ -19,7 +19,7 @@ from iquest_review.llm.wire import ModelReply
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
-from iquest_review.publish.earlier import OpenFinding
+from iquest_review.publish.earlier import EarlierFindings, FindingsToRaise, OpenFinding
 from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import ChangeToReview, HasWaiver, Work
 from iquest_review.text import format_count
@@ -59,55 +59,85 @@ def merge_with_earlier(
     progress: Progress,
 ) -> Outcome:
     """Return the outcome with what is not raised again, what stays open and what is settled."""
-    change, options = work.change, work.options
     known, asked = work.known, any(not reply.cut for reply in inquiry.replies)
-    noted = change.known.findings if change.known else ()
-    before = earlier.classify(
-        change.existing, noted, change.diff, change.text, _build_seen_check(work, outcome), asked=asked
-    )
-    named = earlier.add_former_names(outcome.findings, before.open, change.diff)
-    raised = earlier.select_findings_to_raise(named, change.existing, settled_by_people, outcome.head)
-    taken = raised.threads | raised.settled
-    left = frozenset(change.known.left if change.known else ()) - raised.threads
-    still = [
-        entry
-        for entry in before.open
-        if not (entry.thread and entry.thread.id in taken | left)
-        and not (entry.finding and any(is_same_finding(entry.finding, finding) for finding in raised.findings))
-    ]
-    still, again = _drop_settled_notes(still, change.existing, settled_by_people, outcome.head)
+    before = _classify_earlier(outcome, work, asked=asked)
+    named = earlier.add_former_names(outcome.findings, before.open, work.change.diff)
+    raised = earlier.select_findings_to_raise(named, work.change.existing, settled_by_people, outcome.head)
+    left = _list_left(work) - raised.threads
+    still, again = _list_unanswered(before, raised, left, work, settled_by_people, outcome.head)
     waived = [thread for thread in _list_open_threads(work, left) if settled_by_people(thread)]
     still = [entry for entry in still if entry.thread not in waived]
     fixed, replies = _find_fixed_findings(still, work, inquiry, model, progress)
     still = [entry for entry in still if entry not in fixed]
-    gone = [entry for entry in before.gone if entry.thread not in raised.threads | left | {t.id for t in waived}]
+    silent = raised.threads | left | {thread.id for thread in waived}
     settled = (
-        *gone,
+        *(entry for entry in before.gone if entry.thread not in silent),
         *(entry.settle(SettledReason.FIXED) for entry in fixed),
         *(SettledFinding(thread.id, SettledReason.WAIVED) for thread in waived),
     )
     held_back = (*(raised.held_back if asked else outcome.held_back), *again)
     _log_changes(held_back, settled, progress)
-    left &= {thread.id for thread in change.existing.threads if not thread.resolved}
-    open_threads = {thread.id for thread in change.existing.threads if not thread.resolved}
-    others = sum(entry.thread is not None for entry in still)
-    inline = sum(finding.placement is Placement.INLINE for finding in raised.findings)
-    kept = [entry.finding for entry in still if entry.finding]
-    promoted = _promote_findings(kept, options.max_findings - others - inline, change)
+    findings, kept = _apply_limit(raised.findings, still, work)
     return replace(
         outcome,
-        findings=tuple(
-            limit_inline([*raised.findings, *promoted.values()], options.max_findings - others, open_threads)
-        ),
+        findings=findings,
         held_back=held_back,
         before=known.summary if known and asked else outcome.before,
         before_head=known.summary_head if known and asked else outcome.before_head,
         suggestions=_merge_suggestions(outcome.suggestions, known.suggestions if known else ()),
-        kept=tuple(finding for finding in kept if finding not in promoted),
+        kept=kept,
         still_open=tuple(_describe_open_threads(still)),
         settled=(*settled, *(SettledFinding(thread, SettledReason.LEFT) for thread in sorted(left))),
         usage=outcome.usage + sum_usage(replies),
     )
+
+
+def _classify_earlier(outcome: Outcome, work: Work, *, asked: bool) -> EarlierFindings:
+    change = work.change
+    noted = change.known.findings if change.known else ()
+    was_seen = _build_seen_check(work, outcome)
+    return earlier.classify(change.existing, noted, change.diff, change.text, was_seen, asked=asked)
+
+
+def _list_left(work: Work) -> frozenset[str]:
+    """Return the open threads that are settled, but that GitLab did not let the bot resolve."""
+    left = frozenset(work.change.known.left if work.change.known else ())
+    return left & {thread.id for thread in work.change.existing.threads if not thread.resolved}
+
+
+def _list_unanswered(
+    before: EarlierFindings,
+    raised: FindingsToRaise,
+    left: Collection[str],
+    work: Work,
+    settled_by_people: SettledCheck,
+    head: str,
+) -> tuple[list[OpenFinding], tuple[HeldBackFinding, ...]]:
+    """Return the earlier open findings that this review neither repeats nor holds back.
+
+    The second value has those of the note that people settled in a thread.
+    """
+    taken = {*raised.threads, *raised.settled, *left}
+    still = [
+        entry
+        for entry in before.open
+        if not (entry.thread and entry.thread.id in taken)
+        and not (entry.finding and any(is_same_finding(entry.finding, finding) for finding in raised.findings))
+    ]
+    return _drop_settled_notes(still, work.change.existing, settled_by_people, head)
+
+
+def _apply_limit(
+    raised: Sequence[PlacedFinding], still: Sequence[OpenFinding], work: Work
+) -> tuple[tuple[PlacedFinding, ...], tuple[PlacedFinding, ...]]:
+    """Return the findings to show on their lines as far as the limit allows it, and those that stay in the note."""
+    open_threads = {thread.id for thread in work.change.existing.threads if not thread.resolved}
+    room = work.options.max_findings - sum(entry.thread is not None for entry in still)
+    inline = sum(finding.placement is Placement.INLINE for finding in raised)
+    kept = [entry.finding for entry in still if entry.finding]
+    promoted = _promote_findings(kept, room - inline, work.change)
+    findings = limit_inline([*raised, *promoted.values()], room, open_threads)
+    return tuple(findings), tuple(finding for finding in kept if finding not in promoted)
 
 
 def _drop_settled_notes(
@@ -163,8 +193,8 @@ def _build_seen_check(work: Work, outcome: Outcome) -> Callable[[str], bool]:
 
 def carry_over_earlier(outcome: Outcome, work: Work, settled_by_people: SettledCheck) -> Outcome:
     """Return the outcome of a failed review with all earlier findings still open, but for those that people waived."""
-    known, left = work.change.known, frozenset(work.change.known.left if work.change.known else ())
-    threads = [thread for thread in _list_open_threads(work, left) if not settled_by_people(thread)]
+    known = work.change.known
+    threads = [thread for thread in _list_open_threads(work, _list_left(work)) if not settled_by_people(thread)]
     still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
     noted = (OpenThread("", entry.severity, entry.path, entry.line) for entry in (known.findings if known else ()))
     return replace(outcome, still_open=(*_describe_open_threads(still), *noted))
