@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Side
 from iquest_review.excerpt.numbered_rows import render_file_rows
 from iquest_review.findings.file_names import MAX_SPELLINGS, list_spellings
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.telling import is_telling
-from iquest_review.findings.verify import NO_FILE, NO_QUOTE, verify
+from iquest_review.findings.verify import verify
 from tests.support.findings import made
 
 NFC, NFD = (unicodedata.normalize(form, "app/naïve menu.py") for form in ("NFC", "NFD"))
@@ -287,7 +288,7 @@ def test_the_quote_tells_files_of_one_loose_name_apart(cited: str) -> None:
     "cited", ["lib/pay.rb", "pay.py.bak", "src", "py", "app", "..", "`", "(modified)", "=== file: "]
 )
 def test_another_name_stays_unknown(cited: str) -> None:
-    assert verify(made(path=cited, line=1, quote="y = 2"), DIFF).problem == NO_FILE
+    assert verify(made(path=cited, line=1, quote="y = 2"), DIFF).problem == PlacementReason.NO_FILE
 
 
 # -- quotes that outweigh a name
@@ -328,8 +329,8 @@ def test_a_telling_quote_finds_its_only_file(cited: str) -> None:
 def test_a_quote_that_is_in_any_file_moves_no_finding(quote: str) -> None:
     diff = Diff((changed("app/pay.py", "x = 1"), changed("app/tax.py", *quote.split("\n"))))
 
-    assert verify(made(path="app/pay.py", line=9, quote=quote), diff).problem == NO_QUOTE
-    assert verify(made(path="gone/elsewhere.py", line=9, quote=quote), diff).problem == NO_FILE
+    assert verify(made(path="app/pay.py", line=9, quote=quote), diff).problem == PlacementReason.NO_QUOTE
+    assert verify(made(path="gone/elsewhere.py", line=9, quote=quote), diff).problem == PlacementReason.NO_FILE
 
 
 def test_a_quote_in_its_own_file_stays_there() -> None:
@@ -357,14 +358,14 @@ def test_a_quote_in_its_own_file_outside_the_hunks_stays_there() -> None:
 def test_a_quote_in_two_other_files_moves_no_finding() -> None:
     diff = Diff((changed("app/pay.py", "x = 1"), changed("a.py", TELLING), changed("b.py", TELLING)))
 
-    assert verify(made(path="app/pay.py", line=1, quote=TELLING), diff).problem == NO_QUOTE
-    assert verify(made(path="app/gone.py", line=1, quote=TELLING), diff).problem == NO_FILE
+    assert verify(made(path="app/pay.py", line=1, quote=TELLING), diff).problem == PlacementReason.NO_QUOTE
+    assert verify(made(path="app/gone.py", line=1, quote=TELLING), diff).problem == PlacementReason.NO_FILE
 
 
 def test_a_quote_twice_in_one_other_file_moves_no_finding() -> None:
     diff = Diff((changed("app/pay.py", "x = 1"), changed("a.py", TELLING, "y = 2", TELLING)))
 
-    assert verify(made(path="app/pay.py", line=1, quote=TELLING), diff).problem == NO_QUOTE
+    assert verify(made(path="app/pay.py", line=1, quote=TELLING), diff).problem == PlacementReason.NO_QUOTE
 
 
 def test_all_rows_outweigh_a_first_row_that_is_in_any_file() -> None:

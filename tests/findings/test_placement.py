@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Side
-from iquest_review.findings import position, verify
+from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
-from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place, limit_inline
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
@@ -93,12 +94,12 @@ def test_a_finding_without_a_line_goes_on_its_file() -> None:
 @pytest.mark.parametrize(
     ("made", "reason"),
     [
-        (put("x = 1", "z.py"), verify.NO_FILE),
-        (put("nowhere at all", ""), verify.NO_QUOTE),
-        (put("no such code here"), verify.NO_QUOTE),
-        (put(line=900), verify.NO_LINE),
-        (put("y = 2", "b" * 1001, modified("b" * 1001, *FILE.hunks)), position.LONG_PATH),
-        (put("y = 2", "\\xff.py", modified("\\xff.py", *FILE.hunks)), position.UNREADABLE_PATH),
+        (put("x = 1", "z.py"), PlacementReason.NO_FILE),
+        (put("nowhere at all", ""), PlacementReason.NO_QUOTE),
+        (put("no such code here"), PlacementReason.NO_QUOTE),
+        (put(line=900), PlacementReason.NO_LINE),
+        (put("y = 2", "b" * 1001, modified("b" * 1001, *FILE.hunks)), PlacementReason.LONG_PATH),
+        (put("y = 2", "\\xff.py", modified("\\xff.py", *FILE.hunks)), PlacementReason.UNREADABLE_PATH),
     ],
 )
 def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(made: PlacedFinding, reason: str) -> None:
@@ -108,7 +109,7 @@ def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(made: Pla
 def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
     verified = verify.verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
 
-    assert assign_place(verified).placement_reason == verify.NO_PATH
+    assert assign_place(verified).placement_reason == PlacementReason.NO_PATH
 
 
 def test_a_rename_without_changed_lines_takes_a_finding_as_a_whole() -> None:
@@ -161,7 +162,7 @@ def test_only_the_worst_go_on_lines(most: int, lines: list[int]) -> None:
     findings = limit_inline(MIXED, most)
 
     assert [finding.line for finding in findings if finding.placement is Placement.INLINE] == lines
-    assert {f.placement_reason for f in findings if f.placement is Placement.SUMMARY} <= {OVER_LIMIT}
+    assert {f.placement_reason for f in findings if f.placement is Placement.SUMMARY} <= {PlacementReason.OVER_LIMIT}
     assert [finding.line for finding in findings] == [1, 2, 3, 4]
 
 
@@ -172,7 +173,7 @@ def test_of_equally_bad_ones_the_first_go_on_lines() -> None:
 
 
 def test_a_finding_of_the_note_does_not_count_for_the_limit() -> None:
-    told = finding(line=None, placement_reason=verify.NO_FILE)
+    told = finding(line=None, placement_reason=PlacementReason.NO_FILE)
 
     assert limit_inline([told, *MIXED[:1]], 1) == [told, *MIXED[:1]]
 
@@ -181,7 +182,7 @@ def test_a_finding_over_the_limit_keeps_its_position() -> None:
     [over] = limit_inline([replace(put("y = 2"), severity=Severity.LOW)], 0)
 
     assert over.position == Position("a.py", "a.py", None, 44)
-    assert over.placement_reason == OVER_LIMIT
+    assert over.placement_reason == PlacementReason.OVER_LIMIT
 
 
 def test_a_file_that_is_new_has_places_on_each_of_its_lines() -> None:

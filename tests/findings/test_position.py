@@ -14,7 +14,8 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, Side
 from iquest_review.diff.full_file import unfold_file
 from iquest_review.findings import position, verify
-from iquest_review.findings.position import LONG_PATH, UNREADABLE_PATH, Position, RangeEnd, Unplaced, locate
+from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Position, RangeEnd, Unplaced, locate
 from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.merge_request import DiffRefs
 from tests.support.findings import made
@@ -134,7 +135,7 @@ def test_a_range_hangs_on_its_last_line_and_names_both_ends(change: Change) -> N
 
 @each
 def test_a_file_as_a_whole_is_taken(change: Change) -> None:
-    place = locate(VerifiedFinding(FINDING, verify.NO_ANCHOR, change.file))
+    place = locate(VerifiedFinding(FINDING, PlacementReason.NO_ANCHOR, change.file))
 
     assert place == Position(change.file.old_path, change.file.new_path, None, None)
     assert change.judged(place) is None
@@ -151,7 +152,7 @@ def test_a_finding_in_a_file_without_lines_goes_to_the_whole_file(
     gitlab: GitLabDouble, checkout: Checkout, name: str
 ) -> None:
     change = Change(gitlab, checkout, *WITHOUT_LINES[name])
-    for problem in (verify.NO_LINE, verify.NO_ANCHOR, verify.NO_QUOTE):
+    for problem in (PlacementReason.NO_LINE, PlacementReason.NO_ANCHOR, PlacementReason.NO_QUOTE):
         place = locate(VerifiedFinding(FINDING, problem, change.file))
 
         assert isinstance(place, Position)
@@ -264,28 +265,32 @@ def test_a_missing_line_number_is_not_sent() -> None:
 
 def test_a_position_is_kept_in_json_and_read_back() -> None:
     adapter = TypeAdapter(Position | Unplaced)
-    for place in (at(FILE, *lines("BC")), at(FILE, *lines("b")), Unplaced(LONG_PATH)):
+    for place in (at(FILE, *lines("BC")), at(FILE, *lines("b")), Unplaced(PlacementReason.LONG_PATH)):
         assert adapter.validate_json(adapter.dump_json(place), strict=True) == place
 
 
 # -- no place
 
 
-@pytest.mark.parametrize("problem", [verify.NO_LINE, verify.NO_QUOTE])
-def test_a_finding_that_stands_nowhere_in_its_file_has_no_place(problem: str) -> None:
+@pytest.mark.parametrize("problem", [PlacementReason.NO_LINE, PlacementReason.NO_QUOTE])
+def test_a_finding_that_stands_nowhere_in_its_file_has_no_place(problem: PlacementReason) -> None:
     assert locate(VerifiedFinding(FINDING, problem, FILE)) == Unplaced(problem)
 
 
-@pytest.mark.parametrize("problem", [verify.NO_PATH, verify.NO_FILE])
-def test_a_finding_without_a_file_has_no_place(problem: str) -> None:
+@pytest.mark.parametrize("problem", [PlacementReason.NO_PATH, PlacementReason.NO_FILE])
+def test_a_finding_without_a_file_has_no_place(problem: PlacementReason) -> None:
     assert locate(VerifiedFinding(FINDING, problem)) == Unplaced(problem)
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("d/" * 499 + "a.txt", LONG_PATH), ("caf\\xe9.txt", UNREADABLE_PATH), ("caf\udce9.txt", UNREADABLE_PATH)],
+    [
+        ("d/" * 499 + "a.txt", PlacementReason.LONG_PATH),
+        ("caf\\xe9.txt", PlacementReason.UNREADABLE_PATH),
+        ("caf\udce9.txt", PlacementReason.UNREADABLE_PATH),
+    ],
 )
-def test_a_path_that_gitlab_refuses_has_no_place(path: str, reason: str) -> None:
+def test_a_path_that_gitlab_refuses_has_no_place(path: str, reason: PlacementReason) -> None:
     for file in (replace(FILE, new_path=path), replace(FILE, old_path=path)):
         assert locate(VerifiedFinding(FINDING, None, file, lines("B"))) == Unplaced(reason)
 
@@ -300,7 +305,9 @@ def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
     )
 
     (file,) = quoted.files
-    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.iter_lines())[1:])) == Unplaced(UNREADABLE_PATH)
+    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.iter_lines())[1:])) == Unplaced(
+        PlacementReason.UNREADABLE_PATH
+    )
 
 
 # -- any change at all

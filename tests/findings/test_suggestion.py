@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, FileStatus, Hunk, Side
 from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.suggestion import MAX_REPLACED_LINES, build_replacement
-from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding, verify
+from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
 from tests.support.apply_plan import applied, block
 from tests.support.findings import made
@@ -301,7 +302,10 @@ def test_some_files_take_no_suggestions(path: str, mode: str | None) -> None:
 
 
 def test_a_finding_without_a_line_offers_nothing() -> None:
-    assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"), NO_ANCHOR, file())) is None
+    assert (
+        build_replacement(VerifiedFinding(finding("    return total", "x = 1"), PlacementReason.NO_ANCHOR, file()))
+        is None
+    )
     assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"))) is None
 
 

@@ -13,7 +13,8 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, LineKind, Side
 from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, NO_LINE, NO_PATH, NO_QUOTE, VerifiedFinding, verify
+from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.text import shorten_to_line
 from tests.support.findings import made
 
@@ -143,14 +144,14 @@ def test_escapes_that_were_lost_or_added_do_not_count() -> None:
 
 def test_a_part_of_a_line_is_known_when_no_other_line_has_it() -> None:
     assert place(line=None, quote="select * from t")[1] == 11
-    assert problem(quote="key") == NO_QUOTE  # too short to know a line by
-    assert problem(quote="rows)") == NO_QUOTE
+    assert problem(quote="key") == PlacementReason.NO_QUOTE  # too short to know a line by
+    assert problem(quote="rows)") == PlacementReason.NO_QUOTE
 
 
 def test_a_part_of_several_lines_is_the_nearest_and_none_without_a_number() -> None:
     assert place(line=44, quote="= -sum(ro")[1] == 45
     assert place(line=12, quote="return N")[1] == 13
-    assert problem(line=None, quote="return N") == NO_QUOTE
+    assert problem(line=None, quote="return N") == PlacementReason.NO_QUOTE
 
 
 def test_rows_run_together_are_known_by_the_first() -> None:
@@ -159,11 +160,11 @@ def test_rows_run_together_are_known_by_the_first() -> None:
 
 def test_a_misquoted_line_is_believed_where_the_number_says_so_too() -> None:
     assert place(line=15, quote='log.info("%d", totals)')[1] == 15
-    assert problem(line=12, quote='log.info("%d", totals)') == NO_QUOTE
+    assert problem(line=12, quote='log.info("%d", totals)') == PlacementReason.NO_QUOTE
 
 
 def test_an_invented_quote_is_demoted_though_its_line_is_there() -> None:
-    assert problem(line=12, quote="os.system(user_input)") == NO_QUOTE
+    assert problem(line=12, quote="os.system(user_input)") == PlacementReason.NO_QUOTE
 
 
 def test_a_demoted_finding_keeps_its_file_and_words() -> None:
@@ -213,7 +214,7 @@ def test_a_quote_with_a_slip_is_known_wherever_it_stands() -> None:
     for quote in ("return open_everyting(a)", "    return opn_everything(a)", "return open_everything(a);"):
         assert place(diff, path="a.py", line=1, quote=quote)[1] == 7
         assert place(diff, path="a.py", line=None, quote=quote)[1] == 7
-    assert problem(diff, path="a.py", line=1, quote="return close_nothing(a)") == NO_QUOTE
+    assert problem(diff, path="a.py", line=1, quote="return close_nothing(a)") == PlacementReason.NO_QUOTE
 
 
 def test_of_lines_nearly_alike_the_one_most_alike_is_meant() -> None:
@@ -227,14 +228,17 @@ def test_a_quote_that_begins_with_a_line_goes_on_with_the_next() -> None:
     diff = Diff((changed("a.go", "x := compute(1)", "y := compute(2)"),))
 
     assert place(diff, path="a.go", line=2, quote="x := compute(1) y := compute(2) z := compute(3)")[1] == 1
-    assert problem(diff, path="a.go", line=2, quote="x := compute(1) || something.else.altogether()") == NO_QUOTE
+    assert (
+        problem(diff, path="a.go", line=2, quote="x := compute(1) || something.else.altogether()")
+        == PlacementReason.NO_QUOTE
+    )
 
 
 def test_a_short_word_that_a_quote_begins_with_is_not_its_line() -> None:
     diff = Diff((changed("a.go", "return", "x := 1"),))
 
-    assert problem(diff, path="a.go", line=2, quote="return parsed.Hostname(), nil") == NO_QUOTE
-    assert problem(diff, path="a.go", line=2, quote="return name") == NO_QUOTE
+    assert problem(diff, path="a.go", line=2, quote="return parsed.Hostname(), nil") == PlacementReason.NO_QUOTE
+    assert problem(diff, path="a.go", line=2, quote="return name") == PlacementReason.NO_QUOTE
 
 
 # -- outside of the hunks
@@ -282,7 +286,7 @@ def test_between_the_hunks_a_quote_of_several_rows_is_a_range() -> None:
 
 def test_between_the_hunks_a_part_of_one_line_is_known() -> None:
     assert outside("compute(33)").finding.line == 33
-    assert outside("= compute(3").problem == NO_QUOTE  # of several lines
+    assert outside("= compute(3").problem == PlacementReason.NO_QUOTE  # of several lines
 
 
 @pytest.mark.parametrize(
@@ -291,7 +295,7 @@ def test_between_the_hunks_a_part_of_one_line_is_known() -> None:
     ids=["other rows", "a slip", "a row before", "too short", "nothing"],
 )
 def test_between_the_hunks_a_quote_is_whole_or_none(quote: str) -> None:
-    assert outside(quote, line=5).problem == NO_QUOTE
+    assert outside(quote, line=5).problem == PlacementReason.NO_QUOTE
 
 
 def test_of_lines_of_the_same_text_between_the_hunks_the_nearest_is_meant() -> None:
@@ -316,25 +320,27 @@ def test_the_text_is_asked_for_once_and_only_when_it_is_needed() -> None:
 
 
 def test_a_number_between_the_hunks_is_not_believed() -> None:
-    assert outside("", line=30).problem == NO_LINE
+    assert outside("", line=30).problem == PlacementReason.NO_LINE
 
 
 @pytest.mark.parametrize("text", [None, "", HEAD.replace("new", "other"), HEAD.replace("value_1 =", "\nvalue_1 =")])
 def test_a_missing_or_outdated_file_places_nothing(text: str | None) -> None:
-    assert outside("value_30 = compute(30)", text).problem == NO_QUOTE
+    assert outside("value_30 = compute(30)", text).problem == PlacementReason.NO_QUOTE
 
 
 def test_of_several_file_diffs_of_one_path_no_text_is_asked_for() -> None:
     texts, series = Texts(), Diff((changed("a.py", "x = 1"), changed("a.py", "y = 2", start=40)))
 
-    assert verify(finding(path="a.py", quote="value_30 = compute(30)"), series, texts).problem == NO_QUOTE
+    assert (
+        verify(finding(path="a.py", quote="value_30 = compute(30)"), series, texts).problem == PlacementReason.NO_QUOTE
+    )
     assert texts.asked == []
 
 
 def test_a_new_file_has_nothing_between_its_hunks() -> None:
     new = Diff((replace(CHANGED.files[0], status=FileStatus.ADDED),))
 
-    assert outside("value_30 = compute(30)", diff=new).problem == NO_QUOTE
+    assert outside("value_30 = compute(30)", diff=new).problem == PlacementReason.NO_QUOTE
 
 
 @pytest.mark.timed
@@ -343,7 +349,7 @@ def test_many_quotes_that_stand_nowhere_in_a_large_file_are_looked_for_quickly()
     started = time.process_time()
 
     for number in range(20):
-        assert outside(f"invented_{number} = compute(1)", text).problem == NO_QUOTE
+        assert outside(f"invented_{number} = compute(1)", text).problem == PlacementReason.NO_QUOTE
     assert outside("other_7000 = compute(7000)", text).finding.line == 7041
     assert time.process_time() - started < 2
 
@@ -366,7 +372,11 @@ def test_the_lines_of_the_old_side_are_removed_ones() -> None:
 
 
 def test_a_demoted_finding_has_its_file_and_no_lines() -> None:
-    for problem_, fields in ((NO_LINE, {"line": 999}), (NO_QUOTE, {"quote": "os.system(x)"}), (NO_ANCHOR, {})):
+    for problem_, fields in (
+        (PlacementReason.NO_LINE, {"line": 999}),
+        (PlacementReason.NO_QUOTE, {"quote": "os.system(x)"}),
+        (PlacementReason.NO_ANCHOR, {}),
+    ):
         verified = verify(finding(**fields), DIFF)
         assert (verified.problem, verified.file, verified.lines) == (problem_, DIFF.files[0], ())
     assert verify(finding(path="other.py", line=1), DIFF).file is None
@@ -415,12 +425,12 @@ def test_a_number_that_only_the_old_file_shows_is_a_removed_lines() -> None:
 
 @pytest.mark.parametrize("number", [1, 9, 20, 30, 47, 10_000_000])
 def test_a_line_outside_the_diff_is_demoted(number: int) -> None:
-    assert problem(line=number) == NO_LINE
+    assert problem(line=number) == PlacementReason.NO_LINE
 
 
 def test_a_finding_without_line_and_quote_has_no_place() -> None:
-    assert problem() == NO_ANCHOR
-    assert problem(quote=" \n\t") == NO_ANCHOR
+    assert problem() == PlacementReason.NO_ANCHOR
+    assert problem(quote=" \n\t") == PlacementReason.NO_ANCHOR
 
 
 @pytest.mark.parametrize(("end", "kept"), [(13, 13), (16, 16), (17, 16), (43, 16), (11, None), (None, None)])
@@ -469,7 +479,7 @@ def test_the_old_name_of_a_renamed_file_is_its_new_one(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["src/other.py", "y.py", "src", "/", "..", "`", ":12", "a/", "src/pay.py.bak"])
 def test_a_file_that_is_no_part_of_the_change_is_demoted(path: str) -> None:
-    assert problem(path=path, line=12) == NO_FILE
+    assert problem(path=path, line=12) == PlacementReason.NO_FILE
 
 
 def changed(path: str, *texts: str, start: int = 1, old: str | None = None) -> FileDiff:
@@ -481,7 +491,7 @@ def test_of_two_files_of_one_name_the_one_with_the_quote_is_meant() -> None:
     diff = Diff((changed("a/mod.py", "x = 1"), changed("b/mod.py", "y = 2")))
 
     assert place(diff, path="mod.py", line=1, quote="y = 2")[0] == "b/mod.py"
-    assert problem(diff, path="mod.py", line=1) == NO_FILE
+    assert problem(diff, path="mod.py", line=1) == PlacementReason.NO_FILE
 
 
 def test_of_files_an_absolute_path_ends_in_the_longest_is_meant() -> None:
@@ -514,15 +524,15 @@ def test_a_path_is_known_as_it_was_shown(name: str) -> None:
 def test_without_a_path_the_only_file_is_meant() -> None:
     """The seed's form: type, line, description and severity."""
     assert place(PAY, path="", line=12) == ("src/pay.py", 12, Side.NEW)
-    assert problem(PAY, path="", line=999) == NO_LINE
+    assert problem(PAY, path="", line=999) == PlacementReason.NO_LINE
 
 
 def test_without_a_path_the_quote_says_which_of_several_files() -> None:
     assert place(path="", line=5, quote="import json") == ("src/new_name.py", 2, Side.NEW)
-    assert problem(path="", line=12) == NO_PATH
-    assert problem(path="", line=12, quote="nowhere at all") == NO_PATH
+    assert problem(path="", line=12) == PlacementReason.NO_PATH
+    assert problem(path="", line=12, quote="nowhere at all") == PlacementReason.NO_PATH
     twins = Diff((changed("one.py", "x = 1"), changed("two.py", "x = 1")))
-    assert problem(twins, path="", line=1, quote="x = 1") == NO_PATH
+    assert problem(twins, path="", line=1, quote="x = 1") == PlacementReason.NO_PATH
 
 
 def test_a_path_of_several_file_diffs_is_looked_up_in_all_of_them() -> None:
@@ -536,13 +546,13 @@ def test_a_path_of_several_file_diffs_is_looked_up_in_all_of_them() -> None:
 def test_a_file_without_lines_has_no_line() -> None:
     diff = Diff((FileDiff("a.png", "a.png", FileStatus.MODIFIED, binary=True),))
 
-    assert problem(diff, path="a.png", line=1) == NO_LINE
-    assert problem(diff, path="a.png", quote="x = 1") == NO_QUOTE
+    assert problem(diff, path="a.png", line=1) == PlacementReason.NO_LINE
+    assert problem(diff, path="a.png", quote="x = 1") == PlacementReason.NO_QUOTE
 
 
 def test_an_empty_diff_has_no_files() -> None:
-    assert problem(Diff(), path="a.py", line=1) == NO_FILE
-    assert problem(Diff(), path="", line=1) == NO_PATH
+    assert problem(Diff(), path="a.py", line=1) == PlacementReason.NO_FILE
+    assert problem(Diff(), path="", line=1) == PlacementReason.NO_PATH
 
 
 # -- many
@@ -590,8 +600,10 @@ def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
     started = time.process_time()
     for number in range(20):
         assert place(diff, path="a.py", line=20_000 + number, quote=f"value_{number} = {number}")[1] == 20_001 + number
-        assert problem(diff, path="a.py", line=1, quote=f"value_{number} = compute({number})") == NO_QUOTE
-    assert problem(diff, path="a.py", line=1, quote="nowhere at all") == NO_QUOTE
+        assert (
+            problem(diff, path="a.py", line=1, quote=f"value_{number} = compute({number})") == PlacementReason.NO_QUOTE
+        )
+    assert problem(diff, path="a.py", line=1, quote="nowhere at all") == PlacementReason.NO_QUOTE
 
     assert time.process_time() - started < 12  # minutes, were each finding compared with each line
 
@@ -634,7 +646,7 @@ def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
     elsewhere = finding(path="gone/from.py", line=1, quote="this stands nowhere at all")
     started = time.process_time()
 
-    assert {verify(nowhere, diff).problem for _ in range(100)} == {NO_PATH}
-    assert {verify(elsewhere, diff).problem for _ in range(100)} == {NO_FILE}
+    assert {verify(nowhere, diff).problem for _ in range(100)} == {PlacementReason.NO_PATH}
+    assert {verify(elsewhere, diff).problem for _ in range(100)} == {PlacementReason.NO_FILE}
     assert verify(finding(path="", line=None, quote="value_7_9 = compute(9)"), diff).finding.path == "m7.py"
     assert time.process_time() - started < 12  # minutes, were each finding compared with each line

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
@@ -41,7 +42,7 @@ FINDINGS = st.builds(
     quote=TEXT,
     fix=st.none() | TEXT,
     fingerprint=HEX,
-    placement_reason=st.none() | TEXT,
+    placement_reason=st.none() | st.sampled_from(PlacementReason),
     anchor=HEX,
     anchored=st.integers(0, 10_000),
 )
@@ -279,6 +280,8 @@ def test_a_damaged_line_is_not_believed(name: str) -> None:
         ("findings.anchored", None),
         ("findings.anchored", -1),
         ("findings.fix", []),
+        ("findings.placement_reason", 3),
+        ("findings.placement_reason", ["the line is not in the diff"]),
     ],
 )
 def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> None:
@@ -287,6 +290,17 @@ def test_a_value_of_another_kind_is_not_believed(place: str, new: object) -> Non
     (value["findings"][0] if keys else value)[last] = new
 
     assert memory.parse_memory(noted(line(value))) is None
+
+
+@pytest.mark.parametrize("reason", ["the file is not in the reviewed diff", "", "NO_FILE", "*old* @all"])
+def test_a_reason_of_another_version_is_read_as_no_place(reason: str) -> None:
+    value = value_of(memory.format_memory(made()))
+    value["findings"][0]["placement_reason"] = reason
+
+    stored = memory.parse_memory(noted(line(value)))
+
+    assert stored is not None
+    assert stored.findings[0].placement_reason is PlacementReason.NO_PLACE
 
 
 NAMES = [*value_of(memory.format_memory(made())), *value_of(memory.format_memory(made()))["findings"][0]]
@@ -340,7 +354,7 @@ def test_a_hidden_line_in_a_text_of_others_is_ignored(forged: str) -> None:
     changed: dict[str, dict[str, Any]] = {
         "summary": {"summary": hostile},
         "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
-        "path": {"findings": (finding(path=hostile, line=None, placement_reason=hostile),)},
+        "path": {"findings": (finding(path=hostile, line=None),)},
         "raw": {"status": "raw", "reason": hostile, "raw": hostile},
     }
     findings = changed[forged].get("findings", ())

@@ -14,6 +14,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
@@ -55,7 +56,7 @@ FINDINGS = st.builds(
     description=FRAGMENTS,
     quote=FRAGMENTS,
     fix=st.none() | FRAGMENTS,
-    placement_reason=st.none() | FRAGMENTS,
+    placement_reason=st.none() | st.sampled_from(PlacementReason),
 )
 OUTCOMES = st.builds(
     outcome,

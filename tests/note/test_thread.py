@@ -13,6 +13,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note.lengths import MAX_TEXT_CHARS
 from iquest_review.note.thread import TAIL_MARKER, build_mark, compose_thread, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words
@@ -154,7 +155,7 @@ FINDINGS = st.builds(
     quote=FRAGMENTS,
     fix=st.none() | FRAGMENTS,
     replacement=st.none() | FRAGMENTS,
-    placement_reason=st.none() | FRAGMENTS,
+    placement_reason=st.none() | st.sampled_from(PlacementReason),
 )
 
 

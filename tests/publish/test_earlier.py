@@ -9,8 +9,9 @@ from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.findings import verify
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
 from iquest_review.note.thread import build_mark, compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
@@ -59,7 +60,7 @@ def existing(*threads: Thread) -> ExistingThreads:
     return ExistingThreads(1, threads)
 
 
-def told(one: PlacedFinding, reason: str = OVER_LIMIT) -> PlacedFinding:
+def told(one: PlacedFinding, reason: PlacementReason = PlacementReason.OVER_LIMIT) -> PlacedFinding:
     return replace(one, placement=Placement.SUMMARY, placement_reason=reason, position=None)
 
 
@@ -111,7 +112,7 @@ def test_a_finding_of_the_note_moves_with_its_lines() -> None:
 
 def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
     moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=FileStatus.RENAMED),))
-    whole = told(finding(path="a.py", line=None, fix=None), verify.NO_LINE)
+    whole = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_LINE)
 
     on_line, on_file = classify(existing(), [told(on()), whole], moved, nothing).open
 
@@ -126,8 +127,8 @@ def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
     assert (earlier.open, earlier.gone) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
-@pytest.mark.parametrize("reason", [verify.NO_FILE, verify.NO_PATH])
-def test_a_file_never_in_the_change_cannot_be_gone(reason: str) -> None:
+@pytest.mark.parametrize("reason", [PlacementReason.NO_FILE, PlacementReason.NO_PATH])
+def test_a_file_never_in_the_change_cannot_be_gone(reason: PlacementReason) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
     [still] = classify(existing(), [one], FIXED, nothing).open
@@ -136,7 +137,7 @@ def test_a_file_never_in_the_change_cannot_be_gone(reason: str) -> None:
 
 
 def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
-    one = told(finding(path="a.py", line=None, fix=None), verify.NO_FILE)
+    one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_FILE)
 
     [still] = classify(existing(), [one], FIXED, nothing).open
 
@@ -144,7 +145,7 @@ def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
 
 
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
-    one = told(finding(path="a.py", line=None, fix=None), verify.NO_QUOTE)
+    one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_QUOTE)
 
     assert [still.finding for still in classify(existing(), [one], FIXED, nothing).open] == [one]
     assert classify(existing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)

@@ -9,7 +9,8 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.placed import REFUSED, OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 from iquest_review.note import memory
 from iquest_review.note.thread import compose_thread
@@ -183,17 +184,17 @@ def test_a_draft_on_a_line_gitlab_does_not_know_is_told_in_the_note(board: Board
     published = board.publish(change.review([change.divides(), misplaced(change.secret()), change.locks()]))
 
     assert board.threads == [AT_TOTAL, AT_STORE, "note"]
-    assert told(board) == {SECRET: REFUSED}
+    assert told(board) == {SECRET: PlacementReason.REFUSED}
     assert board.mails == [2, 1]
     reasons = [finding.placement_reason for finding in published.outcome.findings]
-    assert reasons == [None, REFUSED, None]
+    assert reasons == [None, PlacementReason.REFUSED, None]
 
 
 def test_nothing_is_published_when_gitlab_knows_none_of_the_lines(board: Board, change: Change) -> None:
     board.publish(change.review([misplaced(change.divides()), misplaced(change.secret())]))
 
     assert board.threads == ["note"]
-    assert told(board) == {DIVIDES: REFUSED, SECRET: REFUSED}
+    assert told(board) == {DIVIDES: PlacementReason.REFUSED, SECRET: PlacementReason.REFUSED}
     assert "POST draft_notes/bulk_publish" not in board.asked
 
 
@@ -281,7 +282,7 @@ def test_a_gitlab_that_knows_no_files_as_places_gets_the_note(board: Board, chan
 
     assert board.threads == [AT_TOTAL, AT_STORE, "note"]
     assert board.mails == [2, 1]
-    assert told(board) == {TWICE: REFUSED}
+    assert told(board) == {TWICE: PlacementReason.REFUSED}
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -308,7 +309,7 @@ def answering(board: Board, to: bytes, answer: Response) -> None:
 
 def test_a_line_that_is_refused_goes_to_the_note_with_the_reason(board: Board, change: Change) -> None:
     board.publish(change.review([misplaced(change.secret())]))
-    assert (board.threads, told(board)) == (["note"], {SECRET: REFUSED})
+    assert (board.threads, told(board)) == (["note"], {SECRET: PlacementReason.REFUSED})
 
 
 def test_a_refused_line_costs_no_other_its_thread(board: Board, change: Change) -> None:
@@ -316,7 +317,7 @@ def test_a_refused_line_costs_no_other_its_thread(board: Board, change: Change) 
     board.publish(change.review([misplaced(change.divides()), change.locks(), misplaced(change.secret())]))
 
     assert board.threads == [AT_STORE, "note"]
-    assert told(board) == {DIVIDES: REFUSED, SECRET: REFUSED}
+    assert told(board) == {DIVIDES: PlacementReason.REFUSED, SECRET: PlacementReason.REFUSED}
 
 
 @pytest.mark.parametrize("drafts", [True, False])
@@ -327,7 +328,7 @@ def test_a_line_that_gets_500_twice_goes_to_the_note(board: Board, change: Chang
     board.publish(three(change))
 
     assert board.threads == [AT_TOTAL, AT_STORE, "note"]
-    assert told(board) == {SECRET: REFUSED}
+    assert told(board) == {SECRET: PlacementReason.REFUSED}
     tried = [request for request in board.double.requests if marker in request.body]
     assert sum(request.path.endswith("/discussions") for request in tried) == MAX_TRIES
 
@@ -338,7 +339,7 @@ def test_all_lines_may_get_500(board: Board, change: Change) -> None:
     board.publish(change.review([change.divides(), change.locks(), change.secret(), change.rows()]))
 
     assert board.threads == ["note"]
-    assert told(board) == dict.fromkeys([DIVIDES, LOCKS, SECRET, TWICE], REFUSED)
+    assert told(board) == dict.fromkeys([DIVIDES, LOCKS, SECRET, TWICE], PlacementReason.REFUSED)
 
 
 def test_a_commit_that_gitlab_does_not_know_sends_all_to_the_note(board: Board, change: Change) -> None:
@@ -354,7 +355,7 @@ def test_a_full_merge_request_gets_all_findings_in_its_note(board: Board, change
     board.publish(three(change))
 
     assert board.threads == ["note"]
-    assert told(board) == dict.fromkeys([DIVIDES, LOCKS, SECRET], REFUSED)
+    assert told(board) == dict.fromkeys([DIVIDES, LOCKS, SECRET], PlacementReason.REFUSED)
 
 
 def test_a_merge_request_that_is_full_before_the_first_review_fails_the_job(board: Board, change: Change) -> None:
@@ -447,7 +448,7 @@ def test_a_thread_that_cannot_be_reopened_is_in_the_note(board: Board, change: C
     board.publish(change.review([change.divides(), change.locks()]))
 
     assert board.resolved == [AT_TOTAL]
-    assert told(board) == {DIVIDES: REFUSED}
+    assert told(board) == {DIVIDES: PlacementReason.REFUSED}
 
 
 def test_a_persons_resolve_is_never_undone(board: Board, change: Change) -> None:
@@ -736,7 +737,7 @@ def test_a_thread_that_cannot_be_updated_is_told_in_the_note_as_well(board: Boar
 
     published = board.publish(outcome)
 
-    assert [finding.placement_reason for finding in published.outcome.findings] == [REFUSED]
+    assert [finding.placement_reason for finding in published.outcome.findings] == [PlacementReason.REFUSED]
     assert "Review: 🔴 1 high · 🔵 1 low\n" in board.note
 
 

@@ -19,6 +19,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OtherPlace, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, RangeEnd
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.outcome import (
@@ -62,7 +63,7 @@ FINDINGS = st.lists(
         quote=TEXT,
         fix=st.none() | TEXT,
         placement=st.sampled_from(Placement),
-        placement_reason=st.none() | TEXT,
+        placement_reason=st.none() | st.sampled_from(PlacementReason),
         anchor=DIGEST,
         anchored=NUMBER,
         twins=NUMBERS,

@@ -12,7 +12,8 @@ from iquest_review.diff.diff import Diff, Line, LineKind, Side
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import NO_ANCHOR, NO_FILE, VerifiedFinding
+from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.merge_request import DiffRefs, MergeRequest
@@ -89,7 +90,7 @@ class Change:
             **given,
         )
         file = self.diffs[push].find_file(path)
-        problem = None if lines else NO_ANCHOR if file else NO_FILE
+        problem = None if lines else PlacementReason.NO_ANCHOR if file else PlacementReason.NO_FILE
         return assign_place(VerifiedFinding(found, problem, file, lines))
 
     def _lines(self, path: str, quote: str, push: int) -> tuple[Line, ...]:

@@ -6,10 +6,10 @@ from typing import Any
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
-from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.findings.placed import OVER_LIMIT, REFUSED, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
 from iquest_review.note.memory import NoteMemory
@@ -107,7 +107,7 @@ def full(language: str = "en") -> Outcome:
                 severity=Severity.MEDIUM,
                 category=Category.OTHER,
                 path="setup.cfg",
-                placement_reason=verify.NO_FILE,
+                placement_reason=PlacementReason.NO_FILE,
                 description="The version is still the old one.",
                 quote="version = 1",
                 fix="version = 2",
@@ -125,11 +125,17 @@ def full(language: str = "en") -> Outcome:
 def later(language: str = "en") -> tuple[Outcome, PostedState]:
     """A later push: findings in threads and in the note, old and new, and some that are settled."""
     refused, over = (
-        finding(placement_reason=REFUSED, line=7, fix=None),
-        finding(path="app/price list.py", line=40, severity=Severity.LOW, placement_reason=OVER_LIMIT, fix=None),
+        finding(placement_reason=PlacementReason.REFUSED, line=7, fix=None),
+        finding(
+            path="app/price list.py",
+            line=40,
+            severity=Severity.LOW,
+            placement_reason=PlacementReason.OVER_LIMIT,
+            fix=None,
+        ),
     )
     nowhere = finding(
-        path="setup.cfg", line=None, severity=Severity.LOW, placement_reason=verify.NO_FILE, quote="", fix=None
+        path="setup.cfg", line=None, severity=Severity.LOW, placement_reason=PlacementReason.NO_FILE, quote="", fix=None
     )
     new = finding(line=30, placement=Placement.INLINE)
     made = replace(

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
-
-OVER_LIMIT = "over IQUEST_MAX_FINDINGS"
-REFUSED = "GitLab refused a thread here"
 
 
 class Placement(StrEnum):
@@ -38,7 +36,7 @@ class PlacedFinding(Finding):
 
     fingerprint: str
     placement: Placement
-    placement_reason: str | None = None
+    placement_reason: PlacementReason | None = None
     anchor: str = ""
     anchored: int = 0
     twins: tuple[int, ...] = ()

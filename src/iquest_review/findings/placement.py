@@ -9,7 +9,8 @@ from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import find_anchors
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
-from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.verify import VerifiedFinding, provide_no_text
 from iquest_review.redaction.redactor import PLACEHOLDER_START
@@ -52,7 +53,9 @@ def limit_inline(
     over = sorted(inline, key=lambda finding: (finding.thread not in open_threads, finding.severity.rank))
     over = [finding for finding in over[max(most, 0) :] if finding.thread not in open_threads]
     return [
-        replace(finding, placement=Placement.SUMMARY, placement_reason=OVER_LIMIT) if finding in over else finding
+        replace(finding, placement=Placement.SUMMARY, placement_reason=PlacementReason.OVER_LIMIT)
+        if finding in over
+        else finding
         for finding in findings
     ]
 

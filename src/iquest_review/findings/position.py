@@ -6,12 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Line, LineKind
-from iquest_review.findings.verify import NO_ANCHOR, VerifiedFinding
+from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.verify import VerifiedFinding
 from iquest_review.merge_request import DiffRefs
-
-LONG_PATH = "the file name is too long for GitLab"
-UNREADABLE_PATH = "the file name is not UTF-8"
-NO_PLACE = "the finding has no position in the change"
 
 MAX_PATH_CHARS = 1_000  # app/validators/json_schemas/position.json
 
@@ -71,9 +68,9 @@ class Position:
 
 
 class Unplaced(NamedTuple):
-    """Why a finding has no position; the reason is a constant of this module or of verify."""
+    """A finding without a position, and the reason."""
 
-    reason: str
+    reason: PlacementReason
 
 
 def locate(verified: VerifiedFinding) -> Position | Unplaced:
@@ -83,16 +80,16 @@ def locate(verified: VerifiedFinding) -> Position | Unplaced:
     """
     file, problem = verified.file, verified.problem
     if file is None:
-        return Unplaced(problem or NO_PLACE)
+        return Unplaced(problem or PlacementReason.NO_PLACE)
     for path in (file.old_path, file.new_path):
         if len(path) > MAX_PATH_CHARS:
-            return Unplaced(LONG_PATH)
+            return Unplaced(PlacementReason.LONG_PATH)
         if _UNREADABLE.search(path):
-            return Unplaced(UNREADABLE_PATH)
-    if problem == NO_ANCHOR or not file.hunks or file.is_submodule:
+            return Unplaced(PlacementReason.UNREADABLE_PATH)
+    if problem is PlacementReason.NO_ANCHOR or not file.hunks or file.is_submodule:
         return Position(file.old_path, file.new_path, None, None)
     if problem is not None or not verified.lines:
-        return Unplaced(problem or NO_PLACE)
+        return Unplaced(problem or PlacementReason.NO_PLACE)
     first, last = verified.lines[0], verified.lines[-1]
     if first == last or not is_contiguous(verified.lines):
         return Position(file.old_path, file.new_path, first.old_line, first.new_line)

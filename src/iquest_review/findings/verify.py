@@ -17,15 +17,10 @@ from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import render_line_text
 from iquest_review.findings import file_names, quotes
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.telling import count_whole_quotes, is_telling
 
 MAX_FINDING_LINES = 100  # a longer range does not show a reader where the problem is
-
-NO_PATH = "the finding names no file"
-NO_FILE = "this file is not part of the reviewed change"
-NO_LINE = "the line is not in the diff"
-NO_QUOTE = "the quoted code is not in the diff"
-NO_ANCHOR = "the finding names no line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class VerifiedFinding:
     """
 
     finding: Finding
-    problem: str | None = None
+    problem: PlacementReason | None = None
     file: FileDiff | None = None
     lines: tuple[Line, ...] = ()
 
@@ -55,7 +50,8 @@ def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None
     """
     files = _find_files(finding, diff)
     if not files:
-        return VerifiedFinding(replace(finding, line=None, end_line=None), NO_FILE if finding.path else NO_PATH)
+        problem = PlacementReason.NO_FILE if finding.path else PlacementReason.NO_PATH
+        return VerifiedFinding(replace(finding, line=None, end_line=None), problem)
     quote = quotes.list_quote_rows(finding.quote)
     place = quotes.find_quote(quote, finding.line, files) if quote else quotes.find_by_number(finding.line, files)
     if place and len(quote) > 1 and not is_telling(quote[:1]) and not any(count_whole_quotes(quote, f) for f in files):
@@ -66,7 +62,8 @@ def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None
             place, files = quotes.find_quote(quote, finding.line, others), others
         place = place or quotes.find_near_match(quote, finding.line, files)
     if place is None:
-        problem = NO_QUOTE if quote else NO_ANCHOR if finding.line is None else NO_LINE
+        nowhere = PlacementReason.NO_ANCHOR if finding.line is None else PlacementReason.NO_LINE
+        problem = PlacementReason.NO_QUOTE if quote else nowhere
         return VerifiedFinding(replace(finding, path=files[0].path, line=None, end_line=None), problem, files[0])
     file, first, last = place
     rows = (quotes.get_sides if any(file is known for known in files) else quotes.build_sides)(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.outcome import HeldBackFinding, HeldBackReason
 
 MAX_HUNKS = 5_000  # about 40 KB when packed; a larger merge request is reviewed anew at each push
@@ -67,7 +68,7 @@ class _StoredFinding(BaseModel):
     fingerprint: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{16}$")]
     anchor: Annotated[str, Field(strict=True, pattern="^([0-9a-f]{16})?$")]
     anchored: _Number
-    placement_reason: StrictStr | None
+    placement_reason: PlacementReason | None
 
     def place_in_note(self) -> PlacedFinding:
         """Return the finding, placed in the summary note."""

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from iquest_review.diff.diff import Side
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note import markdown, memory
 from iquest_review.note.footer import render_footer
 from iquest_review.note.lengths import (
@@ -114,7 +115,7 @@ def _render_sections(
     yield from _render_thread_rows(rows, words)
     # Without any thread the note is the only place to read them.
     is_threaded = bool(rows) or any(finding.placement is Placement.INLINE for finding in outcome.findings)
-    over = [finding for finding in findings if is_threaded and finding.placement_reason == OVER_LIMIT]
+    over = [finding for finding in findings if is_threaded and finding.placement_reason is PlacementReason.OVER_LIMIT]
     yield from _render_findings([finding for finding in findings if finding not in over], outcome, links, words)
     yield _render_over_limit(over, outcome, links, words)
     if outcome.before and outcome.before != outcome.summary:
@@ -283,13 +284,12 @@ def _add_headings(
 
 def _render_place(finding: PlacedFinding, outcome: Outcome, links: NoteLinks, words: Words) -> str:
     """Return where a finding is, and why it has no thread there."""
-    known = words.problems.get(finding.placement_reason or "", "")
+    reason = words.placement_reason(finding.placement_reason) if finding.placement_reason else ""
     if finding.line is None:
-        reason = known or render_line(finding.placement_reason or "", words)
         return ": ".join(part for part in (render_name(finding.path, words), reason) if part)
     lines = _render_lines(finding.side, finding.line, finding.end_line, words)
     place = markdown.format_link(lines, _build_line_url(finding, outcome, links))
-    return f"{place} ({known})" if known and finding.placement is Placement.SUMMARY else place
+    return f"{place} ({reason})" if reason and finding.placement is Placement.SUMMARY else place
 
 
 def _build_line_url(finding: PlacedFinding, outcome: Outcome, links: NoteLinks) -> str:

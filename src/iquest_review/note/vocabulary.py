@@ -1,9 +1,11 @@
 """The texts that every language of the notes must have."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.placement_reason import PlacementReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Words:
     severities: dict[Severity, str]
     categories: dict[Category, str]
     reasons: dict[Reason, str]
-    problems: dict[str, str]
+    placement_reason: Callable[[PlacementReason], str]
     phrases: dict[str, str]  # parts of an outcome's reason: English -> this language
     comma: str
 

@@ -1,15 +1,8 @@
 """The notes' texts in English."""
 
 from iquest_review.excerpt.exclusions import Reason
-from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OVER_LIMIT, REFUSED
 from iquest_review.note.vocabulary import Words
-
-PROBLEMS = (
-    *(verify.NO_PATH, verify.NO_FILE, verify.NO_LINE, verify.NO_QUOTE, verify.NO_ANCHOR),
-    *(position.LONG_PATH, position.UNREADABLE_PATH, position.NO_PLACE, OVER_LIMIT, REFUSED),
-)
 
 ENGLISH = Words(
     title="Review: {verdict}",
@@ -76,7 +69,7 @@ ENGLISH = Words(
     severities={Severity.HIGH: "high", Severity.MEDIUM: "medium", Severity.LOW: "low"},
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
-    problems={problem: problem for problem in PROBLEMS},
+    placement_reason=str,
     phrases={},
     comma=", ",
 )

@@ -1,10 +1,38 @@
 """The notes' texts in simplified Chinese. Each says what the English text of the same name says."""
 
+from typing import assert_never
+
 from iquest_review.excerpt.exclusions import Reason
-from iquest_review.findings import position, verify
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OVER_LIMIT, REFUSED
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note.vocabulary import Words
+
+
+def _describe_placement(reason: PlacementReason) -> str:
+    match reason:
+        case PlacementReason.NO_PATH:
+            return "没有指明文件"
+        case PlacementReason.NO_FILE:
+            return "所指的文件不在评审的内容中"
+        case PlacementReason.NO_LINE:
+            return "所指的行不在 diff 中"
+        case PlacementReason.NO_QUOTE:
+            return "所引用的代码不在 diff 中"
+        case PlacementReason.NO_ANCHOR:
+            return "没有指明行号"
+        case PlacementReason.LONG_PATH:
+            return "文件名对 GitLab 来说太长"
+        case PlacementReason.UNREADABLE_PATH:
+            return "文件名不是 UTF-8"
+        case PlacementReason.NO_PLACE:
+            return "在变更中没有位置"
+        case PlacementReason.OVER_LIMIT:
+            return "超出 IQUEST_MAX_FINDINGS"
+        case PlacementReason.REFUSED:
+            return "GitLab 不接受在该处创建主题"
+        case _:
+            assert_never(reason)
+
 
 CHINESE = Words(
     title="代码评审：{verdict}",
@@ -87,18 +115,7 @@ CHINESE = Words(
         Reason.UNANSWERED: "没有得到可用的回答",
         Reason.TIME: "没有时间提问",
     },
-    problems={
-        verify.NO_PATH: "没有指明文件",
-        verify.NO_FILE: "所指的文件不在评审的内容中",
-        verify.NO_LINE: "所指的行不在 diff 中",
-        verify.NO_QUOTE: "所引用的代码不在 diff 中",
-        verify.NO_ANCHOR: "没有指明行号",
-        position.LONG_PATH: "文件名对 GitLab 来说太长",
-        position.UNREADABLE_PATH: "文件名不是 UTF-8",
-        position.NO_PLACE: "在变更中没有位置",
-        OVER_LIMIT: "超出 IQUEST_MAX_FINDINGS",
-        REFUSED: "GitLab 不接受在该处创建主题",
-    },
+    placement_reason=_describe_placement,
     phrases={
         "the model's answer is incomplete": "回答没有写完",
         " of the model's findings could not be read": " 条模型的意见无法读取",

@@ -7,8 +7,8 @@ from iquest_review.diff.diff import Diff
 from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
 from iquest_review.findings.finding import derive_title
 from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_same_sentence
-from iquest_review.findings.verify import NO_FILE, NO_PATH
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.note.thread import MAX_PLACES, build_mark, extract_thread_text
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
@@ -72,7 +72,8 @@ def classify(
                 still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
     for finding in noted:
         # A file that was never in the change cannot be gone from it.
-        nowhere = finding.placement_reason in (NO_FILE, NO_PATH) and diff.find_file(finding.path) is None
+        unknown_file = finding.placement_reason in (PlacementReason.NO_FILE, PlacementReason.NO_PATH)
+        nowhere = unknown_file and diff.find_file(finding.path) is None
         here = (
             Location("", None)
             if nowhere

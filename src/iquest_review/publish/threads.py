@@ -11,7 +11,8 @@ from functools import partial
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings import fingerprint
-from iquest_review.findings.placed import REFUSED, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.client import BODY_CHANGED, GitLab
 from iquest_review.gitlab.existing import ExistingThreads, Thread
@@ -129,11 +130,11 @@ class Threads:
                         self.resolved.discard(thread.id)
                 case Reopen(finding, thread):
                     if not self._change(thread, partial(self._gitlab.resolve, thread, resolved=False)):
-                        self._move_to_note(finding, REFUSED)
+                        self._move_to_note(finding, PlacementReason.REFUSED)
                 case Update(finding, thread):
                     body = revise_thread(thread.body, thread.mark, finding, self._words, self._outcome.head)
                     if not self._change(thread, partial(self._gitlab.write_note, body, thread.note)):
-                        self._move_to_note(finding, REFUSED)
+                        self._move_to_note(finding, PlacementReason.REFUSED)
         self._start([action.finding for action in todo if isinstance(action, Create)])
         if self._failed:
             raise self._failed
@@ -274,9 +275,9 @@ class Threads:
                     raise
             else:
                 return
-        self._move_to_note(finding, REFUSED)
+        self._move_to_note(finding, PlacementReason.REFUSED)
 
-    def _move_to_note(self, finding: PlacedFinding, reason: str | None) -> None:
+    def _move_to_note(self, finding: PlacedFinding, reason: PlacementReason | None) -> None:
         moved = replace(finding, placement=Placement.SUMMARY, placement_reason=reason)
         self._findings = [moved if other == finding else other for other in self._findings]
 

@@ -8,8 +8,9 @@ from iquest_review.excerpt.already_reviewed import compute_known_ids
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.findings.duplicates import is_same_finding
 from iquest_review.findings.evidence import Location
-from iquest_review.findings.placed import OVER_LIMIT, PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place, limit_inline
+from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_similar_text
 from iquest_review.findings.verify import verify
 from iquest_review.gitlab.existing import ExistingThreads, Thread
@@ -154,7 +155,7 @@ def _promote_findings(
     kept: Sequence[PlacedFinding], room: int, change: ChangeToReview
 ) -> dict[PlacedFinding, PlacedFinding]:
     """Return the worst findings over the limit that there is room for now, each with its place on its lines."""
-    waiting = [finding for finding in kept if finding.placement_reason == OVER_LIMIT]
+    waiting = [finding for finding in kept if finding.placement_reason is PlacementReason.OVER_LIMIT]
     waiting = sorted(waiting, key=lambda finding: finding.severity.rank)[: max(room, 0)]
     placed = {finding: assign_place(verify(finding, change.diff, change.text), change.text) for finding in waiting}
     # Their fixes were checked against an older file: they are shown, not offered.
