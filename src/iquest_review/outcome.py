@@ -8,6 +8,7 @@ from iquest_review.excerpt.exclusions import Omission
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.merge_request import DiffRefs, MergeRequest
+from iquest_review.reasons import OutcomeReason, describe_reason
 
 
 class ReviewStatus(StrEnum):
@@ -106,11 +107,11 @@ class Usage:
 class Outcome:
     """One review.
 
-    `reason` says to users why its status is not `reviewed`, or why a review had nothing to do.
+    `reasons` say to users why its status is not `reviewed`, or why a review had nothing to do.
     """
 
     status: ReviewStatus
-    reason: str | None = None
+    reasons: tuple[OutcomeReason, ...] = ()
     merge_request: MergeRequest | None = None
     diff_refs: DiffRefs | None = None
     model: str | None = None
@@ -132,6 +133,11 @@ class Outcome:
     coverage: tuple[Coverage, ...] = ()
     omissions: tuple[Omission, ...] = ()
     usage: Usage = field(default_factory=Usage)
+
+    @property
+    def reason(self) -> str | None:
+        """The reasons in English, for the log and review.json; None where there is none."""
+        return "; ".join(map(describe_reason, self.reasons)) or None
 
     @property
     def failed(self) -> bool:

@@ -13,9 +13,10 @@ from iquest_review.gitlab.existing import Thread
 from iquest_review.gitlab.transport import MAX_FILE_BYTES
 from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note import summary
-from iquest_review.note.summary import NOTHING_TO_REVIEW, SUMMARY_MARKER
+from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import select_words
+from iquest_review.reasons import PlainReason
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -436,7 +437,7 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
 
 
 def test_a_publish_says_whether_it_wrote(gitlab: GitLab) -> None:
-    nothing = review("", reason=NOTHING_TO_REVIEW)
+    nothing = review("", reasons=(PlainReason.NOTHING_TO_REVIEW,))
     assert [publish(gitlab, made).wrote for made in (nothing, review(), review(), nothing)] == [
         False,
         True,

@@ -17,6 +17,7 @@ from iquest_review.gitlab.client import MAX_ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.words import select_words
+from iquest_review.reasons import FailureText
 from tests.support.connections import IID, MERGE_REQUEST, TOKEN, Waits, connect
 from tests.support.gitlab.double import GitLabDouble
 
@@ -279,8 +280,8 @@ def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: G
     ],
 )
 def test_a_connection_failure_is_translated_for_a_note(reason: str, told: str) -> None:
-    assert select_words("zh").reason(reason) == told
-    assert select_words("en").reason(reason) == reason
+    assert select_words("zh").outcome_reason(FailureText(reason)) == told
+    assert select_words("en").outcome_reason(FailureText(reason)) == reason
 
 
 class Dripping(BaseHTTPRequestHandler):

@@ -18,6 +18,7 @@ from iquest_review.note.guard import MAX_NOTE_CHARS, GuardedBody, LinkTargets
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER
 from iquest_review.note.words import Words, select_words
 from iquest_review.outcome import ReviewStatus
+from iquest_review.reasons import FailureText
 from tests.note.test_markdown import (
     BLOCKS,
     DANGERS,
@@ -105,7 +106,14 @@ def test_the_largest_notes_pass_unchanged(text: str) -> None:
     many = text * 100_000
     findings = tuple(finding(path=f"{n}{many[:3000]}", description=many, quote=many, fix=many) for n in range(20))
     for status in (ReviewStatus.RAW, ReviewStatus.PARTIAL):
-        made = outcome(status=status, raw=many, reason=many, summary=many, suggestions=(many,) * 50, findings=findings)
+        made = outcome(
+            status=status,
+            raw=many,
+            reasons=(FailureText(many),),
+            summary=many,
+            suggestions=(many,) * 50,
+            findings=findings,
+        )
         body = summary.compose_note(made, AROUND)
         assert checked(body) == GuardedBody(body)
 

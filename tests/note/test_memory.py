@@ -21,6 +21,7 @@ from iquest_review.note import memory, summary
 from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
 from iquest_review.outcome import HeldBackReason
+from iquest_review.reasons import FailureText
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, held_back, outcome
 
@@ -355,7 +356,7 @@ def test_a_hidden_line_in_a_text_of_others_is_ignored(forged: str) -> None:
         "summary": {"summary": hostile},
         "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
         "path": {"findings": (finding(path=hostile, line=None),)},
-        "raw": {"status": "raw", "reason": hostile, "raw": hostile},
+        "raw": {"status": "raw", "reasons": (FailureText(hostile),), "raw": hostile},
     }
     findings = changed[forged].get("findings", ())
     real = replace(made(findings=findings), head="9" * 40) if forged != "raw" else None

@@ -19,6 +19,7 @@ from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
 from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus
+from iquest_review.reasons import FailureText
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
@@ -61,7 +62,7 @@ FINDINGS = st.builds(
 OUTCOMES = st.builds(
     outcome,
     status=st.sampled_from(ReviewStatus),
-    reason=st.none() | FRAGMENTS,
+    reasons=st.lists(st.builds(FailureText, FRAGMENTS), max_size=2).map(tuple),
     diff_refs=st.builds(DiffRefs, FRAGMENTS, FRAGMENTS, FRAGMENTS),
     model=st.none() | FRAGMENTS,
     prompt=st.builds(PromptUsed, FRAGMENTS, FRAGMENTS),

@@ -21,6 +21,7 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OtherPlace, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, RangeEnd
+from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.outcome import (
     OpenThread,
@@ -31,6 +32,15 @@ from iquest_review.outcome import (
     SettledFinding,
     SettledReason,
     Usage,
+)
+from iquest_review.reasons import (
+    FailureText,
+    LostFindings,
+    NothingFits,
+    PartsNotReviewed,
+    PlainReason,
+    RoomKind,
+    UnusableAnswer,
 )
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import OutputFolderError
@@ -75,10 +85,19 @@ FINDINGS = st.lists(
     ),
     max_size=2,
 ).map(tuple)
+REASONS = st.one_of(
+    st.sampled_from(PlainReason),
+    st.builds(LostFindings, NUMBER),
+    st.builds(NothingFits, NUMBER, st.sampled_from(RoomKind)),
+    st.builds(UnusableAnswer, TEXT),
+    st.builds(FailureText, TEXT),
+    st.builds(PromptCut, NUMBER, NUMBER),
+    st.builds(PartsNotReviewed, NUMBER, NUMBER, st.sampled_from(PlainReason) | st.builds(UnusableAnswer, TEXT)),
+)
 OUTCOMES = st.builds(
     Outcome,
     status=st.sampled_from(ReviewStatus),
-    reason=st.none() | TEXT,
+    reasons=st.lists(REASONS, max_size=3).map(tuple),
     merge_request=st.none() | st.builds(MergeRequest, TEXT, NUMBER),
     diff_refs=st.none() | st.builds(DiffRefs, TEXT, TEXT, TEXT),
     model=st.none() | TEXT,
@@ -121,8 +140,8 @@ def test_the_file_has_these_keys_in_this_order() -> None:
     value = json.loads(review_file.dump_review(later()[0]))
 
     assert list(value) == [
-        *("schema_version", "tool", "status", "reason", "merge_request", "diff_refs", "model", "prompt", "summary"),
-        *("before", "before_head", "suggestions", "findings", "kept", "still_open", "settled", "held_back"),
+        *("schema_version", "tool", "status", "reason", "reasons", "merge_request", "diff_refs", "model", "prompt"),
+        *("summary", "before", "before_head", "suggestions", "findings", "kept", "still_open", "settled", "held_back"),
         *("steering", "ignored_settings", "merged", "reviewed", "raw", "coverage", "omissions", "usage"),
     ]
     assert value["schema_version"] == 1
@@ -403,3 +422,28 @@ def test_an_interrupted_write_leaves_nothing_of_it(tmp_path: Path, monkeypatch: 
 
 def test_a_folder_error_exits_with_4() -> None:
     assert OutputFolderError("out cannot be written").exit_code == 4
+
+
+@pytest.mark.parametrize("reason", PlainReason)
+def test_a_reason_of_an_older_file_is_known_again(tmp_path: Path, reason: PlainReason) -> None:
+    value = json.loads(review_file.dump_review(replace(full(), reasons=(reason,))))
+    del value["reasons"]
+
+    assert stored_review.load_review(saved(tmp_path, value)).reasons == (reason,)
+
+
+def test_an_unknown_reason_of_an_older_file_stays_text(tmp_path: Path) -> None:
+    value = json.loads(review_file.dump_review(full())) | {"reason": "model:8000 cannot be reached"}
+    del value["reasons"]
+
+    assert stored_review.load_review(saved(tmp_path, value)).reasons == (FailureText("model:8000 cannot be reached"),)
+
+
+def test_the_reason_is_one_english_sentence_in_the_file() -> None:
+    reasons = (PlainReason.INCOMPLETE, PartsNotReviewed(1, 2, PromptCut(64, 1_900)))
+
+    value = json.loads(review_file.dump_review(replace(full("zh"), reasons=reasons)))
+
+    assert value["reason"].startswith(
+        "the model's answer is incomplete; 1 of 2 parts not reviewed: the server read 64 of"
+    )

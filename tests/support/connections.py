@@ -13,6 +13,7 @@ from iquest_review.merge_request import DiffRefs as ProductRefs
 from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.publish.publish import Published, publish_review
+from iquest_review.reasons import FailureText
 from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.outcomes import AROUND, outcome
 
@@ -103,7 +104,7 @@ def review(summary: str = "The first review.", **changed: Any) -> Outcome:
 
 
 def failure(reason: str = "nobody answered") -> Outcome:
-    return review("", status=ReviewStatus.NOT_REVIEWED, reason=reason, model=None)
+    return review("", status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText(reason),), model=None)
 
 
 def publish(gitlab: GitLab, made: Outcome, tell: Callable[[str], object] = lambda _: None) -> Published:

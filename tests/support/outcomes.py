@@ -25,6 +25,7 @@ from iquest_review.outcome import (
     SettledReason,
     Usage,
 )
+from iquest_review.reasons import FailureText
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = NoteLinks("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
@@ -186,5 +187,7 @@ def failed(
     """The note of a review that failed."""
     refs = DiffRefs(REFS.base_sha, REFS.start_sha, head)
     prompt = PromptUsed(language, "41cabdce86dd")
-    made = outcome(status=ReviewStatus.NOT_REVIEWED, reason=reason, diff_refs=refs, prompt=prompt, usage=Usage())
+    made = outcome(
+        status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText(reason),), diff_refs=refs, prompt=prompt, usage=Usage()
+    )
     return summary.compose_note(made, AROUND)

@@ -28,6 +28,7 @@ from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReas
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_review
+from iquest_review.reasons import PlainReason
 from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file, stored_review
 from iquest_review.review import review
@@ -42,7 +43,6 @@ _CANNOT_POST = (
     "variable"
 )
 _CANNOT_READ = "no GITLAB_API_TOKEN: it is needed to read the merge request"
-_FORK = "this pipeline runs in a fork, without the project's variables; a member of the project can run it there"
 
 
 def run_review(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[Outcome, str, int]:
@@ -294,10 +294,10 @@ def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
     options = _build_options(run, summary.NoteLinks(job_url=run.ci.job_url))
     outcome = Outcome(
         status=ReviewStatus.NOT_REVIEWED,
-        reason=_FORK,
+        reasons=(PlainReason.FORK,),
         merge_request=run.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
     _, body = review.deliver(outcome, options.links, partial(_keep, run), None)
-    run.progress.say(f"not reviewed: {_FORK}")
+    run.progress.say(f"not reviewed: {PlainReason.FORK}")
     return outcome, body, 0

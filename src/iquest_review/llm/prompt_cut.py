@@ -9,7 +9,6 @@ import re
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.excerpt.numbered_rows import count_bytes
@@ -26,7 +25,8 @@ LEAST_SHARE = 0.75  # of the words; what remains is for a tokenizer that joins s
 MIN_COUNTED_TOKENS = 8
 
 
-class PromptCut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PromptCut:
     """A prompt that the server did not read to its end: the tokens that it counted, and about how many were sent."""
 
     read: int

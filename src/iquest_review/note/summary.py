@@ -32,9 +32,9 @@ from iquest_review.note.omitted import render_omitted_files
 from iquest_review.note.thread import format_finding_row, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words, choose_plural, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
+from iquest_review.reasons import PlainReason
 
 SUMMARY_MARKER = "<!-- iquest-review:summary -->"
-NOTHING_TO_REVIEW = "there is nothing to review"  # the reason of an outcome that needed no review
 PREVIOUS_MARKER = "<!-- iquest-review:previous -->"  # below it: the last review before one failed
 
 
@@ -138,7 +138,7 @@ def _render_verdict(outcome: Outcome, words: Words) -> str:
             return words.failed
         case ReviewStatus.RAW:
             return words.unchecked
-        case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW and not (
+        case ReviewStatus.REVIEWED if PlainReason.NOTHING_TO_REVIEW in outcome.reasons and not (
             outcome.severities or outcome.unplaced
         ):
             return words.nothing
@@ -150,7 +150,7 @@ def _render_verdict(outcome: Outcome, words: Words) -> str:
 
 def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
     """Yield why the review is not a whole one, and the model's answer where it could not be read."""
-    reason = render_line(words.reason(outcome.reason or ""), words)
+    reason = render_line("; ".join(map(words.outcome_reason, outcome.reasons)), words)
     match outcome.status:
         case ReviewStatus.PARTIAL:
             yield words.partial.format(reason=reason)
@@ -160,7 +160,7 @@ def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
             yield words.raw.format(reason=reason)
             answer = markdown.format_code_block(truncate_for_note(outcome.raw or "", MAX_RAW_CHARS, words))
             yield fold_section(words.raw_answer, answer)
-        case ReviewStatus.REVIEWED if outcome.reason == NOTHING_TO_REVIEW:
+        case ReviewStatus.REVIEWED if PlainReason.NOTHING_TO_REVIEW in outcome.reasons:
             yield words.nothing_left if outcome.omissions else words.nothing_changed
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.reasons import OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,5 @@ class Words:
     categories: dict[Category, str]
     reasons: dict[Reason, str]
     placement_reason: Callable[[PlacementReason], str]
-    phrases: dict[str, str]  # parts of an outcome's reason: English -> this language
+    outcome_reason: Callable[[OutcomeReason], str]
     comma: str
-
-    def reason(self, english: str) -> str:
-        """Return an outcome's reason in this language. What a server said in it stays as it is."""
-        return "; ".join(self._translate_phrase(part) for part in english.split("; "))
-
-    def _translate_phrase(self, part: str) -> str:
-        """Return one part of a reason, with the first known phrase in it translated."""
-        for phrase, translated in self.phrases.items():
-            if phrase in part:
-                return part.replace(phrase, translated)
-        return part

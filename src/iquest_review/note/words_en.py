@@ -3,6 +3,7 @@
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.note.vocabulary import Words
+from iquest_review.reasons import describe_reason
 
 ENGLISH = Words(
     title="Review: {verdict}",
@@ -70,6 +71,6 @@ ENGLISH = Words(
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
     placement_reason=str,
-    phrases={},
+    outcome_reason=describe_reason,
     comma=", ",
 )

@@ -16,11 +16,12 @@ from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread
 from iquest_review.gitlab.transport import TransientGitLabError
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import NoteMemory
-from iquest_review.note.summary import NOTHING_TO_REVIEW, NoteLinks, PostedState, ThreadRow
+from iquest_review.note.summary import NoteLinks, PostedState, ThreadRow
 from iquest_review.note.thread import extract_thread_text
-from iquest_review.outcome import OpenThread, Outcome, ReviewStatus, SettledReason
+from iquest_review.outcome import OpenThread, Outcome, SettledReason
 from iquest_review.publish import plan
 from iquest_review.publish.threads import MAX_ROUNDS, Threads
+from iquest_review.reasons import PlainReason
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _publish_note(
     """
     outcome, body = published.outcome, gitlab.guard(published.body or "")
     published = replace(published, body=body)
-    idle = outcome.status is ReviewStatus.REVIEWED and outcome.reason == NOTHING_TO_REVIEW and not outcome.omissions
+    idle = PlainReason.NOTHING_TO_REVIEW in outcome.reasons and not outcome.omissions
     failure, wrote = GitLabError("the summary note was deleted again and again while it was written"), False
     for attempt in range(MAX_ROUNDS):
         action = plan.plan_note(existing.notes, body, failure=outcome.failed, idle=idle and not existing.threads)

@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator
 from iquest_review.errors import UsageError
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.outcome import Outcome
+from iquest_review.reasons import FailureText, OutcomeReason, PlainReason
 from iquest_review.reports.review_file import SCHEMA_VERSION
 from iquest_review.text import shorten_to_line
 
@@ -31,6 +32,7 @@ class _StoredReview(Outcome):
     """The whole file, which is parsed once."""
 
     schema_version: int | str | None = None
+    reason: str | None = None  # in English; the only one in files of older versions
 
 
 def _stop_at_first_error(schema: Any) -> Any:
@@ -65,6 +67,8 @@ def load_review(path: Path) -> Outcome:
     if stored.schema_version != SCHEMA_VERSION:
         _check_version(path, content)
     outcome = Outcome(**{field.name: getattr(stored, field.name) for field in fields(Outcome)})
+    if stored.reason and not outcome.reasons:
+        outcome = replace(outcome, reasons=(_read_reason(stored.reason),))
     if not math.isfinite(outcome.usage.seconds):  # JSON has no such numbers; the parser takes them
         raise UsageError(f"{path} is not a review.json: usage.seconds: Input should be a finite number")
     for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):
@@ -73,6 +77,10 @@ def load_review(path: Path) -> Outcome:
                 problem = "fingerprint and anchor must have 16 hexadecimal digits"
                 raise UsageError(f"{path} is not a review.json: {name}.{index}: {problem}")
     return replace(outcome, findings=tuple(map(_demote_unknown_place, outcome.findings)))
+
+
+def _read_reason(text: str) -> OutcomeReason:
+    return PlainReason(text) if text in set(PlainReason) else FailureText(text)
 
 
 def _load_content(path: Path) -> bytes:

@@ -24,6 +24,7 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
 from iquest_review.prompt.fitting import FULL_SHARE, Material, Prompt, TokenCounter
 from iquest_review.prompt.templates import Message
+from iquest_review.reasons import FailureText, ModelReason, NothingFits, PlainReason, RoomKind, describe_reason
 from iquest_review.text import format_count
 
 DEFAULT_PROMPT_TOKENS = 32_000  # when the server does not report its context window
@@ -80,9 +81,9 @@ class Exchange:
         return self.answer.cut if self.answer else None
 
     @property
-    def why_unread(self) -> str | None:
+    def why_unread(self) -> ModelReason | None:
         """Why nobody can say what the model thinks of the shown code; None for an answer, whether usable or not."""
-        return str(self.failure or self.cut or "") or None
+        return self.cut if self.failure is None else FailureText(str(self.failure))
 
     @property
     def less_may_pass(self) -> bool:
@@ -103,7 +104,7 @@ class Inquiry:
     model: str | None = None
     asked: tuple[Exchange, ...] = ()
     limits: Limits | None = None  # for one prompt
-    failure: str | None = None  # why nothing was asked
+    failure: ModelReason | None = None  # why nothing was asked
     left_out: Excerpt | None = None  # set when no part of the change fits into a prompt; lists what was not shown
 
     @property
@@ -115,9 +116,10 @@ class Inquiry:
 class NothingFitsError(ContextExceededError):
     """The smallest part of the change does not fit into a prompt, so nothing was asked."""
 
-    def __init__(self, message: str, excerpt: Excerpt) -> None:
-        """Keep the empty excerpt, which lists its omissions."""
-        super().__init__(message)
+    def __init__(self, reason: NothingFits, excerpt: Excerpt) -> None:
+        """Keep the reason, and the empty excerpt, which lists its omissions."""
+        super().__init__(describe_reason(reason))
+        self.reason = reason
         self.excerpt = excerpt
 
 
@@ -131,10 +133,12 @@ def inquire(material: Material, model: ReviewModel, terms: Terms, progress: Prog
         prompts = plan_prompts(material, room, terms, model.count_tokens, progress)
         if not prompts[0].excerpt.parts:
             raise _build_nothing_fits_error(prompts[0], room)
+    except NothingFitsError as error:
+        progress.say(f"not reviewed: {error}")
+        return replace(inquiry, failure=error.reason, left_out=error.excerpt)
     except ModelError as error:
         progress.say(f"not reviewed: {error}")
-        left_out = error.excerpt if isinstance(error, NothingFitsError) else None
-        return replace(inquiry, failure=str(error), left_out=left_out)
+        return replace(inquiry, failure=FailureText(str(error)))
     return replace(
         inquiry, asked=tuple(_RequestRunner(material, model, terms, progress, served.model).run(prompts, room))
     )
@@ -303,7 +307,7 @@ def _describe_exchange(exchange: Exchange) -> str:
     if exchange.answer is not None and exchange.usable and isinstance(exchange.answer.result, Review):
         found = format_count(len(exchange.answer.result.findings), "finding")
         return f"{found}; {exchange.cut}" if exchange.cut else found
-    return exchange.why_unread or "the answer could not be used"
+    return describe_reason(exchange.why_unread or PlainReason.UNUSABLE)
 
 
 def _describe_failure(exchange: Exchange) -> str:
@@ -312,9 +316,8 @@ def _describe_failure(exchange: Exchange) -> str:
 
 def _build_nothing_fits_error(prompt: Prompt, room: Limits) -> NothingFitsError:
     too_many = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
-    tokens = f"{room.tokens} prompt tokens (IQUEST_MAX_TOKENS)"
-    what = f"{room.lines} lines (IQUEST_MAX_LINES)" if too_many else tokens
-    return NothingFitsError(f"no part of the change fits into {what}", prompt.excerpt)
+    reason = NothingFits(room.lines, RoomKind.LINES) if too_many else NothingFits(room.tokens, RoomKind.TOKENS)
+    return NothingFitsError(reason, prompt.excerpt)
 
 
 def _choose_model_name(served: ServedModel) -> str:

@@ -23,11 +23,18 @@ from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
+from iquest_review.reasons import (
+    FailureText,
+    LostFindings,
+    OutcomeReason,
+    PartsNotReviewed,
+    PlainReason,
+    UnusableAnswer,
+    describe_reason,
+)
 from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import Work
 from iquest_review.text import format_count
-
-NOT_EVERYTHING_FITS = "part of the change did not fit into the prompt"
 
 
 def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, progress: Progress) -> Outcome:
@@ -36,9 +43,8 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     if inquiry.left_out and work.known and work.known.hunks:
         # The rest of the change was reviewed before, and that review still counts.
         base = replace(recall_summary(base, work.known), suggestions=work.known.suggestions)
-        return replace(
-            base, status=ReviewStatus.PARTIAL, reason=NOT_EVERYTHING_FITS, omissions=inquiry.left_out.omissions
-        )
+        reasons = (PlainReason.NOT_EVERYTHING_FITS,)
+        return replace(base, status=ReviewStatus.PARTIAL, reasons=reasons, omissions=inquiry.left_out.omissions)
     usable = [exchange for exchange in inquiry.asked if exchange.usable]
     if usable:
         return _assemble_review(base, work, inquiry, usable, model, progress)
@@ -53,12 +59,12 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
         work, [exchange for exchange in inquiry.asked if exchange.answer and not exchange.cut], inquiry.asked
     )
     base = _add_coverage(base, work, inquiry, excerpt)
-    why = f"the model's answer could not be used: {texts[0].why}"
-    progress.say(why)
+    why = UnusableAnswer(texts[0].why)
+    progress.say(describe_reason(why))
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
     if raw:
-        return replace(base, status=ReviewStatus.RAW, reason=texts[0].why, raw=work.change.redact(raw))
-    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=why)
+        return replace(base, status=ReviewStatus.RAW, reasons=(FailureText(why.why),), raw=work.change.redact(raw))
+    return replace(base, status=ReviewStatus.NOT_REVIEWED, reasons=(why,))
 
 
 def recall_summary(outcome: Outcome, known: NoteMemory) -> Outcome:
@@ -72,10 +78,10 @@ def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Pro
     failure = inquiry.failure
     if failure is None:
         failure = next(exchange.why_unread for exchange in inquiry.asked if exchange.why_unread)
-        progress.say(f"not reviewed: {failure}")
+        progress.say(f"not reviewed: {describe_reason(failure)}")
     unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in work.fresh)
     usage = sum_usage(inquiry.replies)
-    return replace(base, status=ReviewStatus.NOT_REVIEWED, reason=failure, coverage=unseen, usage=usage)
+    return replace(base, status=ReviewStatus.NOT_REVIEWED, reasons=(failure,), coverage=unseen, usage=usage)
 
 
 def _assemble_review(
@@ -89,17 +95,17 @@ def _assemble_review(
     with progress.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = merge_reviews(model, work.options.templates, reviews, work.options.nonce)
     placed, findings = _place_findings(_find_by_rule(work), whole.review.findings, work)
-    lost = _describe_losses(whole.review)
-    problems = [
+    lost = _explain_losses(whole.review)
+    reasons = (
         *lost,
-        *_describe_failed_parts(usable, inquiry.asked),
-        *([NOT_EVERYTHING_FITS] if excerpt.over_budget else []),
-    ]
-    progress.say("; ".join([format_count(len(findings), "finding"), *problems]))
+        *_explain_failed_parts(usable, inquiry.asked),
+        *([PlainReason.NOT_EVERYTHING_FITS] if excerpt.over_budget else []),
+    )
+    progress.say("; ".join([format_count(len(findings), "finding"), *map(describe_reason, reasons)]))
     return replace(
         _add_coverage(base, work, inquiry, excerpt),
-        status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
-        reason="; ".join(problems) or None,
+        status=ReviewStatus.PARTIAL if reasons else ReviewStatus.REVIEWED,
+        reasons=reasons,
         summary=whole.review.summary,
         suggestions=whole.review.suggestions,
         findings=tuple(findings),
@@ -132,21 +138,21 @@ def _redact_finding(finding: Finding, redact: Callable[[str], str]) -> Finding:
     )
 
 
-def _describe_losses(review: Review) -> list[str]:
+def _explain_losses(review: Review) -> list[OutcomeReason]:
     """Return what is missing in the answers."""
     return [
-        *(["the model's answer is incomplete"] if review.partial else []),
-        *([f"{review.dropped} of the model's findings could not be read"] if review.dropped else []),
+        *([PlainReason.INCOMPLETE] if review.partial else []),
+        *([LostFindings(review.dropped)] if review.dropped else []),
     ]
 
 
-def _describe_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]) -> list[str]:
+def _explain_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]) -> list[OutcomeReason]:
     """Return how many requests had no usable answer, and the first reason."""
     failed = [exchange for exchange in asked if exchange not in usable or exchange.cut]
     if not failed:
         return []
-    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), "the answer could not be used")
-    return [why] if len(asked) == 1 else [f"{len(failed)} of {len(asked)} parts not reviewed: {why}"]
+    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), PlainReason.UNUSABLE)
+    return [why] if len(asked) == 1 else [PartsNotReviewed(len(failed), len(asked), why)]
 
 
 def _merge_excerpts(work: Work, answered: Sequence[Exchange], asked: Sequence[Exchange]) -> Excerpt:

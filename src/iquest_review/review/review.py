@@ -20,13 +20,12 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
+from iquest_review.reasons import OutcomeReason, PlainReason, redact_reason
 from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
 from iquest_review.review.assembling import assemble_outcome, recall_summary
 from iquest_review.review.follow_up import reconcile
 from iquest_review.review.work import ChangeToReview, HasWaiver, Options, Work
 from iquest_review.text import format_count
-
-UNCHANGED = "nothing has changed since the last review"
 
 
 class GateKeptError(ReviewError):
@@ -70,9 +69,9 @@ def review(
         inquiry, outcome = Inquiry(), _build_unasked_outcome(work, progress)
     if outcome.findings or change.known or change.existing.threads:
         outcome = reconcile(outcome, work, inquiry, model, has_waiver, progress)
-    reason = change.redact(outcome.reason) if outcome.reason else None  # it may quote a server
+    reasons = tuple(redact_reason(reason, change.redact) for reason in outcome.reasons)
     outcome = replace(
-        outcome, reason=reason, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
+        outcome, reasons=reasons, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
     )
     try:
         if _has_nothing_new(outcome, change):
@@ -127,11 +126,11 @@ def compute_exit_code(outcome: Outcome, fail_on: Severity | None) -> int:
     return ModelError.exit_code if outcome.failed else 0
 
 
-def _build_outcome(work: Work, reason: str | None = None) -> Outcome:
+def _build_outcome(work: Work, *reasons: OutcomeReason) -> Outcome:
     change, templates = work.change, work.options.templates
     return Outcome(
         status=ReviewStatus.REVIEWED,
-        reason=reason,
+        reasons=reasons,
         merge_request=change.merge_request,
         diff_refs=change.refs,
         prompt=PromptUsed(templates.language, templates.digest),
@@ -145,10 +144,10 @@ def _build_outcome(work: Work, reason: str | None = None) -> Outcome:
 def _build_unasked_outcome(work: Work, progress: Progress) -> Outcome:
     """Return the outcome when nothing is new, or nothing can be reviewed."""
     if not work.files or not work.known:
-        return _build_outcome(work, reason=summary.NOTHING_TO_REVIEW)
-    progress.say(UNCHANGED)
+        return _build_outcome(work, PlainReason.NOTHING_TO_REVIEW)
+    progress.say(PlainReason.UNCHANGED)
     known = work.known
-    outcome = _build_outcome(work, reason=UNCHANGED)
+    outcome = _build_outcome(work, PlainReason.UNCHANGED)
     outcome = recall_summary(outcome, known)
     return replace(outcome, model=known.model, suggestions=known.suggestions, held_back=known.held_back)
 
@@ -157,7 +156,7 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
     """Return whether the merge request already shows everything that would be posted."""
     known, existing = change.known, change.existing
     return (
-        outcome.reason == UNCHANGED
+        PlainReason.UNCHANGED in outcome.reasons
         and known is not None
         and known.head == known.reviewed == outcome.head
         and all(entry.why is SettledReason.LEFT for entry in outcome.settled)
