@@ -26,7 +26,7 @@ from iquest_review.code.edit_examiner import examine_edit
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, Side
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.one_click import check_replacements
+from iquest_review.findings.fixes.one_click import check_replacements
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.position import Position, compute_line_code, locate
 from iquest_review.findings.verify import verify

@@ -4,7 +4,7 @@ from fuzz import running
 from fuzz.promise import holds, parts
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, LineKind
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.suggestion import build_replacement
+from iquest_review.findings.fixes.suggestion import build_replacement
 from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
 from iquest_review.text import escape_invisible

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from iquest_review.diff.diff import Line
 from iquest_review.excerpt.numbered_rows import render_stable_text
-from iquest_review.findings import suggestion
 from iquest_review.findings.evidence import find_anchors
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
+from iquest_review.findings.fixes import suggestion
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate

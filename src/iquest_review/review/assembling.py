@@ -10,7 +10,7 @@ from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.duplicates import gather_repeats, merge_duplicates
 from iquest_review.findings.finding import Finding, derive_title
-from iquest_review.findings.one_click import check_replacements
+from iquest_review.findings.fixes.one_click import check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text

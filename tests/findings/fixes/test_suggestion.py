@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import SYMLINK_MODE, Diff, FileDiff, FileStatus, Hunk, Side
 from iquest_review.findings.finding import Finding, Severity
+from iquest_review.findings.fixes.suggestion import MAX_REPLACED_LINES, build_replacement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.suggestion import MAX_REPLACED_LINES, build_replacement
 from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
 from tests.support.apply_plan import applied, block

@@ -6,9 +6,9 @@ import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.findings.finding import Severity
+from iquest_review.findings.fixes.suggestion import build_replacement
+from iquest_review.findings.fixes.utf8_file import is_utf8_text
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.suggestion import build_replacement
-from iquest_review.findings.utf8_file import is_utf8_text
 from iquest_review.findings.verify import provide_no_text, verify
 from tests.support.findings import made
 

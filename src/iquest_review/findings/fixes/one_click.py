@@ -15,8 +15,8 @@ from iquest_review.code.languages import Kind, identify_language
 from iquest_review.code.rough_tokens import Token
 from iquest_review.diff.diff import FileStatus, LineKind
 from iquest_review.findings.finding import Category
+from iquest_review.findings.fixes.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
 from iquest_review.findings.verify import VerifiedFinding
 
 FileReader = Callable[[str], bytes | None]

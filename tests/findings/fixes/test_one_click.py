@@ -9,7 +9,7 @@ from iquest_review.code.edit import Edit, EditFacts
 from iquest_review.code.edit_examiner import examine_edit
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.findings.finding import Category
-from iquest_review.findings.one_click import check_replacements
+from iquest_review.findings.fixes.one_click import check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.verify import verify

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
+from iquest_review.findings.fixes.prose import is_sentence
+from iquest_review.findings.fixes.utf8_file import is_utf8_file
 from iquest_review.findings.position import is_contiguous
-from iquest_review.findings.prose import is_sentence
-from iquest_review.findings.utf8_file import is_utf8_file
 from iquest_review.findings.verify import VerifiedFinding, provide_no_text
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import escape_invisible
