@@ -27,7 +27,7 @@ _KNOWN_TO_AUTHOR = re.compile(  # marks by which a linter's finding is accepted
     r"#\s?(?:noqa|nosec)\b|#\s?pylint: ?disable|"
     r"//\s?(?:nolint|NOLINT|NOSONAR)|eslint-disable|noinspection|rubocop:disable|phpcs:ignore"
 )
-_MEANT = re.compile(r"(?:#|//).*\b(?i:intentional(?:ly)?|on purpose|deliberate(?:ly)?)\b")
+_MEANT = re.compile(r"(?:#|//).{0,80}\b(?i:intentional(?:ly)?|on purpose|deliberate(?:ly)?)\b")
 _UNREAD = ((">>> ", "... "), ("* ", "*/"))  # examples in a docstring; the middle of a block comment
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc")
 _RANK = {"high": 0, "medium": 1, "low": 2}
