@@ -1,9 +1,8 @@
 """The stand-in's answer to a prompt: the rules that match the added lines of its diff."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TypedDict
 
 from iquest_review.code.languages import is_test
@@ -25,8 +24,11 @@ _STRING = r'"(?:[^"\\]|\\.)*+"?|\'(?:[^\'\\]|\\.)*+\'?|`[^`]*+`?'
 _SLASHES = re.compile(rf"({_STRING})|//.*|/\*.*?(?:\*/|$)")
 _HASHES = re.compile(rf"({_STRING})|(?:(?<=\s)|^)#.*")
 _KNOWN_TO_AUTHOR = re.compile(  # marks by which a linter's finding is accepted
-    r"#\s?(?:noqa|nosec)\b|//\s?(?:nolint|NOLINT|NOSONAR)|eslint-disable|noinspection|rubocop:disable|phpcs:ignore"
+    r"#\s?(?:noqa|nosec)\b|#\s?pylint: ?disable|"
+    r"//\s?(?:nolint|NOLINT|NOSONAR)|eslint-disable|noinspection|rubocop:disable|phpcs:ignore"
 )
+_MEANT = re.compile(r"(?:#|//).{0,80}\b(?i:intentional(?:ly)?|on purpose|deliberate(?:ly)?)\b")
+_UNREAD = ((">>> ", "... "), ("* ", "*/"))  # examples in a docstring; the middle of a block comment
 _DOCUMENT = (".md", ".rst", ".txt", ".adoc")
 _RANK = {"high": 0, "medium": 1, "low": 2}
 
@@ -61,6 +63,16 @@ class ShownLine:
     text: str = ""
     code: str = ""
     before: str = ""  # the code of the lines before it in the hunk
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line with what is around it: the next line, the rows of its hunk, and its index among them."""
+
+    line: ShownLine
+    following: ShownLine | None
+    rows: Sequence[str]
+    index: int
 
 
 @dataclass
@@ -132,9 +144,9 @@ def find_issues(section: FileSection, chinese: bool) -> Iterator[Issue]:
     """Yield the findings of the rules in the added lines of a file."""
     for hunk in section.hunks:
         lines = _add_lines_before(list(_strip_comments(section.path, hunk)))
-        for line, following in pairwise([*lines, None]):
-            if line is not None:
-                yield from _find_line_issues(section.path, line, following, chinese)
+        rows = [line.raw for line in lines]
+        for index in range(len(lines)):
+            yield from _find_line_issues(section.path, lines, rows, index, chinese)
 
 
 def _add_lines_before(lines: list[ShownLine]) -> list[ShownLine]:
@@ -146,28 +158,32 @@ def _add_lines_before(lines: list[ShownLine]) -> list[ShownLine]:
     return found
 
 
-def _find_line_issues(path: str, line: ShownLine, following: ShownLine | None, chinese: bool) -> Iterator[Issue]:
+def _find_line_issues(
+    path: str, lines: Sequence[ShownLine], rows: Sequence[str], index: int, chinese: bool
+) -> Iterator[Issue]:
+    line, following = lines[index], lines[index + 1] if index + 1 < len(lines) else None
     if following is not None and following.number != line.number + 1:
         following = None
     if not (line.added or (following and following.added)):
         return
-    if _KNOWN_TO_AUTHOR.search(line.raw):
+    if _KNOWN_TO_AUTHOR.search(line.raw) or _MEANT.search("\n".join(rows[max(0, index - 1) : index + 1])):
         return
     for rule in RULES:
-        shape = _find_matching_shape(rule, path, line, following)
+        shape = _find_matching_shape(rule, path, Place(line, following, rows, index))
         culprit = line if line.added or shape is None or shape.then is None else following
         if shape is not None and culprit is not None and culprit.added:
             yield _build_issue(rule, shape, path, culprit, chinese)
 
 
-def _find_matching_shape(rule: Rule, path: str, line: ShownLine, following: ShownLine | None) -> Shape | None:
+def _find_matching_shape(rule: Rule, path: str, place: Place) -> Shape | None:
     lenient = is_test(path) or path.endswith(_DOCUMENT)
     if lenient and not rule.in_tests:
         return None
-    return next((shape for shape in rule.shapes if _is_match(shape, path, line, following, lenient)), None)
+    return next((shape for shape in rule.shapes if _is_match(shape, path, place, lenient)), None)
 
 
-def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | None, lenient: bool) -> bool:
+def _is_match(shape: Shape, path: str, place: Place, lenient: bool) -> bool:
+    line, following = place.line, place.following
     if not path.endswith(shape.suffixes) or (shape.unless_test and path.endswith(_DOCUMENT)):
         return False
     view = _select_view(line, shape.view)
@@ -179,7 +195,9 @@ def _is_match(shape: Shape, path: str, line: ShownLine, following: ShownLine | N
         return False
     if shape.unless_before and shape.unless_before.search(line.before):
         return False
-    return not (lenient and shape.unless_test and shape.unless_test.search(value))
+    if lenient and shape.unless_test and shape.unless_test.search(value):
+        return False
+    return shape.confirm is None or shape.confirm(match, place.rows, place.index)
 
 
 def _select_view(line: ShownLine, view: View) -> str:
@@ -211,7 +229,7 @@ def _strip_comments(path: str, hunk: list[ShownLine]) -> Iterator[ShownLine]:
             yield replace(line, raw="")
             continue
         was_inside, inside = inside, _is_inside_after(line.raw, path, inside)
-        if was_inside or (slashes and line.raw.lstrip().startswith(("* ", "*/"))):
+        if was_inside or line.raw.lstrip().startswith(_UNREAD[slashes]):
             yield line
             continue
         comment = _SLASHES if slashes else _HASHES

@@ -6,13 +6,17 @@ hostile line costs no more time than an honest one.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from iquest_review.code.languages import list_name_endings
 
 View = Literal["raw", "text", "code"]
 """raw: the line as it is; text: without comments; code: without comments and with empty string literals."""
+
+Confirm = Callable[[re.Match[str], Sequence[str], int], bool]
+"""Whether the lines around a match agree: the match, the lines of its hunk, and the index of its line."""
 
 ANY = ("",)
 PY = list_name_endings("Python")
@@ -40,6 +44,7 @@ class Shape:
     unless_test: re.Pattern[str] | None = None  # the same, in tests only; such a shape is silent in documents
     unless_before: re.Pattern[str] | None = None  # no match where it is in one of the lines before
     fix: tuple[str, str] | None = None  # a pattern and its replacement that correct the line
+    confirm: Confirm | None = None  # no match where the lines around say otherwise
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,8 @@ def compile_shape(
     second, unless_line, unless_value = (re.compile(text) if text else None for text in (then, unless, unless_test))
     before = re.compile(unless_before) if unless_before else None
     return Shape(suffixes, re.compile(pattern), view, second, unless_line, unless_value, before, fix)
+
+
+def confirm_shapes(confirm: Confirm, *shapes: Shape) -> tuple[Shape, ...]:
+    """Return the shapes, each of which the lines around have to confirm."""
+    return tuple(replace(shape, confirm=confirm) for shape in shapes)

@@ -1,11 +1,31 @@
 """The stand-in's rules about mistakes: code that does not do what it seems to do."""
 
-from iquest_review.stand_in.rules import ANY, BRACES, CS, GO, JAVA, JS, PHP, PY, RUBY, C, Rule, compile_shape
+from iquest_review.stand_in.rules import (
+    ANY,
+    BRACES,
+    CS,
+    GO,
+    JAVA,
+    JS,
+    PHP,
+    PY,
+    RUBY,
+    C,
+    Rule,
+    compile_shape,
+    confirm_shapes,
+)
+from iquest_review.stand_in.surroundings import is_default_changed, is_error_lost
 
 _NAN = (
     r"(?:\bNaN|np\.nan|math\.nan|float\([\"']nan[\"']\)|(?:Double|Float|Number|double|float)\.NaN|math\.NaN\(\)|\bNAN)"
 )
-_CATCH = r"^[^\"'`]*\bcatch\s{0,4}(?:\((?![^)]*\b(?:ignored?|expected|_)\b)[^)]*\)\s{0,4})?"
+_HERE_DOCUMENT = r"(?<!<)<<[-~]?\s?(?:\\?[A-Za-z_]|[\"'])"  # the text that a command shall read or expect
+# A test may say that this comparison is always false.
+_ASSERTED = r"(?i)assert_?(?:not|true|false)|\bassert not\b|(?:expect|assert)_(?:true|false)|\bassert\b.*!="
+# An error with such a name is an answer: there is none, or the value is not one.
+_ANSWERS = r"\w*(?:NoSuch|NotFound|NumberFormat|FormatException|NotSupported|AlreadyExists)\w*"
+_CATCH = rf"^[^\"'`]*\bcatch\s{{0,4}}(?:\((?![^)]*\b(?:ignored?|expected|_|{_ANSWERS})\b)[^)]*\)\s{{0,4}})?"
 
 MISTAKES: tuple[Rule, ...] = (
     Rule(
@@ -13,18 +33,23 @@ MISTAKES: tuple[Rule, ...] = (
         "medium",
         "bug",
         (
-            compile_shape(PY, r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*(?:pass|\.\.\.)\s*$", "raw"),
-            compile_shape(
-                PY,
-                r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*$",
-                "raw",
-                then=r"^\s*(?:pass|\.\.\.)\s*$",
-            ),
-            compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*\}", "raw"),
-            compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*$", "raw", then=r"^\s*\}"),
-            compile_shape(JS, r"\.catch\(\s?(?:\(\s?\w*\s?\)|\w+)\s?=>\s?\{\s?\}\s?\)", "raw"),
-            compile_shape(
-                RUBY, r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$", "raw", then=r"^\s*end\b"
+            *confirm_shapes(
+                is_error_lost,
+                compile_shape(
+                    PY, r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*(?:pass|\.\.\.)\s*$", "raw"
+                ),
+                compile_shape(
+                    PY,
+                    r"^\s*except(?:\s+(?:Base)?Exception(?:\s+as\s+\w+)?)?:\s*$",
+                    "raw",
+                    then=r"^\s*(?:pass|\.\.\.)\s*$",
+                ),
+                compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*\}", "raw"),
+                compile_shape((*JS, *JAVA, *CS, *PHP, *C), _CATCH + r"\{\s*$", "raw", then=r"^\s*\}"),
+                compile_shape(JS, r"\.catch\(\s?(?:\(\s?\w*\s?\)|\w+)\s?=>\s?\{\s?\}\s?\)", "raw"),
+                compile_shape(
+                    RUBY, r"^\s*rescue(?:\s+(?:StandardError|Exception))?(?:\s*=>\s*\w+)?\s*$", "raw", then=r"^\s*end\b"
+                ),
             ),
             compile_shape(GO, r"^\s*(?:\}\s*else\s+)?if\s[^{]*\berr != nil\s*\{\s*$", "raw", then=r"^\s*\}"),
         ),
@@ -37,7 +62,7 @@ MISTAKES: tuple[Rule, ...] = (
         "conflict marker",
         "high",
         "bug",
-        (compile_shape(ANY, r"^(?:<{7} \S|>{7} \S)", "raw"),),
+        (compile_shape(ANY, r"^(?:<{7} \S|>{7} \S)", "raw", unless_before=_HERE_DOCUMENT),),
         "A conflict marker of an unfinished merge was left in the file: it does not parse, or it holds both versions.",
         "文件中留有未解决合并的冲突标记：文件将无法解析，或同时含有两个版本。",
     ),
@@ -46,7 +71,12 @@ MISTAKES: tuple[Rule, ...] = (
         "medium",
         "bug",
         (
-            compile_shape(PY, r"\b(?:i?pdb|pudb)\.set_trace\(|(?<![.\w])(?<!def )breakpoint\(\)"),
+            compile_shape(
+                PY,
+                # What a test of a debugger does is on its lines before.
+                r"\b(?:i?pdb|pudb)\.set_trace\(\s?\)|(?<![.\w])(?<!def )breakpoint\(\)",
+                unless_before=r"breakpointhook|\bpatch\b|[mM]ock",
+            ),
             compile_shape(JS, r"(?:^|[{;)])\s*debugger\s*(?:;|$)"),
             compile_shape(RUBY, r"\bbinding\.(?:pry|irb)\b|^\s*byebug\s*$"),
             compile_shape(PHP, r"(?<![\w>:])(?<!function )(?:var_dump|dd)\("),
@@ -61,9 +91,10 @@ MISTAKES: tuple[Rule, ...] = (
         "mutable default",
         "medium",
         "bug",
-        (
+        confirm_shapes(
+            is_default_changed,
             compile_shape(
-                PY,
+                (".py",),  # a stub has no body
                 r"^\s*(?:async\s+)?def\s+\w+\(.*(?<![_\w])(?!_)\w+(?:\s?:\s?[^=]{1,60})?\s?=\s?(?:\[\]|\{\}|set\(\)|list\(\)|dict\(\))\s?[,)]",
             ),
         ),
@@ -113,7 +144,7 @@ MISTAKES: tuple[Rule, ...] = (
         "comparison with NaN",
         "medium",
         "bug",
-        (compile_shape((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text"),),
+        (compile_shape((*PY, *BRACES, *RUBY), rf"[=!]==?\s?{_NAN}(?!\w)|{_NAN}\s?[=!]==?", "text", unless=_ASSERTED),),
         "NaN equals nothing, not even itself, so this comparison always has the same result. Use an is-NaN function.",
         "NaN 不等于任何值，也不等于它自己，这个比较的结果永远相同。请用判断 NaN 的函数。",
     ),

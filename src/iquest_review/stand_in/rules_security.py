@@ -1,6 +1,22 @@
 """The stand-in's rules about security: code that lets an attacker in."""
 
-from iquest_review.stand_in.rules import ANY, CS, GO, JAVA, JS, PHP, PY, RUBY, SHELL, YAML, C, Rule, compile_shape
+from iquest_review.stand_in.rules import (
+    ANY,
+    CS,
+    GO,
+    JAVA,
+    JS,
+    PHP,
+    PY,
+    RUBY,
+    SHELL,
+    YAML,
+    C,
+    Rule,
+    compile_shape,
+    confirm_shapes,
+)
+from iquest_review.stand_in.surroundings import is_value_foreign
 
 _CREDENTIAL = (
     # A page token, a lock token or a request token opens nothing; AWS::MSK::BatchScramSecret is a type's name.
@@ -8,19 +24,22 @@ _CREDENTIAL = (
     r"|(?:[\w.-]{0,40}(?:auth|access|api|bearer|refresh|bot|deploy|secret|private|personal|git(?:hub|lab)|slack)[_-]?)?token)"
 )
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]|123456|a1b2c3|abcdef"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
-_SOFT = r"(?i)test|fake|mock|secret|passw|foo|bar|abc|123|sample|invalid|wrong"
+# A test makes up what it logs in with: a word, or few characters.
+_SOFT = r"(?i)test|fake|mock|secret|p[a@]ss|foo|bar|abc|123|sample|invalid|wrong|^.{1,15}$"
 _SQL = (
     r"(?i:SELECT\s[^\"'`{}]{1,300}?\sFROM\s{1,4}\S|INSERT\s{1,4}INTO\s{1,4}\w"
     r"|DELETE\s{1,4}FROM\s{1,4}\w|UPDATE\s{1,4}[\w.]{1,60}\s{1,4}SET\s)"
 )
-_ADDED_TO = r"\s{0,4}[+%]\s{0,4}(?![A-Z_0-9]+\b)[A-Za-z_$]"  # an ALL_CAPS name is a constant of the program
+# An ALL_CAPS name is a constant of the program; a clause has its own marks for values.
+_ADDED_TO = r"\s{0,4}[+%]\s{0,4}(?![A-Z_0-9]+\b|\w*(?:clauses?|placeholders|marks|columns|fields)\b)[A-Za-z_$]"
 _WEAK_HASH = (
     r"(?i)(?<![a-z])(?:md5|sha1)\(|\.(?:md5|sha1)\(|getInstance\(\"(?:MD5|SHA-?1)\"|createHash\([\"'](?:md5|sha1)"
     r"|Digest::(?:MD5|SHA1)|(?:md5|sha1)\.(?:Sum|New|Create|HashData)\("
 )
+_WINDOWS = r"sys\.platform|os\.name\b|process\.platform"  # where these bits only mean that the file is not read-only
 # Somebody has thought about the size.
 _MEASURED = r"(?i)strlen|sizeof|alloc|strdup|_len\b|size"
 SECURITY: tuple[Rule, ...] = (
@@ -34,7 +53,7 @@ SECURITY: tuple[Rule, ...] = (
                 r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
                 r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
                 "text",
-                unless=r"EXAMPLE",
+                unless=r"EXAMPLE|x{4}|X{4}",
             ),
             compile_shape(
                 ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\[redacted\b[^\"']*)[\"']", "text"
@@ -75,6 +94,7 @@ SECURITY: tuple[Rule, ...] = (
         "The SQL statement is assembled from text, so a value with a quote in it changes the statement: an injection "
         "when any part comes from outside. Pass the values as parameters of the query.",
         "SQL 语句由文本拼接而成，值里带有引号就会改变语句；若任何部分来自外部，就是注入漏洞。请改用查询参数传值。",
+        in_tests=False,
     ),
     Rule(
         "shell with text",
@@ -119,16 +139,25 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            compile_shape(
-                PY,
-                r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}"
-                # A compiled text, and a namespace of its own, say that the program means to run its own code.
-                r"(?!(?:co|code\w*|compiled\w*|bytecode|compile\(.*)\b)[A-Za-z_][^,]*$",
+            *confirm_shapes(
+                is_value_foreign,
+                compile_shape(
+                    PY,
+                    r"(?<![.\w])(?<!def )(?:eval|exec)\(\s{0,4}"
+                    # A compiled text, and a namespace of its own, say that the program means to run its own code.
+                    r"(?!(?:co|code\w*|compiled\w*|bytecode|compile\(.*)\b)[A-Za-z_][^,]*$",
+                ),
             ),
             compile_shape(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
             compile_shape(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
             compile_shape(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
-            compile_shape((".sh", ".bash", ".zsh"), r"(?:^|[;&|]\s?)\s*eval\s{1,4}\"?\$[A-Za-z_{1-9@*]", "text"),
+            compile_shape(
+                (".sh", ".bash", ".zsh"),
+                r"(?:^|[;&|]\s?)\s*eval\s{1,4}\"?\$\{?"
+                r"(?:[1-9@*]|\w*(?i:cmd|command|input|user|request|query|reply|body|payload)\w*\b(?!=))",
+                "text",
+                unless_before=r"(?i)(?:cmd|command)\w*\+?=",
+            ),
         ),
         "The value is run as code, so whoever controls it controls the process. "
         "Parse the value, or choose from a table of known functions.",
@@ -201,7 +230,10 @@ SECURITY: tuple[Rule, ...] = (
                 fix=(r"\b(0?)777\b", r"\g<1>755"),
             ),
             compile_shape(
-                (*PY, *JS, *RUBY), r"\bchmod(?:Sync)?[( ].*(?<![&^] )0o777\b(?! ?[-&^])", fix=(r"0o777\b", "0o755")
+                (*PY, *JS, *RUBY),
+                r"\bchmod(?:Sync)?[( ].*(?<![&^] )0o777\b(?! ?[-&^])",
+                fix=(r"0o777\b", "0o755"),
+                unless_before=_WINDOWS,
             ),
             compile_shape(
                 (*GO, *PHP, *C, *RUBY),
@@ -220,7 +252,7 @@ SECURITY: tuple[Rule, ...] = (
         "high",
         "security",
         (
-            compile_shape(PY, r"\bc?[pP]ickle\.loads\("),
+            compile_shape(PY, r"\bc?[pP]ickle\.loads\(", unless_before=r"allow_pickle"),
             compile_shape(
                 PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
             ),
