@@ -121,3 +121,56 @@ def test_an_outcome_joins_its_reasons_into_one_sentence() -> None:
 
     assert made.reason == "the model's answer is incomplete; 2 of the model's findings could not be read"
     assert replace(made, reasons=()).reason is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it is empty",
+        "it is too long (9000001 characters)",
+        "it ends inside its reasoning",
+        "it holds only reasoning",
+        "it breaks off before the review begins",
+        "it breaks off before its first finding",
+        "none of its 3 findings can be read",
+        "it has no findings and no summary",
+        "it lists no findings but contains other text",
+        "it holds no JSON",
+        "its JSON is not a review",
+        "its JSON is broken and too long to repair",
+        "it holds more than one review",
+        "the server reports an error and does not say which",
+        "10.0.0.1:8000 gave no answer within 120 s",
+        "no answer in the last 45 s; no time left: the job may take 3600 s (CI_JOB_TIMEOUT)",
+        "10.0.0.1:8000 refuses the key (401): check IQUEST_API_KEY",
+        "10.0.0.1:8000 asks for a key (401): set IQUEST_API_KEY",
+        "10.0.0.1:8000 has no /v1/chat (404): IQUEST_API_URL should end in /v1",
+        "10.0.0.1:8000 redirects to 10.0.0.2: set IQUEST_API_URL to the final address",
+        "10.0.0.1:8000 answered 503: no reason given",
+        "10.0.0.1:8000 answered nothing",
+        "10.0.0.1:8000 cannot be reached; set IQUEST_MODEL if only the list of models fails",
+        "10.0.0.1:8000 does not say which model it serves; set IQUEST_MODEL",
+        "10.0.0.1:8000: the proxy refuses to connect (502): no reason given",
+    ],
+)
+def test_an_error_without_words_of_others_has_no_english_in_chinese(text: str) -> None:
+    chinese = CHINESE.outcome_reason(FailureText(text))
+
+    assert list_english(re.sub(r"/v1\S*|CI_JOB_TIMEOUT", "", chinese)) == set()
+
+
+@pytest.mark.parametrize(
+    "cure",
+    [
+        "set IQUEST_CA_FILE to the file of your own certificate authority",
+        "IQUEST_API_URL must use a name that the certificate contains",
+        "the server needs a new certificate",
+        "check the clock of this machine",
+    ],
+)
+def test_what_helps_against_a_certificate_is_chinese(cure: str) -> None:
+    text = f"10.0.0.1: the certificate is not accepted: certificate verify failed ({cure})"
+
+    chinese = CHINESE.outcome_reason(FailureText(text))
+
+    assert list_english(chinese) == {"certificate", "verify", "failed"}  # OpenSSL's own words

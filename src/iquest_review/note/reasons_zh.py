@@ -1,5 +1,6 @@
 """The reasons of an outcome and of a placement in simplified Chinese. The type checker sees where one is missing."""
 
+import re
 from typing import assert_never
 
 from iquest_review.findings.placement_reason import PlacementReason
@@ -15,14 +16,45 @@ from iquest_review.reasons import (
     UnusableAnswer,
 )
 
+_PATTERNS = (  # what an error says with details
+    (r"^it is too long \((\d+) characters\)", r"太长（\1 个字符）"),
+    (r"^none of its (\d+) findings can be read", r"其中的 \1 个问题都无法读取"),
+    (r" gave no answer within (\S+) s$", r" 在 \1 秒内没有给出回答"),
+    (r"^no answer in the last (\d+) s$", r"最后 \1 秒内没有回答"),
+    (r"^no time left: the job may take (\S+) s\b", r"没有时间了：作业最多可用 \1 秒"),
+    (r" refuses the key \((\d+)\): check IQUEST_API_KEY$", r" 拒绝了密钥 (\1)：请检查 IQUEST_API_KEY"),
+    (
+        r" redirects to (.+): set IQUEST_API_URL to the final address$",
+        r" 重定向到 \1：请把 IQUEST_API_URL 设为最终地址",
+    ),
+    (r" has no (\S+) \((\d+)\): IQUEST_API_URL should end in /v1$", r" 没有 \1 (\2)：IQUEST_API_URL 应以 /v1 结尾"),
+    (r" answered (\d{3})(?=:|$)", r" 返回了 \1"),
+    (r"^(?:or )?set IQUEST_MODEL,? if only the list of models fails$", "如果只是模型列表不可用，请设置 IQUEST_MODEL"),
+    (r"^set IQUEST_MODEL$", "请设置 IQUEST_MODEL"),
+)
+_ENDS = {  # what helps, after the words of a server or of OpenSSL
+    " (set IQUEST_CA_FILE to the file of your own certificate authority)": "（请用 IQUEST_CA_FILE 指定证书颁发机构）",
+    " (IQUEST_API_URL must use a name that the certificate contains)": "（IQUEST_API_URL 必须使用证书中的名称）",
+    " (the server needs a new certificate)": "（服务器需要新的证书）",
+    " (check the clock of this machine)": "（请检查本机的时钟）",
+    " (set IQUEST_CLIENT_CERT to its file)": "（请把 IQUEST_CLIENT_CERT 设为它的文件）",
+    ": no reason given": "：没有说明原因",
+}
 _PHRASES = {  # parts of what an error says; what a server says in it stays as it is
     "it ends inside its reasoning": "停在了思考过程中",
     "it is empty": "内容为空",
     "the model refuses to answer": "模型拒绝回答",
     "a content filter of the server withholds it": "被服务的内容过滤器拦下",
+    "the server reports an error and does not say which": "服务报告了错误，但没有说明是什么错误",
     "the server reports an error": "服务报告了错误",
-    "if only the list of models fails": "如果只是模型列表不可用",
-    " gave no answer within ": " 没有给出回答，等了 ",
+    "answered nothing": "没有返回任何内容",
+    "does not say which model it serves": "没有说明提供哪个模型",
+    "it breaks off before the review begins": "在评审开始之前就中断了",
+    "it breaks off before its first finding": "在第一个问题之前就中断了",
+    "it has no findings and no summary": "既没有问题，也没有总结",
+    "it lists no findings but contains other text": "没有列出问题，却有其他文字",
+    "it holds only reasoning": "其中只有思考过程",
+    "its JSON is broken and too long to repair": "其中的 JSON 已损坏，又太长，无法修复",
     "it holds no JSON": "其中没有 JSON",
     "its JSON is not a review": "其中的 JSON 不是评审",
     "it holds more than one review": "其中有不止一份评审",
@@ -49,9 +81,6 @@ _PHRASES = {  # parts of what an error says; what a server says in it stays as i
     " cannot be used: its host or port cannot be read": " 无法使用：主机或端口无法识别",
     "refuses a request without a key": "拒绝了没有密钥的请求",
     "should IQUEST_API_KEY be set?": "需要设置 IQUEST_API_KEY 吗？",
-    "no time left: the job may take ": "没有时间了：作业最多可用 ",
-    "no answer in the last ": "最后这段时间内没有回答：",
-    "refuses the key": "拒绝了密钥",
     "asks for a key (401): set IQUEST_API_KEY": "要求提供密钥 (401)：请设置 IQUEST_API_KEY",
     "refuses the request": "拒绝了请求",
     "does not serve the model": "没有这个模型：",
@@ -136,5 +165,14 @@ def _translate_failure(text: str) -> str:
 
 
 def _translate_part(part: str) -> str:
+    end = next((end for end in _ENDS if part.endswith(end)), "")
+    return _translate_start(part.removesuffix(end)) + _ENDS.get(end, "")
+
+
+def _translate_start(part: str) -> str:
+    """Return a text with the first known words in it translated: the rest may be a server's."""
+    for pattern, chinese in _PATTERNS:
+        if re.search(pattern, part):
+            return re.sub(pattern, chinese, part, count=1)
     known = next(((phrase, chinese) for phrase, chinese in _PHRASES.items() if phrase in part), None)
     return part.replace(*known) if known else part
