@@ -77,7 +77,7 @@ what the file may set, under the variable's name without `IQUEST_`, in lower cas
         "third language, the model writes in that language, and the note's own words are English.",
         "prompts_dir": "A folder with your own templates: see [prompts/README.md](../prompts/README.md). If the folder is "
         "in the repository, the target branch's version counts.",
-        "max_findings": "Threads that a review may start, the worst findings first. The other findings go to the note.",
+        "max_findings": "Threads that may be open on a merge request, the worst findings first. The other findings go to the note.",
         "fail_on": "`low`, `medium` or `high`: exit code 1 if an open finding is this bad or worse.",
         "context": "What a request shows besides the diff, as far as it fits: `definitions` (the functions around it), "
         "`calls` (signatures of what it calls), `callers` (uses of what it removes or changes), `rules`, `commits`, "
@@ -147,7 +147,7 @@ CHINESE = Page(
         "structured_output": "`auto` 先用文字约定格式，失败后再用 JSON schema；或 `json_schema`、`json_object`、`prompt`。",
         "language": "评审所用的语言：`en`、`zh`，或模型懂的任何语言。使用其他语言时，模型的文字用该语言，评论自身的文字用英文。",
         "prompts_dir": "放有你自己模板的文件夹：见 [prompts/README.md](../prompts/README.md)；文件夹在仓库中时，以目标分支的版本为准。",
-        "max_findings": "一次评审最多开启的主题数，先放最严重的；其余写在评论里。",
+        "max_findings": "合并请求上最多未解决的主题数，先放最严重的；其余写在评论里。",
         "fail_on": "`low`、`medium` 或 `high`：有这样严重或更严重的未解决意见时，退出码为 1。",
         "context": "除 diff 外，在放得下时还展示什么：`definitions`（所在的函数）、`calls`（所调用函数的签名）、"
         "`callers`（被删除或改动之物的使用处）、`rules`、`commits`、`touched`、`together`、`churn`、`recent`；`all` 或 `none`。",

@@ -276,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "max_findings",
         ("IQUEST_MAX_FINDINGS",),
-        "most findings on lines; the others go to the note",
+        "most open threads of a merge request; other findings go to the note",
         _require_whole(0, 100),
         10,
         in_file=True,
