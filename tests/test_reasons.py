@@ -3,10 +3,12 @@ from dataclasses import replace
 
 import pytest
 
+from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.llm.prompt_cut import PromptCut
+from iquest_review.note.summary import NoteLinks, compose_note
 from iquest_review.note.words import CHINESE, ENGLISH
-from iquest_review.outcome import ReviewStatus
+from iquest_review.outcome import PromptUsed, ReviewStatus, SettledFinding, SettledReason
 from iquest_review.reasons import (
     FailureText,
     LostFindings,
@@ -174,3 +176,26 @@ def test_what_helps_against_a_certificate_is_chinese(cure: str) -> None:
     chinese = CHINESE.outcome_reason(FailureText(text))
 
     assert list_english(chinese) == {"certificate", "verify", "failed"}  # OpenSSL's own words
+
+
+@pytest.mark.parametrize("status", ReviewStatus)
+def test_a_chinese_note_has_no_english_of_ours(status: ReviewStatus) -> None:
+    made = outcome(
+        status=status,
+        reasons=(PlainReason.INCOMPLETE, CUT),
+        prompt=PromptUsed("zh", "41cabdce86dd"),
+        summary="好",
+        raw="好",
+        model=None,
+        findings=(),
+        omissions=tuple(Omission("1", reason, 2) for reason in Reason),
+        settled=tuple(SettledFinding("", why) for why in SettledReason),
+        steering=("2",),
+        ignored_settings=("IQUEST_X",),
+        merged=2,
+    )
+
+    body = compose_note(made, NoteLinks("https://gitlab.example.com", "https://j"))
+    visible = re.sub(r"<[^>]*>|`[^`]*`", "", body).replace("\\", "")  # no tags, links, code and escapes
+
+    assert list_english(visible) <= {"zh", "iquest-review"}

@@ -131,10 +131,10 @@ HUGE: dict[str, dict[str, Any]] = {
     },
     "paths": {"findings": tuple(finding(line=n, path="&" * 4000 + str(n)) for n in range(1, 500))},
     "summary": {"summary": "<@" * 2_500_000},
-    "raw": {"status": ReviewStatus.RAW, "reason": "&" * 5_000_000, "raw": "```\n/close\n" * 500_000},
+    "raw": {"status": ReviewStatus.RAW, "reasons": (FailureText("&" * 5_000_000),), "raw": "```\n/close\n" * 500_000},
     "escapes": {
         "status": ReviewStatus.RAW,
-        "reason": "x",
+        "reasons": (FailureText("x"),),
         "raw": "\U000e0001" * 200_000,
         "summary": "\U000e0001" * 200_000,
     },
