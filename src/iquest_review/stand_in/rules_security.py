@@ -16,7 +16,7 @@ from iquest_review.stand_in.rules import (
     compile_shape,
     confirm_shapes,
 )
-from iquest_review.stand_in.surroundings import is_value_foreign
+from iquest_review.stand_in.surroundings import is_outside_test, is_plain_yaml, is_value_foreign
 
 _CREDENTIAL = (
     # A page token, a lock token or a request token opens nothing; AWS::MSK::BatchScramSecret is a type's name.
@@ -50,10 +50,18 @@ SECURITY: tuple[Rule, ...] = (
         (
             compile_shape(
                 ANY,
-                r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
-                r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
+                r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})",
                 "text",
                 unless=r"EXAMPLE|x{4}|X{4}",
+            ),
+            *confirm_shapes(
+                is_outside_test,
+                compile_shape(
+                    ANY,
+                    r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
+                    "text",
+                    unless=r"EXAMPLE|x{4}|X{4}",
+                ),
             ),
             compile_shape(
                 ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\[redacted\b[^\"']*)[\"']", "text"
@@ -253,8 +261,11 @@ SECURITY: tuple[Rule, ...] = (
         "security",
         (
             compile_shape(PY, r"\bc?[pP]ickle\.loads\(", unless_before=r"allow_pickle"),
-            compile_shape(
-                PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
+            *confirm_shapes(
+                is_plain_yaml,
+                compile_shape(
+                    PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
+                ),
             ),
             compile_shape(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
             compile_shape(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),
