@@ -149,6 +149,7 @@ def test_an_error_dropped_on_purpose_is_left_alone(path: str, text: str) -> None
         pytest.param(
             "t/a.sh", "cat >expect <<EOF\n<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\nEOF", id="here-document"
         ),
+        pytest.param("a.py", "os.system('hg update -C %d' % number)", id="a shell command with a number"),
         pytest.param("a.py", "from sdk.core import yaml\nx = yaml.load(text)", id="another yaml"),
         pytest.param("tests/a.py", 'def test_key():\n    key = b"""' + PEM, id="a key of a test"),
         pytest.param("a_test.go", "func TestKey(t *testing.T) {\n\tkey := `" + PEM, id="a key of a test in Go"),
@@ -177,6 +178,7 @@ def test_what_is_sound_beside_its_context_is_left_alone(path: str, text: str) ->
         ),
         pytest.param("writable by everyone", "a.py", "os.umask(0)\nos.chmod(path, 0o777)", id="bits anywhere"),
         pytest.param("unsafe deserialisation", "a.py", "body = read()\nx = pickle.loads(body)", id="pickle"),
+        pytest.param("shell with text", "a.py", "os.system('git log -%d %s' % pair)", id="a number and a text"),
         pytest.param("unsafe deserialisation", "a.py", "import yaml\nx = yaml.load(text)", id="yaml"),
         pytest.param("hard-coded credential", "a.py", 'import ssl\nKEY = b"""' + PEM, id="a key"),
         pytest.param("conflict marker", "a.sh", "cat <in.txt\n<<<<<<< HEAD", id="a marker behind a redirection"),

@@ -40,6 +40,7 @@ _WEAK_HASH = (
     r"|Digest::(?:MD5|SHA1)|(?:md5|sha1)\.(?:Sum|New|Create|HashData)\("
 )
 _WINDOWS = r"sys\.platform|os\.name\b|process\.platform"  # where these bits only mean that the file is not read-only
+_ONLY_NUMBERS = r"^(?!.*%[-\d.]{0,9}[sr]).*%\d{0,3}[dxo]\b.*[\"']\s?%\s?\w"  # a number holds no command
 # Somebody has thought about the size.
 _MEASURED = r"(?i)strlen|sizeof|alloc|strdup|_len\b|size"
 SECURITY: tuple[Rule, ...] = (
@@ -113,9 +114,13 @@ SECURITY: tuple[Rule, ...] = (
                 PY,
                 r"\bsubprocess\.\w+\((?=.*\bshell\s?=\s?True)\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
                 "text",
+                unless=_ONLY_NUMBERS,
             ),
             compile_shape(
-                PY, r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))", "text"
+                PY,
+                r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
+                "text",
+                unless=_ONLY_NUMBERS,
             ),
             compile_shape(
                 JS,
