@@ -150,6 +150,10 @@ def test_an_error_dropped_on_purpose_is_left_alone(path: str, text: str) -> None
             "t/a.sh", "cat >expect <<EOF\n<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\nEOF", id="here-document"
         ),
         pytest.param("a.py", "os.system('hg update -C %d' % number)", id="a shell command with a number"),
+        pytest.param("a.php", "public function eval($script)", id="a method called eval"),
+        pytest.param("a.h", "#define TRAP() __debugbreak()", id="a macro that is a trap"),
+        pytest.param("a.yml", "secret_key: 11111111-1111-1111-1111-111111111111", id="a key of ones"),
+        pytest.param("a.php", "'password' => '--password='.$given,", id="an option"),
         pytest.param("a.py", "from sdk.core import yaml\nx = yaml.load(text)", id="another yaml"),
         pytest.param("tests/a.py", 'def test_key():\n    key = b"""' + PEM, id="a key of a test"),
         pytest.param("a_test.go", "func TestKey(t *testing.T) {\n\tkey := `" + PEM, id="a key of a test in Go"),

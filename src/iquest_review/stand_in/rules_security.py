@@ -24,7 +24,7 @@ _CREDENTIAL = (
     r"|(?:[\w.-]{0,40}(?:auth|access|api|bearer|refresh|bot|deploy|secret|private|personal|git(?:hub|lab)|slack)[_-]?)?token)"
 )
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]|123456|a1b2c3|abcdef"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]|^-|1111|123456|a1b2c3|abcdef"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
 # A test makes up what it logs in with: a word, or few characters.
@@ -162,7 +162,7 @@ SECURITY: tuple[Rule, ...] = (
                 ),
             ),
             compile_shape(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
-            compile_shape(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
+            compile_shape(PHP, r"(?<![\w>:])(?<!function )eval\(\s{0,4}\$"),
             compile_shape(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
             compile_shape(
                 (".sh", ".bash", ".zsh"),
