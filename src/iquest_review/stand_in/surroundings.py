@@ -31,7 +31,8 @@ _TELLING = re.compile(
 _UNFINISHED = ("(", "[", "({", ",", "+", "%", "\\", "'", '"')  # at the end of a row: the statement goes on
 _ASSIGNED = re.compile(r"^([\w.$]+)(?:\s?:[^=]{1,60})?\s?=(?![=>])")
 _TEST = re.compile(
-    r"^\s*(?:async )?def test_|^\s*import (?:pytest|unittest)\b|^func Test[A-Z]|^\s*@Test\b|#\[test\]|\bdescribe\(|EXAMPLE"
+    r"^\s*(?:async )?def test_|^\s*import (?:pytest|unittest)\b|^func Test[A-Z]|^\s*@Test\b|#\[test\]"
+    r"|\bdescribe\(|EXAMPLE"
 )
 _OTHER_YAML = re.compile(r"^\s*(?:from \S+ import .*\byaml\b|import \S+ as yaml\b)|yaml\.YAMLParseError")
 _LEAVING = re.compile(r"^(?:return|break|continue|next|yield)\b")
