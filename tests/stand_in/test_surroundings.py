@@ -13,6 +13,7 @@ def find(path: str, text: str) -> list[str]:
     return [NAMES[issue["description"]] for issue in answer["issues"]]
 
 
+PEM = "-----BEGIN RSA " + "PRIVATE KEY-----"
 DEF = "def add(item, items=[]):\n    "
 CLASS = "class Cart:\n    def __init__(self, items=[]):\n        self.items = items\n\n"
 
@@ -148,6 +149,14 @@ def test_an_error_dropped_on_purpose_is_left_alone(path: str, text: str) -> None
         pytest.param(
             "t/a.sh", "cat >expect <<EOF\n<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\nEOF", id="here-document"
         ),
+        pytest.param("a.py", "os.system('hg update -C %d' % number)", id="a shell command with a number"),
+        pytest.param("a.php", "public function eval($script)", id="a method called eval"),
+        pytest.param("a.h", "#define TRAP() __debugbreak()", id="a macro that is a trap"),
+        pytest.param("a.yml", "secret_key: 11111111-1111-1111-1111-111111111111", id="a key of ones"),
+        pytest.param("a.php", "'password' => '--password='.$given,", id="an option"),
+        pytest.param("a.py", "from sdk.core import yaml\nx = yaml.load(text)", id="another yaml"),
+        pytest.param("tests/a.py", 'def test_key():\n    key = b"""' + PEM, id="a key of a test"),
+        pytest.param("a_test.go", "func TestKey(t *testing.T) {\n\tkey := `" + PEM, id="a key of a test in Go"),
         pytest.param("a.sh", "cat <<-'EOF'\n>>>>>>> theirs\nEOF", id="a quoted here-document"),
     ],
 )
@@ -173,6 +182,9 @@ def test_what_is_sound_beside_its_context_is_left_alone(path: str, text: str) ->
         ),
         pytest.param("writable by everyone", "a.py", "os.umask(0)\nos.chmod(path, 0o777)", id="bits anywhere"),
         pytest.param("unsafe deserialisation", "a.py", "body = read()\nx = pickle.loads(body)", id="pickle"),
+        pytest.param("shell with text", "a.py", "os.system('git log -%d %s' % pair)", id="a number and a text"),
+        pytest.param("unsafe deserialisation", "a.py", "import yaml\nx = yaml.load(text)", id="yaml"),
+        pytest.param("hard-coded credential", "a.py", 'import ssl\nKEY = b"""' + PEM, id="a key"),
         pytest.param("conflict marker", "a.sh", "cat <in.txt\n<<<<<<< HEAD", id="a marker behind a redirection"),
         pytest.param("conflict marker", "a.py", "x = 1 << 2\n>>>>>>> topic", id="a marker behind a shift"),
     ],

@@ -82,7 +82,7 @@ MISTAKES: tuple[Rule, ...] = (
             compile_shape(PHP, r"(?<![\w>:])(?<!function )(?:var_dump|dd)\("),
             compile_shape(GO, r"\bruntime\.Breakpoint\(\)"),
             compile_shape(CS, r"\bDebugger\.(?:Break|Launch)\(\)"),
-            compile_shape(C, r"\b__debugbreak\(\)|\braise\(SIGTRAP\)"),
+            compile_shape(C, r"\b__debugbreak\(\)|\braise\(SIGTRAP\)", unless=r"#\s*define\b"),
         ),
         "A debugging aid was left in: in production it stops the process or prints internals at this line.",
         "这里遗留了调试代码：在生产环境中它会让进程停在此行，或输出内部信息。",

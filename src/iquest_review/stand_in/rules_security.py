@@ -16,7 +16,7 @@ from iquest_review.stand_in.rules import (
     compile_shape,
     confirm_shapes,
 )
-from iquest_review.stand_in.surroundings import is_value_foreign
+from iquest_review.stand_in.surroundings import is_outside_test, is_plain_yaml, is_value_foreign
 
 _CREDENTIAL = (
     # A page token, a lock token or a request token opens nothing; AWS::MSK::BatchScramSecret is a type's name.
@@ -24,7 +24,7 @@ _CREDENTIAL = (
     r"|(?:[\w.-]{0,40}(?:auth|access|api|bearer|refresh|bot|deploy|secret|private|personal|git(?:hub|lab)|slack)[_-]?)?token)"
 )
 _PLACEHOLDER = (
-    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]|123456|a1b2c3|abcdef"
+    r"(?i)example|change_?me|xxx|placeholder|dummy|your[-_]|todo|^<|^\$|^\{|\$[{(]|\{\{|%\(|\*\*\*|\.\.\.|://|^env[.:]|^-|1111|123456|a1b2c3|abcdef"
     r"|^[a-z_.-]+$"  # words without a digit or a sign are more often a name or a label than a secret
 )
 # A test makes up what it logs in with: a word, or few characters.
@@ -40,6 +40,7 @@ _WEAK_HASH = (
     r"|Digest::(?:MD5|SHA1)|(?:md5|sha1)\.(?:Sum|New|Create|HashData)\("
 )
 _WINDOWS = r"sys\.platform|os\.name\b|process\.platform"  # where these bits only mean that the file is not read-only
+_ONLY_NUMBERS = r"^(?!.*%[-\d.]{0,9}[sr]).*%\d{0,3}[dxo]\b.*[\"']\s?%\s?\w"  # a number holds no command
 # Somebody has thought about the size.
 _MEASURED = r"(?i)strlen|sizeof|alloc|strdup|_len\b|size"
 SECURITY: tuple[Rule, ...] = (
@@ -50,10 +51,18 @@ SECURITY: tuple[Rule, ...] = (
         (
             compile_shape(
                 ANY,
-                r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})|"
-                r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
+                r"\b(?:AKIA[0-9A-Z]{16}|gh[po]_\w{36}|glpat-[\w-]{20}|xox[abp]-[\w-]{10}|sk_live_\w{16})",
                 "text",
                 unless=r"EXAMPLE|x{4}|X{4}",
+            ),
+            *confirm_shapes(
+                is_outside_test,
+                compile_shape(
+                    ANY,
+                    r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?![\"'`]|.*\.\.\.)",
+                    "text",
+                    unless=r"EXAMPLE|x{4}|X{4}",
+                ),
             ),
             compile_shape(
                 ANY, _CREDENTIAL + r"[\"']?\s{0,4}(?::=|=>|[:=])\s{0,4}[\"']([^\"']*\[redacted\b[^\"']*)[\"']", "text"
@@ -105,9 +114,13 @@ SECURITY: tuple[Rule, ...] = (
                 PY,
                 r"\bsubprocess\.\w+\((?=.*\bshell\s?=\s?True)\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
                 "text",
+                unless=_ONLY_NUMBERS,
             ),
             compile_shape(
-                PY, r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))", "text"
+                PY,
+                r"\bos\.(?:system|popen)\(\s?(?:f[\"'][^{]*\{|[\"'].*[\"'](?:\.format\(|\s?[+%]\s?\w))",
+                "text",
+                unless=_ONLY_NUMBERS,
             ),
             compile_shape(
                 JS,
@@ -149,7 +162,7 @@ SECURITY: tuple[Rule, ...] = (
                 ),
             ),
             compile_shape(JS, r"(?<![.\w])(?<!function )eval\(\s{0,4}[A-Za-z_$]|\bnew Function\(\s{0,4}[A-Za-z_$]"),
-            compile_shape(PHP, r"(?<![\w>:])eval\(\s{0,4}\$"),
+            compile_shape(PHP, r"(?<![\w>:])(?<!function )eval\(\s{0,4}\$"),
             compile_shape(RUBY, r"(?<![.\w])(?<!def )eval\(\s{0,4}[a-z_@]"),
             compile_shape(
                 (".sh", ".bash", ".zsh"),
@@ -253,8 +266,11 @@ SECURITY: tuple[Rule, ...] = (
         "security",
         (
             compile_shape(PY, r"\bc?[pP]ickle\.loads\(", unless_before=r"allow_pickle"),
-            compile_shape(
-                PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
+            *confirm_shapes(
+                is_plain_yaml,
+                compile_shape(
+                    PY, r"\byaml\.load\([^)]", "code", None, r"[Ll]oader", None, (r"\byaml\.load\(", "yaml.safe_load(")
+                ),
             ),
             compile_shape(PHP, r"\bunserialize\(\s?\$_(?:GET|POST|REQUEST|COOKIE)\b"),
             compile_shape(RUBY, r"\b(?:Marshal|YAML)\.(?:load|unsafe_load)[( ]\s?(?:params|cookies|request)\b"),

@@ -30,6 +30,11 @@ _TELLING = re.compile(
 )
 _UNFINISHED = ("(", "[", "({", ",", "+", "%", "\\", "'", '"')  # at the end of a row: the statement goes on
 _ASSIGNED = re.compile(r"^([\w.$]+)(?:\s?:[^=]{1,60})?\s?=(?![=>])")
+_TEST = re.compile(
+    r"^\s*(?:async )?def test_|^\s*import (?:pytest|unittest)\b|^func Test[A-Z]|^\s*@Test\b|#\[test\]"
+    r"|\bdescribe\(|EXAMPLE"
+)
+_OTHER_YAML = re.compile(r"^\s*(?:from \S+ import .*\byaml\b|import \S+ as yaml\b)|yaml\.YAMLParseError")
 _LEAVING = re.compile(r"^(?:return|break|continue|next|yield)\b")
 # Cleaning up has nobody to tell, and must go on.
 _CLEANUP_WORD = (
@@ -129,6 +134,16 @@ def is_value_foreign(match: re.Match[str], rows: Sequence[str], index: int) -> b
         return True
     own = re.compile(rf"^\s*{name[1]}\s?=\s?[rbu]?(\"[^\"]*\"|'[^']*')\s*$|\bif {name[1]} (?:not )?in [\[({{A-Z]")
     return not any(own.search(row) for row in rows[max(0, index - MAX_VALUE_ROWS) : index])
+
+
+def is_outside_test(match: re.Match[str], rows: Sequence[str], index: int) -> bool:  # noqa: ARG001 - one of Confirm
+    """Return whether no row before shows a test; a test makes up its own keys."""
+    return not any(_TEST.search(row) for row in rows[max(0, index - MAX_ROWS) : index])
+
+
+def is_plain_yaml(match: re.Match[str], rows: Sequence[str], index: int) -> bool:  # noqa: ARG001 - one of Confirm
+    """Return whether no row before imports another module under the name yaml."""
+    return not any(_OTHER_YAML.search(row) for row in rows[max(0, index - MAX_ROWS) : index])
 
 
 def _list_tried_rows(rows: Sequence[str], index: int) -> Iterator[str]:
