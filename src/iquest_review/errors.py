@@ -24,6 +24,8 @@ The class says whose fault it is. The message says what is wrong, where, and wha
 
 from typing import ClassVar
 
+from iquest_review.reasons.model_server import ModelProblem
+
 
 class ReviewError(Exception):
     """The base of all failures. It is never raised itself."""
@@ -47,10 +49,14 @@ class PatchError(UsageError):
 
 
 class ModelError(ReviewError):
-    """The model gave no usable review."""
+    """The model gave no usable review; `problem` says why, and is the message."""
 
     exit_code = 3
     less_may_pass = False  # whether a smaller prompt may succeed
+
+    def __init__(self, problem: ModelProblem) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class ModelUnreachableError(ModelError):

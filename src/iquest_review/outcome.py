@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.merge_request import DiffRefs, MergeRequest
-from iquest_review.reasons import OutcomeReason, describe_reason
+from iquest_review.reasons.explanation import StoredByKind
+from iquest_review.reasons.review import NothingToReview, OutcomeReason
 
 
 class ReviewStatus(StrEnum):
@@ -111,7 +113,7 @@ class Outcome:
     """
 
     status: ReviewStatus
-    reasons: tuple[OutcomeReason, ...] = ()
+    reasons: tuple[Annotated[OutcomeReason, StoredByKind()], ...] = ()
     merge_request: MergeRequest | None = None
     diff_refs: DiffRefs | None = None
     model: str | None = None
@@ -136,13 +138,18 @@ class Outcome:
 
     @property
     def reason(self) -> str | None:
-        """The reasons in English, for the log and review.json; None where there is none."""
-        return "; ".join(map(describe_reason, self.reasons)) or None
+        """The reasons in English, on one line."""
+        return "; ".join(map(str, self.reasons)) or None
 
     @property
     def failed(self) -> bool:
         """Whether the review is unusable."""
         return self.status in (ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW)
+
+    @property
+    def nothing_to_review(self) -> bool:
+        """Whether no line of the change could be reviewed."""
+        return self.status is ReviewStatus.REVIEWED and NothingToReview() in self.reasons
 
     @property
     def head(self) -> str:

@@ -16,7 +16,7 @@ from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import select_words
-from iquest_review.reasons import PlainReason
+from iquest_review.reasons.review import NothingToReview
 from tests.support.connections import (
     DISCUSSIONS,
     IID,
@@ -437,7 +437,7 @@ def test_a_note_that_is_deleted_again_and_again_is_given_up(server: GitLabDouble
 
 
 def test_a_publish_says_whether_it_wrote(gitlab: GitLab) -> None:
-    nothing = review("", reasons=(PlainReason.NOTHING_TO_REVIEW,))
+    nothing = review("", reasons=(NothingToReview(),))
     assert [publish(gitlab, made).wrote for made in (nothing, review(), review(), nothing)] == [
         False,
         True,

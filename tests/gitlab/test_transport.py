@@ -16,8 +16,6 @@ from iquest_review.gitlab import transport
 from iquest_review.gitlab.client import MAX_ATTEMPTS, GitLab
 from iquest_review.merge_request import MergeRequest
 from iquest_review.note.summary import SUMMARY_MARKER
-from iquest_review.note.words import select_words
-from iquest_review.reasons import FailureText
 from tests.support.connections import IID, MERGE_REQUEST, TOKEN, Waits, connect
 from tests.support.gitlab.double import GitLabDouble
 
@@ -251,37 +249,6 @@ def test_a_refusal_without_a_word_says_so(api: responses.RequestsMock, remote: G
 
     with pytest.raises(GitLabError, match=r"^GitLab answered 418 for 7!4: no reason given$"):
         remote.fetch_facts()
-
-
-# --- in the note's language: only what is told of a model server reaches a note
-
-
-@pytest.mark.parametrize(
-    ("reason", "told"),
-    [
-        (
-            "m answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?",
-            "m 的回答不是 JSON: Sign in; IQUEST_API_URL 指向的是模型服务吗？",
-        ),
-        (
-            "m refuses the request (403): No; the answer may come from the proxy",
-            "m 拒绝了请求 (403): No; 这可能是代理的回答",
-        ),
-        (
-            "m: the proxy asks for a user name and password: set them in HTTP_PROXY (407)",
-            "m: 代理要求用户名和密码，请写入 HTTP_PROXY (407)",
-        ),
-        ("m asks for a key (401): set IQUEST_API_KEY", "m 要求提供密钥 (401)：请设置 IQUEST_API_KEY"),
-        (
-            "m: TLS fails, perhaps because the server refuses the certificate of IQUEST_CLIENT_CERT: alert",
-            "m: TLS 握手失败，服务器可能拒绝了证书 IQUEST_CLIENT_CERT: alert",
-        ),
-        ("m broke off in the middle of its answer", "m 在回答中途断开了连接"),
-    ],
-)
-def test_a_connection_failure_is_translated_for_a_note(reason: str, told: str) -> None:
-    assert select_words("zh").outcome_reason(FailureText(reason)) == told
-    assert select_words("en").outcome_reason(FailureText(reason)) == reason
 
 
 class Dripping(BaseHTTPRequestHandler):

@@ -21,8 +21,11 @@ from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema
 from iquest_review.llm.wire import ModelReply
 from iquest_review.net.address import Address
 from iquest_review.prompt.templates import Message, Templates
+from iquest_review.reasons.model_server import FormatRefused
+from iquest_review.reasons.reply import FlawedReply, NothingAsked, ReplyFlaw
 from tests.support.model.double import Fault, ModelDouble, Scripted, ServerName
 from tests.support.model.double import Reply as Says
+from tests.support.reasons import DOWN, REFUSED, TOO_LONG
 
 TEMPLATES = Templates.load(Path(__file__).parents[2] / "prompts", "en")
 MESSAGES = [{"role": "system", "content": "You review."}, {"role": "user", "content": "Review this."}]
@@ -56,7 +59,7 @@ class FakeModel:
     ) -> ModelReply:
         form = response_format["type"] if response_format else None
         if form in self.refuses:
-            raise FormatRefusedError(f"no {form}")
+            raise FormatRefusedError(FormatRefused("model:8000", str(form), 400, "no"))
         self.asked.append(Asked(messages, form, max_tokens))
         said = self.says.pop(0)
         if isinstance(said, ModelError):
@@ -144,7 +147,7 @@ def test_a_refused_form_steps_down_and_is_no_try(refuses: list[str], forms: list
 
     assert findings(answered) == 1
     assert [asked.form for asked in fake.asked] == forms
-    assert answered.refused == [f"no {form}" for form in refuses]
+    assert answered.refused == [f"model:8000 refuses {form} (400): no" for form in refuses]
 
 
 def test_a_refused_form_steps_down_at_the_first_try_too() -> None:
@@ -177,40 +180,40 @@ def test_the_schema_is_the_one_that_is_read() -> None:
 def test_two_replies_that_cannot_be_used_are_enough() -> None:
     fake = model(BAD, "More prose.", GOOD)
 
-    assert answer(fake).result == UnusableReply("More prose.", "it holds no JSON")
+    assert answer(fake).result == UnusableReply("More prose.", FlawedReply(ReplyFlaw.NO_JSON))
     assert len(fake.asked) == 2
 
 
 def test_a_limit_of_one_request_is_kept() -> None:
     fake = model(BAD, GOOD)
 
-    assert answer(fake, most=1).result == UnusableReply(BAD, "it holds no JSON")
+    assert answer(fake, most=1).result == UnusableReply(BAD, FlawedReply(ReplyFlaw.NO_JSON))
     assert len(fake.asked) == 1
 
 
 def test_an_empty_second_reply_takes_nothing_away() -> None:
-    assert answer(model(BAD, "  ")).result == UnusableReply(BAD, "it holds no JSON")
+    assert answer(model(BAD, "  ")).result == UnusableReply(BAD, FlawedReply(ReplyFlaw.NO_JSON))
 
 
 @pytest.mark.parametrize(
-    "error", [ModelUnreachableError("gone"), ModelRefusedError("no"), ContextExceededError("too long")]
+    "error", [ModelUnreachableError(DOWN), ModelRefusedError(REFUSED), ContextExceededError(TOO_LONG)]
 )
 def test_a_second_try_that_fails_takes_nothing_away(error: ModelError) -> None:
     answered = answer(model(BAD, error))
 
-    assert answered.result == UnusableReply(BAD, "it holds no JSON")
+    assert answered.result == UnusableReply(BAD, FlawedReply(ReplyFlaw.NO_JSON))
     assert answered.refused == [f"asked again: {error}"]
     assert len(answered.replies) == 1
 
 
-@pytest.mark.parametrize("error", [ModelUnreachableError("gone"), ContextExceededError("too long")])
+@pytest.mark.parametrize("error", [ModelUnreachableError(DOWN), ContextExceededError(TOO_LONG)])
 def test_a_second_try_that_fails_is_told_where_there_is_nothing_to_keep(error: ModelError) -> None:
     with pytest.raises(type(error)):
         answer(model("", error))
 
 
 @pytest.mark.parametrize(
-    "error", [ModelUnreachableError("gone"), ModelRefusedError("no"), ContextExceededError("too long")]
+    "error", [ModelUnreachableError(DOWN), ModelRefusedError(REFUSED), ContextExceededError(TOO_LONG)]
 )
 def test_a_first_try_that_fails_is_told(error: ModelError) -> None:
     with pytest.raises(type(error)):
@@ -218,7 +221,7 @@ def test_a_first_try_that_fails_is_told(error: ModelError) -> None:
 
 
 def test_an_answer_without_a_request_is_unusable() -> None:
-    assert Answer().result == UnusableReply("", "nothing was asked")
+    assert Answer().result == UnusableReply("", NothingAsked())
 
 
 # -- length and thinking
@@ -250,7 +253,7 @@ def test_an_answer_that_ran_on_in_blanks_is_given_no_more_room(text: str) -> Non
 def test_reasoning_is_never_raw_text() -> None:
     for finish_reason in ("stop", "length"):
         thinking = reply("", finish_reason, reasoning="The key {id} is secret.")
-        assert answer(model(thinking, thinking)).result == UnusableReply("", "it ends inside its reasoning")
+        assert answer(model(thinking, thinking)).result == UnusableReply("", FlawedReply(ReplyFlaw.INSIDE_REASONING))
 
 
 def test_an_answer_that_a_reasoning_parser_took_whole_is_used() -> None:

@@ -21,16 +21,17 @@ from iquest_review.excerpt.excerpt import Limits, estimate_tokens
 from iquest_review.llm import reply as replies
 from iquest_review.llm.ask_fixed import NEARBY_LINES, FixedRemarks, ask_fixed
 from iquest_review.llm.client import ModelClient, Sampling
-from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.net.address import Address
 from iquest_review.prompt.fitting import MESSAGE_TOKENS
 from iquest_review.prompt.remarks import MAX_TEXT_CHARS, Remark
 from iquest_review.prompt.templates import Templates
+from iquest_review.reasons.prompt import PromptCut
 from iquest_review.stand_in.review import RULES
 from iquest_review.stand_in.server import StandIn
 from tests.llm.test_ask import FakeModel, model, reply
 from tests.support.model.double import Fault, ModelDouble, Scripted
 from tests.support.prompts import NONCE, added, hunk, lines, modified, renamed, templates
+from tests.support.reasons import DOWN
 
 ROW = "return parse(text)"
 CHANGED = ("+# reads", "+def f(text):", "-    return eval(text)", f"+    {ROW}", "+    # done")
@@ -102,7 +103,7 @@ def test_a_yes_to_a_cut_prompt_fixes_nothing() -> None:
 
 @pytest.mark.parametrize("error", [ModelUnreachableError, ModelRefusedError, ContextExceededError, FormatRefusedError])
 def test_a_model_that_cannot_be_asked_fixes_nothing_and_fails_nothing(error: type[ModelError]) -> None:
-    assert asked(model(error("down"))) == FixedRemarks()
+    assert asked(model(error(DOWN))) == FixedRemarks()
 
 
 def test_a_remark_of_a_file_not_shown_is_left_out_and_numbers_still_fit() -> None:

@@ -10,6 +10,7 @@ from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review
 from iquest_review.prompt.templates import Templates
+from tests.support.reasons import DOWN
 from tests.support.reviews import PROMPTS, FakeModel
 
 TEMPLATES = Templates.load(PROMPTS, "en")
@@ -55,7 +56,7 @@ def test_one_part_is_summed_up_already() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [ModelUnreachableError("down"), "no JSON", '{"issues": [], "summary": ""}', '{"issues": [']
+    "said", [ModelUnreachableError(DOWN), "no JSON", '{"issues": [], "summary": ""}', '{"issues": [']
 )
 def test_summaries_stand_one_after_another_where_the_model_writes_none(said: str | Exception) -> None:
     whole = merge_reviews(FakeModel([said]), TEMPLATES, PARTS, NONCE)

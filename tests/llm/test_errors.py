@@ -26,7 +26,7 @@ from iquest_review.llm.errors import (
     RequestContext,
     TransientModelError,
     classify_failure,
-    describe_non_json,
+    explain_non_json,
 )
 from iquest_review.net.error_body import extract_error_message, mask_key
 from iquest_review.net.proxy import Proxy
@@ -217,7 +217,7 @@ def test_the_wait_that_a_server_asks_for_is_kept_and_told() -> None:
         ({"object": "error", "message": "flat", "code": 400}, "flat"),
         ("Internal Server Error", "Internal Server Error"),
         ("<html><title>502</title><hr>nginx</html>", "502 nginx"),
-        ("", "no reason given"),
+        ("", ""),
         (b"\xff\xfe", "��"),
         ({"error": "\x1b[31mred\r\nsection_start:1:x"}, "\\x1b[31mred section_start:1:x"),
         ("[" * 100_000, "[" * 299 + "…"),
@@ -369,7 +369,7 @@ def test_a_port_of_tls_that_tells_so_is_believed(words: str) -> None:
     ],
 )
 def test_an_address_of_a_proxy_that_cannot_be_used_says_why(address: str, host: str, problem: str) -> None:
-    assert (Proxy("HTTPS_PROXY", address).host, Proxy("HTTPS_PROXY", address).problem) == (host, problem)
+    assert (Proxy("HTTPS_PROXY", address).host, Proxy("HTTPS_PROXY", address).flaw) == (host, problem)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -377,7 +377,7 @@ def test_an_address_of_a_proxy_that_cannot_be_used_says_why(address: str, host: 
 def test_no_address_of_a_proxy_tells_its_password(text: str, host: str) -> None:
     proxy = Proxy("HTTPS_PROXY", f"http://user:hid{text}den@{host}")
 
-    for told in (proxy.host, proxy.problem, proxy.describe_refusal(407, ""), repr(proxy)):
+    for told in (proxy.host, proxy.flaw, str(proxy.explain_refusal("m:8000", 407, "")), repr(proxy)):
         assert "hid" not in told.replace(host, "")
         assert len(told.splitlines()) <= 1
 
@@ -386,12 +386,14 @@ def test_no_address_of_a_proxy_tells_its_password(text: str, host: str) -> None:
 
 
 def test_a_page_in_the_models_place_is_shown_and_asks_for_the_address() -> None:
-    told = "answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?"
+    told = "m:8000 answered something that is not JSON: Sign in; does IQUEST_API_URL name the model server?"
 
-    assert describe_non_json(b"<!DOCTYPE html><title>Sign in</title>") == told
+    assert str(explain_non_json("m:8000", b"<!DOCTYPE html><title>Sign in</title>")) == told
 
 
 def test_other_words_in_the_models_place_are_shown_alone() -> None:
-    assert describe_non_json(b"data: [DONE]\n\n") == "answered something that is not JSON: data: [DONE]"
-    assert len(describe_non_json(b"x" * 10_000)) < 150
-    assert describe_non_json(b" \n") == "answered nothing"
+    told = "m:8000 answered something that is not JSON: data: [DONE]"
+
+    assert str(explain_non_json("m:8000", b"data: [DONE]\n\n")) == told
+    assert len(str(explain_non_json("m:8000", b"x" * 10_000))) < 150
+    assert str(explain_non_json("m:8000", b" \n")) == "m:8000 answered nothing"

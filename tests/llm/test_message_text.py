@@ -8,6 +8,7 @@ import pytest
 from iquest_review.llm.ask import StructuredOutput, ask_for_review
 from iquest_review.llm.reply import Review, UnusableReply
 from iquest_review.llm.wire import parse_completion
+from iquest_review.reasons.reply import FlawedReply, ModelRefuses, ReplyFlaw
 from tests.llm.test_ask import model
 from tests.support.prompts import templates
 
@@ -74,7 +75,7 @@ def test_two_tool_calls_with_different_reviews_are_ambiguous() -> None:
     calls = [{"function": {"arguments": text}} for text in (REVIEW, REVIEW.replace("Nothing", "Much"))]
 
     assert read({"content": None, "tool_calls": calls}) == UnusableReply(
-        "\n".join(call["function"]["arguments"] for call in calls), "it holds more than one review"
+        "\n".join(call["function"]["arguments"] for call in calls), FlawedReply(ReplyFlaw.SEVERAL_REVIEWS)
     )
 
 
@@ -101,17 +102,19 @@ def test_the_reason_for_an_empty_answer_is_the_servers(content: Any, given: dict
 
     assert isinstance(result, UnusableReply)
     assert result.text == ""
-    assert result.why.endswith(why)
+    assert str(result.why).endswith(why)
 
 
 def test_a_refusal_among_the_parts_is_named() -> None:
     result = read({"content": [{"type": "refusal", "refusal": "No."}]})
 
-    assert result == UnusableReply("", "the model refuses to answer: No.")
+    assert result == UnusableReply("", ModelRefuses("No."))
 
 
 def test_parts_without_text_are_only_reasoning() -> None:
-    assert read({"content": [{"type": "thinking", "thinking": "Hm."}]}) == UnusableReply("", "it holds only reasoning")
+    assert read({"content": [{"type": "thinking", "thinking": "Hm."}]}) == UnusableReply(
+        "", FlawedReply(ReplyFlaw.ONLY_REASONING)
+    )
 
 
 def test_a_refusal_beside_a_review_does_not_matter() -> None:

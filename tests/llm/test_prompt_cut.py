@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from iquest_review.llm.client import ModelClient, Sampling
-from iquest_review.llm.prompt_cut import PromptCut, SentPrompts, count_fewest_tokens
+from iquest_review.llm.prompt_cut import SentPrompts, count_fewest_tokens
 from iquest_review.net.address import Address
+from iquest_review.reasons.prompt import PromptCut
 from tests.support.model.double import EMPTY_REVIEW, Fault, ModelDouble
 
 PROSE = "The quick brown fox jumps over the lazy dog and says nothing of it. " * 120  # 8,160 bytes, about 1,800 tokens

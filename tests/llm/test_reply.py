@@ -19,6 +19,7 @@ from iquest_review.llm.reply import (
     parse_reply,
 )
 from iquest_review.llm.spellings import MAX_TEXT_CHARS
+from iquest_review.reasons.reply import FlawedReply, ReplyFlaw, ReplyTooLong
 
 ISSUES: list[dict[str, Any]] = [
     {
@@ -63,7 +64,7 @@ def read(text: str, finish_reason: str = "stop") -> Review:
 def why(text: str, finish_reason: str = "stop") -> str:
     result = parse_reply(text, finish_reason)
     assert isinstance(result, UnusableReply), result
-    return result.why
+    return str(result.why)
 
 
 def only(**issue: Any) -> Finding:
@@ -261,7 +262,7 @@ def test_lines_cut_anywhere_have_whole_findings(issues: list[dict[str, Any]]) ->
 def test_thinking_cut_anywhere_is_no_raw_text() -> None:
     text = "<think>The key {id} is [0] secret.</think>"
     for end in range(len("<think>"), len(text)):
-        assert parse_reply(text[:end], "length") == UnusableReply("", "it ends inside its reasoning")
+        assert parse_reply(text[:end], "length") == UnusableReply("", FlawedReply(ReplyFlaw.INSIDE_REASONING))
 
 
 @pytest.mark.parametrize(
@@ -269,12 +270,14 @@ def test_thinking_cut_anywhere_is_no_raw_text() -> None:
 )
 def test_a_cut_text_without_a_review_may_be_thinking_and_is_no_raw_text(text: str) -> None:
     """A template that writes <think> itself leaves no tag in the reply."""
-    assert parse_reply(text, "length") == UnusableReply("", "it breaks off before the review begins")
+    assert parse_reply(text, "length") == UnusableReply("", FlawedReply(ReplyFlaw.BEFORE_REVIEW))
     assert parse_reply(text, "stop").text == text  # type: ignore[union-attr]
 
 
 def test_thinking_that_never_ends_behind_words_is_cut_off() -> None:
-    assert parse_reply("I see. <think>The secret {plan} is", "stop") == UnusableReply("I see.", "it holds no JSON")
+    assert parse_reply("I see. <think>The secret {plan} is", "stop") == UnusableReply(
+        "I see.", FlawedReply(ReplyFlaw.NO_JSON)
+    )
 
 
 def test_a_review_that_speaks_of_thinking_keeps_its_words() -> None:
@@ -729,13 +732,13 @@ def test_broken_json_that_is_too_long_to_repair_says_so() -> None:
 
 
 def test_a_reply_is_not_read_beyond_its_bound_nor_is_its_thinking_shown() -> None:
-    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", "it is too long (2000007 characters)")
+    assert parse_reply("<think>" + "x" * 2_000_000) == UnusableReply("", ReplyTooLong(2_000_007))
 
 
 def test_an_answer_that_is_too_large_is_named_by_its_size() -> None:
     result = parse_reply("x" * (MAX_ANSWER_CHARS + 1))
 
-    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, f"it is too long ({MAX_ANSWER_CHARS + 1} characters)")
+    assert result == UnusableReply("x" * MAX_ANSWER_CHARS, ReplyTooLong(MAX_ANSWER_CHARS + 1))
 
 
 _pieces = st.sampled_from(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from iquest_review.llm.reply import Review, UnusableReply, parse_reply
+from iquest_review.reasons.reply import FlawedReply, ReplyFlaw
 from tests.excerpt.test_chat_tokens import CONTROL, THINKING
 
 ISSUE = {"file": "a.py", "line": 2, "quote": "two", "type": "bug", "severity": "high", "description": "Two is wrong."}
@@ -53,7 +54,7 @@ def test_thinking_is_never_shown_as_it_is(begin: str, end: str, text: str) -> No
 
 @pytest.mark.parametrize(("begin", "end"), THINKING)
 def test_thinking_that_a_template_began_is_not_shown(begin: str, end: str) -> None:
-    assert parse_reply(f"{SECRET}{end}") == UnusableReply("", "it ends inside its reasoning")
+    assert parse_reply(f"{SECRET}{end}") == UnusableReply("", FlawedReply(ReplyFlaw.INSIDE_REASONING))
 
 
 def test_a_draft_before_the_end_of_thinking_is_no_review() -> None:

@@ -220,7 +220,7 @@ def test_every_tls_failure_names_only_what_helps(openssl: str, without: str, wit
     error = OSError(f"Pool(host='h', port=1): Max retries exceeded with url: / (Caused by SSLError({inner!r}))")
 
     for tls, words in ((Tls(), without), (Tls((), NamedFile("IQUEST_CLIENT_CERT", "c.pem")), with_one)):
-        told = tls.explain_failure("h:1", error, "X_URL")
+        told = str(tls.explain_failure("h:1", error, "X_URL"))
         assert words in told
         assert "_ssl" not in told
         assert told.count("(") == told.count(")")

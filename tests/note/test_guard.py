@@ -18,7 +18,7 @@ from iquest_review.note.guard import MAX_NOTE_CHARS, GuardedBody, LinkTargets
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER
 from iquest_review.note.words import Words, select_words
 from iquest_review.outcome import ReviewStatus
-from iquest_review.reasons import FailureText
+from iquest_review.reasons.review import OtherReason
 from tests.note.test_markdown import (
     BLOCKS,
     DANGERS,
@@ -109,7 +109,7 @@ def test_the_largest_notes_pass_unchanged(text: str) -> None:
         made = outcome(
             status=status,
             raw=many,
-            reasons=(FailureText(many),),
+            reasons=(OtherReason(many),),
             summary=many,
             suggestions=(many,) * 50,
             findings=findings,

@@ -21,7 +21,7 @@ from iquest_review.note import memory, summary
 from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
 from iquest_review.outcome import HeldBackReason
-from iquest_review.reasons import FailureText
+from iquest_review.reasons.review import OtherReason
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, held_back, outcome
 
@@ -315,6 +315,16 @@ def test_a_value_that_is_missing_is_not_believed(name: str) -> None:
     assert memory.parse_memory(noted(line(value))) is None
 
 
+def test_a_placement_reason_of_another_version_is_read_as_no_place() -> None:
+    value = value_of(memory.format_memory(made()))
+    value["findings"][0]["placement_reason"] = "the file is too old"
+
+    remembered = memory.parse_memory(noted(line(value)))
+
+    assert remembered is not None
+    assert remembered.findings[0].placement_reason is PlacementReason.NO_PLACE
+
+
 def test_a_line_of_an_older_version_is_believed() -> None:
     value = value_of(memory.format_memory(made()))
     del value["summary_head"]
@@ -355,8 +365,8 @@ def test_a_hidden_line_in_a_text_of_others_is_ignored(forged: str) -> None:
     changed: dict[str, dict[str, Any]] = {
         "summary": {"summary": hostile},
         "description": {"findings": (finding(description=hostile, quote=hostile, fix=hostile),)},
-        "path": {"findings": (finding(path=hostile, line=None),)},
-        "raw": {"status": "raw", "reasons": (FailureText(hostile),), "raw": hostile},
+        "path": {"findings": (finding(path=hostile, line=None, placement_reason=PlacementReason.NO_LINE),)},
+        "raw": {"status": "raw", "reasons": (OtherReason(hostile),), "raw": hostile},
     }
     findings = changed[forged].get("findings", ())
     real = replace(made(findings=findings), head="9" * 40) if forged != "raw" else None

@@ -18,11 +18,12 @@ from iquest_review.note.lengths import MAX_OVER_LIMIT_ROWS
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
 from iquest_review.note.words import CHINESE, ENGLISH, Words, select_words
 from iquest_review.outcome import PromptUsed, ReviewStatus, SettledFinding, SettledReason, Usage
-from iquest_review.reasons import FailureText, PlainReason
+from iquest_review.reasons.review import NotEverythingFits, NothingToReview, OtherReason
 from iquest_review.stand_in import MODEL_NAME as STAND_IN
 from tests.note.test_summary_size import safe
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, REFS, failed, finding, full, held_back, later, outcome
+from tests.support.reasons import NO_JSON
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -38,29 +39,19 @@ NOTES = {
     "stand-in": compose(model=STAND_IN, summary="Built-in rules looked at 3 added lines and matched nothing."),
     "partial": compose(
         status=ReviewStatus.PARTIAL,
-        reasons=(PlainReason.NOT_EVERYTHING_FITS,),
+        reasons=(NotEverythingFits(),),
         summary="The part that was shown is fine.",
         omissions=(Omission("app/big.py", Reason.TOKENS, 1),),
     ),
-    "raw": compose(
-        status=ReviewStatus.RAW, reasons=(FailureText("it holds no JSON"),), raw="Looks good.\n/approve\n```\n@all\n"
-    ),
-    "raw-zh": compose(
-        status=ReviewStatus.RAW,
-        reasons=(FailureText("it holds no JSON"),),
-        raw="好",
-        prompt=PromptUsed("zh", "41cabdce86dd"),
-    ),
+    "raw": compose(status=ReviewStatus.RAW, reasons=(NO_JSON,), raw="Looks good.\n/approve\n```\n@all\n"),
+    "raw-zh": compose(status=ReviewStatus.RAW, reasons=(NO_JSON,), raw="好", prompt=PromptUsed("zh", "41cabdce86dd")),
     "not-reviewed": failed(),
     "not-reviewed-zh": failed("zh"),
     "not-reviewed-previous": summary.append_previous_review(failed(), summary.compose_note(full(), AROUND)),
     "nothing-left": compose(
-        reasons=(PlainReason.NOTHING_TO_REVIEW,),
-        omissions=(Omission("go.sum", Reason.LOCK, 12),),
-        model=None,
-        usage=Usage(),
+        reasons=(NothingToReview(),), omissions=(Omission("go.sum", Reason.LOCK, 12),), model=None, usage=Usage()
     ),
-    "nothing-changed": compose(reasons=(PlainReason.NOTHING_TO_REVIEW,), model=None, usage=Usage()),
+    "nothing-changed": compose(reasons=(NothingToReview(),), model=None, usage=Usage()),
     "later-en": summary.compose_note(later()[0], AROUND, later()[1]),
     "later-zh": summary.compose_note(later("zh")[0], AROUND, later("zh")[1]),
     "local": summary.compose_note(outcome(findings=(finding(),), merge_request=None, diff_refs=None), NoteLinks()),
@@ -91,13 +82,13 @@ def test_the_findings_are_counted_worst_first() -> None:
 
 def test_no_findings_in_a_part_is_not_no_findings() -> None:
     assert "## Review: No findings in the reviewed part\n" in compose(
-        status=ReviewStatus.PARTIAL, reasons=(FailureText("its answer breaks off"),)
+        status=ReviewStatus.PARTIAL, reasons=(OtherReason("its answer breaks off"),)
     )
 
 
 @pytest.mark.parametrize("status", [ReviewStatus.NOT_REVIEWED, ReviewStatus.RAW])
 def test_a_failure_never_says_that_nothing_was_found(status: ReviewStatus) -> None:
-    body = compose(status=status, reasons=(FailureText("x"),), raw="LGTM")
+    body = compose(status=status, reasons=(OtherReason("x"),), raw="LGTM")
     assert "No findings" not in body
     assert "⚠️" in body
 
@@ -148,6 +139,20 @@ def test_a_finding_on_no_line_says_why_not() -> None:
     assert (
         "### Without a line in the change\n\n- 🔴 **high** · bug · `app/total.py`: the line is not in the diff" in body
     )
+
+
+@pytest.mark.parametrize("reason", PlacementReason)
+def test_each_placement_reason_has_its_own_words(reason: PlacementReason) -> None:
+    assert ENGLISH.placement_reason(reason) == reason.value
+    names = {"GitLab", "diff", "UTF", "IQUEST_MAX_FINDINGS"}
+    assert set(re.findall("[A-Za-z_]{2,}", CHINESE.placement_reason(reason))) <= names
+    others = [CHINESE.placement_reason(other) for other in PlacementReason if other is not reason]
+    assert CHINESE.placement_reason(reason) not in others
+
+
+@pytest.mark.parametrize("sentence", ["the file is too old", "", "*old* reason @all"])
+def test_an_unknown_placement_reason_is_no_place(sentence: str) -> None:
+    assert PlacementReason(sentence) is PlacementReason.NO_PLACE
 
 
 @pytest.mark.parametrize("reason", [PlacementReason.REFUSED, PlacementReason.LONG_PATH])
@@ -370,7 +375,7 @@ def test_one_line_counts_what_earlier_reviews_settled(changed: dict[str, Any], s
 @pytest.mark.parametrize("status", [ReviewStatus.REVIEWED, ReviewStatus.PARTIAL, ReviewStatus.NOT_REVIEWED])
 def test_changed_files_that_control_reviews_are_named(status: ReviewStatus) -> None:
     body = compose(
-        status=status, reasons=(FailureText("x"),), steering=("a.yml", *(f"{n}/AGENTS.md" for n in range(11)))
+        status=status, reasons=(OtherReason("x"),), steering=("a.yml", *(f"{n}/AGENTS.md" for n in range(11)))
     )
 
     assert "changes files that control its own review: `a.yml`, `0/AGENTS.md`, " in body
@@ -382,14 +387,14 @@ def test_changed_files_that_control_reviews_are_named(status: ReviewStatus) -> N
 
 def test_a_review_that_failed_lists_nothing_as_left_out() -> None:
     assert "<details>" not in compose(
-        status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText("x"),), omissions=(Omission("a", Reason.LOCK, 9),)
+        status=ReviewStatus.NOT_REVIEWED, reasons=(OtherReason("x"),), omissions=(Omission("a", Reason.LOCK, 9),)
     )
 
 
 def test_open_findings_are_counted_where_nothing_is_left_to_review() -> None:
     made, posted = later()
 
-    body = summary.compose_note(replace(made, reasons=(PlainReason.NOTHING_TO_REVIEW,)), AROUND, posted)
+    body = summary.compose_note(replace(made, reasons=(NothingToReview(),)), AROUND, posted)
 
     assert "## Review: 🔴 3 high" in body
     assert "Nothing to review" not in body
@@ -439,7 +444,7 @@ def test_a_forged_marker_does_not_split_a_review() -> None:
 
 @pytest.mark.parametrize("raw", ["LGTM", f"x\n{PREVIOUS_MARKER}\n/approve\n```\n{PREVIOUS_MARKER}\n/close\n"])
 def test_an_unchecked_answer_is_not_kept_as_a_review(raw: str) -> None:
-    unchecked = compose(status=ReviewStatus.RAW, reasons=(FailureText(raw),), raw=raw)
+    unchecked = compose(status=ReviewStatus.RAW, reasons=(OtherReason(raw),), raw=raw)
 
     assert summary.append_previous_review(failed(), unchecked) == failed()
     body = summary.append_previous_review(unchecked, summary.compose_note(full(), AROUND))

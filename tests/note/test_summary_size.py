@@ -19,7 +19,7 @@ from iquest_review.merge_request import DiffRefs
 from iquest_review.note import memory, summary
 from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks, PostedState, ThreadRow
 from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus
-from iquest_review.reasons import FailureText
+from iquest_review.reasons.review import OtherReason
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.gitlab import quick_actions
 from tests.support.outcomes import AROUND, failed, finding, full, later, outcome
@@ -62,7 +62,7 @@ FINDINGS = st.builds(
 OUTCOMES = st.builds(
     outcome,
     status=st.sampled_from(ReviewStatus),
-    reasons=st.lists(st.builds(FailureText, FRAGMENTS), max_size=2).map(tuple),
+    reasons=st.lists(st.builds(OtherReason, FRAGMENTS), max_size=1).map(tuple),
     diff_refs=st.builds(DiffRefs, FRAGMENTS, FRAGMENTS, FRAGMENTS),
     model=st.none() | FRAGMENTS,
     prompt=st.builds(PromptUsed, FRAGMENTS, FRAGMENTS),
@@ -131,10 +131,10 @@ HUGE: dict[str, dict[str, Any]] = {
     },
     "paths": {"findings": tuple(finding(line=n, path="&" * 4000 + str(n)) for n in range(1, 500))},
     "summary": {"summary": "<@" * 2_500_000},
-    "raw": {"status": ReviewStatus.RAW, "reasons": (FailureText("&" * 5_000_000),), "raw": "```\n/close\n" * 500_000},
+    "raw": {"status": ReviewStatus.RAW, "reasons": (OtherReason("&" * 5_000_000),), "raw": "```\n/close\n" * 500_000},
     "escapes": {
         "status": ReviewStatus.RAW,
-        "reasons": (FailureText("x"),),
+        "reasons": (OtherReason("x"),),
         "raw": "\U000e0001" * 200_000,
         "summary": "\U000e0001" * 200_000,
     },

@@ -21,7 +21,6 @@ from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import OtherPlace, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, RangeEnd
-from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.outcome import (
     OpenThread,
@@ -33,18 +32,11 @@ from iquest_review.outcome import (
     SettledReason,
     Usage,
 )
-from iquest_review.reasons import (
-    FailureText,
-    LostFindings,
-    NothingFits,
-    PartsNotReviewed,
-    PlainReason,
-    RoomKind,
-    UnusableAnswer,
-)
+from iquest_review.reasons.review import OtherReason
 from iquest_review.reports import review_file, stored_review
 from iquest_review.reports.review_file import OutputFolderError
 from tests.support.outcomes import finding, full, held_back, later, outcome
+from tests.support.reasons import list_reasons
 
 TEXT = st.text(st.characters(codec="utf-8"))
 NUMBER = st.integers(0, 10_000_000)
@@ -85,19 +77,10 @@ FINDINGS = st.lists(
     ),
     max_size=2,
 ).map(tuple)
-REASONS = st.one_of(
-    st.sampled_from(PlainReason),
-    st.builds(LostFindings, NUMBER),
-    st.builds(NothingFits, NUMBER, st.sampled_from(RoomKind)),
-    st.builds(UnusableAnswer, TEXT),
-    st.builds(FailureText, TEXT),
-    st.builds(PromptCut, NUMBER, NUMBER),
-    st.builds(PartsNotReviewed, NUMBER, NUMBER, st.sampled_from(PlainReason) | st.builds(UnusableAnswer, TEXT)),
-)
 OUTCOMES = st.builds(
     Outcome,
     status=st.sampled_from(ReviewStatus),
-    reasons=st.lists(REASONS, max_size=3).map(tuple),
+    reasons=st.lists(st.sampled_from(list(list_reasons())) | st.builds(OtherReason, TEXT), max_size=2).map(tuple),
     merge_request=st.none() | st.builds(MergeRequest, TEXT, NUMBER),
     diff_refs=st.none() | st.builds(DiffRefs, TEXT, TEXT, TEXT),
     model=st.none() | TEXT,
@@ -292,6 +275,23 @@ def test_a_finding_on_an_unknown_line_goes_into_the_note(lost: str, left: object
     assert (told.placement, told.fingerprint) == (Placement.SUMMARY, whole.fingerprint)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("the line is not in the diff", PlacementReason.NO_LINE),
+        ("over IQUEST_MAX_FINDINGS", PlacementReason.OVER_LIMIT),
+        ("the file is too old", PlacementReason.NO_PLACE),
+        (None, None),
+    ],
+)
+def test_a_stored_placement_reason_is_read_as_a_value(
+    sentence: str | None, reason: PlacementReason | None, tmp_path: Path
+) -> None:
+    value = change(json.loads(review_file.dump_review(full())), "findings.0.placement_reason", sentence)
+
+    assert stored_review.load_review(saved(tmp_path, value)).findings[0].placement_reason is reason
+
+
 def test_a_missing_value_is_refused_and_its_place_named(tmp_path: Path) -> None:
     value = json.loads(review_file.dump_review(full()))
     del value["findings"][2]["quote"]
@@ -422,28 +422,3 @@ def test_an_interrupted_write_leaves_nothing_of_it(tmp_path: Path, monkeypatch: 
 
 def test_a_folder_error_exits_with_4() -> None:
     assert OutputFolderError("out cannot be written").exit_code == 4
-
-
-@pytest.mark.parametrize("reason", PlainReason)
-def test_a_reason_of_an_older_file_is_known_again(tmp_path: Path, reason: PlainReason) -> None:
-    value = json.loads(review_file.dump_review(replace(full(), reasons=(reason,))))
-    del value["reasons"]
-
-    assert stored_review.load_review(saved(tmp_path, value)).reasons == (reason,)
-
-
-def test_an_unknown_reason_of_an_older_file_stays_text(tmp_path: Path) -> None:
-    value = json.loads(review_file.dump_review(full())) | {"reason": "model:8000 cannot be reached"}
-    del value["reasons"]
-
-    assert stored_review.load_review(saved(tmp_path, value)).reasons == (FailureText("model:8000 cannot be reached"),)
-
-
-def test_the_reason_is_one_english_sentence_in_the_file() -> None:
-    reasons = (PlainReason.INCOMPLETE, PartsNotReviewed(1, 2, PromptCut(64, 1_900)))
-
-    value = json.loads(review_file.dump_review(replace(full("zh"), reasons=reasons)))
-
-    assert value["reason"].startswith(
-        "the model's answer is incomplete; 1 of 2 parts not reviewed: the server read 64 of"
-    )

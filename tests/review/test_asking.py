@@ -15,8 +15,10 @@ from iquest_review.net.deadline import Deadline, NoTimeLeftError
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message
+from iquest_review.reasons.connection import NoTimeLeft
 from iquest_review.review.review import compute_exit_code, review
 from iquest_review.review.work import has_no_waiver
+from tests.support.reasons import BUSY, DOWN, LATE, REFUSED, TOO_LONG
 from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed
 
 ONE = '{"issues": [], "summary": "One change.", "suggestions": ["Test it."]}'
@@ -191,7 +193,7 @@ def test_a_request_that_is_too_long_is_asked_again_in_halves(large: bytes) -> No
     def said(paths: list[str]) -> str:
         if len(model.asked[-1]) > 20_000:
             refused.append(len(model.asked[-1]))
-            raise ContextExceededError("at most 12000 tokens")
+            raise ContextExceededError(TOO_LONG)
         return clean(paths)
 
     model.said = said
@@ -207,7 +209,7 @@ def test_a_timed_out_request_is_halved_once() -> None:
 
     def said(paths: list[str]) -> str:
         if len(model.asked) == 1:
-            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError(LATE, in_time=False)
         return clean(paths)
 
     model.said = said
@@ -224,7 +226,7 @@ def test_parts_that_time_out_together_are_sized_by_the_larger_one() -> None:
 
     def said(paths: list[str]) -> str:
         if len(model.asked) <= 2:
-            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError(LATE, in_time=False)
         return clean(paths)
 
     model.said = said
@@ -239,7 +241,7 @@ def test_a_second_try_that_fails_counts_as_a_request(large: bytes) -> None:
 
     def said(paths: list[str]) -> str:
         if "Answer once more" in model.asked[-1]:
-            raise TransientModelError("model:8000 answered 503", status=503)
+            raise TransientModelError(BUSY, status=503)
         return "no JSON"
 
     model.said = said
@@ -254,7 +256,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
 
     def said(paths: list[str]) -> str:
         if len(model.asked) < 3:
-            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError(LATE, in_time=False)
         return clean(paths)
 
     model.said = said
@@ -263,7 +265,7 @@ def test_a_half_that_is_not_answered_either_is_named_as_not_reviewed() -> None:
 
     assert len(model.asked) == 3
     assert outcome.status is ReviewStatus.PARTIAL
-    assert outcome.reason == "1 of 2 parts not reviewed: model:8000 gave no answer within 120 s"
+    assert outcome.reason == f"1 of 2 parts not reviewed: {LATE}"
     assert [str(omission.reason) for omission in outcome.omissions] == ["no usable answer"]
     assert shown(outcome) + sum(omission.changed_lines for omission in outcome.omissions) == 600
 
@@ -273,7 +275,7 @@ def test_a_slow_server_gets_smaller_parts_instead_of_the_others(large: bytes) ->
 
     def said(paths: list[str]) -> str:
         if len(paths) > 1:
-            raise TransientModelError("model:8000 gave no answer within 120 s", in_time=False)
+            raise TransientModelError(LATE, in_time=False)
         return clean(paths)
 
     model.said = said
@@ -296,7 +298,7 @@ def test_the_log_says_what_came_of_each_part(large: bytes, capsys: pytest.Captur
 def test_an_unanswered_part_is_shown_at_the_next_push(large: bytes) -> None:
     def said(paths: list[str]) -> str:
         if "part_0.py" in paths:
-            raise ModelRefusedError("the filter does not like it")
+            raise ModelRefusedError(REFUSED)
         return clean(paths)
 
     outcome = reviewed(Parts(said), large, concurrency=2)
@@ -309,9 +311,7 @@ def test_an_unanswered_part_is_shown_at_the_next_push(large: bytes) -> None:
     assert len(outcome.reviewed.hunks) == FILES - len(unseen)
 
 
-@pytest.mark.parametrize(
-    "failure", [ModelRefusedError("the key is refused"), TransientModelError("model:8000 cannot be reached")]
-)
+@pytest.mark.parametrize("failure", [ModelRefusedError(REFUSED), TransientModelError(DOWN)])
 def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, failure: ModelError) -> None:
     def said(paths: list[str]) -> str:
         raise failure
@@ -326,7 +326,7 @@ def test_a_server_that_refuses_or_is_down_is_not_asked_in_halves(large: bytes, f
 
 def test_a_refused_key_is_not_tried_with_the_other_parts(large: bytes) -> None:
     def said(paths: list[str]) -> str:
-        raise ModelRefusedError("the key is refused")
+        raise ModelRefusedError(REFUSED)
 
     model = Parts(said)
 
@@ -369,16 +369,16 @@ def test_one_part_in_words_alone_leaves_the_findings_of_the_others(large: bytes)
 
 def over(after: int) -> tuple[Parts, str]:
     """A model for which there is no time after so many requests, and the words for that."""
-    words = str(Deadline.for_job(600))
+    end = Deadline.for_job(600).explain_end()
     model = Parts(clean)
 
     def said(paths: list[str]) -> str:
         if len(model.asked) > after:
-            raise NoTimeLeftError(words)
+            raise NoTimeLeftError(end)
         return clean(paths)
 
     model.said = said
-    return model, words
+    return model, str(end)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -416,14 +416,14 @@ def test_an_oversized_part_is_not_halved_when_time_is_over(large: bytes) -> None
 
     def said(paths: list[str]) -> str:
         if len(model.asked) == 1:
-            raise ContextExceededError("at most 12000 tokens")
-        raise NoTimeLeftError("no time left")
+            raise ContextExceededError(TOO_LONG)
+        raise NoTimeLeftError(NoTimeLeft(600))
 
     model.said = said
 
     outcome = reviewed(model, large)
 
-    assert (len(model.asked), outcome.status, outcome.reason) == (2, ReviewStatus.NOT_REVIEWED, "no time left")
+    assert (len(model.asked), outcome.status, outcome.reason) == (2, ReviewStatus.NOT_REVIEWED, str(NoTimeLeft(600)))
 
 
 def test_an_interrupted_run_waits_for_no_answers(large: bytes) -> None:

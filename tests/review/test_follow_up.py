@@ -21,6 +21,7 @@ from iquest_review.outcome import HeldBackReason, ReviewStatus, SettledFinding, 
 from iquest_review.review.review import compute_exit_code
 from iquest_review.review.work import ChangeToReview
 from tests.support.prompts import ids
+from tests.support.reasons import DOWN
 from tests.support.reviews import (
     CLEAN,
     PATCH,
@@ -235,7 +236,7 @@ def test_without_a_request_left_nothing_is_asked(first: PlacedFinding) -> None:
 def test_a_review_that_failed_settles_nothing(first: PlacedFinding) -> None:
     made = later(CHANGED, thread(first), known=known(PATCH))
 
-    outcome = reviewed(FakeModel([ModelUnreachableError("down")]), made)
+    outcome = reviewed(FakeModel([ModelUnreachableError(DOWN)]), made)
 
     assert (outcome.status, outcome.settled) == (ReviewStatus.NOT_REVIEWED, ())
 
@@ -261,7 +262,7 @@ def test_a_file_shown_in_part_loses_no_findings(first: PlacedFinding) -> None:
 
 
 def test_a_model_that_fails_leaves_what_stands_and_opens_no_gate(first: PlacedFinding) -> None:
-    model = FakeModel([ModelUnreachableError("it is down")])
+    model = FakeModel([ModelUnreachableError(DOWN)])
     outcome = reviewed(model, later(PATCH + SECOND, thread(first), known=known(PATCH)))
 
     assert outcome.status is ReviewStatus.NOT_REVIEWED

@@ -9,11 +9,11 @@ import pytest
 
 from iquest_review.findings.finding import Severity
 from iquest_review.gitlab.existing import ExistingThreads
-from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.llm.wire import ModelReply
 from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.prompt.templates import Message
+from iquest_review.reasons.prompt import PromptCut
 from iquest_review.review.review import compute_exit_code
 from tests.support.reviews import CLEAN, PATCH, FakeModel, answer, big, change, issue, reviewed
 

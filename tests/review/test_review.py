@@ -12,6 +12,7 @@ from iquest_review.progress import Progress
 from iquest_review.reports.review_file import OutputFolderError
 from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
 from iquest_review.review.work import has_no_waiver
+from tests.support.reasons import DOWN, TOO_LONG
 from tests.support.reviews import (
     CLEAN,
     PATCH,
@@ -97,7 +98,7 @@ def test_a_clean_answer_is_a_review_without_findings() -> None:
 
 
 def test_a_prompt_too_long_for_the_server_is_halved() -> None:
-    model = FakeModel([ContextExceededError("at most 8192 tokens"), CLEAN])
+    model = FakeModel([ContextExceededError(TOO_LONG), CLEAN])
 
     outcome = reviewed(model, big(900), max_requests=1)
 
@@ -107,7 +108,7 @@ def test_a_prompt_too_long_for_the_server_is_halved() -> None:
 
 
 def test_a_prompt_is_halved_twice_at_the_most() -> None:
-    model = FakeModel([ContextExceededError("at most 8192 tokens")])
+    model = FakeModel([ContextExceededError(TOO_LONG)])
 
     outcome = reviewed(model, big(900), max_requests=1)
 
@@ -117,10 +118,10 @@ def test_a_prompt_is_halved_twice_at_the_most() -> None:
 
 
 def test_a_model_that_is_down_is_an_outcome_that_says_so() -> None:
-    outcome = reviewed(FakeModel([ModelUnreachableError("model:8000 cannot be reached")]))
+    outcome = reviewed(FakeModel([ModelUnreachableError(DOWN)]))
 
     assert outcome.status is ReviewStatus.NOT_REVIEWED
-    assert outcome.reason == "model:8000 cannot be reached"
+    assert outcome.reason == "model:8000 cannot be reached: Connection refused"
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"issues": []}', "<think>so", '{"issues": [{"line": 3}], "summary": "x"}'])
@@ -249,7 +250,7 @@ def test_a_model_is_not_asked_about_nothing() -> None:
 
 
 def test_an_unseen_part_is_listed_as_not_shown() -> None:
-    outcome = reviewed(FakeModel([ModelUnreachableError("model:8000 cannot be reached")]))
+    outcome = reviewed(FakeModel([ModelUnreachableError(DOWN)]))
 
     assert [(entry.path, entry.changed_lines, entry.shown_changed_lines) for entry in outcome.coverage] == [
         ("a.py", 1, 0)

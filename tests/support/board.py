@@ -22,12 +22,12 @@ from iquest_review.note.memory import NoteMemory
 from iquest_review.note.summary import SUMMARY_MARKER, NoteLinks
 from iquest_review.outcome import Outcome, ReviewedScope, ReviewStatus
 from iquest_review.publish.publish import Published, publish_review
-from iquest_review.reasons import FailureText
 from tests.support.connections import IID, PATH, PROJECT, TOKEN, Waits
 from tests.support.gitlab.checkout import Checkout
 from tests.support.gitlab.double import DiffRefs as Commits
 from tests.support.gitlab.double import GitLabDouble
 from tests.support.outcomes import outcome
+from tests.support.reasons import DOWN
 
 BOT = "reviewer"
 AROUND = NoteLinks("https://gitlab.example.com/group/app")
@@ -253,6 +253,4 @@ def _without_numbers(body: str) -> str:
 
 def failed(change: Change, push: int = 0) -> Outcome:
     """A review that came to nothing."""
-    return change.review(
-        push=push, status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText("nobody answered"),), reviewed=None
-    )
+    return change.review(push=push, status=ReviewStatus.NOT_REVIEWED, reasons=(DOWN,), reviewed=None)

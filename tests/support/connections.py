@@ -13,9 +13,10 @@ from iquest_review.merge_request import DiffRefs as ProductRefs
 from iquest_review.merge_request import MergeRequest
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.publish.publish import Published, publish_review
-from iquest_review.reasons import FailureText
+from iquest_review.reasons.review import OutcomeReason
 from tests.support.gitlab.double import DiffRefs, GitLabDouble
 from tests.support.outcomes import AROUND, outcome
+from tests.support.reasons import DOWN
 
 TOKEN = "glpat-of-the-reviewer"
 PROJECT, PATH, IID = 7, "group/app", 4
@@ -103,8 +104,8 @@ def review(summary: str = "The first review.", **changed: Any) -> Outcome:
     return outcome(diff_refs=ProductRefs(REFS.base, REFS.start, REFS.head), summary=summary, **changed)
 
 
-def failure(reason: str = "nobody answered") -> Outcome:
-    return review("", status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText(reason),), model=None)
+def failure(reason: OutcomeReason = DOWN) -> Outcome:
+    return review("", status=ReviewStatus.NOT_REVIEWED, reasons=(reason,), model=None)
 
 
 def publish(gitlab: GitLab, made: Outcome, tell: Callable[[str], object] = lambda _: None) -> Published:

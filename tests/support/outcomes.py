@@ -25,7 +25,8 @@ from iquest_review.outcome import (
     SettledReason,
     Usage,
 )
-from iquest_review.reasons import FailureText
+from iquest_review.reasons.connection import BrokenBy, RootCause, Unreachable
+from iquest_review.reasons.review import OutcomeReason
 
 REFS = DiffRefs("1111111111111111111111111111111111111111", "2" * 40, "3333333333333333333333333333333333333333")
 AROUND = NoteLinks("https://gitlab.example.com/shop/app", "https://gitlab.example.com/shop/app/-/jobs/81")
@@ -179,15 +180,19 @@ def later(language: str = "en") -> tuple[Outcome, PostedState]:
     return made, PostedState(rows, remembers)
 
 
+TIMED_OUT = Unreachable("model.example.com:8000", RootCause(BrokenBy.TIME))
+
+
+TIMED_OUT = Unreachable("model.example.com:8000", RootCause(BrokenBy.TIME))
+
+
 def failed(
     language: str = "en",
-    reason: str = "model.example.com:8000 cannot be reached (ConnectTimeout)",
+    reason: OutcomeReason = TIMED_OUT,
     head: str = "4" * 40,
 ) -> str:
     """The note of a review that failed."""
     refs = DiffRefs(REFS.base_sha, REFS.start_sha, head)
     prompt = PromptUsed(language, "41cabdce86dd")
-    made = outcome(
-        status=ReviewStatus.NOT_REVIEWED, reasons=(FailureText(reason),), diff_refs=refs, prompt=prompt, usage=Usage()
-    )
+    made = outcome(status=ReviewStatus.NOT_REVIEWED, reasons=(reason,), diff_refs=refs, prompt=prompt, usage=Usage())
     return summary.compose_note(made, AROUND)

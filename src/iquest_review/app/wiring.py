@@ -28,7 +28,7 @@ from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus, SettledReas
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.prompt.templates import Templates
 from iquest_review.publish.publish import publish_review
-from iquest_review.reasons import PlainReason
+from iquest_review.reasons.review import ForkPipeline
 from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file, stored_review
 from iquest_review.review import review
@@ -294,10 +294,10 @@ def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
     options = _build_options(run, summary.NoteLinks(job_url=run.ci.job_url))
     outcome = Outcome(
         status=ReviewStatus.NOT_REVIEWED,
-        reasons=(PlainReason.FORK,),
+        reasons=(ForkPipeline(),),
         merge_request=run.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
     _, body = review.deliver(outcome, options.links, partial(_keep, run), None)
-    run.progress.say(f"not reviewed: {PlainReason.FORK}")
+    run.progress.say(f"not reviewed: {ForkPipeline()}")
     return outcome, body, 0

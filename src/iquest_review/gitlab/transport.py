@@ -22,14 +22,13 @@ from iquest_review.net.error_body import (
     mask_key,
     redact_error_body,
 )
-from iquest_review.net.proxy import MAY_BE_THE_PROXY
 from iquest_review.net.retry import TransientError, parse_retry_after
 from iquest_review.net.session import (
     DirectSession,
     LimitedAdapter,
     describe_route,
-    describe_unfinished_answer,
     explain_permanent_failure,
+    explain_unfinished_answer,
     find_proxy,
 )
 from iquest_review.net.time_limit import TimeLimit, receive_body
@@ -136,15 +135,16 @@ class _LimitedSession(DirectSession):
                 f"GitLab at {self._host} did not finish its answer within {MAX_REQUEST_SECONDS:g} s"
             )
         if why := explain_permanent_failure(error, url, "CI_API_V4_URL", self._tls):
-            return GitLabError(why)
-        why = describe_unfinished_answer(error) or f"cannot be reached ({find_root_cause(error)})"
-        return TransientGitLabError(f"GitLab at {self._host} {why}")
+            return GitLabError(str(why))
+        server = f"GitLab at {self._host}"
+        unfinished = explain_unfinished_answer(error, server)
+        return TransientGitLabError(str(unfinished or f"{server} cannot be reached ({find_root_cause(error)})"))
 
     def _raise_for_status(self, response: requests.Response, url: str) -> None:
         """Raise the error of a status that may pass, or that does not come from GitLab's API."""
         status = response.status_code
-        if status >= 400 and (why := _explain_refusal(status, response.content, url)):
-            raise GitLabError(f"GitLab at {self._host}{why}", status)
+        if status >= 400 and (why := _explain_refusal(f"GitLab at {self._host}", status, response.content, url)):
+            raise GitLabError(why, status)
         if not (status in _TRANSIENT_STATUSES or (status == 409 and "Resource lock" in response.text[:500])):
             return
         wait = parse_retry_after(response.headers.get("Retry-After"))
@@ -157,14 +157,15 @@ class _LimitedSession(DirectSession):
         raise TransientGitLabError(f"GitLab at {self._host} answered {status}", status, wait)
 
 
-def _explain_refusal(status: int, content: bytes, url: str) -> str:
+def _explain_refusal(server: str, status: int, content: bytes, url: str) -> str:
     """Return what an error of a read-only GitLab or of a proxy means; empty for an error of GitLab's API."""
     proxy, reason = find_proxy(url), extract_error_message(content, MAX_REASON_CHARS)
     if status in (403, 503) and "read-only" in reason:
         # Maintenance mode, and a secondary site: lib/gitlab/middleware/read_only/controller.rb
-        return f" is read-only now ({describe_status(status, reason)}): post the review when it accepts writes again"
+        cure = "post the review when it accepts writes again"
+        return f"{server} is read-only now ({describe_status(status, reason)}): {cure}"
     if proxy and status == 407:
-        return f": {proxy.describe_refusal(status, reason)}"
+        return str(proxy.explain_refusal(server, status, reason))
     if proxy and status not in _TRANSIENT_STATUSES and load_json(content) is None:
-        return f" refuses the request ({describe_status(status, reason)}){MAY_BE_THE_PROXY}"
+        return f"{server} refuses the request ({describe_status(status, reason)}); the answer may come from the proxy"
     return ""

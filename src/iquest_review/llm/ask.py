@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from iquest_review.errors import FormatRefusedError, ModelError
-from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.llm.reply import Review, UnusableReply, build_reply_schema, parse_reply
 from iquest_review.llm.wire import ModelReply
 from iquest_review.prompt.templates import Message, Templates
+from iquest_review.reasons.prompt import PromptCut
+from iquest_review.reasons.reply import FlawedReply, NothingAsked, ReplyFlaw
 
 MIN_RUNAWAY_CHARS = 200  # fewer blanks at the end of a reply may be an accident
 
@@ -47,7 +48,7 @@ class ChatModel(Protocol):
 class Answer:
     """The result of asking, and what it took. `refused` lists what the server would not do."""
 
-    result: Review | UnusableReply = field(default_factory=lambda: UnusableReply("", "nothing was asked"))
+    result: Review | UnusableReply = field(default_factory=lambda: UnusableReply("", NothingAsked()))
     replies: list[ModelReply] = field(default_factory=list)
     tries: int = 0  # requests, without those that a server refused for their form
     refused: list[str] = field(default_factory=list)
@@ -83,7 +84,7 @@ def ask_for_review(
     answer.result = _parse_answer(reply)
     if isinstance(answer.result, Review) or most < 2 or reply.cut:  # the same prompt would be cut again
         return answer
-    again = templates.add_problem(messages, answer.result.why)
+    again = templates.add_problem(messages, str(answer.result.why))
     longer = 2 * model.max_tokens if reply.finish_reason == "length" and not _is_runaway(reply.text) else None
     try:
         second = _parse_answer(_complete(model, again, _SECOND[mode], longer, answer))
@@ -140,4 +141,4 @@ def _parse_answer(reply: ModelReply) -> Review | UnusableReply:
         return UnusableReply("", reply.problem)
     if isinstance(result, Review) or reply.text.strip() or not reply.reasoning.strip():
         return result
-    return UnusableReply("", "it ends inside its reasoning")
+    return UnusableReply("", FlawedReply(ReplyFlaw.INSIDE_REASONING))

@@ -28,7 +28,7 @@ from iquest_review.llm.errors import (
     RequestContext,
     TransientModelError,
     classify_failure,
-    describe_non_json,
+    explain_non_json,
 )
 from iquest_review.llm.prompt_cut import SentPrompts
 from iquest_review.llm.wire import ModelReply, ServedModel
@@ -39,13 +39,15 @@ from iquest_review.net.retry import RetryBudget, backoff, log_retry
 from iquest_review.net.session import (
     create_session,
     describe_route,
-    describe_unfinished_answer,
     explain_permanent_failure,
+    explain_unfinished_answer,
     find_proxy,
 )
 from iquest_review.net.time_limit import TimeLimit, receive_body
 from iquest_review.net.tls import DEFAULT_TLS, Tls
 from iquest_review.prompt.templates import Message
+from iquest_review.reasons.connection import AnswerTooLarge, CannotBeAsked, NoAnswerInTime, Unreachable
+from iquest_review.reasons.model_server import ModelListFailed
 
 MAX_ATTEMPTS = 6
 MAX_WAIT_SECONDS = 20.0  # between two attempts, unless the server asks for another time
@@ -168,7 +170,7 @@ class ModelClient:
         try:
             reply = self._retry(lambda timeout: self._complete(url, body, timeout), self._timeout)
         except ModelNotServedError as error:
-            raise ModelNotServedError(f"{error}; it serves: {self._others}" if self._others else str(error)) from error
+            raise ModelNotServedError(replace(error.problem, served=self._others)) from error
         counted = reply.prompt_tokens and reply.prompt_tokens + reply.cached_tokens
         return replace(reply, cut=self._sent.find_cut(messages, counted))
 
@@ -217,9 +219,9 @@ class ModelClient:
         try:
             return self._retry(self._fetch_models, self._side_timeout)
         except (NoRouteError, AccessDeniedError) as error:
-            raise ModelRefusedError(f"{error}; or set IQUEST_MODEL, if only the list of models fails") from error
+            raise ModelRefusedError(ModelListFailed(error.problem, refused=True)) from error
         except TransientModelError as error:
-            raise ModelUnreachableError(f"{error}; set IQUEST_MODEL if only the list of models fails") from error
+            raise ModelUnreachableError(ModelListFailed(error.problem, refused=False)) from error
 
     def _fetch_models(self, timeout: float) -> Any:
         return self._parse_json(self._send("GET", f"{self._address.base}/models", None, timeout))
@@ -251,7 +253,7 @@ class ModelClient:
             return self._send_once(method, url, body, seconds)
         except TransientModelError as error:
             if seconds < timeout and not self._deadline.can_wait(0):
-                raise NoTimeLeftError(f"no answer in the last {seconds:.0f} s; {self._deadline}") from error
+                raise NoTimeLeftError(self._deadline.explain_end(seconds)) from error
             raise
 
     def _send_once(self, method: str, url: str, body: dict[str, Any] | None, timeout: float) -> bytes:
@@ -287,25 +289,24 @@ class ModelClient:
         """Return the failure that an error of the connection means."""
         if limit.over or isinstance(error, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
             again = timeout < self._timeout  # the rest of the budget, for another attempt
-            seconds = f"another {timeout:.0f} s" if again else f"{timeout:g} s (IQUEST_TIMEOUT)"
-            return TransientModelError(f"{self.host} gave no answer within {seconds}", in_time=False)
-        if reason := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
-            return ModelRefusedError(reason)
-        if reason := describe_unfinished_answer(error):
-            return TransientModelError(f"{self.host} {reason}")
+            return TransientModelError(NoAnswerInTime(self.host, timeout, again), in_time=False)
+        if lasting := explain_permanent_failure(error, self._address.base, "IQUEST_API_URL", self._tls):
+            return ModelRefusedError(lasting)
+        if unfinished := explain_unfinished_answer(error, self.host):
+            return TransientModelError(unfinished)
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | TimeoutError):
-            return TransientModelError(f"{self.host} cannot be reached: {find_root_cause(error)}")
-        missing = ": a file that REQUESTS_CA_BUNDLE names is missing" if "CA certificate bundle" in str(error) else ""
-        return ModelRefusedError(f"{self.host} cannot be asked: {type(error).__name__}{missing}")
+            return TransientModelError(Unreachable(self.host, find_root_cause(error)))
+        no_bundle = "CA certificate bundle" in str(error)
+        return ModelRefusedError(CannotBeAsked(self.host, type(error).__name__, no_bundle))
 
     def _receive_body(self, response: requests.Response, limit: TimeLimit) -> bytes:
         content = receive_body(limit, response.raw, MAX_ANSWER_BYTES)
         if len(content) > MAX_ANSWER_BYTES:
-            raise ModelRefusedError(f"{self.host} answered more than {MAX_ANSWER_BYTES // 2**20} MiB")
+            raise ModelRefusedError(AnswerTooLarge(self.host, MAX_ANSWER_BYTES // 2**20))
         return content
 
     def _parse_json(self, content: bytes) -> Any:
         value = load_json(content)
         if value is None:
-            raise TransientModelError(f"{self.host} {describe_non_json(content)}", status=200)
+            raise TransientModelError(explain_non_json(self.host, content), status=200)
         return value

@@ -17,8 +17,26 @@ from iquest_review.errors import (
     ModelUnreachableError,
 )
 from iquest_review.net.error_body import MAX_QUOTED_CHARS, MAX_SEARCHED_CHARS, extract_error_message, load_json
-from iquest_review.net.proxy import MAY_BE_THE_PROXY, Proxy
+from iquest_review.net.proxy import Proxy
 from iquest_review.net.retry import TransientError, parse_retry_after
+from iquest_review.reasons.connection import ConnectionProblem, ServerWithTls
+from iquest_review.reasons.model_server import (
+    ContextExceeded,
+    ErrorStatus,
+    FormatRefused,
+    KeylessRefused,
+    KeyRefused,
+    KeyWanted,
+    ModelNotServed,
+    NoChoice,
+    NoRoute,
+    NothingAnswered,
+    NotJson,
+    ParameterRefused,
+    Redirected,
+    RequestRefused,
+    ServerProblem,
+)
 from iquest_review.text import shorten_to_line
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
@@ -57,9 +75,15 @@ class TransientModelError(TransientError, ModelUnreachableError):
     """
 
     def __init__(
-        self, message: str, wait: float | None = None, status: int | None = None, *, in_time: bool = True
+        self,
+        problem: ConnectionProblem | ServerProblem,
+        wait: float | None = None,
+        status: int | None = None,
+        *,
+        in_time: bool = True,
     ) -> None:
-        super().__init__(message)
+        super().__init__(problem)
+        self.problem: ConnectionProblem | ServerProblem = problem
         self.wait = wait
         self.status = status
         self.less_may_pass = not in_time or status in _BROKEN_STATUSES
@@ -68,21 +92,36 @@ class TransientModelError(TransientError, ModelUnreachableError):
 class ParameterRefusedError(ModelRefusedError):
     """The server refuses a parameter, or its value; it may answer without it."""
 
-    def __init__(self, message: str, name: str) -> None:
-        super().__init__(message)
-        self.name = name
+    def __init__(self, problem: ParameterRefused) -> None:
+        super().__init__(problem)
+        self.name = problem.name
 
 
 class NoRouteError(ModelRefusedError):
     """The server has no such path."""
 
+    problem: NoRoute
+
+    def __init__(self, problem: NoRoute) -> None:
+        super().__init__(problem)
+
 
 class AccessDeniedError(ModelRefusedError):
     """The server answers 401 or 403."""
 
+    problem: ServerProblem
+
+    def __init__(self, problem: ServerProblem) -> None:
+        super().__init__(problem)
+
 
 class ModelNotServedError(ModelRefusedError):
     """The server does not have the model."""
+
+    problem: ModelNotServed
+
+    def __init__(self, problem: ModelNotServed) -> None:
+        super().__init__(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +140,18 @@ def classify_failure(request: RequestContext, status: int, headers: Mapping[str,
     """Return the failure that an answer means: any status but 200, or a 200 without a reply in its body."""
     host, words = request.host, extract_error_message(content, MAX_SEARCHED_CHARS)
     short = shorten_to_line(words, MAX_QUOTED_CHARS)
-    doubt = MAY_BE_THE_PROXY if request.proxy and status >= 400 and load_json(content) is None else ""
+    by_proxy = bool(request.proxy) and status >= 400 and load_json(content) is None
     if 300 <= status < 400:
         target = _find_redirect_host(headers.get("Location", ""))
-        return ModelRefusedError(f"{host} redirects to {target}: set IQUEST_API_URL to the final address")
+        return ModelRefusedError(Redirected(host, target))
     if request.proxy and status == 407:
-        return ModelRefusedError(f"{host}: {request.proxy.describe_refusal(status, short)}")
+        return ModelRefusedError(request.proxy.explain_refusal(host, status, short))
     if status in (401, 403):
-        return AccessDeniedError(f"{host} {_explain_denied_access(request, status, short, doubt)}")
+        return AccessDeniedError(_explain_denied_access(request, status, short, by_proxy=by_proxy))
     if _TO_TLS.search(words) and status == 400:
-        return ModelRefusedError(f"{host} speaks TLS: should IQUEST_API_URL begin with https://?")
+        return ModelRefusedError(ServerWithTls(host, "IQUEST_API_URL"))
     return _classify_refused_request(request, status, words, is_error=status != 200 or _is_error(content)) or (
-        _classify_status(request, status, short, doubt, parse_retry_after(headers.get("Retry-After")))
+        _classify_status(request, status, short, parse_retry_after(headers.get("Retry-After")), by_proxy=by_proxy)
     )
 
 
@@ -120,49 +159,48 @@ def _classify_refused_request(request: RequestContext, status: int, words: str, 
     """Return the failure that a smaller or simpler request may avoid; None for any other."""
     host, short = request.host, shorten_to_line(words, MAX_QUOTED_CHARS)
     if status == 413 or (is_error and status in (200, 400, 422, 500) and _CONTEXT.search(words)):
-        return ContextExceededError(f"{host}: {short}")
+        return ContextExceededError(ContextExceeded(host, short))
     if request.form and is_error and status in (200, 400, 422, 500, 501) and _FORMAT.search(words):
-        return FormatRefusedError(f"{host} refuses {request.form} ({status}): {short}")
+        return FormatRefusedError(FormatRefused(host, request.form, status, short))
     if status in (400, 422) and _UNKNOWN.search(words) and (named := _DISPENSABLE.search(words)):
-        return ParameterRefusedError(f"{host} refuses {named[0]} ({status}): {short}", named[0])
+        return ParameterRefusedError(ParameterRefused(host, named[0], status, short))
     if (status == 404 and "model" in words.lower()) or (status in (400, 422) and _NO_MODEL.search(words)):
         model = shorten_to_line(str(request.model), 100)
-        return ModelNotServedError(f"{host} does not serve the model {model!r}: {short}")
+        return ModelNotServedError(ModelNotServed(host, model, short))
     return None
 
 
-def _classify_status(request: RequestContext, status: int, short: str, doubt: str, wait: float | None) -> ModelError:
+def _classify_status(
+    request: RequestContext, status: int, short: str, wait: float | None, *, by_proxy: bool
+) -> ModelError:
     """Return the failure that a status means by itself. `wait` is the time the server asks for, in seconds."""
     host = request.host
     if status in _ABSENT_STATUSES:
-        cure = f"{short}{doubt}" if doubt else "IQUEST_API_URL should end in /v1"
-        return NoRouteError(f"{host} has no {shorten_to_line(request.path, 100)} ({status}): {cure}")
+        return NoRouteError(NoRoute(host, shorten_to_line(request.path, 100), status, short if by_proxy else None))
     if status in _PASSING_STATUSES:
-        later = f" (it asks to come back in {wait:.0f} s)" if wait else ""
-        return TransientModelError(f"{host} answered {status}: {short}{doubt}{later}", wait, status)
+        return TransientModelError(ErrorStatus(host, status, short, by_proxy, wait), wait, status)
     if status == 200:
-        return TransientModelError(f"{host} answered without a choice: {short}", status=status)
-    return ModelRefusedError(f"{host} refuses the request ({status}): {short}{doubt}")
+        return TransientModelError(NoChoice(host, short), status=status)
+    return ModelRefusedError(RequestRefused(host, status, short, by_proxy))
 
 
-def _explain_denied_access(request: RequestContext, status: int, short: str, doubt: str) -> str:
+def _explain_denied_access(
+    request: RequestContext, status: int, short: str, *, by_proxy: bool
+) -> RequestRefused | KeyRefused | KeyWanted | KeylessRefused:
     """Explain a 401 or 403. The words of a server that has the key are left out: some echo it."""
-    if doubt:
-        return f"refuses the request ({status}): {short}{doubt}"
+    if by_proxy:
+        return RequestRefused(request.host, status, short, by_proxy)
     if request.has_key:
-        return f"refuses the key ({status}): check IQUEST_API_KEY"
-    if status == 401:
-        return f"asks for a key ({status}): set IQUEST_API_KEY"
-    return f"refuses a request without a key ({status}): {short}; should IQUEST_API_KEY be set?"
+        return KeyRefused(request.host, status)
+    return KeyWanted(request.host, status) if status == 401 else KeylessRefused(request.host, status, short)
 
 
-def describe_non_json(content: bytes) -> str:
-    """Describe an answer that is not JSON, with its first words."""
+def explain_non_json(host: str, content: bytes) -> NothingAnswered | NotJson:
+    """Return what an answer is that is not JSON, with its first words."""
     if not content.strip():
-        return "answered nothing"
-    page = re.match(rb"\s*<", content)  # a sign-in page, or another program's
-    hint = "; does IQUEST_API_URL name the model server?" if page else ""
-    return f"answered something that is not JSON: {extract_error_message(content, MAX_FIRST_WORDS_CHARS)}{hint}"
+        return NothingAnswered(host)
+    page = re.match(rb"\s*<", content) is not None  # a sign-in page, or another program's
+    return NotJson(host, extract_error_message(content, MAX_FIRST_WORDS_CHARS), page)
 
 
 def _is_error(content: bytes) -> bool:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from iquest_review.net.error_body import MAX_QUOTED_CHARS
+from iquest_review.reasons.reply import FlawedReply, ModelRefuses, ReplyFlaw, ReplyProblem, ServerReports, TextWithheld
 from iquest_review.text import shorten_to_line
 
 _TEXT_TYPES = ("text", "output_text", "input_text", None)
@@ -22,22 +23,24 @@ def extract_message_text(message: dict[str, Any]) -> str:
     return "\n".join(calls) or text
 
 
-def describe_missing_text(answer: dict[str, Any], choice: dict[str, Any], message: dict[str, Any]) -> str:
-    """Return why a message has no text: a refusal, a filter, an error; empty when the server does not say."""
+def explain_missing_text(
+    answer: dict[str, Any], choice: dict[str, Any], message: dict[str, Any]
+) -> ReplyProblem | None:
+    """Return why a message has no text: a refusal, a filter, an error; None when the server does not say."""
     content = message.get("content")
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     refusals = [message.get("refusal"), *(part.get("refusal") for part in parts)]
     if refusal := next((words for words in refusals if isinstance(words, str) and words.strip()), None):
-        return f"the model refuses to answer: {shorten_to_line(refusal, MAX_QUOTED_CHARS)}"
+        return ModelRefuses(shorten_to_line(refusal, MAX_QUOTED_CHARS))
     if error := next(
         (error for error in (choice.get("error"), message.get("error"), answer.get("error")) if error), None
     ):
-        return f"the server reports an error: {_describe_error(error)}"
+        return ServerReports(_describe_error(error))
     if choice.get("finish_reason") in ("content_filter", "safety", "recitation", "refusal", "sensitive"):
-        return f"a content filter of the server withholds it ({choice['finish_reason']})"
+        return TextWithheld(choice["finish_reason"])
     if choice.get("finish_reason") == "error":
-        return "the server reports an error and does not say which"
-    return "it holds only reasoning" if parts else ""
+        return ServerReports("")
+    return FlawedReply(ReplyFlaw.ONLY_REASONING) if parts else None
 
 
 def _read_part(part: object) -> str:

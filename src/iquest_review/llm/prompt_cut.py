@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from iquest_review.excerpt.excerpt import estimate_tokens
 from iquest_review.excerpt.numbered_rows import count_bytes
+from iquest_review.reasons.prompt import PromptCut
 
 # A tokenizer makes at least one token of each word: it splits a text into words first. Long words have several, and of
 # Chinese and Japanese three characters or fewer make one. White space and signs may be part of the next token, and a
@@ -23,21 +24,6 @@ MAX_TOKEN_BYTES = 4  # of servers that divide the length of the text instead of 
 LEAST_SHARE = 0.75  # of the words; what remains is for a tokenizer that joins some of them
 # A chat template alone takes as many. Servers that count only what they compute report 1 for a prompt in their cache.
 MIN_COUNTED_TOKENS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class PromptCut:
-    """A prompt that the server did not read to its end: the tokens that it counted, and about how many were sent."""
-
-    read: int
-    sent: int
-
-    def __str__(self) -> str:
-        """Say what happened and what to do about it."""
-        return (
-            f"the server read {self.read:,} of about {self.sent:,} tokens: give the model a larger context window "
-            "(Ollama: num_ctx or OLLAMA_CONTEXT_LENGTH; check the limit of a router), or set IQUEST_MAX_TOKENS lower"
-        )
 
 
 @dataclass

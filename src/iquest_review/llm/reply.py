@@ -30,6 +30,7 @@ from iquest_review.llm.spellings import (
     parse_texts,
 )
 from iquest_review.llm.thinking import drop_thoughts, find_answer_texts
+from iquest_review.reasons.reply import FindingsUnreadable, FlawedReply, ReplyFlaw, ReplyProblem, ReplyTooLong
 
 MAX_ANSWER_CHARS = 256 * 1024  # of an answer that is read at all
 MAX_REPLY_CHARS = 4 * MAX_ANSWER_CHARS  # with the thinking around it
@@ -154,17 +155,17 @@ class UnusableReply:
     """A reply that cannot be used, with the reason; `text` is the reply without its reasoning."""
 
     text: str
-    why: str
+    why: ReplyProblem
 
 
 def parse_reply(text: str, finish_reason: str = "stop") -> Review | UnusableReply:
     """Return the review a reply holds. `finish_reason` is the server's: "length" means that the end is missing."""
     if len(text) > MAX_REPLY_CHARS:
-        return UnusableReply("", _describe_length(text))
+        return UnusableReply("", ReplyTooLong(len(text)))
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written anywhere
     candidates = find_answer_texts(text)
     if not candidates:
-        return UnusableReply("", "it ends inside its reasoning" if text.strip() else "it is empty")
+        return _reject("", ReplyFlaw.INSIDE_REASONING if text.strip() else ReplyFlaw.EMPTY)
     results = [_parse_answer(answer, finish_reason) for answer in candidates]
     review = next((result for result in results if isinstance(result, Review)), None)
     if review is not None:
@@ -172,24 +173,24 @@ def parse_reply(text: str, finish_reason: str = "stop") -> Review | UnusableRepl
     unparsed = results[-1]
     assert isinstance(unparsed, UnusableReply)  # noqa: S101 - no result is a Review
     if not (shown := drop_thoughts(unparsed.text)):
-        return UnusableReply("", "it ends inside its reasoning")
+        return _reject("", ReplyFlaw.INSIDE_REASONING)
     if finish_reason == "length" and not unparsed.text.startswith(("{", "[", "`", "~")):
         # It may be reasoning that a chat template began, without a tag in the reply: nobody may be shown that.
-        return UnusableReply("", "it breaks off before the review begins")
+        return _reject("", ReplyFlaw.BEFORE_REVIEW)
     return UnusableReply(shown, unparsed.why)
 
 
-def _describe_length(text: str) -> str:
-    return f"it is too long ({len(text)} characters)"
+def _reject(text: str, flaw: ReplyFlaw) -> UnusableReply:
+    return UnusableReply(text, FlawedReply(flaw))
 
 
 def _parse_answer(answer: str, finish_reason: str) -> Review | UnusableReply:
     if len(answer) > MAX_ANSWER_CHARS:
-        return UnusableReply(answer[:MAX_ANSWER_CHARS], _describe_length(answer))
+        return UnusableReply(answer[:MAX_ANSWER_CHARS], ReplyTooLong(len(answer)))
     try:
         values = find_json_answers(answer)
     except TooBrokenError:
-        return UnusableReply(answer, "its JSON is broken and too long to repair")
+        return _reject(answer, ReplyFlaw.BROKEN_JSON)
     reviews = [value for value in values if is_review(value.value)]
     if not reviews and values:
         # One object a line: no closing bracket says that there are no more.
@@ -198,13 +199,13 @@ def _parse_answer(answer: str, finish_reason: str) -> Review | UnusableReply:
         reviews = [JsonAnswer([value.value for value in values], cut, lost, length=len(answer))]
     if not reviews:
         is_json = re.search(r"\{\s*[\"']", answer)
-        return UnusableReply(answer, "its JSON is not a review" if is_json else "it holds no JSON")
+        return _reject(answer, ReplyFlaw.NOT_A_REVIEW if is_json else ReplyFlaw.NO_JSON)
     results = [_build_review(answer, review) for review in reviews]
     usable = [result for result in results if isinstance(result, Review)]
     if any(result != usable[0] for result in usable):
-        return UnusableReply(answer, "it holds more than one review")
+        return _reject(answer, ReplyFlaw.SEVERAL_REVIEWS)
     if usable and not usable[0].findings and _count_surrounding_chars(answer, reviews) > MAX_SURROUNDING_CHARS:
-        return UnusableReply(answer, "it lists no findings but contains other text")
+        return _reject(answer, ReplyFlaw.OTHER_TEXT)
     if usable and (usable[0].findings or len(usable) == len(results)):
         return usable[0]
     return next(result for result in results if isinstance(result, UnusableReply))
@@ -222,11 +223,11 @@ def _build_review(answer: str, review: JsonAnswer) -> Review | UnusableReply:
     sure = [_drop_guessed_fix(entry, answer) for entry in entries] if review.mended else entries
     body = ReplyBody.model_validate({**members, "issues": sure})
     if not body.issues and entries:
-        return UnusableReply(answer, f"none of its {len(entries)} findings can be read")
+        return UnusableReply(answer, FindingsUnreadable(len(entries)))
     if not body.issues and review.cut:
-        return UnusableReply(answer, "it breaks off before its first finding")
+        return _reject(answer, ReplyFlaw.BEFORE_FINDING)
     if not body.issues and not body.summary:
-        return UnusableReply(answer, "it has no findings and no summary")
+        return _reject(answer, ReplyFlaw.NOTHING_SAID)
     findings = tuple(_build_finding(issue) for issue in body.issues)
     dropped = len(entries) - len(findings) + review.lost
     return Review(findings, body.summary, tuple(body.suggestions), review.cut, dropped)

@@ -6,7 +6,9 @@ from typing import Any
 
 from iquest_review.errors import ModelRefusedError
 from iquest_review.llm import message_text
-from iquest_review.llm.prompt_cut import PromptCut
+from iquest_review.reasons.model_server import ModelPattern, NoModelNamed, SeveralModels
+from iquest_review.reasons.prompt import PromptCut
+from iquest_review.reasons.reply import ReplyProblem
 from iquest_review.text import shorten_to_line
 
 MAX_NAMED_MODELS = 20  # models listed in a message
@@ -38,7 +40,7 @@ class ModelReply:
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    problem: str = ""  # why there is no text, where the server says it
+    problem: ReplyProblem | None = None  # why there is no text, where the server says it
     cached_tokens: int = 0  # some servers leave them out of the prompt's
     cut: PromptCut | None = None  # the server did not read the whole prompt
 
@@ -66,13 +68,11 @@ def select_served_model(answer: Any, model: str | None, host: str) -> ServedMode
     names = [str(entry["id"]) for entry in listed]
     if model is None:
         if not names:
-            raise ModelRefusedError(f"{host} does not say which model it serves; set IQUEST_MODEL")
+            raise ModelRefusedError(NoModelNamed(host))
         if len({str(entry.get("root") or entry["id"]) for entry in listed}) != 1:  # one model may have several names
-            raise ModelRefusedError(
-                f"{host} serves {len(names)} models; set IQUEST_MODEL to one of: {_join_names(names)}"
-            )
+            raise ModelRefusedError(SeveralModels(host, len(names), _join_names(names)))
         if "*" in names[0]:  # LiteLLM lists a whole provider so
-            raise ModelRefusedError(f"{host} serves {_join_names(names)}; set IQUEST_MODEL to one of these models")
+            raise ModelRefusedError(ModelPattern(host, _join_names(names)))
         model = names[0]
     entry = _find_entry(listed, model)
     root = shorten_to_line(str((entry or {}).get("root") or model), MAX_MODEL_NAME_CHARS)
@@ -115,7 +115,7 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
         prompt_tokens=_parse_number(usage.get("prompt_tokens")),
         completion_tokens=_parse_number(usage.get("completion_tokens")),
         seconds=seconds,
-        problem="" if text.strip() else message_text.describe_missing_text(answer, choice, message),
+        problem=None if text.strip() else message_text.explain_missing_text(answer, choice, message),
         cached_tokens=_parse_cached_tokens(answer, usage),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from iquest_review.errors import GitLabError, ModelUnreachableError
+from iquest_review.reasons.connection import NoTimeLeft
 
 # Parts of a job's time: in seconds, and the largest share of it. GitLab limits notes by the minute, and posting needs
 # two of those at worst. The time after the command belongs to after_script and the upload of artifacts.
@@ -41,13 +42,17 @@ class Deadline:
         return cls(seconds, end - posting, end, min_request_seconds, clock)
 
     def __str__(self) -> str:
-        return f"no time left: the job may take {self.seconds:g} s (CI_JOB_TIMEOUT)"
+        return str(self.explain_end())
+
+    def explain_end(self, waited: float | None = None) -> NoTimeLeft:
+        """Return that there is no time left; `waited` is how long the last request waited, in seconds."""
+        return NoTimeLeft(self.seconds, waited)
 
     def grant_seconds(self, wanted: float) -> float:
         """Return how many of the wanted seconds a request may take. Raises NoTimeLeftError if too few are left."""
         left = self.ask_until - self.clock()
         if left < min(wanted, self.min_request_seconds):
-            raise NoTimeLeftError(str(self))
+            raise NoTimeLeftError(self.explain_end())
         return min(wanted, left)
 
     def can_wait(self, wait: float) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from iquest_review.reasons.connection import BrokenBy, RootCause
 from iquest_review.text import shorten_to_line
 
 MIN_SECRET_CHARS = 4  # shorter keys are placeholders such as "none"
@@ -41,7 +42,7 @@ def _load_huge_numbers(text: str) -> Any:
 
 
 def extract_error_message(content: bytes, limit: int = MAX_QUOTED_CHARS) -> str:
-    """Return the words of an error on one line of at most `limit` characters.
+    """Return the words of an error on one line of at most `limit` characters; empty for none.
 
     They are found in any form that servers use: error.message, error, detail, message, or plain text.
     """
@@ -55,7 +56,7 @@ def extract_error_message(content: bytes, limit: int = MAX_QUOTED_CHARS) -> str:
         text = json.dumps(value)
     else:
         text = re.sub(r"<[^<>]*>", " ", content[: 4 * MAX_SEARCHED_CHARS].decode("utf-8", "replace"))
-    return shorten_to_line(text, limit) or "no reason given"
+    return shorten_to_line(text, limit)
 
 
 def redact_error_body(content: bytes, redact: Callable[[str], str]) -> bytes:
@@ -83,17 +84,16 @@ def mask_key(content: bytes, key: str | None) -> bytes:
     return re.sub("".join(forms).encode(), b"***", content)
 
 
-def find_root_cause(error: Exception) -> str:
-    """Return why a request had no answer, in the words of the innermost error, without addresses of objects."""
-    reason = re.search(
-        r"Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname"
-        r"|timed out|Connection reset by peer|No route to host|Network is unreachable"
-        r"|EOF occurred in violation of protocol|Remote end closed connection|Tunnel connection failed: \d+",
-        str(error),
-    )
-    if reason and is_tls_eof(error):
-        return "the connection ended inside TLS; the server may require or refuse IQUEST_CLIENT_CERT"
-    return shorten_to_line(reason[0], 120) if reason else type(error).__name__
+_BROKEN_BY = re.compile(f"({'|'.join(map(re.escape, BrokenBy))})(?:: (\\d+))?")
+
+
+def find_root_cause(error: Exception) -> RootCause:
+    """Return why a request had no answer: what the innermost error says, without addresses of objects."""
+    said = _BROKEN_BY.search(str(error))
+    if not said:
+        return RootCause(None, type(error).__name__)
+    by = BrokenBy.TLS_END if is_tls_eof(error) else BrokenBy(said[1])
+    return RootCause(by, said[2] or "" if by is BrokenBy.TUNNEL else "")
 
 
 def is_tls_eof(error: Exception) -> bool:

@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from iquest_review.reasons.connection import AddressFlaw, ProxyRefused, ProxyWantsPassword
 from iquest_review.text import shorten_to_line
-
-MAY_BE_THE_PROXY = "; the answer may come from the proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +21,18 @@ class Proxy:
         return shorten_to_line(re.split("[/?#]", authority)[0], 100)
 
     @property
-    def problem(self) -> str:
+    def flaw(self) -> AddressFlaw:
         """What is wrong with an address that cannot be used."""
         scheme, parted, rest = self.address.partition("://")
         if parted and scheme.lower().startswith("socks"):
-            return "socks proxies are not supported"
+            return AddressFlaw.SOCKS
         if parted and scheme.lower() not in ("http", "https"):
-            return "it should begin with http://"
+            return AddressFlaw.SCHEME
         authority = re.split("[/?#]", rest if parted else self.address)[0]
-        return "its host or port cannot be read" if authority.rpartition("@")[2] else "it names no host"
+        return AddressFlaw.UNREADABLE if authority.rpartition("@")[2] else AddressFlaw.NO_HOST
 
-    def describe_refusal(self, status: int, words: str) -> str:
-        """Return what the proxy's own answer means; `words` are what it says."""
+    def explain_refusal(self, host: str, status: int, said: str) -> ProxyRefused | ProxyWantsPassword:
+        """Return what the proxy's own answer means; `said` are its words, `host` is the server behind it."""
         if status != 407:
-            return f"the proxy refuses to connect ({status}): {words or 'no reason given'}"
-        if "@" in self.address:
-            return f"the proxy does not accept the user name and password in {self.variable} (407)"
-        return f"the proxy asks for a user name and password: set them in {self.variable} (407)"
+            return ProxyRefused(host, status, said)
+        return ProxyWantsPassword(host, self.variable, "@" in self.address)

@@ -22,6 +22,16 @@ from iquest_review.net.error_body import is_tls_eof
 from iquest_review.net.proxy import Proxy
 from iquest_review.net.time_limit import watch_connections
 from iquest_review.net.tls import Tls
+from iquest_review.reasons.connection import (
+    AddressFlaw,
+    AddressUnusable,
+    BrokeOff,
+    NotUnpacked,
+    ProxyProblem,
+    ProxyWithoutTls,
+    ServerWithTls,
+    TlsProblem,
+)
 from iquest_review.text import shorten_to_line
 
 _LASTING_STATUSES = frozenset(
@@ -54,7 +64,7 @@ def describe_route(url: str) -> str:
     return urlsplit(url).netloc + (f" through the proxy {proxy.host or proxy.variable}" if proxy else "")
 
 
-def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tls) -> str | None:
+def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tls) -> ProxyProblem | TlsProblem | None:
     """Return why a request fails however often it is made, and what helps; None if the failure may pass.
 
     `variable` is the name of the variable that holds the address `url`.
@@ -62,27 +72,26 @@ def explain_permanent_failure(error: Exception, url: str, variable: str, tls: Tl
     host, proxy, message = describe_route(url), find_proxy(url), str(error)
     proxy_variable = proxy.variable if proxy else variable
     if isinstance(error, InvalidURL | InvalidSchema | LocationValueError):
-        why = proxy.problem if proxy else "its host or port cannot be read"
-        return f"{host}: {proxy_variable} cannot be used: {why}"
+        return AddressUnusable(host, proxy_variable, proxy.flaw if proxy else AddressFlaw.UNREADABLE)
     if "proxy appears to only use HTTP" in message:  # the words are urllib3's
-        return f"{host}: the proxy does not speak TLS: should {proxy_variable} begin with http://?"
+        return ProxyWithoutTls(host, proxy_variable)
     if r"BadStatusLine('\x15\x03" in message:  # a TLS alert
-        return f"{host} speaks TLS: should {variable} begin with https://?"
+        return ServerWithTls(host, variable)
     tunnel = re.search(r"Tunnel connection failed: (\d+)([^'\"]*)", message)
     if proxy and tunnel and tunnel[1] in _LASTING_STATUSES:
-        return f"{host}: {proxy.describe_refusal(int(tunnel[1]), shorten_to_line(tunnel[2].strip(), 100))}"
+        return proxy.explain_refusal(host, int(tunnel[1]), shorten_to_line(tunnel[2].strip(), 100))
     if isinstance(error, requests.exceptions.SSLError) and not is_tls_eof(error):
         return tls.explain_failure(host, error, variable)
     return None
 
 
-def describe_unfinished_answer(error: Exception) -> str:
-    """Return what happened to an answer that had begun; empty if none had."""
+def explain_unfinished_answer(error: Exception, host: str) -> BrokeOff | NotUnpacked | None:
+    """Return what happened to an answer of `host` that had begun; None if none had."""
     if isinstance(
         error, ProtocolError | SSLError | ChunkedEncodingError
     ):  # failures of the TLS handshake come as errors of requests
-        return "broke off in the middle of its answer"
-    return "sent an answer that cannot be unpacked" if isinstance(error, DecodeError | ContentDecodingError) else ""
+        return BrokeOff(host)
+    return NotUnpacked(host) if isinstance(error, DecodeError | ContentDecodingError) else None
 
 
 class _BearerAuth(requests.auth.AuthBase):

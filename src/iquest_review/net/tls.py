@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iquest_review.errors import UsageError
+from iquest_review.reasons.connection import (
+    CertificateCure,
+    CertificateRejected,
+    ClientCertificateProblem,
+    ServerWithoutTls,
+    TlsFailed,
+    TlsProblem,
+)
 from iquest_review.text import shorten_to_line
 
 _BEGIN_KEY, _BEGIN_CERTIFICATE = b"PRIVATE KEY-----", b"CERTIFICATE-----"
@@ -16,13 +24,10 @@ _OF_CERTIFICATES = (
     r"unknown ca|bad certificate|certificate (?:expired|revoked|required|unknown)|unsupported certificate"
 )
 _CURES = (
-    (
-        "unable to get (?:local )?issuer|self[- ]signed|unknown ca",
-        "set IQUEST_CA_FILE to the file of your own certificate authority",
-    ),
-    ("mismatch", "{variable} must use a name that the certificate contains"),
-    ("has expired", "the server needs a new certificate"),
-    ("not yet valid", "check the clock of this machine"),
+    ("unable to get (?:local )?issuer|self[- ]signed|unknown ca", CertificateCure.OWN_AUTHORITY),
+    ("mismatch", CertificateCure.OTHER_NAME),
+    ("has expired", CertificateCure.NEW_CERTIFICATE),
+    ("not yet valid", CertificateCure.CLOCK),
 )
 
 
@@ -60,7 +65,7 @@ class Tls(NamedTuple):
                 context.load_cert_chain(self.certificate.path, self.key.path if self.key else None, password="")
         return context
 
-    def explain_failure(self, host: str, error: Exception, variable: str) -> str:
+    def explain_failure(self, host: str, error: Exception, variable: str) -> TlsProblem:
         """Return what a failed TLS handshake means, and what helps; `variable` is the one with the address.
 
         An alert comes from the server and is about the client's certificate; "certificate verify failed" comes from
@@ -68,24 +73,14 @@ class Tls(NamedTuple):
         """
         reason = extract_tls_reason(error)
         if re.search("wrong version number|record layer failure|unexpected message", reason):
-            return f"{host} does not speak TLS: should {variable} begin with http://?"
+            return ServerWithoutTls(host, variable)
         if reason.startswith("certificate verify failed"):
-            cure = next(
-                (cure.format(variable=variable) for words, cure in _CURES if re.search(words, reason, re.I)), ""
-            )
-            return f"{host}: the certificate is not accepted: {reason}{f' ({cure})' if cure else ''}"
-        name = self.certificate.variable if self.certificate else None
-        if re.search(f"^alert (?:{_OF_CERTIFICATES})", reason):
-            problem = (
-                f"the server refuses the certificate of {name}" if name else "the server asks for a client certificate"
-            )
-        elif reason == "alert handshake failure":  # it may also be about ciphers
-            problem = "TLS fails, perhaps because the server " + (
-                f"refuses the certificate of {name}" if name else "asks for a client certificate"
-            )
-        else:
-            return f"{host}: TLS fails: {reason}"
-        return f"{host}: {problem}: {reason}{'' if name else ' (set IQUEST_CLIENT_CERT to its file)'}"
+            cure = next((cure for words, cure in _CURES if re.search(words, reason, re.I)), None)
+            return CertificateRejected(host, reason, variable, cure)
+        sure = re.search(f"^alert (?:{_OF_CERTIFICATES})", reason) is not None
+        if sure or reason == "alert handshake failure":  # it may also be about ciphers
+            return ClientCertificateProblem(host, reason, self.certificate.variable if self.certificate else "", sure)
+        return TlsFailed(host, reason)
 
 
 DEFAULT_TLS = Tls()

@@ -32,7 +32,6 @@ from iquest_review.note.omitted import render_omitted_files
 from iquest_review.note.thread import format_finding_row, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words, choose_plural, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
-from iquest_review.reasons import PlainReason
 
 SUMMARY_MARKER = "<!-- iquest-review:summary -->"
 PREVIOUS_MARKER = "<!-- iquest-review:previous -->"  # below it: the last review before one failed
@@ -138,9 +137,7 @@ def _render_verdict(outcome: Outcome, words: Words) -> str:
             return words.failed
         case ReviewStatus.RAW:
             return words.unchecked
-        case ReviewStatus.REVIEWED if PlainReason.NOTHING_TO_REVIEW in outcome.reasons and not (
-            outcome.severities or outcome.unplaced
-        ):
+        case ReviewStatus.REVIEWED if outcome.nothing_to_review and not (outcome.severities or outcome.unplaced):
             return words.nothing
     no_findings = words.no_findings_partly if outcome.status is ReviewStatus.PARTIAL else words.no_findings
     counts = format_severity_counts(Counter(outcome.severities), words) or no_findings
@@ -150,7 +147,7 @@ def _render_verdict(outcome: Outcome, words: Words) -> str:
 
 def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
     """Yield why the review is not a whole one, and the model's answer where it could not be read."""
-    reason = render_line("; ".join(map(words.outcome_reason, outcome.reasons)), words)
+    reason = render_line(words.semicolon.join(map(words.outcome_reason, outcome.reasons)), words)
     match outcome.status:
         case ReviewStatus.PARTIAL:
             yield words.partial.format(reason=reason)
@@ -160,7 +157,7 @@ def _render_status(outcome: Outcome, words: Words) -> Iterator[str]:
             yield words.raw.format(reason=reason)
             answer = markdown.format_code_block(truncate_for_note(outcome.raw or "", MAX_RAW_CHARS, words))
             yield fold_section(words.raw_answer, answer)
-        case ReviewStatus.REVIEWED if PlainReason.NOTHING_TO_REVIEW in outcome.reasons:
+        case ReviewStatus.REVIEWED if outcome.nothing_to_review:
             yield words.nothing_left if outcome.omissions else words.nothing_changed
 
 

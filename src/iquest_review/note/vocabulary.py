@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.reasons import OutcomeReason
+from iquest_review.reasons.review import OutcomeReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,4 @@ class Words:
     placement_reason: Callable[[PlacementReason], str]
     outcome_reason: Callable[[OutcomeReason], str]
     comma: str
+    semicolon: str

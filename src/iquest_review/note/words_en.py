@@ -3,7 +3,6 @@
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.note.vocabulary import Words
-from iquest_review.reasons import describe_reason
 
 ENGLISH = Words(
     title="Review: {verdict}",
@@ -71,6 +70,7 @@ ENGLISH = Words(
     categories={category: category.value for category in Category},
     reasons={reason: reason.value for reason in Reason},
     placement_reason=str,
-    outcome_reason=describe_reason,
+    outcome_reason=str,
     comma=", ",
+    semicolon="; ",
 )

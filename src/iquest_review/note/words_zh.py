@@ -2,8 +2,34 @@
 
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.note.reasons_zh import describe_outcome, describe_placement
+from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.note.reasons_zh import name_reason
 from iquest_review.note.vocabulary import Words
+
+
+def _name_placement(reason: PlacementReason) -> str:
+    match reason:
+        case PlacementReason.NO_PATH:
+            return "没有指明文件"
+        case PlacementReason.NO_FILE:
+            return "所指的文件不在评审的内容中"
+        case PlacementReason.NO_LINE:
+            return "所指的行不在变更中"
+        case PlacementReason.NO_QUOTE:
+            return "所引用的代码不在变更中"
+        case PlacementReason.NO_ANCHOR:
+            return "没有指明行号"
+        case PlacementReason.LONG_PATH:
+            return "文件名对 GitLab 来说太长"
+        case PlacementReason.UNREADABLE_PATH:
+            return "文件名不是 UTF-8"
+        case PlacementReason.NO_PLACE:
+            return "在变更中没有位置"
+        case PlacementReason.OVER_LIMIT:
+            return "超出 IQUEST_MAX_FINDINGS"
+        case PlacementReason.REFUSED:
+            return "GitLab 不接受在该处创建主题"
+
 
 CHINESE = Words(
     title="代码评审：{verdict}",
@@ -86,7 +112,8 @@ CHINESE = Words(
         Reason.UNANSWERED: "没有得到可用的回答",
         Reason.TIME: "没有时间提问",
     },
-    placement_reason=describe_placement,
-    outcome_reason=describe_outcome,
+    placement_reason=_name_placement,
+    outcome_reason=name_reason,
     comma="，",
+    semicolon="；",
 )

@@ -21,6 +21,7 @@ from iquest_review.excerpt.excerpt import (
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.templates import Message, Templates
+from iquest_review.reasons.prompt import InstructionsTooLong
 
 if TYPE_CHECKING:
     from iquest_review.context.context import Context
@@ -83,9 +84,7 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
                 break
         room = int(draft.tokens * AIM_SHARE * limits.tokens / prompt.tokens)
     if best is None:
-        raise ContextExceededError(
-            f"the instructions alone take {least} of {limits.tokens} prompt tokens: set IQUEST_MAX_TOKENS higher"
-        )
+        raise ContextExceededError(InstructionsTooLong(least, limits.tokens))
     if not best.excerpt.parts and material.frame not in (None, NO_FRAME):
         return fill_prompt(replace(material, frame=NO_FRAME, context=None), limits, count)  # the diff comes first
     return _add_context(material, material.context, best, limits, ratio, count) if material.context else best

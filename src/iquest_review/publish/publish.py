@@ -21,7 +21,6 @@ from iquest_review.note.thread import extract_thread_text
 from iquest_review.outcome import OpenThread, Outcome, SettledReason
 from iquest_review.publish import plan
 from iquest_review.publish.threads import MAX_ROUNDS, Threads
-from iquest_review.reasons import PlainReason
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ def _publish_note(
     """
     outcome, body = published.outcome, gitlab.guard(published.body or "")
     published = replace(published, body=body)
-    idle = PlainReason.NOTHING_TO_REVIEW in outcome.reasons and not outcome.omissions
+    idle = outcome.nothing_to_review and not outcome.omissions
     failure, wrote = GitLabError("the summary note was deleted again and again while it was written"), False
     for attempt in range(MAX_ROUNDS):
         action = plan.plan_note(existing.notes, body, failure=outcome.failed, idle=idle and not existing.threads)

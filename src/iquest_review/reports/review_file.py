@@ -27,8 +27,8 @@ class OutputFolderError(ReviewError):
 def dump_review(outcome: Outcome) -> bytes:
     """Return the file's content. A lone surrogate, which UTF-8 cannot hold, is written as its escape."""
     head = {"schema_version": SCHEMA_VERSION, "tool": {"name": "iquest-review", "version": __version__}}
-    dumped = OUTCOME.dump_python(outcome, mode="json")
-    value = {**head, "status": dumped["status"], "reason": outcome.reason, **dumped}
+    stored = OUTCOME.dump_python(outcome, mode="json")
+    value = {**head, "status": stored["status"], "reason": outcome.reason, **stored}
     for name in ("findings", "kept"):
         value[name] = [{"fingerprint": finding["fingerprint"], **finding} for finding in value[name]]
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)

@@ -12,7 +12,16 @@ from pydantic_core import SchemaValidator
 from iquest_review.errors import UsageError
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.outcome import Outcome
-from iquest_review.reasons import FailureText, OutcomeReason, PlainReason
+from iquest_review.reasons.review import (
+    AnswerIncomplete,
+    ForkPipeline,
+    NotEverythingFits,
+    NothingNew,
+    NothingToReview,
+    NoUsableAnswer,
+    OtherReason,
+    OutcomeReason,
+)
 from iquest_review.reports.review_file import SCHEMA_VERSION
 from iquest_review.text import shorten_to_line
 
@@ -32,7 +41,7 @@ class _StoredReview(Outcome):
     """The whole file, which is parsed once."""
 
     schema_version: int | str | None = None
-    reason: str | None = None  # in English; the only one in files of older versions
+    reason: str | None = None  # in words: all that other versions wrote
 
 
 def _stop_at_first_error(schema: Any) -> Any:
@@ -68,7 +77,7 @@ def load_review(path: Path) -> Outcome:
         _check_version(path, content)
     outcome = Outcome(**{field.name: getattr(stored, field.name) for field in fields(Outcome)})
     if stored.reason and not outcome.reasons:
-        outcome = replace(outcome, reasons=(_read_reason(stored.reason),))
+        outcome = replace(outcome, reasons=(_REASONS.get(stored.reason, OtherReason(stored.reason)),))
     if not math.isfinite(outcome.usage.seconds):  # JSON has no such numbers; the parser takes them
         raise UsageError(f"{path} is not a review.json: usage.seconds: Input should be a finite number")
     for name, findings in (("findings", outcome.findings), ("kept", outcome.kept)):
@@ -77,10 +86,6 @@ def load_review(path: Path) -> Outcome:
                 problem = "fingerprint and anchor must have 16 hexadecimal digits"
                 raise UsageError(f"{path} is not a review.json: {name}.{index}: {problem}")
     return replace(outcome, findings=tuple(map(_demote_unknown_place, outcome.findings)))
-
-
-def _read_reason(text: str) -> OutcomeReason:
-    return PlainReason(text) if text in set(PlainReason) else FailureText(text)
 
 
 def _load_content(path: Path) -> bytes:
@@ -115,6 +120,10 @@ def _check_version(path: Path, content: bytes) -> None:
         raise UsageError(f"{path} has schema_version {shown}; this iquest-review reads version {SCHEMA_VERSION}")
 
 
+_PLAIN_REASONS: tuple[OutcomeReason, ...] = (
+    *(NothingToReview(), NothingNew(), ForkPipeline(), NotEverythingFits(), AnswerIncomplete(), NoUsableAnswer()),
+)
+_REASONS = {str(reason): reason for reason in _PLAIN_REASONS}
 _DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note: no other text may get there
 
 

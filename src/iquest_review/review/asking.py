@@ -15,7 +15,6 @@ from iquest_review.excerpt.excerpt import Excerpt, Limits
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.llm import ask
 from iquest_review.llm.ask import Answer, StructuredOutput
-from iquest_review.llm.prompt_cut import PromptCut
 from iquest_review.llm.reply import Review
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.deadline import NoTimeLeftError
@@ -24,7 +23,9 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches, fitting
 from iquest_review.prompt.fitting import FULL_SHARE, Material, Prompt, TokenCounter
 from iquest_review.prompt.templates import Message
-from iquest_review.reasons import FailureText, ModelReason, NothingFits, PlainReason, RoomKind, describe_reason
+from iquest_review.reasons.model_server import ModelProblem
+from iquest_review.reasons.prompt import NothingFits, PromptCut
+from iquest_review.reasons.review import NoUsableAnswer
 from iquest_review.text import format_count
 
 DEFAULT_PROMPT_TOKENS = 32_000  # when the server does not report its context window
@@ -81,9 +82,9 @@ class Exchange:
         return self.answer.cut if self.answer else None
 
     @property
-    def why_unread(self) -> ModelReason | None:
+    def why_unread(self) -> ModelProblem | PromptCut | None:
         """Why nobody can say what the model thinks of the shown code; None for an answer, whether usable or not."""
-        return self.cut if self.failure is None else FailureText(str(self.failure))
+        return self.failure.problem if self.failure else self.cut
 
     @property
     def less_may_pass(self) -> bool:
@@ -104,7 +105,7 @@ class Inquiry:
     model: str | None = None
     asked: tuple[Exchange, ...] = ()
     limits: Limits | None = None  # for one prompt
-    failure: ModelReason | None = None  # why nothing was asked
+    failure: ModelProblem | None = None  # why nothing was asked
     left_out: Excerpt | None = None  # set when no part of the change fits into a prompt; lists what was not shown
 
     @property
@@ -116,10 +117,9 @@ class Inquiry:
 class NothingFitsError(ContextExceededError):
     """The smallest part of the change does not fit into a prompt, so nothing was asked."""
 
-    def __init__(self, reason: NothingFits, excerpt: Excerpt) -> None:
-        """Keep the reason, and the empty excerpt, which lists its omissions."""
-        super().__init__(describe_reason(reason))
-        self.reason = reason
+    def __init__(self, problem: NothingFits, excerpt: Excerpt) -> None:
+        """Keep the empty excerpt, which lists its omissions."""
+        super().__init__(problem)
         self.excerpt = excerpt
 
 
@@ -133,12 +133,10 @@ def inquire(material: Material, model: ReviewModel, terms: Terms, progress: Prog
         prompts = plan_prompts(material, room, terms, model.count_tokens, progress)
         if not prompts[0].excerpt.parts:
             raise _build_nothing_fits_error(prompts[0], room)
-    except NothingFitsError as error:
-        progress.say(f"not reviewed: {error}")
-        return replace(inquiry, failure=error.reason, left_out=error.excerpt)
     except ModelError as error:
         progress.say(f"not reviewed: {error}")
-        return replace(inquiry, failure=FailureText(str(error)))
+        left_out = error.excerpt if isinstance(error, NothingFitsError) else None
+        return replace(inquiry, failure=error.problem, left_out=left_out)
     return replace(
         inquiry, asked=tuple(_RequestRunner(material, model, terms, progress, served.model).run(prompts, room))
     )
@@ -307,7 +305,7 @@ def _describe_exchange(exchange: Exchange) -> str:
     if exchange.answer is not None and exchange.usable and isinstance(exchange.answer.result, Review):
         found = format_count(len(exchange.answer.result.findings), "finding")
         return f"{found}; {exchange.cut}" if exchange.cut else found
-    return describe_reason(exchange.why_unread or PlainReason.UNUSABLE)
+    return str(exchange.why_unread or NoUsableAnswer())
 
 
 def _describe_failure(exchange: Exchange) -> str:
@@ -316,8 +314,7 @@ def _describe_failure(exchange: Exchange) -> str:
 
 def _build_nothing_fits_error(prompt: Prompt, room: Limits) -> NothingFitsError:
     too_many = any(omission.reason is Reason.LINES for omission in prompt.excerpt.omissions)
-    reason = NothingFits(room.lines, RoomKind.LINES) if too_many else NothingFits(room.tokens, RoomKind.TOKENS)
-    return NothingFitsError(reason, prompt.excerpt)
+    return NothingFitsError(NothingFits(room.lines if too_many else room.tokens, lines=too_many), prompt.excerpt)
 
 
 def _choose_model_name(served: ServedModel) -> str:

@@ -23,14 +23,16 @@ from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
-from iquest_review.reasons import (
-    FailureText,
-    LostFindings,
+from iquest_review.reasons.model_server import ModelProblem
+from iquest_review.reasons.prompt import PromptCut
+from iquest_review.reasons.review import (
+    AnswerIncomplete,
+    AnswerUnusable,
+    FindingsDropped,
+    NotEverythingFits,
+    NoUsableAnswer,
     OutcomeReason,
     PartsNotReviewed,
-    PlainReason,
-    UnusableAnswer,
-    describe_reason,
 )
 from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import Work
@@ -43,8 +45,9 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     if inquiry.left_out and work.known and work.known.hunks:
         # The rest of the change was reviewed before, and that review still counts.
         base = replace(recall_summary(base, work.known), suggestions=work.known.suggestions)
-        reasons = (PlainReason.NOT_EVERYTHING_FITS,)
-        return replace(base, status=ReviewStatus.PARTIAL, reasons=reasons, omissions=inquiry.left_out.omissions)
+        return replace(
+            base, status=ReviewStatus.PARTIAL, reasons=(NotEverythingFits(),), omissions=inquiry.left_out.omissions
+        )
     usable = [exchange for exchange in inquiry.asked if exchange.usable]
     if usable:
         return _assemble_review(base, work, inquiry, usable, model, progress)
@@ -59,11 +62,11 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
         work, [exchange for exchange in inquiry.asked if exchange.answer and not exchange.cut], inquiry.asked
     )
     base = _add_coverage(base, work, inquiry, excerpt)
-    why = UnusableAnswer(texts[0].why)
-    progress.say(describe_reason(why))
+    why = AnswerUnusable(texts[0].why)
+    progress.say(str(why))
     raw = "\n\n".join(unparsed.text for unparsed in texts if unparsed.text)
     if raw:
-        return replace(base, status=ReviewStatus.RAW, reasons=(FailureText(why.why),), raw=work.change.redact(raw))
+        return replace(base, status=ReviewStatus.RAW, reasons=(texts[0].why,), raw=work.change.redact(raw))
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reasons=(why,))
 
 
@@ -75,10 +78,10 @@ def recall_summary(outcome: Outcome, known: NoteMemory) -> Outcome:
 
 
 def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Progress) -> Outcome:
-    failure = inquiry.failure
+    failure: ModelProblem | PromptCut | None = inquiry.failure
     if failure is None:
         failure = next(exchange.why_unread for exchange in inquiry.asked if exchange.why_unread)
-        progress.say(f"not reviewed: {describe_reason(failure)}")
+        progress.say(f"not reviewed: {failure}")
     unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in work.fresh)
     usage = sum_usage(inquiry.replies)
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reasons=(failure,), coverage=unseen, usage=usage)
@@ -95,17 +98,17 @@ def _assemble_review(
     with progress.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = merge_reviews(model, work.options.templates, reviews, work.options.nonce)
     placed, findings = _place_findings(_find_by_rule(work), whole.review.findings, work)
-    lost = _explain_losses(whole.review)
-    reasons = (
+    lost = _list_losses(whole.review)
+    problems: list[OutcomeReason] = [
         *lost,
         *_explain_failed_parts(usable, inquiry.asked),
-        *([PlainReason.NOT_EVERYTHING_FITS] if excerpt.over_budget else []),
-    )
-    progress.say("; ".join([format_count(len(findings), "finding"), *map(describe_reason, reasons)]))
+        *([NotEverythingFits()] if excerpt.over_budget else []),
+    ]
+    progress.say("; ".join([format_count(len(findings), "finding"), *map(str, problems)]))
     return replace(
         _add_coverage(base, work, inquiry, excerpt),
-        status=ReviewStatus.PARTIAL if reasons else ReviewStatus.REVIEWED,
-        reasons=reasons,
+        status=ReviewStatus.PARTIAL if problems else ReviewStatus.REVIEWED,
+        reasons=tuple(problems),
         summary=whole.review.summary,
         suggestions=whole.review.suggestions,
         findings=tuple(findings),
@@ -138,11 +141,11 @@ def _redact_finding(finding: Finding, redact: Callable[[str], str]) -> Finding:
     )
 
 
-def _explain_losses(review: Review) -> list[OutcomeReason]:
+def _list_losses(review: Review) -> list[OutcomeReason]:
     """Return what is missing in the answers."""
     return [
-        *([PlainReason.INCOMPLETE] if review.partial else []),
-        *([LostFindings(review.dropped)] if review.dropped else []),
+        *([AnswerIncomplete()] if review.partial else []),
+        *([FindingsDropped(review.dropped)] if review.dropped else []),
     ]
 
 
@@ -151,7 +154,7 @@ def _explain_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange])
     failed = [exchange for exchange in asked if exchange not in usable or exchange.cut]
     if not failed:
         return []
-    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), PlainReason.UNUSABLE)
+    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), NoUsableAnswer())
     return [why] if len(asked) == 1 else [PartsNotReviewed(len(failed), len(asked), why)]
 
 

@@ -20,7 +20,7 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish import plan
-from iquest_review.reasons import OutcomeReason, PlainReason, redact_reason
+from iquest_review.reasons.review import NothingNew, NothingToReview, OutcomeReason
 from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
 from iquest_review.review.assembling import assemble_outcome, recall_summary
 from iquest_review.review.follow_up import reconcile
@@ -69,7 +69,7 @@ def review(
         inquiry, outcome = Inquiry(), _build_unasked_outcome(work, progress)
     if outcome.findings or change.known or change.existing.threads:
         outcome = reconcile(outcome, work, inquiry, model, has_waiver, progress)
-    reasons = tuple(redact_reason(reason, change.redact) for reason in outcome.reasons)
+    reasons = tuple(reason.redact(change.redact) for reason in outcome.reasons)  # they may quote a server
     outcome = replace(
         outcome, reasons=reasons, usage=replace(outcome.usage, seconds=round(time.monotonic() - started, 1))
     )
@@ -144,10 +144,10 @@ def _build_outcome(work: Work, *reasons: OutcomeReason) -> Outcome:
 def _build_unasked_outcome(work: Work, progress: Progress) -> Outcome:
     """Return the outcome when nothing is new, or nothing can be reviewed."""
     if not work.files or not work.known:
-        return _build_outcome(work, PlainReason.NOTHING_TO_REVIEW)
-    progress.say(PlainReason.UNCHANGED)
+        return _build_outcome(work, NothingToReview())
+    progress.say(str(NothingNew()))
     known = work.known
-    outcome = _build_outcome(work, PlainReason.UNCHANGED)
+    outcome = _build_outcome(work, NothingNew())
     outcome = recall_summary(outcome, known)
     return replace(outcome, model=known.model, suggestions=known.suggestions, held_back=known.held_back)
 
@@ -156,7 +156,7 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
     """Return whether the merge request already shows everything that would be posted."""
     known, existing = change.known, change.existing
     return (
-        PlainReason.UNCHANGED in outcome.reasons
+        NothingNew() in outcome.reasons
         and known is not None
         and known.head == known.reviewed == outcome.head
         and all(entry.why is SettledReason.LEFT for entry in outcome.settled)
