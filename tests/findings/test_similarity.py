@@ -1,5 +1,7 @@
 """Whether two texts say the same."""
 
+import time
+
 import pytest
 
 from iquest_review.findings.similarity import is_covered_text, is_related_text, is_same_sentence, is_similar_text
@@ -136,3 +138,14 @@ def test_a_sentence_is_the_same_with_other_names_and_numbers(one: str, other: st
 )
 def test_another_sentence_is_not_the_same(one: str, other: str) -> None:
     assert not is_same_sentence(one, other)
+
+
+@pytest.mark.parametrize("part", ["a", "a_", "a.", "1", "'", "`", "x ", "中"])
+def test_long_texts_are_compared_in_linear_time(part: str) -> None:
+    text = part * (20_000 // len(part))
+    start = time.monotonic()
+
+    is_same_sentence(text, f"{text} and one more word")
+    is_similar_text(text, f"{text} and one more word")
+
+    assert time.monotonic() - start < 2

@@ -19,12 +19,18 @@ _WORD = re.compile(rf"{_HAN}|[0-9]+|(?!{_HAN})[^\W\d_](?:(?!{_HAN})\w){{2,}}")
 _STOP_WORDS = frozenset(
     "the this that and for with are was not can may will has have when which its from into but".split()
 )
-_NAME = re.compile(r"`[^`]*`|'[^'\s]{1,80}'|\"[^\"\s]{1,80}\"|\w*\d\w*|\w+(?:[_.:]+\w+)+(?:\(\))?")
+_TOKEN = re.compile(r"`[^`]*`|'[^'\s]{1,80}'|\"[^\"\s]{1,80}\"|\w+(?:[.:]+\w+)*(?:\(\))?")
+_IN_NAMES = re.compile(r"[`'\"\d_.:(]")
 
 
 def is_similar_text(text: str, other: str) -> bool:
     """Return whether two texts about the same place say about the same."""
     return _has_common_words(text, other, MIN_COMMON_WORD_RATIO)
+
+
+def _drop_names(text: str) -> str:
+    """Return a text without quotes, numbers, and names that only code has."""
+    return _TOKEN.sub(lambda token: " " if _IN_NAMES.search(token[0]) else token[0], text)
 
 
 def is_covered_text(text: str, other: str) -> bool:
@@ -41,7 +47,7 @@ def is_related_text(text: str, other: str) -> bool:
 
 def is_same_sentence(text: str, other: str) -> bool:
     """Return whether two texts about different places are one sentence, but for the names and numbers in it."""
-    text, other = (_NAME.sub(" ", each) for each in (text, other))
+    text, other = _drop_names(text), _drop_names(other)
     first, second = extract_words(text), extract_words(other)
     if min(len(first), len(second)) < MIN_WORDS:
         return _is_equal_text(text, other)
