@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.fingerprint import parse_marker
+from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
 from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
-from iquest_review.note.thread import build_mark, compose_thread, has_lost_lines
+from iquest_review.note.thread import build_mark, compose_thread, has_lost_lines, revise_thread
 from iquest_review.note.words_en import ENGLISH
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish import plan
@@ -139,6 +140,23 @@ def test_a_thread_that_lacks_a_place_is_updated() -> None:
     assert planned([twice], thread()) == [Update(twice, thread())]
     assert planned([twice], thread(twice)) == [Leave(twice, thread(twice))]
     assert planned([finding()], thread(twice)) == [Leave(finding(), thread(twice))]
+
+
+@pytest.mark.parametrize(
+    ("listed", "found", "updates"),
+    [(30, 40, 0), (20, 40, 1), (0, 31, 1), (29, 30, 1), (30, 30, 0), (0, 500, 1)],
+    ids=["full", "filled up", "one too many", "just fits", "same", "hundreds"],
+)
+def test_a_thread_with_too_many_places_settles(listed: int, found: int, updates: int) -> None:
+    places = tuple(OtherPlace(9 + row, None, f"{row:016x}", 1) for row in range(found))
+    many, now = finding(other_places=places), thread(finding(other_places=places[:listed]))
+    written = 0
+    while (action := planned([many], now)[0]) == Update(many, now) and written < 3:
+        body = revise_thread(now.body, now.mark, many, ENGLISH, "h")
+        now, written = now._replace(body=body, mark=parse_marker(body) or now.mark), written + 1
+
+    assert (action, written) == (Leave(many, now), updates)
+    assert len(now.mark.also) == min(found, MAX_PLACES)
 
 
 def test_a_thread_whose_finding_got_worse_is_opened_before_it_is_updated() -> None:

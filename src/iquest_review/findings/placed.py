@@ -7,6 +7,8 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 
+MAX_PLACES = 30  # further places that one thread lists
+
 
 class Placement(StrEnum):
     """Where a finding is shown: on its line, or in the summary note."""

@@ -7,13 +7,12 @@ from textwrap import dedent
 
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, format_marker
-from iquest_review.findings.placed import OtherPlace, PlacedFinding
+from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding
 from iquest_review.note import markdown
 from iquest_review.note.lengths import MAX_TEXT_CHARS, render_line, render_prose, truncate_for_note
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.text import JOINER
 
-MAX_PLACES = 30  # that one thread lists
 TAIL_MARKER = "<!-- iquest-review:tail -->"  # above what a thread says beside its text
 Place = tuple[str, int]  # the anchor of lines, and how many they are
 

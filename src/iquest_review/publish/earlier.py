@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from iquest_review.diff.diff import Diff
 from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
 from iquest_review.findings.finding import derive_title
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import MAX_PLACES, PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_same_sentence
 from iquest_review.gitlab.existing import ExistingThreads, Thread
-from iquest_review.note.thread import MAX_PLACES, build_mark, extract_thread_text
+from iquest_review.note.thread import build_mark, extract_thread_text
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
 from iquest_review.prompt.remarks import Remark
 from iquest_review.publish.match import match_findings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread
 from iquest_review.note.summary import append_previous_review
-from iquest_review.note.thread import build_mark, is_same_body, list_places
+from iquest_review.note.thread import add_places, build_mark, is_same_body, list_places
 from iquest_review.outcome import SettledFinding, SettledReason
 from iquest_review.publish.match import is_same_thread, match_findings
 
@@ -107,7 +107,8 @@ def _plan_for_thread(finding: PlacedFinding, thread: Thread, own: Collection[str
         return
     mark = build_mark(finding)
     worse = finding.severity.rank < thread.mark.severity.rank
-    unlisted = list_places(mark) - list_places(thread.mark)
+    # A full thread takes no more places: to write it anew would change nothing, in this round and in the next.
+    unlisted = add_places(thread.mark, list_places(mark)) != thread.mark
     yield Update(finding, thread) if not thread.resolved and (worse or unlisted) else Leave(finding, thread)
 
 
