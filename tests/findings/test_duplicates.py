@@ -1,5 +1,6 @@
 """Models say the same thing twice. Said once it is enough, but nothing that says something else is lost."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.duplicates import gather_repeats, has_overlap, merge_duplicates
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import MAX_PLACES, PlacedFinding, Placement
 from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."
@@ -158,6 +159,27 @@ def test_one_sentence_at_ten_lines_is_one_finding_that_lists_the_others() -> Non
     [gathered] = gather_repeats(ten)
 
     assert (gathered.line, [place.line for place in gathered.other_places]) == (3, list(range(4, 13)))
+
+
+def test_a_full_finding_leaves_further_lines_to_another_one() -> None:
+    many = [inline(line, description=UNUSED.format(f"v{line}")) for line in range(1, 2 * MAX_PLACES)]
+
+    first, second = gather_repeats(many)
+
+    assert len(first.other_places) == MAX_PLACES
+    assert second.line == MAX_PLACES + 2
+    assert len(first.other_places) + len(second.other_places) + 2 == len(many)
+
+
+def test_many_findings_of_one_file_are_gathered_in_time() -> None:
+    words = [f"{chr(97 + row % 26)}{chr(97 + row // 26)}word" for row in range(600)]
+    many = [inline(line, description=" ".join(words[line : line + 300])) for line in range(1, 200)]
+    start = time.monotonic()
+
+    assert len(merge_duplicates(many)) == len(many)
+    gather_repeats(many)
+
+    assert time.monotonic() - start < 10  # 70 seconds where each pair reads both texts anew
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ one sentence, and then it lists both places.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
 from iquest_review.findings.similarity import extract_words, is_related_text, is_same_sentence, is_similar_text
 
 
@@ -30,7 +30,8 @@ def merge_duplicates(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
 def gather_repeats(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
     """Return the findings with each sentence once a file: the first finding lists the other places.
 
-    Only findings that can have a thread are gathered: the others are in the note, which has no room for places.
+    One with MAX_PLACES of them is full: the next finding gets a thread of its own. Only findings that
+    can have a thread are gathered: the others are in the note, which has no room for places.
     """
     kept = list[PlacedFinding]()
     for finding in findings:
@@ -45,6 +46,8 @@ def gather_repeats(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
 
 def _is_repeat(earlier: PlacedFinding, finding: PlacedFinding) -> bool:
     if (earlier.path, earlier.side) != (finding.path, finding.side) or None in (earlier.line, finding.line):
+        return False
+    if len(earlier.other_places) >= MAX_PLACES:
         return False
     inline = earlier.placement is finding.placement is Placement.INLINE
     return inline and is_same_sentence(earlier.description, finding.description)
@@ -77,8 +80,9 @@ def _merge_pair(finding: PlacedFinding, other: PlacedFinding) -> PlacedFinding:
 
 def is_same_finding(finding: PlacedFinding, other: PlacedFinding) -> bool:
     """Return whether two findings have a line in common and say the same."""
-    said = finding.fingerprint == other.fingerprint or is_similar_text(finding.description, other.description)
-    return said and has_overlap(finding, other)
+    if not has_overlap(finding, other):
+        return False
+    return finding.fingerprint == other.fingerprint or is_similar_text(finding.description, other.description)
 
 
 def has_overlap(finding: PlacedFinding, other: PlacedFinding) -> bool:

@@ -1,6 +1,7 @@
 """Whether two texts say the same: models repeat a remark in other words, with other numbers, or as another category."""
 
 import re
+from functools import lru_cache
 
 from iquest_review.text import JOINER
 
@@ -28,6 +29,7 @@ def is_similar_text(text: str, other: str) -> bool:
     return _has_common_words(text, other, MIN_COMMON_WORD_RATIO)
 
 
+@lru_cache(4_096)
 def _drop_names(text: str) -> str:
     """Return a text without quotes, numbers, and names that only code has."""
     return _TOKEN.sub(lambda token: " " if _IN_NAMES.search(token[0]) else token[0], text)
@@ -67,6 +69,7 @@ def _is_equal_text(text: str, other: str) -> bool:
     return bool(first) and first == second
 
 
+@lru_cache(4_096)  # each text is compared with many others
 def extract_words(text: str) -> frozenset[str]:
     """Return the words of a text that carry a meaning, in small letters."""
     return frozenset(_WORD.findall(text.replace(JOINER, "").lower())) - _STOP_WORDS
