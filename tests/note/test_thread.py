@@ -1,6 +1,7 @@
 """A finding as the first note of its thread: what people read, what GitLab does with it, and what it hides."""
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,14 @@ from iquest_review.findings.fingerprint import Mark, parse_marker
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note.lengths import MAX_TEXT_CHARS
-from iquest_review.note.thread import TAIL_MARKER, build_mark, compose_thread, format_severity_counts, format_thread_row
+from iquest_review.note.thread import (
+    TAIL_MARKER,
+    build_mark,
+    compose_thread,
+    extract_thread_text,
+    format_severity_counts,
+    format_thread_row,
+)
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from tests.note.test_markdown import FRAGMENTS, OLD_ACTION, text_nodes
 from tests.support.apply_plan import applied, block
@@ -193,6 +201,31 @@ def test_a_marker_in_a_text_of_others_is_not_the_one_that_is_read() -> None:
 
     assert parse_marker(body) == build_mark(made())
     assert body.count("<!-- iquest-review:finding") == body.count(TAIL_MARKER) == 1
+
+
+@pytest.mark.parametrize("code", [TAIL_MARKER, f'x = "{TAIL_MARKER}"', f"a\n{TAIL_MARKER}\nb", TAIL_MARKER * 2])
+@pytest.mark.parametrize("field", ["fix", "quote", "replacement"])
+@pytest.mark.parametrize("line", [3, None], ids=["on a line", "on the file"])
+def test_a_tail_marker_in_code_ends_no_text(code: str, field: str, line: int | None) -> None:
+    body = thread(**{"line": line, "fix": code, field: code})
+
+    assert extract_thread_text(body) == made().description
+
+
+@pytest.mark.parametrize("part", ["\n", "\n\n", " \n", "`", "```\n", "\n```a", "````a\n```\n"])
+def test_a_text_is_extracted_in_linear_time(part: str) -> None:
+    start = time.monotonic()
+
+    extract_thread_text("mark\n\nheading\n\n" + part * (20_000 // len(part)))
+
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "\n\n\n\n"])
+def test_text_between_blocks_stays(between: str) -> None:
+    blocks = between.join(["One.", "```py\na\n```", "```\nb\n```", "Two.", "```\nc\n```"])
+
+    assert extract_thread_text(f"mark\n\nheading\n\n{blocks}").split() == ["One.", "Two."]
 
 
 # --- a row of the note ---

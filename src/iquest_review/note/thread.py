@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from textwrap import dedent
 
@@ -182,13 +183,16 @@ def _guess_language(finding: PlacedFinding) -> str:
     return PurePosixPath(finding.path).suffix.removeprefix(".")
 
 
-_BLOCK = re.compile(r"\n*^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
+# Line breaks are only taken where they begin: else a run of them would be looked at once from each of them.
+_BLOCK = re.compile(r"(?:(?<!\n)\n+)?^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
+@lru_cache(4_096)  # a thread is compared with many findings
 def extract_thread_text(body: str) -> str:
     """Return a thread's text as it was before it became markdown, without marker, heading and code."""
-    content = body.replace(JOINER, "").partition(TAIL_MARKER)[0]
+    # The marker first: the one that code has is no marker as long as the joiner is in it.
+    content = body.partition(TAIL_MARKER)[0].replace(JOINER, "")
     text = _BLOCK.sub("\n\n", "".join(content.split("\n\n", 2)[2:])).rstrip()
     for words in (ENGLISH, CHINESE):
         text = text.removesuffix(words.fix)
