@@ -124,7 +124,12 @@ def test_a_declaration_decides_when_the_bytes_fit(declaration: bytes) -> None:
     assert detect_encoding(["# 总".encode("gbk")], [declaration]) == "gb18030"
 
 
-@pytest.mark.parametrize("name", ["cp037", "utf-7", "hz", "iso2022_jp", "rot13", "no-such", "utf-8", "utf-16"])
+NO_TEXT = ("zlib", "bz2", "hex", "base64", "uu", "quopri", "undefined", "unicode_escape", "punycode", "idna")
+
+
+@pytest.mark.parametrize(
+    "name", [*"cp037 utf-7 hz iso2022_jp rot13 no-such utf-8 utf-16 mac-arabic mac-farsi".split(), *NO_TEXT]
+)
 def test_a_declaration_never_changes_the_meaning_of_ascii(name: str) -> None:
     row = "// 计算订单总金额".encode("gbk")
     assert detect_encoding([row], [b"# coding: " + name.encode()]) == "gb18030"

@@ -105,12 +105,16 @@ def _find_codec(name: str) -> str | None:
 
 @cache
 def _is_ascii_superset(codec: str) -> bool:
-    """Return whether ASCII means itself: with EBCDIC or UTF-7, a declaration could show code as other code."""
+    """Return whether ASCII, and no other byte, means ASCII.
+
+    With EBCDIC, UTF-7 or Mac Arabic, a declaration could show code as other code.
+    """
     if codec.startswith(("utf", "hz", "iso2022", "idna", "punycode", "unicode", "raw", "mbcs", "oem")):
         return False
     try:
-        return codecs.decode(_PRINTABLE, codec) == _PRINTABLE.decode("ascii")
-    except (LookupError, TypeError, ValueError):
+        others = {bytes([byte]).decode(codec, "ignore") for byte in range(0x80, 0x100)} - {""}
+        return _PRINTABLE.decode(codec) == _PRINTABLE.decode("ascii") and not any(map(str.isascii, others))
+    except (LookupError, ValueError):  # also what is no encoding of text: zlib, hex
         return False
 
 
