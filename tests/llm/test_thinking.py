@@ -61,6 +61,28 @@ def test_a_draft_before_the_end_of_thinking_is_no_review() -> None:
     assert isinstance(parse_reply(f"{EMPTY}\n</think>\nThe rest is for you."), UnusableReply)
 
 
+@pytest.mark.parametrize("end", sorted({end for _, end in THINKING if "<" in end}))
+@pytest.mark.parametrize("draft", [EMPTY, FOUND], ids=["none", "findings"])
+@pytest.mark.parametrize(
+    "thinking",
+    [
+        "{} But wait, line 3.",
+        "Let me see. {} No, that is wrong.",
+        "A draft: {}",
+        "```json\n{}\n```\nOr not?",
+        "{}\n{}\nHm.",
+    ],
+    ids=["words behind", "words around", "words before", "fenced", "twice"],
+)
+def test_a_draft_in_thinking_without_an_answer_is_no_review(end: str, draft: str, thinking: str) -> None:
+    assert isinstance(parse_reply(thinking.replace("{}", draft) + end), UnusableReply)
+
+
+@pytest.mark.parametrize("review", [EMPTY, FOUND, f"```json\n{EMPTY}\n```\n"], ids=["none", "findings", "fenced"])
+def test_a_lone_tag_behind_a_clean_review_is_no_other_text(review: str) -> None:
+    assert isinstance(parse_reply(f"{review}</think>"), Review)
+
+
 @pytest.mark.parametrize("tail", ["<|im_end|>", "</s>", "<|return|>", "<|eot_id|>\n<|start_header_id|>assistant"])
 def test_control_tokens_behind_a_clean_review_are_no_other_text(tail: str) -> None:
     assert isinstance(parse_reply(EMPTY + "\n" + tail * 3), Review)

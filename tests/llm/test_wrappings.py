@@ -63,6 +63,31 @@ def test_a_schema_is_no_review(schema: dict[str, Any]) -> None:
     assert isinstance(parse_reply(json.dumps(schema)), UnusableReply)
 
 
+@pytest.mark.parametrize("review", [FOUND, EMPTY], ids=["findings", "none"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda review: {"thinking": review, "answer": "none"},
+        lambda review: {"reasoning": json.dumps(review), "content": ""},
+        lambda review: {"Thoughts": [{"draft": review}]},
+        lambda review: {"messages": [{"role": "user", "content": json.dumps(review)}]},
+        lambda review: {"messages": [{"role": "system", "content": [{"text": json.dumps(review)}]}]},
+        lambda review: {"error": {"message": "bad request", "request": review}},
+        lambda review: {"prompt": json.dumps(review)},
+    ],
+    ids=["thinking", "reasoning", "thoughts", "user", "system", "error", "prompt"],
+)
+def test_a_draft_or_what_was_sent_is_no_review(wrap: Any, review: dict[str, Any]) -> None:
+    assert isinstance(parse_reply(json.dumps(wrap(review))), UnusableReply)
+
+
+@pytest.mark.parametrize("review", [FOUND, EMPTY], ids=["findings", "none"])
+def test_a_review_beside_a_draft_is_the_review(review: dict[str, Any]) -> None:
+    said = {"thinking": OTHER, "messages": [{"role": "user", "content": json.dumps(OTHER)}], "answer": review}
+
+    assert parse_reply(json.dumps(said)) == parse_reply(json.dumps(review))
+
+
 def test_a_bare_list_of_findings_is_a_review() -> None:
     for entries in ([ISSUE], [ISSUE, {**ISSUE, "line": 3}]):
         result = parse_reply(json.dumps(entries))

@@ -29,7 +29,12 @@ _MAX_DEPTH, _MAX_QUOTES = 12, 2_000  # with each bracket that stays open, and wi
 # Possessive and few: each opening is looked behind once, and only up to a bound.
 MAX_WRAPPINGS, MAX_WRAPPED = 5, 50  # around a review: how deep, and how many values in each
 MAX_WORDS_BEFORE = 20  # characters before the bracket of JSON in a string
-_SCHEMA_KEYS = ("default", "example", "examples", "const", "enum", "$defs", "definitions")  # no review is in these
+# No review is in these, but a form of one, a draft, or what the model was sent.
+_SCHEMA_KEYS = frozenset("default example examples const enum $defs definitions schema json_schema template".split())
+_DRAFT_KEYS = frozenset("thinking reasoning reasoning_content thought thoughts scratchpad draft drafts".split())
+_SENT_KEYS = frozenset("prompt request error response_format".split())
+_OTHER_KEYS = _SCHEMA_KEYS | _DRAFT_KEYS | _SENT_KEYS
+_SENDERS = ("user", "system", "developer", "tool")  # whose messages are not the model's
 _GAP = r"(?:\s*+(?://[^\n]{0,300}+\n|#[^\n]{0,300}+\n|/\*[^*]{0,300}+\*/)){0,4}+\s*+"
 _OPENING = re.compile(rf"""(?:\[{_GAP})?\{{{_GAP}["'“]?[\w$@-]++["'”]?\s*+:""")
 _ESCAPED = re.compile(r"""\s*"|[^{\[]{0,500}[{\[]\s*\\[nrt"]""")
@@ -307,8 +312,8 @@ def _iterate_reviews(value: Any, depth: int) -> Iterator[Any]:
     elif depth and isinstance(value, list):
         for entry in value[:MAX_WRAPPED]:
             yield from _iterate_reviews(entry, depth - 1)
-    elif depth and isinstance(value, dict):
-        for name in [name for name in value if name not in _SCHEMA_KEYS][:MAX_WRAPPED]:
+    elif depth and isinstance(value, dict) and value.get("role") not in _SENDERS:
+        for name in [name for name in value if name.lower() not in _OTHER_KEYS][:MAX_WRAPPED]:
             yield from _iterate_reviews(value[name], depth - 1)
 
 

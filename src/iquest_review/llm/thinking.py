@@ -8,6 +8,7 @@ import re
 from iquest_review.excerpt.chat_tokens import THINKING_BEGIN, THINKING_END, strip_control_tokens
 from iquest_review.llm.decoder import DECODER
 
+_FENCE = re.compile(r"^(?:```|~~~)\w{0,10}$", re.MULTILINE)
 MAX_PARTS = 8  # that are read, the last ones: a text of thousands of tags costs no more than one of nine
 _JSON_BEGIN = re.compile(r"(?:(?:```|~~~)\w{0,10}\s*)?(?=[{\[])")
 _READY = ("{", "[", "```", "~~~")
@@ -25,7 +26,7 @@ def find_answer_texts(text: str) -> list[str]:
     parts = [text[start:] for start in starts[:1] + starts[1:][-MAX_PARTS:]]
     parts = [rest for part in parts if (rest := strip_control_tokens(drop_open_thoughts(part)))]
     ready = [part for part in parts if part.startswith(_READY) and not _is_draft(part)]
-    last = parts[-1:]
+    last = [part for part in parts[-1:] if part in ready or not (_is_thought(part) or _is_draft(part))]
     return [*ready, *last] if last and last != ready[-1:] else ready
 
 
@@ -60,7 +61,7 @@ def _name(tag: str) -> str:
 
 
 def _is_draft(part: str) -> bool:
-    """Return whether thinking ends behind the JSON that a part begins with, and more follows."""
+    """Return whether thinking ends behind the JSON that a part begins with, and words are before or behind its tag."""
     opening = _JSON_BEGIN.match(part)
     if not opening:
         return False
@@ -69,4 +70,13 @@ def _is_draft(part: str) -> bool:
     except (ValueError, RecursionError):
         return False
     tag = THINKING_END.search(part, end)
-    return tag is not None and bool(strip_control_tokens(part[tag.end() :]))
+    if tag is None:
+        return False
+    before = _FENCE.sub("", part[end : tag.start()])
+    return bool(strip_control_tokens(before) or strip_control_tokens(part[tag.end() :]))
+
+
+def _is_thought(part: str) -> bool:
+    """Return whether a part that begins with words ends with thinking: a review in it is a draft or a quote."""
+    tags = list(THINKING_END.finditer(part))
+    return bool(tags) and not part.startswith(_READY) and not strip_control_tokens(part[tags[-1].end() :])
