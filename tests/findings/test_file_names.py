@@ -397,6 +397,32 @@ def test_a_long_name_takes_little_time(piece: str) -> None:
     assert time.process_time() - started < 2
 
 
+@pytest.mark.timed
+@pytest.mark.parametrize("piece", ["[a](", "://[a]({", "\\\\[a](", "![", "[a](b '", "[a] (<", "[[a]"])
+def test_a_long_row_of_links_takes_little_time(piece: str) -> None:
+    started = time.process_time()
+
+    list_spellings(piece * (8_000 // len(piece)))
+
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("cited", "meant"),
+    [
+        ("[page](app/[id]/(shop)/page.tsx)", "app/[id]/(shop)/page.tsx"),
+        ("[app/[id]/page.tsx](https://x)", "app/[id]/page.tsx"),
+        ("[pay](<app/my pay.py> 'a title')", "app/my pay.py"),
+        ('![pay] (app/pay.py "a title")', "app/pay.py"),
+        ("[pay](app/my pay.py)", "app/my pay.py"),
+        ("see [a](b.py) and [c](app/d.py)", "app/d.py"),
+        ("[app/pay.py][1]", "app/pay.py"),
+    ],
+)
+def test_a_link_is_followed_through_brackets_and_titles(cited: str, meant: str) -> None:
+    assert meant in list_spellings(cited)
+
+
 @given(st.text(max_size=60) | st.text("ab./\\%2F`[]() :#L1-=>{}", max_size=40))
 @settings(max_examples=200, deadline=None, derandomize=True)
 def test_any_name_has_spellings_and_the_first_is_itself(cited: str) -> None:

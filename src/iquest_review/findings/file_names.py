@@ -41,7 +41,11 @@ _LINES_TAIL = re.compile(
     re.IGNORECASE,
 )
 _COUNTS_TAIL = re.compile(r"\s*[|,]?\s*(?:\+\d+\s*[,/]?\s*[-−–]\d+|\|\s*\d+\s*[-+]*|[-+]{2,})\s*$")
-_LINK = re.compile(r"!?\[(.*?)\](?:\s?\(<?(.*?)>?(?:\s+[\"'].*[\"'])?\)|\[.*\])")
+# Possessive, with brackets in brackets once, as of app/[id]/(shop)/page.tsx: else a row of brackets takes minutes.
+_LINK = re.compile(
+    r"!?\[((?:[^\[\]]|\[[^\[\]]*\])*+)\]"
+    r"(?:\s?\(<?((?:[^()\s]|\([^()]*\)|\s(?!\s*[\"']))*+)(?:\s+[\"'][^\"']*[\"'])?\)|\[[^\[\]]*\])"
+)
 _SPAN = re.compile(r"(`+)\s?(.+?)\s?\1")
 _BRACED = re.compile(r"\{([^{}]*?)\s*(?:=>|->|→|⇒)\s*([^{}]*?)\}")
 _ARROW = re.compile(r"\s*(?:=>|->|→|⇒|\brenamed to\b|\bmoved to\b)\s*")
