@@ -171,6 +171,7 @@ def test_a_full_finding_leaves_further_lines_to_another_one() -> None:
     assert len(first.other_places) + len(second.other_places) + 2 == len(many)
 
 
+@pytest.mark.timed
 def test_many_findings_of_one_file_are_gathered_in_time() -> None:
     words = [f"{chr(97 + row % 26)}{chr(97 + row // 26)}word" for row in range(600)]
     many = [inline(line, description=" ".join(words[line : line + 300])) for line in range(1, 200)]

@@ -212,6 +212,7 @@ def test_a_tail_marker_in_code_ends_no_text(code: str, field: str, line: int | N
     assert extract_thread_text(body) == made().description
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("part", ["\n", "\n\n", " \n", "`", "```\n", "\n```a", "````a\n```\n"])
 def test_a_text_is_extracted_in_linear_time(part: str) -> None:
     start = time.monotonic()
