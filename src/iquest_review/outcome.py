@@ -54,6 +54,12 @@ class HeldBackFinding(PlacedFinding):
     why: HeldBackReason
 
 
+def hold_back(finding: PlacedFinding, thread: str, why: HeldBackReason) -> HeldBackFinding:
+    """Return the finding as one that people settled in this thread."""
+    fields = {name: getattr(finding, name) for name in PlacedFinding.__dataclass_fields__}
+    return HeldBackFinding(**{**fields, "thread": thread}, why=why)
+
+
 @dataclass(frozen=True)
 class OpenThread:
     """An earlier finding that is still open, and where its lines are now; `thread` is empty for one of the note."""

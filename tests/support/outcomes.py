@@ -24,6 +24,7 @@ from iquest_review.outcome import (
     SettledFinding,
     SettledReason,
     Usage,
+    hold_back,
 )
 from iquest_review.reasons.connection import BrokenBy, RootCause, Unreachable
 from iquest_review.reasons.review import OutcomeReason
@@ -55,7 +56,7 @@ def finding(**changed: Any) -> PlacedFinding:
 
 def held_back(of: PlacedFinding, why: HeldBackReason = HeldBackReason.WAIVED) -> HeldBackFinding:
     """A finding that people settled before."""
-    return HeldBackFinding(**{name: getattr(of, name) for name in PlacedFinding.__dataclass_fields__}, why=why)
+    return hold_back(of, of.thread, why)
 
 
 def fingerprint(of: object) -> str:

@@ -1,7 +1,7 @@
 """Find the encoding of files that are not UTF-8: GB18030, Big5, Shift_JIS, EUC, Windows code pages and so on.
 
 A declaration in the file counts if the file can be read with it. Else all lines that are not UTF-8 together decide. For
-a single short line that is hard: over 51 samples of 10 encodings, most of one line, chardetng (Firefox's detector)
+a single short line that is hard: over 51 samples of 11 encodings, most of one line, chardetng (Firefox's detector)
 was right 51 times, chardet 7.7 44 times, charset-normalizer 3.5 29 times.
 """
 

@@ -88,10 +88,7 @@ def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
     if not finding.path:  # an answer in the seed's form names no file: its quote may identify it
         one_file = len({file.path for file in diff.files}) == 1
         return list(diff.files) if one_file else _select_by_quote(finding, diff.files, index)
-    spellings = file_names.list_spellings(finding.path)
-    for named in (index.new, index.old):
-        if files := named.get(spellings[0] if spellings else ""):
-            return files
+    spellings = file_names.list_spellings(finding.path)  # the exact name comes first
     for cited in spellings:
         for named in (index.new, index.old):
             if files := named.get(cited):

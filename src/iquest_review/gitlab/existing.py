@@ -75,6 +75,11 @@ class ExistingThreads(NamedTuple):
     threads: tuple[Thread, ...] = ()
     notes: tuple[SummaryNote, ...] = ()
 
+    @property
+    def open_threads(self) -> tuple[Thread, ...]:
+        """The threads that nobody has resolved."""
+        return tuple(thread for thread in self.threads if not thread.resolved)
+
 
 # Compiled when somebody has replied: most runs do not need them.
 _IGNORE = r"^[ \t]*(?:@\S+\s+)?[*_`]{0,2}(?:ignore|忽略)[*_`]{0,2}\s*[:：][*_`]{0,2}\s*\S"

@@ -18,7 +18,7 @@ from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.outcome import HeldBackFinding, HeldBackReason
+from iquest_review.outcome import HeldBackFinding, HeldBackReason, hold_back
 
 MAX_HUNKS = 5_000  # about 40 KB when packed; a larger merge request is reviewed anew at each push
 MAX_UNPACKED_BYTES = 4 * 1024**2  # somebody may have put a zip bomb into the note
@@ -97,11 +97,9 @@ class _StoredHeldBack(_StoredFinding):
     thread: Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
     why: HeldBackReason
 
-    def hold_back(self) -> HeldBackFinding:
+    def restore(self) -> HeldBackFinding:
         """Return the finding."""
-        placed = self.place_in_note()
-        fields = {name: getattr(placed, name) for name in PlacedFinding.__dataclass_fields__}
-        return HeldBackFinding(**{**fields, "thread": self.thread}, why=self.why)
+        return hold_back(self.place_in_note(), self.thread, self.why)
 
 
 class _StoredMemory(BaseModel):
@@ -180,7 +178,7 @@ def parse_memory(body: str) -> NoteMemory | None:
         summary=stored.summary,
         suggestions=stored.suggestions,
         findings=tuple(finding.place_in_note() for finding in stored.findings),
-        held_back=tuple(finding.hold_back() for finding in stored.held_back),
+        held_back=tuple(finding.restore() for finding in stored.held_back),
         titles=stored.titles,
         resolved=stored.resolved,
         left=stored.left,

@@ -29,7 +29,7 @@ from iquest_review.note.lengths import (
 )
 from iquest_review.note.memory import NoteMemory
 from iquest_review.note.omitted import render_omitted_files
-from iquest_review.note.thread import format_finding_row, format_severity_counts, format_thread_row
+from iquest_review.note.thread import format_finding_row, format_lines, format_severity_counts, format_thread_row
 from iquest_review.note.words import CHINESE, ENGLISH, Words, choose_plural, format_number, format_plural, select_words
 from iquest_review.outcome import Outcome, ReviewStatus, SettledReason
 
@@ -191,7 +191,11 @@ def _render_over_limit(over: Sequence[PlacedFinding], outcome: Outcome, links: N
     title = choose_plural(words.over_limit, len(over)).format(count=format_number(len(over)), severities=severities)
     rows = [
         format_thread_row(
-            finding.severity, finding.category, _render_full_place(finding, outcome, links, words), finding.title, words
+            finding.severity,
+            finding.category,
+            markdown.format_link(_render_row_place(finding, words), _build_line_url(finding, outcome, links)),
+            finding.title,
+            words,
         )
         for finding in ordered[:MAX_OVER_LIMIT_ROWS]
     ]
@@ -200,21 +204,10 @@ def _render_over_limit(over: Sequence[PlacedFinding], outcome: Outcome, links: N
     return f"### {title}\n\n" + "\n".join(rows)
 
 
-def _render_full_place(finding: PlacedFinding, outcome: Outcome, links: NoteLinks, words: Words) -> str:
-    """Return file and lines of a finding, linked to the file."""
-    path = render_name(finding.path, words) or words.elsewhere
-    lines = f" {_render_lines(finding.side, finding.line, finding.end_line, words)}" if finding.line else ""
-    return markdown.format_link(f"{path}{lines}", _build_line_url(finding, outcome, links))
-
-
-def _render_row_place(row: ThreadRow, words: Words) -> str:
+def _render_row_place(row: ThreadRow | PlacedFinding, words: Words) -> str:
+    """Return file and lines."""
     path = render_name(row.path, words) or words.elsewhere
-    return f"{path} {_render_lines(row.side, row.line, row.end_line, words)}" if row.line else path
-
-
-def _render_lines(side: Side, line: int, end_line: int | None, words: Words) -> str:
-    pattern = words.old_line if side is Side.OLD else words.lines if end_line else words.line
-    return pattern.format(line=line, end_line=end_line)
+    return f"{path} {format_lines(row.side, row.line, row.end_line, words)}" if row.line else path
 
 
 def _render_since_last_run(outcome: Outcome, words: Words) -> str:
@@ -240,18 +233,21 @@ def _render_since_last_run(outcome: Outcome, words: Words) -> str:
 
 def _render_control_files(outcome: Outcome, words: Words) -> str:
     """Return a warning that names the changed files that control reviews: a person should look at them."""
-    paths = [render_name(path, words) for path in outcome.steering[:MAX_CONTROL_PATHS]]
-    more = len(outcome.steering) - len(paths)
-    paths += [words.more.format(count=format_number(more))] if more else []
-    return words.steering.format(paths=words.comma.join(paths)) if paths else ""
+    return words.steering.format(paths=_join_names(outcome.steering, words)) if outcome.steering else ""
 
 
 def _render_ignored_settings(outcome: Outcome, words: Words) -> str:
     """Return a warning that names the unknown settings: one of them may have been meant to block the merge."""
-    names = [render_name(name, words) for name in outcome.ignored_settings[:MAX_CONTROL_PATHS]]
-    more = len(outcome.ignored_settings) - len(names)
-    names += [words.more.format(count=format_number(more))] if more else []
-    return words.ignored_settings.format(names=words.comma.join(names)) if names else ""
+    names = outcome.ignored_settings
+    return words.ignored_settings.format(names=_join_names(names, words)) if names else ""
+
+
+def _join_names(names: Sequence[str], words: Words) -> str:
+    """Return the first names of a warning as code spans, and how many more there are."""
+    shown = [render_name(name, words) for name in names[:MAX_CONTROL_PATHS]]
+    if more := len(names) - len(shown):
+        shown.append(words.more.format(count=format_number(more)))
+    return words.comma.join(shown)
 
 
 def _render_findings(
@@ -284,7 +280,7 @@ def _render_place(finding: PlacedFinding, outcome: Outcome, links: NoteLinks, wo
     reason = words.placement_reason(finding.placement_reason) if finding.placement_reason else ""
     if finding.line is None:
         return ": ".join(part for part in (render_name(finding.path, words), reason) if part)
-    lines = _render_lines(finding.side, finding.line, finding.end_line, words)
+    lines = format_lines(finding.side, finding.line, finding.end_line, words)
     place = markdown.format_link(lines, _build_line_url(finding, outcome, links))
     return f"{place} ({reason})" if reason and finding.placement is Placement.SUMMARY else place
 

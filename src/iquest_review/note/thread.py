@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from textwrap import dedent
 
+from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, format_marker
 from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding
@@ -105,14 +106,15 @@ def _format_other_places(places: Sequence[OtherPlace], words: Words, head: str) 
     if not places:
         return ""
     shown = sorted(places, key=lambda place: place.line)[:MAX_PLACES]
-    lines = [format_lines(words.lines if place.end_line else words.line, place.line, place.end_line) for place in shown]
+    lines = [format_lines(Side.NEW, place.line, place.end_line, words) for place in shown]
     commit = markdown.format_code_span(head[:12])
     pattern = words.also_here_at if commit else words.also_here
     return pattern.format(lines=words.comma.join(lines), sha=commit)
 
 
-def format_lines(pattern: str, line: int, end_line: int | None) -> str:
-    """Return line numbers in words."""
+def format_lines(side: Side, line: int, end_line: int | None, words: Words) -> str:
+    """Return line numbers in words; of several removed lines the first."""
+    pattern = words.old_line if side is Side.OLD else words.lines if end_line else words.line
     return pattern.format(line=line, end_line=end_line)
 
 

@@ -11,7 +11,7 @@ from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_same_sentence
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.note.thread import build_mark, extract_thread_text
-from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
+from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason, hold_back
 from iquest_review.prompt.remarks import Remark
 from iquest_review.publish.match import match_findings
 
@@ -61,15 +61,14 @@ def classify(
     then: nobody could resolve or waive it.
     """
     still, gone = list[OpenFinding](), list[SettledFinding]()
-    for thread in existing.threads:
-        if not thread.resolved:
-            here = _find_thread_lines(thread, diff, read_file)
-            if here is None and not was_seen(thread.path):
-                here = Location(thread.path, thread.line)
-            if here is None and not thread.disputed:
-                gone.append(SettledFinding(thread.id, SettledReason.GONE))
-            else:
-                still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
+    for thread in existing.open_threads:
+        here = _find_thread_lines(thread, diff, read_file)
+        if here is None and not was_seen(thread.path):
+            here = Location(thread.path, thread.line)
+        if here is None and not thread.disputed:
+            gone.append(SettledFinding(thread.id, SettledReason.GONE))
+        else:
+            still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
     for finding in noted:
         # A file that was never in the change cannot be gone from it.
         unknown_file = finding.placement_reason in (PlacementReason.NO_FILE, PlacementReason.NO_PATH)
@@ -151,8 +150,7 @@ def select_findings_to_raise(
         elif why is None:
             raised.append(_take_over(finding, thread))
         else:
-            fields = {name: getattr(finding, name) for name in PlacedFinding.__dataclass_fields__}
-            held_back.append(HeldBackFinding(**{**fields, "thread": thread.id}, why=why))
+            held_back.append(hold_back(finding, thread.id, why))
     return FindingsToRaise(tuple(raised), tuple(held_back))
 
 

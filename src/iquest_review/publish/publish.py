@@ -53,9 +53,8 @@ def publish_review(
         return Published(outcome, None)
     before = recall_memory(existing)
     left = {entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT}
-    still_open = [thread for thread in existing.threads if not thread.resolved]
-    titles = _collect_titles(outcome, still_open, before)
-    rows = _build_rows(outcome, [thread for thread in still_open if thread.id not in left], titles, around)
+    titles = _collect_titles(outcome, existing.open_threads, before)
+    rows = _build_rows(outcome, [thread for thread in existing.open_threads if thread.id not in left], titles, around)
     posted = PostedState(rows, _build_memory(outcome, existing, before, titles, threads.resolved))
     return _publish_note(gitlab, existing, Published(outcome, summary.compose_note(outcome, around, posted)), overtaken)
 
@@ -136,7 +135,6 @@ def _build_memory(
     ours: set[str],
 ) -> NoteMemory:
     """Return what the note must remember; `ours` are the discussions that this run resolved."""
-    open_threads = [thread for thread in existing.threads if not thread.resolved]
     noted = [finding for finding in outcome.findings if finding.placement is Placement.SUMMARY]
     noted += outcome.kept
     reviewed, head = outcome.reviewed, outcome.head
@@ -153,7 +151,7 @@ def _build_memory(
         suggestions=outcome.suggestions,
         findings=tuple(noted),
         held_back=outcome.held_back,
-        titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in open_threads),
+        titles=tuple((thread.mark.fingerprint, titles[thread.mark.fingerprint]) for thread in existing.open_threads),
         resolved=tuple(t.id for t in resolved if t.resolved_by_us or t.id in ours),
         left=tuple(entry.thread for entry in outcome.settled if entry.why is SettledReason.LEFT),
     )

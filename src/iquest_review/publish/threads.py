@@ -79,12 +79,11 @@ class Threads:
 
         Its findings have their final places, its settled findings are really settled, and it lists every open thread.
         """
-        threads = {thread.id: thread for thread in existing.threads if not thread.resolved}
-        still_open = frozenset(threads)
+        threads = {thread.id: thread for thread in existing.open_threads}
         settled = tuple(
             replace(entry, why=SettledReason.LEFT) if entry.thread in self.denied else entry
             for entry in self._outcome.settled
-            if entry.thread not in still_open or entry.thread in self.denied or entry.why is SettledReason.LEFT
+            if entry.thread not in threads or entry.thread in self.denied or entry.why is SettledReason.LEFT
         )
         known = {entry.thread: entry for entry in self._outcome.still_open}
         inline = {finding.thread for finding in self._findings if finding.placement is Placement.INLINE}

@@ -51,16 +51,12 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     usable = [exchange for exchange in inquiry.asked if exchange.usable]
     if usable:
         return _assemble_review(base, work, inquiry, usable, model, progress)
-    texts = [
-        exchange.answer.result
-        for exchange in inquiry.asked
-        if exchange.answer and not exchange.cut and isinstance(exchange.answer.result, UnusableReply)
-    ]
+    read = [exchange for exchange in inquiry.asked if not exchange.cut]
+    results = [exchange.answer.result for exchange in read if exchange.answer]
+    texts = [result for result in results if isinstance(result, UnusableReply)]
     if not texts:
         return _assemble_failure(base, work, inquiry, progress)
-    excerpt = _merge_excerpts(
-        work, [exchange for exchange in inquiry.asked if exchange.answer and not exchange.cut], inquiry.asked
-    )
+    excerpt = _merge_excerpts(work, [exchange for exchange in read if exchange.answer], inquiry.asked)
     base = _add_coverage(base, work, inquiry, excerpt)
     why = AnswerUnusable(texts[0].why)
     progress.say(str(why))

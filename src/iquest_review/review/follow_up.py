@@ -103,7 +103,7 @@ def _classify_earlier(outcome: Outcome, work: Work, *, asked: bool) -> EarlierFi
 def _list_left(work: Work) -> frozenset[str]:
     """Return the open threads that are settled, but that GitLab did not let the bot resolve."""
     left = frozenset(work.change.known.left if work.change.known else ())
-    return left & {thread.id for thread in work.change.existing.threads if not thread.resolved}
+    return left & {thread.id for thread in work.change.existing.open_threads}
 
 
 def _list_unanswered(
@@ -132,7 +132,7 @@ def _apply_limit(
     raised: Sequence[PlacedFinding], still: Sequence[OpenFinding], work: Work
 ) -> tuple[tuple[PlacedFinding, ...], tuple[PlacedFinding, ...]]:
     """Return the findings to show on their lines as far as the limit allows it, and those that stay in the note."""
-    open_threads = {thread.id for thread in work.change.existing.threads if not thread.resolved}
+    open_threads = {thread.id for thread in work.change.existing.open_threads}
     room = work.options.max_findings - sum(entry.thread is not None for entry in still)
     inline = sum(finding.placement is Placement.INLINE for finding in raised)
     kept = [entry.finding for entry in still if entry.finding]
@@ -171,8 +171,7 @@ def _log_changes(held_back: Sequence[HeldBackFinding], settled: Sequence[Settled
 
 
 def _list_open_threads(work: Work, left: Collection[str]) -> Iterator[Thread]:
-    threads = work.change.existing.threads
-    return (thread for thread in threads if not thread.resolved and thread.id not in left)
+    return (thread for thread in work.change.existing.open_threads if thread.id not in left)
 
 
 def _build_seen_check(work: Work, outcome: Outcome) -> Callable[[str], bool]:

@@ -170,7 +170,7 @@ def _has_nothing_new(outcome: Outcome, change: ChangeToReview) -> bool:
 
 def _has_same_threads(known: NoteMemory, existing: ExistingThreads) -> bool:
     """Return whether the note lists exactly the open threads."""
-    still_open = sorted(thread.mark.fingerprint for thread in existing.threads if not thread.resolved)
+    still_open = sorted(thread.mark.fingerprint for thread in existing.open_threads)
     return sorted(fingerprint for fingerprint, _ in known.titles) == still_open
 
 

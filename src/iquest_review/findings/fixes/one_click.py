@@ -14,12 +14,13 @@ from iquest_review.code.edit_worker import examine_edits
 from iquest_review.code.languages import Kind, identify_language
 from iquest_review.code.rough_tokens import Token
 from iquest_review.diff.diff import FileStatus, LineKind
+from iquest_review.findings.evidence import FileReader
 from iquest_review.findings.finding import Category
 from iquest_review.findings.fixes.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
+from iquest_review.findings.fixes.utf8_file import is_utf8_text
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.verify import VerifiedFinding
 
-FileReader = Callable[[str], bytes | None]
 ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | None]]
 _WORD = re.compile(r"[a-z]{4,}|[\u3040-\u9fff\uac00-\ud7af]|[^\W\d_a-z]{3,}")
 MAX_ORDER_ROWS = 2  # of comments; a longer one explains the code
@@ -58,9 +59,7 @@ def _build_edit(verified: VerifiedFinding, finding: PlacedFinding, read_file: Fi
     first, last, rows = lines[0].number, lines[-1].number, tuple(finding.replacement.split("\n"))
     text = read_file(file.path)
     if text is not None:
-        try:
-            text.decode()
-        except UnicodeDecodeError:
+        if not is_utf8_text(text):
             return None
         same = text.split(b"\n")[first - 1 : last] == [line.raw for line in lines]
         return Edit(file.path, text, first, last, rows) if same else None

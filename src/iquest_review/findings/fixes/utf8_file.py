@@ -8,6 +8,7 @@ change lines that nobody looked at.
 import re
 from collections.abc import Callable
 
+from iquest_review.diff.decoding import is_utf8
 from iquest_review.diff.diff import FileDiff
 
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -30,10 +31,4 @@ def is_utf8_file(file: FileDiff, read_file: Callable[[str], bytes | None]) -> bo
 
 def is_utf8_text(content: bytes) -> bool:
     """Return whether the bytes are UTF-8 text; UTF-16 and other bytes with NUL are not."""
-    if b"\0" in content or content.startswith(_UTF_16_MARKS):
-        return False
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+    return b"\0" not in content and not content.startswith(_UTF_16_MARKS) and is_utf8(content)
