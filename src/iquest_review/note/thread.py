@@ -1,6 +1,8 @@
 """One finding as people read it: the body of a thread on its line, or a row of the summary note."""
 
 import re
+from bisect import bisect
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -185,8 +187,7 @@ def _guess_language(finding: PlacedFinding) -> str:
     return PurePosixPath(finding.path).suffix.removeprefix(".")
 
 
-# Line breaks are only taken where they begin: else a run of them would be looked at once from each of them.
-_BLOCK = re.compile(r"(?:(?<!\n)\n+)?^ ?(`{3,})[^\n]*\n.*?^ ?\1$\n*", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r" ?(`{3,})")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -195,10 +196,41 @@ def extract_thread_text(body: str) -> str:
     """Return a thread's text as it was before it became markdown, without marker, heading and code."""
     # The marker first: the one that code has is no marker as long as the joiner is in it.
     content = body.partition(TAIL_MARKER)[0].replace(JOINER, "")
-    text = _BLOCK.sub("\n\n", "".join(content.split("\n\n", 2)[2:])).rstrip()
+    text = _drop_code_blocks("".join(content.split("\n\n", 2)[2:])).rstrip()
     for words in (ENGLISH, CHINESE):
         text = text.removesuffix(words.fix)
     return _ESCAPE.sub(r"\1", text).replace("&lt;", "<").replace("&gt;", ">").strip()
+
+
+def _drop_code_blocks(text: str) -> str:
+    """Return the text with an empty line in place of each code block. One that is never closed stays."""
+    rows = text.split("\n")
+    closing = defaultdict[int, list[int]](list)  # the rows that close a block, by their number of backticks
+    for index, row in enumerate(rows):
+        if fence := _FENCE.fullmatch(row):
+            closing[len(fence[1])].append(index)
+    parts, start, index = list[str](), 0, 0
+    while index < len(rows):
+        opening = _FENCE.match(rows[index])
+        end = _find_closing_row(closing, index, len(opening[1])) if opening else None
+        if end is not None:
+            parts.append("\n".join(rows[start:index]))
+            start = index = end + 1
+        else:
+            index += 1
+    parts.append("\n".join(rows[start:]))
+    first, *rest = parts
+    kept = [first, *(part.lstrip("\n") for part in rest)]
+    return "\n\n".join([*(part.rstrip("\n") for part in kept[:-1]), kept[-1]])
+
+
+def _find_closing_row(closing: Mapping[int, Sequence[int]], opening: int, backticks: int) -> int | None:
+    """Return the first row behind the opening one that closes it: with as many backticks, or else with fewer."""
+    for count in range(backticks, 2, -1):
+        rows = closing.get(count, ())
+        if (at := bisect(rows, opening)) < len(rows):
+            return rows[at]
+    return None
 
 
 def is_same_body(sent: str, stored: str) -> bool:
