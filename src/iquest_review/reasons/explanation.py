@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema, to_json
+from pydantic import GetCoreSchemaHandler, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, PydanticCustomError, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,10 @@ class StoredByKind:
     a third of a second.
     """
 
-    def __get_pydantic_core_schema__(self, source: Any, _: object) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return a schema that knows the kinds of the field's type by name alone."""
-        return core_schema.no_info_plain_validator_function(
-            lambda value: _load(value, source),
-            serialization=core_schema.plain_serializer_function_ser_schema(_dump),
-        )
+        load = PlainValidator(lambda value: _load(value, source))
+        return handler.generate_schema(Annotated[Any, load, PlainSerializer(_dump)])
 
 
 @cache
