@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,11 @@ def _stop_at_first_error(schema: Any) -> Any:
 
 
 _HEADER = TypeAdapter(_Header)
-_REVIEW = SchemaValidator(_stop_at_first_error(TypeAdapter(_StoredReview).core_schema))
+
+
+@cache  # built by `publish` alone: no other command reads the file
+def _build_validator() -> SchemaValidator:
+    return SchemaValidator(_stop_at_first_error(TypeAdapter(_StoredReview).core_schema))
 
 
 def load_review(path: Path) -> Outcome:
@@ -66,7 +71,7 @@ def load_review(path: Path) -> Outcome:
     """
     content = _load_content(path)
     try:
-        stored: _StoredReview = _REVIEW.validate_json(content, strict=True)
+        stored: _StoredReview = _build_validator().validate_json(content, strict=True)
     except ValidationError as error:
         _check_version(path, content)
         first = error.errors(include_input=False, include_url=False)[0]
