@@ -13,7 +13,7 @@ from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
-from iquest_review.note.thread import build_mark, compose_thread
+from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
 from iquest_review.publish.earlier import (
@@ -27,6 +27,7 @@ from iquest_review.publish.earlier import (
 from tests.support import outcomes
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
+from tests.support.threads import thread_of
 
 BUG = "    return sum(prices) / len(prices)"
 FIRST = Diff((added("a.py", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))
@@ -46,14 +47,7 @@ def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
 
 def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
     """Its thread, as GitLab tells it after a push that left its line where it was."""
-    fields: dict[str, Any] = {
-        "id": ID,
-        "note": 1,
-        "path": one.path,
-        "line": one.end_line or one.line,
-        "resolved": False,
-    }
-    return Thread(**{**fields, "mark": build_mark(one), "body": compose_thread(one, text), "head": "", **changed})
+    return thread_of(one, **{"note": 1, "head": "", "body": compose_thread(one, text), **changed})
 
 
 def existing(*threads: Thread) -> ExistingThreads:

@@ -8,39 +8,23 @@ import pytest
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
-from iquest_review.findings.position import Position
+from iquest_review.findings.placed import OtherPlace, PlacedFinding
 from iquest_review.gitlab.existing import Thread
-from iquest_review.note.thread import build_mark, compose_thread
-from iquest_review.note.words_en import ENGLISH
 from iquest_review.publish.match import match_findings
 from tests.support import outcomes
+from tests.support.threads import inline_finding, thread_of
 
 NULL = "This may cause issues if the input is null."
 INVOICES = "One customer reads the invoices of all others: the query does not filter by owner."
 
 
 def finding(**changed: Any) -> PlacedFinding:
-    """A finding on line 3 of app/total.py, to be posted there."""
-    place = Position("app/total.py", "app/total.py", None, 3)
-    fields = {"placement": Placement.INLINE, "position": place, "anchor": "a" * 16, "anchored": 1, "fix": None}
-    return outcomes.finding(**{**fields, "fingerprint": outcomes.fingerprint(changed), **changed})
+    """A finding on line 3 of app/total.py, with an identity of its own."""
+    return inline_finding(**{"fix": None, "fingerprint": outcomes.fingerprint(changed), **changed})
 
 
 def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
-    """The thread of a finding, where it was posted."""
-    said = of or finding()
-    fields: dict[str, Any] = {
-        "id": "d" * 40,
-        "note": 60,
-        "mark": build_mark(said),
-        "body": compose_thread(said, ENGLISH),
-        "path": said.path,
-        "line": said.end_line or said.line,
-        "head": "h",
-        "resolved": False,
-    }
-    return Thread(**{**fields, **changed})
+    return thread_of(of or finding(), **changed)
 
 
 def match(

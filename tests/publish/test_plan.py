@@ -7,7 +7,6 @@ import pytest
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import parse_marker
 from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
-from iquest_review.findings.position import Position
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note import summary
 from iquest_review.note.summary import SUMMARY_MARKER
@@ -26,36 +25,17 @@ from iquest_review.publish.plan import (
     find_duplicate_threads,
     plan_actions,
 )
-from tests.support import outcomes
 from tests.support.outcomes import AROUND, failed, full
+from tests.support.threads import inline_finding as finding
+from tests.support.threads import thread_of
 
 BODY = f"{SUMMARY_MARKER}\n\n## Review\n"
 OLDER_NOTE = SummaryNote(50, "a" * 40, f"{SUMMARY_MARKER}\n\n## An older review")
 OTHER = "The connection to the shop is opened a second time and stays open."
 
 
-def finding(**changed: Any) -> PlacedFinding:
-    """A finding on line 3 of app/total.py, to be posted there."""
-    place = Position("app/total.py", "app/total.py", None, 3)
-    return outcomes.finding(
-        **{"placement": Placement.INLINE, "position": place, "anchor": "a" * 16, "anchored": 1, **changed}
-    )
-
-
 def thread(of: PlacedFinding | None = None, **changed: Any) -> Thread:
-    """The thread of a finding, where it was posted."""
-    said = of or finding()
-    fields: dict[str, Any] = {
-        "id": "d" * 40,
-        "note": 60,
-        "mark": build_mark(said),
-        "body": compose_thread(said, ENGLISH),
-        "path": said.path,
-        "line": said.end_line or said.line,
-        "head": "h",
-        "resolved": False,
-    }
-    return Thread(**{**fields, **changed})
+    return thread_of(of or finding(), **changed)
 
 
 def planned(findings: list[PlacedFinding], *threads: Thread, **rest: Any) -> list[plan.Action]:
