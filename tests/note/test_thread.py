@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import Mark, parse_marker
-from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.placed import OtherPlace, PlacedFinding
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.note.lengths import MAX_TEXT_CHARS
 from iquest_review.note.thread import (
@@ -76,6 +76,12 @@ def test_the_heading_names_severity_and_category(severity: Severity, category: C
     for text in (ENGLISH, CHINESE):
         [heading] = re.findall(r"\*\*(.*)\*\* · (.*)\n", thread(text, severity=severity, category=category))
         assert heading == (text.severities[severity], text.categories[category])
+
+
+def test_further_removed_lines_are_called_removed() -> None:
+    body = thread(side=Side.OLD, other_places=(OtherPlace(9, None, "b" * 16, 1),))
+
+    assert "\nAlso here: removed line 9.\n" in body
 
 
 def test_the_code_of_the_line_is_not_repeated() -> None:

@@ -37,7 +37,7 @@ def compose_thread(finding: PlacedFinding, words: Words, head: str = "", also: t
         render_prose(finding.description, words),
         *shown,
         TAIL_MARKER,
-        _format_other_places(finding.other_places, words, head),
+        _format_other_places(finding.other_places, finding.side, words, head),
         words.waive,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -90,7 +90,7 @@ def revise_thread(body: str, mark: Mark, finding: PlacedFinding, words: Words, h
         text.strip("\n"),
         TAIL_MARKER,
         listed,
-        _format_other_places(fresh, words, head),
+        _format_other_places(fresh, finding.side, words, head),
         words.waive,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -103,12 +103,12 @@ def _list_numbered_places(finding: PlacedFinding) -> Iterator[OtherPlace]:
     yield from finding.other_places
 
 
-def _format_other_places(places: Sequence[OtherPlace], words: Words, head: str) -> str:
+def _format_other_places(places: Sequence[OtherPlace], side: Side, words: Words, head: str) -> str:
     """Return a row that lists the places by line number, with the commit that has these numbers."""
     if not places:
         return ""
     shown = sorted(places, key=lambda place: place.line)[:MAX_PLACES]
-    lines = [format_lines(Side.NEW, place.line, place.end_line, words) for place in shown]
+    lines = [format_lines(side, place.line, place.end_line, words) for place in shown]
     commit = markdown.format_code_span(head[:12])
     pattern = words.also_here_at if commit else words.also_here
     return pattern.format(lines=words.comma.join(lines), sha=commit)
