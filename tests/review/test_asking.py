@@ -16,7 +16,8 @@ from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message
 from iquest_review.reasons.connection import NoTimeLeft
-from iquest_review.review.review import compute_exit_code, review
+from iquest_review.review.delivery import compute_exit_code
+from iquest_review.review.review import review
 from iquest_review.review.work import has_no_waiver
 from tests.support.reasons import BUSY, DOWN, LATE, REFUSED, TOO_LONG
 from tests.support.reviews import CLEAN, Desk, FakeModel, answer, big, change, issue, options, reviewed

@@ -18,7 +18,7 @@ from iquest_review.note.summary import SUMMARY_MARKER
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import ENGLISH
 from iquest_review.outcome import HeldBackReason, ReviewStatus, SettledFinding, SettledReason
-from iquest_review.review.review import compute_exit_code
+from iquest_review.review.delivery import compute_exit_code
 from iquest_review.review.work import ChangeToReview
 from tests.support.prompts import ids
 from tests.support.reasons import DOWN

@@ -14,7 +14,7 @@ from iquest_review.note.memory import NoteMemory
 from iquest_review.outcome import Outcome, ReviewStatus
 from iquest_review.prompt.templates import Message
 from iquest_review.reasons.prompt import PromptCut
-from iquest_review.review.review import compute_exit_code
+from iquest_review.review.delivery import compute_exit_code
 from tests.support.reviews import CLEAN, PATCH, FakeModel, answer, big, change, issue, reviewed
 
 CUT = PromptCut(64, 1_900)

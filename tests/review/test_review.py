@@ -10,7 +10,8 @@ from iquest_review.findings.placed import Placement
 from iquest_review.outcome import ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.reports.review_file import OutputFolderError
-from iquest_review.review.review import GateKeptError, compute_exit_code, preview, review
+from iquest_review.review.delivery import GateKeptError, compute_exit_code
+from iquest_review.review.review import preview, review
 from iquest_review.review.work import has_no_waiver
 from tests.support.reasons import DOWN, TOO_LONG
 from tests.support.reviews import (

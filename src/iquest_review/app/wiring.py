@@ -31,8 +31,9 @@ from iquest_review.publish.publish import publish_review
 from iquest_review.reasons.review import ForkPipeline
 from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file, stored_review
-from iquest_review.review import review
 from iquest_review.review.asking import Terms
+from iquest_review.review.delivery import Publish, compute_exit_code, deliver
+from iquest_review.review.review import preview, review
 from iquest_review.review.work import ChangeToReview, Options, has_no_waiver
 from iquest_review.stand_in import MODEL_NAME
 
@@ -58,8 +59,8 @@ def run_review(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[Outcome, str
         options, publisher = _build_options(run, links, change), _make_publisher(run, gitlab, links, change)
         model = stack.enter_context(_open_model(run, model_url, deadline))
         has_waiver = gitlab.has_waiver if gitlab else has_no_waiver
-        outcome, body = review.review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
-    code = review.compute_exit_code(outcome, options.fail_on)
+        outcome, body = review(change, model, options, has_waiver, partial(_keep, run), publisher, run.progress)
+    code = compute_exit_code(outcome, options.fail_on)
     if code == 1:
         run.progress.say(f"exit code 1: an open finding is {options.fail_on} or worse (IQUEST_FAIL_ON)")
     return outcome, body, code
@@ -71,7 +72,7 @@ def run_preview(run: Run, deadline: Deadline = NO_DEADLINE) -> tuple[tuple[Promp
         change, links, run = source.load_change(run, None if run.is_local else _find_gitlab(run, deadline), stack)
         if change.unread:
             raise change.unread
-        return review.preview(change, _build_options(run, links, change), run.progress)
+        return preview(change, _build_options(run, links, change), run.progress)
 
 
 def run_publish(run: Run, deadline: Deadline = NO_DEADLINE) -> str:
@@ -90,7 +91,7 @@ def run_publish(run: Run, deadline: Deadline = NO_DEADLINE) -> str:
             now, then = facts.refs.head_sha[:12], outcome.diff_refs.head_sha[:12]
             run.progress.say(f"the merge request is at {now} now; the note names {then}, which was reviewed")
     links = summary.NoteLinks(project_url, run.ci.job_url)
-    _, body = review.deliver(outcome, links, lambda *_: None, _make_publisher(run, gitlab, links))
+    _, body = deliver(outcome, links, lambda *_: None, _make_publisher(run, gitlab, links))
     return body
 
 
@@ -247,7 +248,7 @@ def _keep(run: Run, outcome: Outcome, body: str) -> None:
 
 def _make_publisher(
     run: Run, gitlab: GitLab | None, links: summary.NoteLinks, change: ChangeToReview | None = None
-) -> review.Publish | None:
+) -> Publish | None:
     if gitlab is None:
         return None
     if change and change.unread:
@@ -298,6 +299,6 @@ def _skip_fork(run: Run) -> tuple[Outcome, str, int]:
         merge_request=run.resolve_merge_request(),
         prompt=PromptUsed(options.templates.language, options.templates.digest),
     )
-    _, body = review.deliver(outcome, options.links, partial(_keep, run), None)
+    _, body = deliver(outcome, options.links, partial(_keep, run), None)
     run.progress.say(f"not reviewed: {ForkPipeline()}")
     return outcome, body, 0

@@ -20,7 +20,7 @@ from iquest_review.llm.ask_summary import merge_reviews
 from iquest_review.llm.reply import Review, UnusableReply
 from iquest_review.net.deadline import NoTimeLeftError
 from iquest_review.note.memory import NoteMemory
-from iquest_review.outcome import Outcome, ReviewStatus
+from iquest_review.outcome import Outcome, PromptUsed, ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.reasons.model_server import ModelProblem
@@ -30,6 +30,8 @@ from iquest_review.reasons.review import (
     AnswerUnusable,
     FindingsDropped,
     NotEverythingFits,
+    NothingNew,
+    NothingToReview,
     NoUsableAnswer,
     OutcomeReason,
     PartsNotReviewed,
@@ -39,9 +41,11 @@ from iquest_review.review.work import Work
 from iquest_review.text import format_count
 
 
-def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, progress: Progress) -> Outcome:
-    """Return the outcome of asking; `base` has what is known without the answers."""
-    base = replace(base, model=inquiry.model)
+def assemble_outcome(work: Work, inquiry: Inquiry, model: ReviewModel, progress: Progress) -> Outcome:
+    """Return the outcome of asking, or of having nothing to ask about."""
+    if not work.fresh:
+        return _build_unasked_outcome(work, progress)
+    base = replace(_build_outcome(work), model=inquiry.model)
     if inquiry.left_out and work.known and work.known.hunks:
         # The rest of the change was reviewed before, and that review still counts.
         base = replace(recall_summary(base, work.known), suggestions=work.known.suggestions)
@@ -64,6 +68,32 @@ def assemble_outcome(base: Outcome, work: Work, inquiry: Inquiry, model: ReviewM
     if raw:
         return replace(base, status=ReviewStatus.RAW, reasons=(texts[0].why,), raw=work.change.redact(raw))
     return replace(base, status=ReviewStatus.NOT_REVIEWED, reasons=(why,))
+
+
+def _build_outcome(work: Work, *reasons: OutcomeReason) -> Outcome:
+    change, templates = work.change, work.options.templates
+    return Outcome(
+        status=ReviewStatus.REVIEWED,
+        reasons=reasons,
+        merge_request=change.merge_request,
+        diff_refs=change.refs,
+        prompt=PromptUsed(templates.language, templates.digest),
+        reviewed=work.collect_reviewed_hunks(),
+        omissions=work.omissions,
+        steering=work.options.steering,
+        ignored_settings=work.options.ignored_settings,
+    )
+
+
+def _build_unasked_outcome(work: Work, progress: Progress) -> Outcome:
+    """Return the outcome when nothing is new, or nothing can be reviewed."""
+    if not work.files or not work.known:
+        return _build_outcome(work, NothingToReview())
+    progress.say(str(NothingNew()))
+    known = work.known
+    outcome = _build_outcome(work, NothingNew())
+    outcome = recall_summary(outcome, known)
+    return replace(outcome, model=known.model, suggestions=known.suggestions, held_back=known.held_back)
 
 
 def recall_summary(outcome: Outcome, known: NoteMemory) -> Outcome:

@@ -32,6 +32,8 @@ def reconcile(
     outcome: Outcome, work: Work, inquiry: Inquiry, model: ReviewModel, has_waiver: HasWaiver, progress: Progress
 ) -> Outcome:
     """Return the outcome reconciled with earlier findings. A failed review leaves them as they are."""
+    if not (outcome.findings or work.change.known or work.change.existing.threads):
+        return outcome
     settled_by_people = _build_settled_check(work, has_waiver)
     if outcome.failed:
         return carry_over_earlier(outcome, work, settled_by_people)
