@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk
 from iquest_review.errors import GitError
 from iquest_review.git import history as facts
+from iquest_review.git.command import GitTimeoutError
 from iquest_review.git.history import Churn, Commit, Companion, History, RecentCommit, TouchedLines, anonymize
 from iquest_review.git.repository import Repository
 from tests.support.checkout import Checkout, Executable, Tree, git, put
@@ -60,9 +61,9 @@ def story(tmp_path: Path) -> Story:
     return Story(tmp_path / "story")
 
 
-def ask(repository: Repository, base: str, head: str, seconds: float = 10) -> History:
+def ask(repository: Repository, base: str, head: str) -> History:
     with repository.open_clone() as opened:
-        return opened.load_history(base, head, opened.diff(base, head).files, seconds)
+        return opened.load_history(base, head, opened.diff(base, head).files)
 
 
 def of_branches(repository: Repository, base: str = "main", head: str = "feature") -> History:
@@ -219,7 +220,7 @@ def test_submodules_and_symbolic_links_are_traced_to_nobody(tmp_path: Path) -> N
     checkout.git("commit", "--quiet", "--message", "Change both")
     with Repository(checkout.path).open_clone() as opened:
         files = opened.diff(base, checkout.head()).files
-        history = opened.load_history(base, checkout.head(), files, 10)
+        history = opened.load_history(base, checkout.head(), files)
 
     assert {file.path: file.removed for file in files} == {"link": 1, "sub": 1}
     assert history.touched == ()
@@ -366,7 +367,7 @@ def test_a_partial_clone_tells_what_it_can_without_its_remote(story: Story, tmp_
     base, _, head = Repository(story.path).find_merge_base("main", "feature")
     files = Repository(story.path).diff(base, head).files
     with Repository(tmp_path / "partial").open_clone() as opened:
-        history = opened.load_history(base, head, files, 10)
+        history = opened.load_history(base, head, files)
 
     assert history == replace(full, touched=())
     assert full.touched
@@ -375,7 +376,7 @@ def test_a_partial_clone_tells_what_it_can_without_its_remote(story: Story, tmp_
 def test_commits_that_are_not_here_are_no_error(story: Story) -> None:
     tell(story)
     with story.told().open_clone() as opened:
-        assert opened.load_history("1" * 40, "2" * 40, (), 10) == History()
+        assert opened.load_history("1" * 40, "2" * 40, ()) == History()
 
 
 @pytest.mark.parametrize("name", ["main", "--output=x", "", "1" * 39])
@@ -384,7 +385,7 @@ def test_nothing_but_a_commit_id_reaches_git(story: Story, name: str) -> None:
     with story.told().open_clone() as opened:
         for pair in ((name, "1" * 40), ("1" * 40, name)):
             with pytest.raises(GitError, match="not a commit id"):
-                opened.load_history(*pair, (), 10)
+                opened.load_history(*pair, ())
 
 
 def test_a_sha_256_history_is_read(tmp_path: Path) -> None:
@@ -401,17 +402,18 @@ def test_a_sha_256_history_is_read(tmp_path: Path) -> None:
 def test_ten_thousand_commits_are_read_in_time(story: Story) -> None:
     story.commit("Start", {f"f{number}": b"0\n" for number in range(20)})
     for number in range(10_000):
-        story.commit(f"Fix {number}", {f"f{number % 10}": b"%d\n" % number})
-    story.commit("Change", {"f0": b"new\n", "f15": b"new\n"}, "feature")
+        story.commit(f"Fix {number}", {"f15" if number == 6_001 else f"f{number % 10}": b"%d\n" % number})
+    story.commit("Change", {"f0": b"new\n", "f15": b"new\n", "f16": b"new\n"}, "feature")
     repository = story.told()
     merge_base, _, head = repository.find_merge_base("main", "feature")
     started = time.monotonic()
     history = ask(repository, merge_base, head)
 
     assert time.monotonic() - started < 5
-    assert RecentCommit("f15", "Start", 10_000) in history.recent  # long before the last commits
+    assert RecentCommit("f15", "Fix 6001", 3_998) in history.recent  # long before the last commits
+    assert not [fact for fact in history.recent if fact.path == "f16"]  # too long
     assert history.churn == (Churn("f0", 50, 50, 500),)
-    assert history.touched == (TouchedLines("f0", 1, 1, "Fix 9990", 9),)
+    assert history.touched == (TouchedLines("f0", 1, 1, "Fix 9990", 9), TouchedLines("f15", 1, 1, "Fix 6001", 3_998))
 
 
 @pytest.mark.parametrize(("files", "subjects"), [(5, {"Early", "Late"}), (6, {"Late"})])
@@ -430,15 +432,9 @@ def test_a_change_of_many_files_is_traced_through_the_last_commits_alone(
     assert {fact.subject for fact in history.recent} == subjects
 
 
-def test_no_time_gives_no_history_and_no_error(story: Story) -> None:
-    tell(story)
-    repository = story.told()
-    merge_base, _, head = repository.find_merge_base("main", "feature")
-
-    assert ask(repository, merge_base, head, seconds=0) == History()
-
-
-def test_a_hanging_git_is_killed_at_the_deadline(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_history_that_takes_too_long_is_an_error(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tell(story)
     repository = story.told()
     base, _, head = repository.find_merge_base("main", "feature")
@@ -446,8 +442,8 @@ def test_a_hanging_git_is_killed_at_the_deadline(story: Story, tmp_path: Path, m
     put(tmp_path, "bin/git", Executable(b"#!/bin/sh\nexec sleep 30\n"))
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     started = time.monotonic()
-    with repository.open_clone() as opened:
-        assert opened.load_history(base, head, files, 0.2) == History()
+    with repository.open_clone() as opened, pytest.raises(GitTimeoutError, match="`git log` took longer than"):
+        replace(opened, seconds=0.2).load_history(base, head, files)
 
     assert time.monotonic() - started < 2
 
@@ -514,7 +510,7 @@ def test_nothing_in_a_hostile_clone_moves_the_history_or_runs(tmp_path: Path) ->
 
     assert ask(repository, base, head) == before
     with repository.open_clone() as opened:
-        assert opened.grep_definitions(head, ["name"], 9) == [("x.py", 2, "def name(): pass")]
+        assert opened.find_mentions(head, ["name"])["name"].definitions == [("x.py", 2, "def name(): pass")]
         assert list(opened.load_blobs(head, ["x.py", "y.py"])) == ["x.py", "y.py"]
     assert before.touched == (TouchedLines("x.py", 1, 1, "Fix 2", 0),)
     assert not canary.exists()

@@ -61,8 +61,10 @@ def assert_unmoved(trap: Trap) -> None:
     with repository.open_clone() as opened:
         files = opened.diff(trap.base, trap.head_commit).files
         assert opened.load_blobs(trap.head_commit, ["x.py", "y.py"]) == {"x.py": NEW}
-        assert opened.grep_definitions(trap.head_commit, ["secret"], 9) == [("x.py", 1, "def secret(): 2")]
-        history = opened.load_history(trap.base, trap.head_commit, files, 10)
+        assert opened.find_mentions(trap.head_commit, ["secret"])["secret"].definitions == [
+            ("x.py", 1, "def secret(): 2")
+        ]
+        history = opened.load_history(trap.base, trap.head_commit, files)
     assert history.commits == (Commit("Change"),)
     assert {(fact.path, fact.subject) for fact in history.recent} == {("x.py", "Change")}
 

@@ -38,7 +38,7 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
     """
     links, redactor = NoteLinks(job_url=run.ci.job_url), Redactor(collect_secrets(run.variables))
     if run.arguments.diff is not None:
-        return _redact_change(_load_saved_diff(run.arguments.diff, run.progress), redactor), links, run
+        return _redact_change(_load_saved_diff(run.arguments.diff, run.progress), redactor, run.progress), links, run
     if run.arguments.base is not None:
         change, file = _load_branch(run, redactor, stack)
         return change, links, run.apply_settings_file(file)
@@ -61,7 +61,7 @@ def load_change(run: Run, gitlab: GitLab | None, stack: ExitStack) -> tuple[Chan
         known=publish.recall_memory(existing),
         text=cache(partial(_fetch_text, gitlab, redactor, facts.refs.head_sha)),
     )
-    return _redact_change(change, redactor, clone), NoteLinks(facts.project_url, run.ci.job_url), run
+    return _redact_change(change, redactor, run.progress, clone), NoteLinks(facts.project_url, run.ci.job_url), run
 
 
 def _fetch_existing_threads(run: Run, gitlab: GitLab) -> tuple[ExistingThreads, GitLabError | None]:
@@ -76,7 +76,9 @@ def _fetch_existing_threads(run: Run, gitlab: GitLab) -> tuple[ExistingThreads, 
         return ExistingThreads(), error
 
 
-def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone | None = None) -> ChangeToReview:
+def _redact_change(
+    change: ChangeToReview, redactor: Redactor, progress: Progress, clone: OpenClone | None = None
+) -> ChangeToReview:
     """Return the change without its secrets and, if there is a clone, with what the clone tells besides the diff."""
     files, secrets = redactor.redact_diff(change.diff.files)
     intent, refs = change.intent, change.refs
@@ -88,7 +90,7 @@ def _redact_change(change: ChangeToReview, redactor: Redactor, clone: OpenClone 
     if clone is not None and refs is not None:
         from iquest_review.context.clone import Clone  # noqa: PLC0415 - a saved diff has none
 
-        lookup = Clone(clone, refs.base_sha, refs.head_sha, files, redactor)
+        lookup = Clone(clone, refs.base_sha, refs.head_sha, files, redactor, progress.say)
     intent = replace(
         intent,
         title=redact(intent.title),
@@ -138,7 +140,7 @@ def _load_branch(run: Run, redactor: Redactor, stack: ExitStack) -> tuple[Change
         refs=refs,
         text=cache(partial(_load_text, clone, redactor, head_sha)),
     )
-    return _redact_change(change, redactor, clone), clone.load_blob(start_sha, settings.SETTINGS_FILE)
+    return _redact_change(change, redactor, run.progress, clone), clone.load_blob(start_sha, settings.SETTINGS_FILE)
 
 
 def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToReview:
@@ -163,7 +165,7 @@ def _load_ci_change(run: Run, redactor: Redactor, stack: ExitStack) -> ChangeToR
         refs,
         text=cache(partial(_load_text, clone, redactor, head)),
     )
-    return _redact_change(change, redactor, clone)
+    return _redact_change(change, redactor, run.progress, clone)
 
 
 def _load_merge_request_diff(run: Run, gitlab: GitLab, facts: Facts, stack: ExitStack) -> tuple[Diff, OpenClone | None]:

@@ -1,15 +1,9 @@
 """Recognize lines that define a name and lines that use it, by patterns that cover the common languages."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
-MAX_NAMES = 50
 MAX_LINE_CHARS = 1_000  # longer lines are minified code, which defines nothing that anybody would look up
 
-_NAME = re.compile(r"[^\W\d]\w{0,99}")
-_HIT = re.compile(rb"[0-9a-f]+:([^\0]+)\0(\d+)\0([^\n]*)\n")
 # A keyword that comes somewhere before the name in a definition; no expression may begin between them.
 _KEYWORD = (
     r"(?:def|class|func|function|fn|fun|struct|enum|union|interface|trait|impl|type|typedef|module|mod|namespace"
@@ -17,7 +11,7 @@ _KEYWORD = (
     r"|CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|VIEW|FUNCTION|PROCEDURE)(?:\s+IF\s+NOT\s+EXISTS)?)"
 )
 # Most uses look like this and are skipped quickly: a call whose value is assigned; the value is not a function.
-_ASSIGNED_CALL = re.compile(rb"\s*+[\w.\[\]]++\s*+=\s*+[\w.]++\([^=>]*+$")
+_ASSIGNED_CALL = re.compile(r"\s*+[\w.\[\]]++\s*+=\s*+[\w.]++\([^=>]*+$")
 # The beginning of a comment, of a string (such as a Python docstring), or of a statement that defines nothing.
 USE = re.compile(
     r"\s*(?://|/?\*|--|#(?!\s*define)|[rbfuRBFU]{0,2}[\"'`]|(?:return|if|else|elif|while|for|await|yield|throw|raise|new|case|import|from|assert|not)\b)"
@@ -37,89 +31,63 @@ FUNCTION = (
 )
 
 
-def filter_identifiers(names: Iterable[str]) -> list[str]:
-    """Return the names that are identifiers, each once, at most MAX_NAMES: nothing else is searched for."""
-    return [name for name in dict.fromkeys(names) if _NAME.fullmatch(name)][:MAX_NAMES]
+# What comes before a defined name, and what follows it.
+_BEFORE_NAME = rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}\Z"
+_AFTER_KEYWORD, _AFTER_ANY_KEYWORD = re.compile(_BEFORE_NAME), re.compile(_BEFORE_NAME, re.IGNORECASE)
+_VALUE = re.compile(rf"\s*(?::[^=]{{0,100}})?(?:=(?![=>])|:=)\s*+(?!{FUNCTION})")
+_AT_BEGINNING = re.compile(r"\s{0,200}(?:export\s+)?\Z")
+_FUNCTION_VALUE = re.compile(rf"\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{FUNCTION}")
+_AFTER_TYPE = re.compile(rf"\s{{0,200}}(?:{NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?\Z")
+_PARAMETERS = re.compile(r"\s*\([^;]*$")
+# What comes before a used name, and what follows it.
+_IMPORTS = re.compile(r"\s*(?:import|from|use|pub use|using|require|export|include)\b")
+_AFTER_OPERATOR = re.compile(r"(?:@|\b(?:new|extends|implements|instanceof)\s+)\Z")
+_ARGUMENTS = re.compile(r"[!?]?\s*(?:<[^<>()]{0,100}>)?\(")
+_AFTER_MARK, _MARK, _MEMBER = (
+    re.compile(r"[\[(,:|<>&*=]\s*\Z"),
+    re.compile(r"\s*(?:[\](),:|<>&*{.=;]|$)"),
+    re.compile(r"\.\w"),
+)
 
 
-def parse_definition_hits(printed: bytes, names: Sequence[str]) -> list[tuple[str, int, str]]:
-    """Return the definitions in the output of `git grep -n -z` for a commit, as (path, line, text).
-
-    They are in the order of the names, then in the order of the output. A row that is cut off is ignored.
-    """
-    ranked = list[tuple[int, str, int, str]]()
-    for path, line, text in _parse_hits(printed, _ASSIGNED_CALL):
-        ranks = (rank for rank, name in enumerate(names) if has_definition(text, name))
-        if (rank := next(ranks, None)) is not None:
-            ranked.append((rank, path, line, text))
-    return [(path, line, text) for _, path, line, text in sorted(ranked, key=lambda hit: hit[0])]
+def may_define(text: str) -> bool:
+    """Return whether a line can define something: it is no comment, no statement of another kind."""
+    return not USE.match(text) and not _ASSIGNED_CALL.match(text)
 
 
-def has_definition(text: str, name: str) -> bool:
-    """Return whether a line looks like the definition of a name, not only like a mention of it."""
-    return name in text and not USE.match(text) and _compile_definition(name).search(text) is not None
+def is_code(text: str) -> bool:
+    """Return whether a line does not begin as a comment or a string."""
+    return not _NO_CODE.match(text)
 
 
-def parse_usage_hits(printed: bytes, names: Sequence[str], most: int) -> list[tuple[str, int, str]]:
-    """Return the lines in the output of `git grep -n -z` for a commit that define or use these names in code.
-
-    They are (path, line, text), in the order of the output. Of the lines that use a name, only the first `most` are
-    returned.
-    """
-    kept, counted = dict[tuple[str, int, str], None](), Counter[str]()
-    for path, line, text in _parse_hits(printed):
-        if _NO_CODE.match(text):
-            continue
-        for name in [name for name in names if name in text]:
-            is_definition = has_definition(text, name)
-            if is_definition or (counted[name] < most and has_usage(text, name)):
-                counted[name] += not is_definition
-                kept[path, line, text] = None
-    return list(kept)
-
-
-def has_usage(text: str, name: str) -> bool:
-    """Return whether a line uses a name in code: calls it, imports it, decorates or extends a class with it.
-
-    A word in prose and a variable of that name do not count. The name of a class, which begins with a capital, also
-    counts next to a bracket or an operator.
-    """
-    return name in text and _compile_usage(name).search(text) is not None
-
-
-@lru_cache(256)
-def _compile_usage(name: str) -> re.Pattern[str]:
-    word = rf"(?<![\w$-]){re.escape(name)}(?![\w$-])"
-    marked = rf"|[\[(,:|<>&*=]\s*{word}\s*(?:[\](),:|<>&*{{.=;]|$)|{word}\.\w" if name[:1].isupper() else ""
-    return re.compile(
-        rf"{word}[!?]?\s*(?:<[^<>()]{{0,100}}>)?\("
-        rf"|^\s*(?:import|from|use|pub use|using|require|export|include)\b.*{word}|@{word}"
-        rf"|\b(?:new|extends|implements|instanceof)\s+{word}{marked}"
-    )
-
-
-def _parse_hits(printed: bytes, without: re.Pattern[bytes] | None = None) -> Iterator[tuple[str, int, str]]:
-    """Parse the rows of `git grep`, less overlong ones and those that match `without`."""
-    index = 0
-    while match := _HIT.match(printed, index):
-        index = match.end()
-        if len(match[3]) <= MAX_LINE_CHARS and not (without and without.match(match[3])):
-            path = match[1].decode("utf-8", "backslashreplace")
-            yield path, int(match[2]), match[3].removesuffix(b"\r").decode("utf-8", "backslashreplace")
-
-
-@lru_cache(256)
-def _compile_definition(name: str) -> re.Pattern[str]:
-    """Compile the pattern of a line that defines a name.
+def is_defined(text: str, start: int, end: int) -> bool:
+    """Return whether a line that may define something defines the name between these indexes.
 
     It has a keyword before the name, or assigns a function to it, or, as in C and Java, has a type before it and a
     parameter list after it without a semicolon.
     """
-    word = rf"\b{re.escape(name)}\b"
-    value = rf"\s*(?::[^=]{{0,100}})?(?:=(?![=>])|:=)\s*+(?!{FUNCTION})"
-    return re.compile(
-        rf"(?:^|[\s;{{(]){_KEYWORD}\s+(?:\([^()]{{0,100}}\)\s*)?[^=;(\"'`]{{0,200}}?{word}(?!{value})"
-        rf"|^\s{{0,200}}(?:export\s+)?{word}\s*(?::[^=]{{0,100}})?(?::=|=(?!=)|:(?!:))\s*{FUNCTION}"
-        rf"|^\s{{0,200}}(?:{NO_TYPE}[\w:<>,*&\[\]?.]{{1,100}}\s+){{1,8}}[*&]*(?:\w{{1,100}}::)?{word}\s*\([^;]*$",
-        re.IGNORECASE if name.isupper() else 0,
+    keyword = _AFTER_ANY_KEYWORD if text[start:end].isupper() else _AFTER_KEYWORD
+    return bool(
+        (_PARAMETERS.match(text, end) and _AFTER_TYPE.match(text, 0, start))
+        or (_AT_BEGINNING.match(text, 0, start) and _FUNCTION_VALUE.match(text, end))
+        or (
+            keyword.search(text, 0, start)
+            and not _AFTER_OPERATOR.search(text, 0, start)
+            and not _VALUE.match(text, end)
+        )
     )
+
+
+def is_used(text: str, start: int, end: int) -> bool:
+    """Return whether a line of code uses the name between these indexes: calls, imports, extends or decorates with it.
+
+    A word in prose and a variable of that name do not count. The name of a class, which begins with a capital, also
+    counts next to a bracket or an operator.
+    """
+    if text[start - 1 : start] in ("$", "-") or text[end : end + 1] in ("$", "-"):
+        return False
+    if _ARGUMENTS.match(text, end) or _IMPORTS.match(text, 0, start) or _AFTER_OPERATOR.search(text, 0, start):
+        return True
+    is_class = text[start].isupper()
+    between_marks = is_class and _AFTER_MARK.search(text, 0, start) and _MARK.match(text, end)
+    return bool(between_marks or (is_class and _MEMBER.match(text, end)))

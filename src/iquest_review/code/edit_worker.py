@@ -26,7 +26,7 @@ def examine_edits(
     """Return what each edit does; None for an edit that could not be examined within these seconds."""
     if not edits:
         return []
-    found = run_in_child([partial(examine, edit) for edit in edits], seconds)
+    found = run_in_child([partial(examine, edit) for edit in edits], seconds, seconds)
     return [_decode_facts(found.get(number)) for number in range(len(edits))]
 
 

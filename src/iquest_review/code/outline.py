@@ -1,4 +1,4 @@
-"""Find the function or class around a line, and the functions that added lines call.
+"""Find the functions, classes and the like of a file, and the one around a line.
 
 Python, JavaScript, TypeScript, Go, Java, Kotlin, C, C++, C#, Rust, Ruby, PHP, Bash and Scala are parsed (grammars.py).
 Any other file, and one that cannot be parsed, is cut into sections where git assumes that a function begins: at a line
@@ -7,13 +7,10 @@ whose first character is a letter, _ or $ (xdiff/xemit.c, def_ff).
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from itertools import islice
 from typing import TYPE_CHECKING
-
-from iquest_review.diff.diff import Line, LineKind
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -22,32 +19,11 @@ MAX_PARSED_BYTES, MAX_PARSED_LINES = 1_000_000, 20_000  # larger files are not p
 MAX_DEFINITIONS = 20_000
 MAX_BROKEN_SHARE = 0.25  # of the lines, that may be inside errors of the parser
 MAX_SIGNATURE_CHARS, MAX_NAME_CHARS = 300, 100
-MAX_CALL_LINE_BYTES = 1_000  # of a line that are searched for calls
-MAX_IMPORT_LINES = 50  # of one statement
 
 _BOM = b"\xef\xbb\xbf"
 _KINDS_WITH_METHODS = frozenset(("class", "interface", "struct", "enum", "trait", "impl", "object", "record"))
 _SECTION = re.compile(rb"^[A-Za-z_$][^\n]*", re.MULTILINE)
 _SECTION_NAME = re.compile(r"[^{:=<(]*?([\w$.-]+) ?(?:[{:=<(]|$)")
-_CALL = re.compile(r"(?<![\w$@])([A-Za-z_$][\w$]*)[!?]?\(")
-_DEFINES = re.compile(r"\b(?:def|function|func|fun|fn|class|struct|record|interface|new)\s+\*?$")
-_OWNER = re.compile(
-    r"(?<!\.\.)(?:([\w$]+)(\(\))?|)\s*(?:[?&]?\.|\??->)\s*$"
-)  # before a call; in ...spread() there is no owner
-_SELF = frozenset(("self", "this", "$this", "cls", "super", "Self", "parent", "base"))
-_IMPORT = re.compile(
-    rb"\s*(?:import|from|use|pub use|using|require|require_relative|\#\s*include|export\s[^=]*\sfrom)\b"
-    rb"|\s*(?:const|let|var)\s[^=]{0,200}=\s*require\("
-)
-_FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # the module name in this Python statement is not bound
-_WORD = re.compile(rb"[A-Za-z_]\w*")
-_KEYWORDS = frozenset(
-    "alignof and array as assert await case catch checked constructor decltype def default defer defined delete "
-    "do echo elif else empty except exit fixed fn for foreach from fun func function guard if impl import in "
-    "is isset lambda let list lock match nameof new not or print pub raise require return select sizeof "
-    "static_assert super switch synchronized this throw try typeid typeof unchecked unless unset until using val "
-    "var when where while with yield".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,62 +60,6 @@ def find_enclosing_definition(definitions: Sequence[Definition], line: int, most
             return definition if definition.last - definition.first < most else None
         index -= 1
     return None
-
-
-class CallKind(IntEnum):
-    """How a function is called, the most certain kind last.
-
-    METHOD is a method of some value, OWN one of the same object or of an imported name, BARE a plain function.
-    """
-
-    METHOD = 0
-    OWN = 1
-    BARE = 2
-
-
-def find_calls(lines: Iterable[Line], imports: Collection[str] = (), most: int = 50) -> dict[str, CallKind]:
-    """Return the functions that added lines call, at most `most`, each with the most certain kind of its calls.
-
-    They are in order of appearance. A method's name does not include its owner. `imports` are the names of imported
-    modules and classes.
-    """
-    names = dict[str, CallKind]()
-    for line in lines:
-        if line.kind is not LineKind.ADDED:
-            continue
-        text = line.raw[:MAX_CALL_LINE_BYTES].decode("utf-8", "replace")
-        for match in _CALL.finditer(text):
-            if match[1] not in _KEYWORDS and not _DEFINES.search(text, max(0, match.start() - 20), match.start()):
-                names[match[1]] = max(
-                    names.get(match[1], CallKind.METHOD), _classify_call(text, match.start(), imports)
-                )
-                if len(names) >= most:
-                    return names
-    return names
-
-
-def _classify_call(text: str, start: int, imports: Collection[str]) -> CallKind:
-    """Return how the name that starts at this index is called."""
-    owner = _OWNER.search(text, max(0, start - MAX_NAME_CHARS), start)
-    if owner is None:
-        return CallKind.BARE
-    name, call = owner[1], owner[2]
-    is_own = name == "super" if call else name in _SELF or name in imports
-    return CallKind.OWN if is_own else CallKind.METHOD
-
-
-def find_imports(rows: Iterable[bytes]) -> set[str]:
-    """Return all words in the import statements among these lines."""
-    names, depth, left = set[str](), 0, 0  # open brackets, and lines left for the statement
-    for row in rows:
-        if not (depth > 0 and left) and not _IMPORT.match(row):
-            depth = 0
-            continue
-        depth, left = (depth, left - 1) if depth > 0 and left else (0, MAX_IMPORT_LINES)
-        depth += sum(row.count(mark) for mark in (b"(", b"{")) - sum(row.count(mark) for mark in (b")", b"}"))
-        names_part = _FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])
-        names.update(word.decode("ascii") for word in _WORD.findall(names_part))
-    return names
 
 
 # -- files with a parser

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from iquest_review.code.child import run_in_child
 from iquest_review.code.outline import Definition, outline_file
 
-MAX_CHILD_SECONDS = 5.0  # so that one difficult file does not take the time of all
+MAX_BYTES = 2_000_000  # of the first files; they take a third of a second
+MAX_FILE_SECONDS = 2.0  # of CPU for one file: a busy machine outlines the same files as an idle one
+MAX_SECONDS = 30.0  # for all files
 
 Outlines = dict[str, tuple[Definition, ...]]
 Parse = Callable[[str, bytes], tuple[Definition, ...]]
@@ -16,23 +19,32 @@ Parse = Callable[[str, bytes], tuple[Definition, ...]]
 
 def outline_files(
     texts: Mapping[str, bytes],
-    seconds: float,
     parse: Parse = outline_file,
-    child_seconds: float = MAX_CHILD_SECONDS,
+    *,
+    seconds: float = MAX_SECONDS,
+    file_seconds: float = MAX_FILE_SECONDS,
 ) -> Outlines:
-    """Return the definitions of each file, by path, as far as they are found within these seconds.
+    """Return the definitions of the first files that have at most MAX_BYTES together, by path.
 
-    A file that makes a child hang or crash is left out; another child continues with the next file.
+    A file that makes a child hang or crash is left out; another child continues with the next file. Raises TimeoutError
+    when all files together take longer than `seconds`.
     """
-    outlined, left, end = Outlines(), dict(texts), time.monotonic() + seconds
-    while left and (seconds := end - time.monotonic()) > 0:
+    outlined, left, end = Outlines(), _take_first(texts), time.monotonic() + seconds
+    while left:
         jobs = [partial(_outline, parse, path, text) for path, text in left.items()]
-        paths, found = list(left), run_in_child(jobs, min(seconds, child_seconds))
+        paths, found = list(left), run_in_child(jobs, end - time.monotonic(), file_seconds)
+        if time.monotonic() >= end:
+            raise TimeoutError(f"{len(texts)} files could not be parsed within {seconds:g} seconds")
         outlines = {paths[number]: tuple(Definition(*fields) for fields in rows) for number, rows in found.items()}
         outlined |= outlines
         for path in [*outlines, *[path for path in left if path not in outlines][:1]]:
             del left[path]
     return outlined
+
+
+def _take_first(texts: Mapping[str, bytes]) -> dict[str, bytes]:
+    sizes = accumulate(map(len, texts.values()))
+    return {path: text for (path, text), size in zip(texts.items(), sizes, strict=True) if size <= MAX_BYTES}
 
 
 def _outline(parse: Parse, path: str, text: bytes) -> list[tuple[Any, ...]]:

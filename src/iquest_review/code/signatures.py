@@ -6,6 +6,7 @@ The old file is not available as a whole, so its rows are matched with patterns,
 import re
 from collections.abc import Iterable, Iterator
 
+from iquest_review.code.calls import KEYWORDS
 from iquest_review.code.definitions import FUNCTION, MAX_LINE_CHARS, NO_TYPE, USE
 from iquest_review.diff.diff import Hunk, Line, LineKind
 
@@ -69,7 +70,8 @@ def _find_changes(lines: Iterable[Line], same: set[str]) -> Iterator[str]:
 def parse_defined_name(text: str) -> str:
     """Return the name of the function, class or similar whose definition begins in a line; "" without one."""
     match = None if USE.match(text) else _DEFINITION.match(text)
-    return next((name for name in match.groups() if name), "") if match else ""
+    name = next((name for name in match.groups() if name), "") if match else ""
+    return "" if name in KEYWORDS else name  # `defer func() {`
 
 
 def _decode_row(raw: bytes) -> str:

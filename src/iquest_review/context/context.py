@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from iquest_review.code.languages import is_test
 from iquest_review.code.outline import Definition, find_enclosing_definition
 from iquest_review.context.enclosing import Outline, widen_excerpt
 from iquest_review.context.guidelines import list_guideline_paths, select_guidelines
@@ -45,6 +46,12 @@ class Context:
     def problems(self) -> tuple[str, ...]:
         """Problems with the team's rules in the frames built so far: each a sentence that begins with the file."""
         return tuple(self._problems)
+
+    def prepare(self, excerpt: Excerpt) -> None:
+        """Look up at once what several requests that show this excerpt will need."""
+        if ContextKind.DEFINITIONS in self.kinds:
+            self._load_outlines(excerpt)
+        self._references.prepare(excerpt, self._known_outlines, self.kinds)
 
     def surround(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, SideRows]:
         """Return the excerpt widened to the functions it changes, and the other rows there is room for.
@@ -105,11 +112,14 @@ class Context:
         return self.lookup.load_rules(list_guideline_paths([file.path for file in self.files]))
 
     def _load_outlines(self, excerpt: Excerpt) -> dict[str, Outline]:
-        """Return the shown files that can be widened, with their definitions. Each file is read and parsed once."""
+        """Return the shown files that can be widened, with their definitions.
+
+        Each is read and parsed once, code before tests.
+        """
         whole = {make_file_key(file): file for file in self.files}
         wanted = [
             file
-            for part in excerpt.parts
+            for part in sorted(excerpt.parts, key=lambda part: is_test(part.file.path))
             if (file := whole.get(make_file_key(part.file))) is not None
             and file.path not in self._outlines
             and file.hunks
@@ -119,20 +129,23 @@ class Context:
         for file in wanted:
             self._outlines[file.path] = _build_outline(file, *found[file.path]) if file.path in found else None
         shown = {part.file.path for part in excerpt.parts}
-        return {path: outline for path, outline in self._outlines.items() if outline and path in shown}
+        return {path: outline for path, outline in self._known_outlines.items() if path in shown}
+
+    @property
+    def _known_outlines(self) -> dict[str, Outline]:
+        return {path: outline for path, outline in self._outlines.items() if outline}
 
     def _list_calls(self, excerpt: Excerpt) -> Iterator[str]:
         if ContextKind.CALLS in self.kinds:
-            known = {path: outline for path, outline in self._outlines.items() if outline}
-            yield from self._references.list_calls(excerpt, known)
+            yield from self._references.list_calls(excerpt, self._known_outlines)
 
     def _list_callers(self, excerpt: Excerpt) -> Iterator[str]:
         if ContextKind.CALLERS in self.kinds:
-            yield from self._references.list_uses(excerpt, self.files)
+            yield from self._references.list_uses(excerpt)
 
     @cached_property
     def _references(self) -> References:
-        return References(self.lookup)
+        return References(self.lookup, self.files)
 
 
 def _build_outline(file: FileDiff, text: bytes, definitions: Sequence[Definition]) -> Outline | None:

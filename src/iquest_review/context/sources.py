@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a review without a repository, as of a saved diff, loads none of these
+    from iquest_review.code.mentions import Mentions
     from iquest_review.code.outline import Definition
     from iquest_review.git.history import History
 
-SourceLine = tuple[str, int, str]  # path, line and text
 OutlinedFile = tuple[bytes, "Sequence[Definition]"]  # a file's text, and what it defines
 
 
@@ -38,14 +38,8 @@ class Lookup(Protocol):
     def load_rules(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """Return these files on the target branch, by path."""
 
-    def find_defining_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Return at most `most` lines of the head that define these names, as (path, line, text)."""
-
-    def find_using_lines(self, names: Sequence[str], most: int) -> Sequence[tuple[str, int, str]]:
-        """Return lines of the head that define these names or use them in code, as (path, line, text).
-
-        There are at most `most` uses of each name.
-        """
+    def find_mentions(self, names: Sequence[str]) -> "Mapping[str, Mentions]":
+        """Return the lines of the head that define these names or use them in code; a name may be missing."""
 
     def load_history(self) -> "History":
         """Return the history of the change."""

@@ -73,6 +73,26 @@ class GitExitError(GitError):
         self.complaint = complaint
 
 
+class GitTimeoutError(GitError):
+    """git took longer than it may."""
+
+    def __init__(self, command: str, seconds: float) -> None:
+        super().__init__(f"`git {command}` took longer than {seconds:.3g} seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a git command printed, and its exit status; None when the output was cut off."""
+
+    text: bytes
+    status: int | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all that there is to print."""
+        return self.status == 0
+
+
 @dataclass(frozen=True, slots=True)
 class GitDirectory:
     """A git directory; git runs in this one only, whatever the environment says."""
@@ -107,21 +127,24 @@ class GitDirectory:
                 kill_after_timeout=self.timeout,
             )
         if warnings.startswith("Timeout:"):
-            raise GitError(f"`git {arguments[0]}` took longer than {self.timeout:g} seconds")
+            raise GitTimeoutError(arguments[0], self.timeout)
         if status:
             raise GitExitError(status, _extract_complaint(warnings))
         return bytes(printed), warnings
 
-    def run_bounded(self, *arguments: str, seconds: float, most: int) -> tuple[bytes, bool]:
-        """Run a git command for a limited time; return its first `most` bytes, and whether its output is complete.
+    def run_bounded(self, *arguments: str, seconds: float, most: int) -> Output:
+        """Run a git command and return its first `most` bytes.
 
-        The output of a command that fails is not complete. Raises GitError without git.
+        Raises GitTimeoutError after these seconds, and GitError without git.
         """
-        if seconds <= 0:
-            return b"", False
         running = self._execute(arguments, {}, as_process=True)  # GitPython kills the process when this is garbage
-        process = running.proc
-        watchdog = threading.Timer(seconds, process.kill)
+        process, late = running.proc, threading.Event()
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        watchdog = threading.Timer(max(seconds, 0), stop)
         watchdog.start()
         try:
             with process:  # closes the pipes, then waits
@@ -130,7 +153,9 @@ class GitDirectory:
                     process.kill()
         finally:
             watchdog.cancel()
-        return printed[:most], process.returncode == 0 and len(printed) <= most
+        if late.is_set():
+            raise GitTimeoutError(arguments[0], seconds)
+        return Output(printed[:most], None if len(printed) > most else process.returncode)
 
     def _execute(self, arguments: Sequence[str], environment: Mapping[str, str], **options: object) -> Any:
         """Run git and return what GitPython does: the options choose the form."""

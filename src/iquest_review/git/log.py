@@ -1,7 +1,6 @@
-"""Read the history of a change from git: a few commands, each limited in time and in size.
+"""Read the history of a change from git: a few commands, each limited in the commits it walks through.
 
-Nothing here raises an error for missing history: a shallow or a partial clone gives less, and a large one is read until
-the time is over. What was read until then is used.
+Nothing here raises an error for missing history: a shallow or a partial clone gives less.
 """
 
 import time
@@ -9,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import FileDiff, FileStatus
-from iquest_review.errors import GitError
 from iquest_review.git import history as facts
 from iquest_review.git import objects
-from iquest_review.git.command import GitDirectory
+from iquest_review.git.command import GitDirectory, GitExitError, Output
 from iquest_review.git.history import Companion, History, LogEntry, TouchedLines
 
 WINDOW_COMMITS = 500  # of the target branch that are examined
@@ -23,9 +21,9 @@ MAX_OWN_COMMITS, MAX_RECENT_COMMITS, MAX_COMPANIONS, MAX_CHURN_FILES, MAX_TOUCHE
     30,
     40,
 )  # facts of each kind; MAX_RECENT_COMMITS counts for each file
-# For a change of few files the whole history is searched: each file costs a walk through all commits, 0.2 seconds for
-# 10,000 of them. For a larger change only some files are traced, and only through the last commits.
-FEW_FILES, MAX_TRACED_FILES = 5, 20
+# For a change of few files more commits are searched: each file costs a walk through them, 0.1 seconds for 5,000. For a
+# larger change only some files are traced, and only through the window.
+FEW_FILES, MAX_TRACED_FILES, MAX_WALKED_COMMITS = 5, 8, 5_000
 MAX_TRACED_RUNS = 50  # of removed lines in a file
 MAX_LISTED_COMMITS = 300  # of the change itself
 MAX_OUTPUT_BYTES = 16 * 1024**2  # read from one command
@@ -51,19 +49,21 @@ class LogReader:
         """The seconds that are left for the next command."""
         return min(self.git.timeout, self.end - time.monotonic())
 
-    def run_in_time(self, *arguments: str) -> tuple[bytes, bool]:
-        """Return what git prints until the end, and whether that is all of it."""
+    def run_in_time(self, *arguments: str) -> Output:
+        """Return what git prints. Raises GitTimeoutError at the end."""
         return self.git.run_bounded(*arguments, seconds=self.seconds, most=MAX_OUTPUT_BYTES)
 
     def list_commits(self, *arguments: str) -> list[LogEntry]:
         """Return commits, newest first, without those at which a shallow clone ends."""
-        return list(facts.parse_log(*self.run_in_time(*_LOG, *arguments), self.shallow))
+        printed = self.run_in_time(*_LOG, *arguments)
+        return list(facts.parse_log(printed.text, printed.whole, self.shallow))
 
 
 def load_history(git: GitDirectory, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
     """Return what the commits up to `base` tell about these files, and the commits of the change up to `head`.
 
-    `files` are sorted by importance: the first ones are traced. `seconds` limits the whole reading.
+    `files` are sorted by importance: the first ones are traced. Raises GitTimeoutError when the whole reading takes
+    longer than `seconds`: what is shown would depend on how busy the machine is.
     """
     reader = LogReader(git, git.list_shallow_commits(), time.monotonic() + seconds)
     own = list_own_commits(reader, base, head)
@@ -73,12 +73,13 @@ def load_history(git: GitDirectory, base: str, head: str, files: Sequence[FileDi
     now = window[0].time
     old = [file for file in files if file.status not in (FileStatus.ADDED, FileStatus.COPIED) and not file.is_submodule]
     cited = {file.old_path: file.path for file in old}
+    known = limit_walk(reader, base) if len(old) <= FEW_FILES else f"{window[-1].id.decode('ascii')}..{base}"
     changed = {path for file in files for path in (file.old_path, file.new_path)}
     return History(
         own,
-        trace_removed_lines(reader, base, old, window),
+        trace_removed_lines(reader, known, old, now),
         facts.find_recent_commits(
-            [*window, *list_older_commits(reader, base, window, cited)], cited, now, MAX_RECENT_COMMITS
+            [*window, *list_older_commits(reader, known, window, cited)], cited, now, MAX_RECENT_COMMITS
         ),
         drop_gone_companions(reader, head, facts.find_companions(window, cited, changed)),
         facts.count_churn(window, cited)[:MAX_CHURN_FILES],
@@ -91,49 +92,48 @@ def list_own_commits(reader: LogReader, base: str, head: str) -> tuple[facts.Com
     In a shallow clone they are known only if the path from head to base is complete; otherwise nothing is returned,
     because commits of the target branch could be among them.
     """
-    printed, whole = reader.run_in_time(
-        *_LOG, "--topo-order", f"--max-count={MAX_LISTED_COMMITS}", f"{base}..{head}", "--"
-    )
-    entries = list(facts.parse_log(printed, whole))
+    printed = reader.run_in_time(*_LOG, "--topo-order", f"--max-count={MAX_LISTED_COMMITS}", f"{base}..{head}", "--")
+    entries = list(facts.parse_log(printed.text, printed.whole))
     cut = reader.shallow and (
-        not whole or len(entries) == MAX_LISTED_COMMITS or any(entry.id in reader.shallow for entry in entries)
+        not printed.whole or len(entries) == MAX_LISTED_COMMITS or any(entry.id in reader.shallow for entry in entries)
     )
     return () if cut else facts.select_own_commits(entries, MAX_OWN_COMMITS)
 
 
-def trace_removed_lines(
-    reader: LogReader, base: str, files: Sequence[FileDiff], window: Sequence[LogEntry]
-) -> tuple[TouchedLines, ...]:
-    """Return the commits that wrote the lines which the first files lose."""
+def limit_walk(reader: LogReader, base: str) -> str:
+    """Return the range of the last MAX_WALKED_COMMITS up to `base`, or `base` where there are no more."""
+    oldest = reader.run_in_time("rev-list", "--max-count=1", f"--skip={MAX_WALKED_COMMITS}", base, "--").text
+    return f"{oldest.decode('ascii').strip()}..{base}" if oldest else base
+
+
+def trace_removed_lines(reader: LogReader, known: str, files: Sequence[FileDiff], now: int) -> tuple[TouchedLines, ...]:
+    """Return the commits of a range that wrote the lines which the first files lose."""
     losing = [file for file in files if file.removed and file.status is not FileStatus.DELETED and not file.is_symlink]
-    since = base if len(files) <= FEW_FILES else f"{window[-1].id.decode('ascii')}..{base}"
     touched = list[TouchedLines]()
     for file in losing[:MAX_TRACED_FILES]:
         runs = [f"-L{first},{last}" for first, last in facts.find_removed_runs(file)[:MAX_TRACED_RUNS]]
-        printed, _ = reader.run_in_time(*_BLAME, *runs, since, "--", file.old_path)
-        touched += facts.parse_blame(printed, file.path, window[0].time)
+        printed = reader.run_in_time(*_BLAME, *runs, known, "--", file.old_path)
+        touched += facts.parse_blame(printed.text, file.path, now)
     return tuple(sorted(touched, key=facts.weigh_touched_lines)[:MAX_TOUCHED_RUNS])
 
 
 def drop_gone_companions(reader: LogReader, head: str, companions: Sequence[Companion]) -> tuple[Companion, ...]:
     """Return the first companions that still exist in the head commit."""
     first = companions[: 3 * MAX_COMPANIONS]
-    if not first or reader.seconds <= 0:
-        return ()
     try:
         present = objects.list_entries(replace(reader.git, timeout=reader.seconds), head, [fact.path for fact in first])
-    except GitError:  # no time left, or a partial clone without trees: a file that may be gone is not reported
+    except GitExitError:  # a partial clone without trees: a file that may be gone is not reported
         return ()
     return tuple(fact for fact in first if fact.path in present)[:MAX_COMPANIONS]
 
 
 def list_older_commits(
-    reader: LogReader, base: str, window: Sequence[LogEntry], cited: Mapping[str, str]
+    reader: LogReader, known: str, window: Sequence[LogEntry], cited: Mapping[str, str]
 ) -> list[LogEntry]:
-    """Return the last commits of the files that no commit in the window changes; nothing for a large change."""
+    """Return the last commits in a range of files that none in the window changes; nothing for a large change."""
     seen = {path for entry in window for path in entry.paths}
     resting = [path for path in cited if path not in seen]
     if not resting or len(cited) > FEW_FILES or len(window) < WINDOW_COMMITS:
         return []
     most = f"--max-count={MAX_RECENT_COMMITS * FEW_FILES}"
-    return reader.list_commits("--name-only", "--no-merges", most, base, "--", *resting)
+    return reader.list_commits("--name-only", "--no-merges", most, known, "--", *resting)

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from iquest_review.code import definitions
+from iquest_review.code.mentions import Mentions, filter_identifiers
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import GitError, UsageError
-from iquest_review.git import log, objects
+from iquest_review.git import grep, log, objects
 from iquest_review.git.command import GitDirectory, GitExitError, Remote, find_git_directory, parse_path_file
 from iquest_review.git.history import History
 
@@ -31,12 +31,8 @@ _DIFF = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--submodule=short", "--ignore-submodules=none"),
     *("--src-prefix=a/", "--dst-prefix=b/", "--full-index", "--no-relative", "-O/dev/null"),
 )
-# Only text files of the commit are searched. -w and -F: a name is a whole word and never a regular expression.
-_GREP = (
-    *("grep", "-n", "-z", "-I", "-w", "-F", "--no-color", "--full-name", "--no-textconv", "--no-recurse-submodules"),
-    *("--no-column", "--no-heading", "--no-break"),
-)
-GREP_SECONDS, GREP_BYTES = 5.0, 1024**2
+# A search and a history that take longer are not shown at all: what is cut off would depend on how busy the machine is.
+MAX_CONTEXT_SECONDS = 30.0
 SHA_1_DIGITS = 40  # of a commit id
 
 
@@ -133,6 +129,7 @@ class OpenClone:
     repository: Repository
     directory: GitDirectory
     remote: Remote | None = None  # has the commits that the clone lacks
+    seconds: float = MAX_CONTEXT_SECONDS
     present: set[str] = field(default_factory=set)  # commits that are known to be present
 
     def diff(self, base: str, head: str) -> Diff:
@@ -171,40 +168,21 @@ class OpenClone:
         git = self._ensure_commit(commit)
         return objects.load_contents(git, objects.list_entries(git, commit, paths))
 
-    def grep_definitions(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
-        """Return the first `most` lines of a commit that look like definitions of these names, as (path, line, text).
+    def find_mentions(self, commit: str, names: Iterable[str]) -> dict[str, Mentions]:
+        """Return the lines of a commit that define or use these names, by name; see `grep.find_mentions`.
 
-        They are in the order of the names. Names that are not identifiers are ignored, and the search ends after
-        GREP_SECONDS. Raises GitError when the commit is missing and cannot be fetched.
+        Names that are not identifiers are ignored. Raises GitError when the commit is missing and cannot be fetched.
         """
-        wanted = definitions.filter_identifiers(names)
-        return definitions.parse_definition_hits(self._grep_lines(commit, wanted), wanted)[:most]
+        git = self._ensure_commit(_check_commit_id(commit))
+        return grep.find_mentions(git, commit, filter_identifiers(names), self.seconds)
 
-    def grep_usages(self, commit: str, names: Iterable[str], most: int) -> list[tuple[str, int, str]]:
-        """Return the lines of a commit that define or use these names in code, as (path, line, text).
-
-        They are in the order of the paths. For each name there are at most `most` lines that only use it. Raises
-        GitError when the commit is missing and cannot be fetched.
-        """
-        wanted = definitions.filter_identifiers(names)
-        return definitions.parse_usage_hits(self._grep_lines(commit, wanted), wanted, most)
-
-    def _grep_lines(self, commit: str, names: Sequence[str]) -> bytes:
-        """Return the output of `git grep` for these identifiers, up to its limits in time and size."""
-        if not names:
-            return b""
-        patterns = [part for name in names for part in ("-e", name)]
-        git = self._ensure_commit(commit)
-        return git.run_bounded(
-            *_GREP, *patterns, _check_commit_id(commit), "--", seconds=GREP_SECONDS, most=GREP_BYTES
-        )[0]
-
-    def load_history(self, base: str, head: str, files: Sequence[FileDiff], seconds: float) -> History:
-        """Return what the commits tell about a change, as far as it can be read within these seconds.
+    def load_history(self, base: str, head: str, files: Sequence[FileDiff]) -> History:
+        """Return what the commits tell about a change; see `log.load_history`.
 
         The first files are the most important ones. Raises GitError for a name that is not a commit id.
         """
-        return log.load_history(self.prepare_git(base), _check_commit_id(base), _check_commit_id(head), files, seconds)
+        git = self.prepare_git(base)
+        return log.load_history(git, _check_commit_id(base), _check_commit_id(head), files, self.seconds)
 
     def prepare_git(self, commit: str) -> GitDirectory:
         """Return the git directory, set up for the hash of this commit id: SHA-1 or SHA-256."""

@@ -54,7 +54,10 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    left = sort_by_relation(list_shown_files(fit_material(replace(material, screened=()), whole_room)))
+    shown = fit_material(replace(material, screened=()), whole_room)
+    if material.context:
+        material.context.prepare(shown)
+    left = sort_by_relation(list_shown_files(shown))
     made = list[Prompt]()
     while left and len(made) < most:
         share, left = _take_batch(left, max(wanted - len(made), 1), room)
