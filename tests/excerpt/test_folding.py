@@ -211,6 +211,10 @@ def test_a_reindented_block_has_not_moved() -> None:
     assert folds(gone("a.py", *BLOCK), come("b.py", *deeper)) == []
 
 
+def test_a_block_has_moved_though_the_line_below_it_is_indented_anew() -> None:
+    assert folds(gone("a.js", *BLOCK, "return total"), come("b.js", *BLOCK, "  return total")) == [("a.js", 3, "b.js")]
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [

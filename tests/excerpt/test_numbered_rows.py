@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iquest_review.diff.diff import FileDiff, FileStatus, Line, LineKind
+from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Line, LineKind
 from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.numbered_rows import (
     CUT_LINE_CHARS,
@@ -20,7 +20,7 @@ from iquest_review.excerpt.numbered_rows import (
     render_line_rows,
     render_line_text,
 )
-from tests.support.prompts import hunk, modified, renamed
+from tests.support.prompts import diffs, hunk, modified, renamed
 
 
 def row(text: str | bytes) -> str:
@@ -35,6 +35,15 @@ def test_every_kind_of_line_carries_the_number_of_its_side() -> None:
 
 def test_an_empty_row_is_a_context_line() -> None:
     assert list(render_line_rows(hunk("", "+a", "\r"))) == [" 1| ", "+2| a", " 3| "]
+
+
+@settings(deadline=None, derandomize=True)
+@given(diffs())
+def test_the_rows_of_a_hunk_are_those_of_its_lines(diff: Diff) -> None:
+    for own in (own for file in diff.files for own in file.hunks):
+        rows = [f"{line.kind.value}{line.number}| {render_line_text(line)}" for line in own.iter_lines()]
+
+        assert [text.removesuffix(f"\n{NO_NEWLINE}") for text in render_line_rows(own)] == rows
 
 
 def test_a_missing_newline_at_the_end_is_shown() -> None:

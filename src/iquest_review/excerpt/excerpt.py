@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from iquest_review.diff.diff import FileDiff, Hunk, LineKind
-from iquest_review.excerpt.cutting import Room
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.folding import HunkPlace
+from iquest_review.excerpt.measured_change import MeasuredChange, measure_change
+from iquest_review.excerpt.measured_hunk import Pieces, Room
 from iquest_review.excerpt.numbered_rows import (
     FoldedHunk,
     count_bytes,
@@ -109,13 +110,23 @@ def fit_excerpt(
     screened: Sequence[Omission] = (),
     past: Mapping[str, tuple[int, int]] | None = None,
 ) -> Excerpt:
-    """Fit as much of the files as the limits allow, the best hunks first.
+    """Measure files and pack as much of them as the limits allow, for those who do it once."""
+    return pack_excerpt(measure_files(files, limits, past), limits, screened)
 
-    `screened` are the omissions made before. `past` gives for a path how many recent commits changed it, and how many
-    of them were fixes.
+
+def measure_files(
+    files: Sequence[FileDiff], most: Limits, past: Mapping[str, tuple[int, int]] | None = None
+) -> MeasuredChange:
+    """Measure files, which are then packed as often as needed, into at most these limits.
+
+    `past` gives for a path how many recent commits changed it, and how many of them were fixes.
     """
-    room = Room(limits.lines, math.floor(limits.tokens * BYTES_PER_TOKEN))
-    packing = pack_hunks(files, room, past or {})
+    return measure_change(files, _build_room(most), past)
+
+
+def pack_excerpt(change: MeasuredChange, limits: Limits, screened: Sequence[Omission] = ()) -> Excerpt:
+    """Pack as much of a change as the limits allow, the best hunks first; `screened` are the omissions made before."""
+    files, packing = change.files, pack_hunks(change, _build_room(limits))
     shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
     parts, omissions, kept = list[Part](), list(screened), list[Part]()
     for index, file in enumerate(files):
@@ -141,11 +152,15 @@ def list_left_out(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff
     return tuple(file if hunks == file.hunks else replace(file, hunks=hunks) for file, hunks in kept)
 
 
-def _group_by_file(chosen: Mapping[HunkPlace, Sequence[Hunk]]) -> dict[int, list[Hunk]]:
+def _build_room(limits: Limits) -> Room:
+    return Room(limits.lines, math.floor(limits.tokens * BYTES_PER_TOKEN))
+
+
+def _group_by_file(chosen: Mapping[HunkPlace, Pieces]) -> dict[int, list[Hunk]]:
     """Group hunks by the index of their file, in the file's order."""
     hunks = dict[int, list[Hunk]]()
     for index, number in sorted(chosen):
-        hunks.setdefault(index, []).extend(chosen[index, number])
+        hunks.setdefault(index, []).extend(piece.hunk for piece in chosen[index, number])
     return hunks
 
 

@@ -8,7 +8,7 @@ language, it is compared like any other text.
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -17,14 +17,16 @@ from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.excerpt import whitespace
 from iquest_review.excerpt.cutting import slice_hunk
 from iquest_review.excerpt.numbered_rows import FoldedHunk, MarkedHunk, MovedBlock, mark_moved_blocks
-from iquest_review.excerpt.whitespace import LineKey, WhitespaceChange
+from iquest_review.excerpt.whitespace import WhitespaceChange
 
 MIN_MOVED_LINES = 3  # of a block, with words in them; fewer are often equal by chance
 MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many places
 MAX_SEARCHED_ROWS = 1_000_000  # a larger diff is not searched for moved blocks
 
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
+_RUNS = {marker: re.compile(b"%b{%d,}" % (re.escape(marker), MIN_MOVED_LINES)) for marker in (b"-", b"+")}
 
+LineKey = bytes  # a line without its marker and the white space at its end
 HunkPlace = tuple[int, int]  # indexes of a file, and of a hunk in it
 
 RowRange = tuple[int, int, str]  # the first row, the one after the last, and the file at the other end of the move
@@ -68,7 +70,7 @@ def fold_hunks(files: Sequence[FileDiff]) -> dict[HunkPlace, tuple[Hunk, ...]]:
 # -- moved blocks
 
 
-def _find_moved_runs(files: Sequence[FileDiff], done: Mapping[HunkPlace, object]) -> Iterator[tuple[_Run, _Run]]:
+def _find_moved_runs(files: Sequence[FileDiff], done: Container[HunkPlace]) -> Iterator[tuple[_Run, _Run]]:
     """Yield blocks of removed rows, each with the added rows that it became."""
     if sum(len(hunk.rows) for file in files for hunk in file.hunks) > MAX_SEARCHED_ROWS:
         return
@@ -77,70 +79,50 @@ def _find_moved_runs(files: Sequence[FileDiff], done: Mapping[HunkPlace, object]
         # Code that came from a document or a test was not reviewed as what it is now, so kinds of files stay apart.
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(index)
     for group in groups.values():
-        if any(files[index].removed for index in group) and any(files[index].added for index in group):
-            for old, new in _match_runs(files, group, done):
+        if removed := list(_find_runs(files, group, b"-", done)):
+            yield from _match_runs(removed, list(_find_runs(files, group, b"+", done)))
+
+
+def _find_runs(
+    files: Sequence[FileDiff], group: Sequence[int], marker: bytes, done: Container[HunkPlace]
+) -> Iterator[_Run]:
+    """Yield the runs of removed or added rows that may contain a block."""
+    for file_index in group:
+        for number, hunk in enumerate(files[file_index].hunks):
+            lines = hunk.removed if marker == b"-" else hunk.added
+            if lines < MIN_MOVED_LINES or (file_index, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
+                continue
+            markers = b"".join([row[:1] or b" " for row in hunk.rows])
+            for found in _RUNS[marker].finditer(markers):
+                start, end = found.span()
                 # Letter by letter: other indentation may mislead, or be part of a text.
-                if _strip_rows(files, old) == _strip_rows(files, new):
-                    yield old, new
+                yield _Run((file_index, number), start, tuple([row[1:].rstrip() for row in hunk.rows[start:end]]))
 
 
-def _strip_rows(files: Sequence[FileDiff], run: _Run) -> list[bytes]:
-    """Return the rows of a run without markers and trailing white space."""
-    rows = files[run.place[0]].hunks[run.place[1]].rows
-    return [row[1:].rstrip() for row in rows[run.start : run.end]]
-
-
-def _match_runs(
-    files: Sequence[FileDiff], group: Sequence[int], done: Mapping[HunkPlace, object]
-) -> Iterator[tuple[_Run, _Run]]:
+def _match_runs(removed: Sequence[_Run], added: Sequence[_Run]) -> Iterator[tuple[_Run, _Run]]:
     """Yield removed blocks with equal added ones, the longest if there are several; no line is in two blocks."""
-    removed = [run for file_index in group for run in _find_runs(files[file_index], file_index, b"-", done)]
-    added = (
-        [run for file_index in group for run in _find_runs(files[file_index], file_index, b"+", done)]
-        if removed
-        else []
-    )
     common = {key for run in removed for key in run.keys} & {key for run in added for key in run.keys}
     telling = {key for key in common if _SAYS.search(key)}
     candidates = defaultdict[LineKey, list[tuple[int, int]]](list)
-    for number, run in enumerate(removed):
+    for number, run in enumerate(removed if telling else ()):
         for index, key in enumerate(run.keys):
             if key in telling and len(candidates[key]) < MAX_CANDIDATES:
                 candidates[key].append((number, index))
     used = defaultdict[int, set[int]](set)  # rows of removed runs
     for run in added if candidates else ():
-        index = 0
-        while index < len(run.keys):
+        end = 0
+        for index, key in enumerate(run.keys):
+            if index < end or key not in telling:
+                continue
             lengths = (
                 (_count_alike(removed[number].keys, begin, run.keys, index, used[number]), number, begin)
-                for number, begin in candidates.get(run.keys[index], ())
+                for number, begin in candidates[key]
             )
-            length, number, begin = max(lengths, default=(0, 0, 0), key=lambda candidate: candidate[0])
-            if sum(key in telling for key in run.keys[index : index + length]) < MIN_MOVED_LINES:
-                index += 1
-                continue
-            used[number].update(range(begin, begin + length))
-            yield _slice_run(removed[number], begin, length), _slice_run(run, index, length)
-            index += length
-
-
-def _find_runs(file: FileDiff, file_index: int, marker: bytes, done: Mapping[HunkPlace, object]) -> Iterator[_Run]:
-    """Yield the runs of a file that may contain a block."""
-    indented = not has_free_indent(file.path)
-    for number, hunk in enumerate(file.hunks):
-        lines = hunk.removed if marker == b"-" else hunk.added
-        if lines < MIN_MOVED_LINES or (file_index, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
-            continue
-        keys, start = list[LineKey](), 0
-        for index, row in enumerate((*hunk.rows, b" ")):
-            if row[:1] == marker:
-                if not keys:
-                    start = index
-                keys.append(whitespace.normalize_row(row, indented))
-            elif keys:
-                if len(keys) >= MIN_MOVED_LINES:
-                    yield _Run((file_index, number), start, tuple(keys))
-                keys = []
+            length, number, begin = max(lengths, key=lambda candidate: candidate[0])
+            if sum(key in telling for key in run.keys[index : index + length]) >= MIN_MOVED_LINES:
+                end = index + length
+                used[number].update(range(begin, begin + length))
+                yield _slice_run(removed[number], begin, length), _slice_run(run, index, length)
 
 
 def _count_alike(

@@ -7,7 +7,6 @@ invisible characters are escaped, texts that a server would read as its own toke
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from iquest_review.diff.decoding import decode_line
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, Line
@@ -74,8 +73,12 @@ def render_path(path: str) -> str:
 
 def render_line_text(line: Line) -> str:
     """Return a line's text as the model sees it and quotes it."""
-    text, cut = _shorten_text(line.raw, line.encoding)
-    return f"{text} [cut: {len(line.raw):,} bytes]" if cut else text
+    return _render_text(line.raw, line.encoding)
+
+
+def _render_text(raw: bytes, encoding: str | None) -> str:
+    text, cut = _shorten_text(raw, encoding)
+    return f"{text} [cut: {len(raw):,} bytes]" if cut else text
 
 
 def render_stable_text(line: Line) -> str:
@@ -104,15 +107,37 @@ def render_line_rows(hunk: Hunk) -> Iterator[str]:
     It is the line's row, with a row above it if a moved block begins there, and a row below it if the file ends there
     without a newline.
     """
-    marks = (
-        {block.first: f"{_render_mark(block)}\n" for block in hunk.list_blocks()}
-        if isinstance(hunk, MarkedHunk)
-        else {}
-    )
-    for line in hunk.iter_lines():
-        mark = marks.get(line.new_line or 0, "") if marks else ""
-        row = f"{mark}{line.kind.value}{line.number}| {render_line_text(line)}"
-        yield row if line.newline else f"{row}\n{NO_NEWLINE}"
+    if isinstance(hunk, FoldedHunk):
+        return
+    marks = dict[int, str]()
+    if isinstance(hunk, MarkedHunk):
+        marks = {block.first: f"{_render_mark(block)}\n" for block in hunk.list_blocks()}
+    old, new = hunk.old_start, hunk.new_start
+    texts, ends = _render_texts(hunk), [row[:1] == b"\\" for row in hunk.rows]
+    for row, text, last in zip(hunk.rows, texts, (*ends[1:], False), strict=True):
+        end = f"\n{NO_NEWLINE}" if last else ""
+        if row[:1] == b"-":
+            yield f"-{old}| {text}{end}"
+            old += 1
+        elif row[:1] == b"+":
+            yield f"{marks.get(new, '')}+{new}| {text}{end}"
+            new += 1
+        elif row[:1] != b"\\":
+            yield f" {new}| {text}{end}"
+            old, new = old + 1, new + 1
+
+
+def _render_texts(hunk: Hunk) -> list[str]:
+    """Return the text of each row without its marker: all at once, unless one is not UTF-8 or overlong."""
+    if max(map(len, hunk.rows), default=0) <= MAX_LINE_CHARS:
+        joined = b"\n".join([row[1:] for row in hunk.rows]).replace(b"\r\n", b"\n").removesuffix(b"\r")
+        try:
+            texts = defuse_tokens(escape_invisible(joined.decode())).split("\n")
+        except UnicodeDecodeError:
+            texts = []
+        if len(texts) == len(hunk.rows) and max(map(len, texts)) <= MAX_LINE_CHARS:
+            return texts
+    return [_render_text(row[1:], hunk.encoding) for row in hunk.rows]
 
 
 def _render_mark(block: MovedBlock) -> str:
@@ -140,15 +165,9 @@ def count_hidden_lines(hunk: Hunk) -> int:
 def _shorten_text(raw: bytes, encoding: str | None = None) -> tuple[str, bool]:
     """Return the text of a line and whether it was cut. Only the beginning of a very long line is decoded."""
     long = len(raw) > MAX_LINE_CHARS * _MAX_ESCAPE_CHARS
-    text = _decode_text(
-        raw[: MAX_LINE_CHARS * _MAX_ESCAPE_CHARS + 1] if long else raw.removesuffix(b"\r"), encoding, cut=long
-    )
+    raw = raw[: MAX_LINE_CHARS * _MAX_ESCAPE_CHARS + 1] if long else raw.removesuffix(b"\r")
+    text = defuse_tokens(escape_invisible(decode_line(raw, encoding, cut=long)))
     return (text, False) if len(text) <= MAX_LINE_CHARS else (text[:CUT_LINE_CHARS], True)
-
-
-@lru_cache(4096)  # a line is written once to see whether it fits and again to be shown
-def _decode_text(raw: bytes, encoding: str | None, *, cut: bool) -> str:
-    return defuse_tokens(escape_invisible(decode_line(raw, encoding, cut=cut)))
 
 
 def _describe_status(file: FileDiff) -> str:

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 from iquest_review.code.languages import Kind, get_kind, is_test
 from iquest_review.diff.diff import FileDiff, FileStatus, Hunk, LineKind
-from iquest_review.diff.identity_key import IdentityKey
 from iquest_review.excerpt.numbered_rows import MarkedHunk
 
 ROW_BYTES = 40  # average of a prompt
@@ -114,7 +113,7 @@ def score_hunk(file: FileDiff, hunk: Hunk, around: RankingContext) -> Score:
         word = "deleted file" if file.status is FileStatus.DELETED else "only removed"
         return Score(_score_removal(kind, hunk), (*reasons, word))
     lines = around.changed.get(file.path) or file.changed_lines
-    gain, why = _compute_gain(IdentityKey(hunk))
+    gain, why = _compute_gain(hunk)
     if not is_code(file.path):
         why = tuple(word for word in why if word == "moved")  # prose also contains "if" and "open"
     factor, doubts = _find_doubts(file.path, hunk, around)
@@ -168,10 +167,8 @@ def _damp_gain(gain: float, changed_lines: int) -> float:
     return float(gain**0.8 / (1 + changed_lines / LARGE_FILE_LINES) ** 0.7)
 
 
-@lru_cache(4096)  # the same hunks are fitted many times until a prompt is full
-def _compute_gain(key: IdentityKey[Hunk]) -> tuple[float, tuple[str, ...]]:
+def _compute_gain(hunk: Hunk) -> tuple[float, tuple[str, ...]]:
     """Compute what reading the added rows of a hunk may gain, and the words for it."""
-    hunk = key.value
     gain, words = _compute_rows_gain(hunk, [row for row in hunk.rows if row[:1] == b"+"])
     blocks = hunk.list_blocks() if isinstance(hunk, MarkedHunk) else ()
     if not blocks:

@@ -15,10 +15,12 @@ from iquest_review.excerpt.excerpt import (
     Limits,
     compute_aside_bytes,
     estimate_tokens,
-    fit_excerpt,
+    measure_files,
+    pack_excerpt,
     render_diff_rows,
 )
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.measured_change import MeasuredChange
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.templates import Message, Templates
 from iquest_review.reasons.prompt import InstructionsTooLong
@@ -65,10 +67,11 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
     Raises ContextExceededError if not even the instructions fit.
     """
     material = add_frame(material, limits)
+    change = measure_material(material, limits)
     best, least, last, ratio, counts = None, 0, None, 1.0, False
     room = limits.tokens  # limit of the estimate; the server counts `ratio` times as many tokens
     for _ in range(MAX_TRIES):
-        draft = _draft_prompt(material, limits.lines, room)
+        draft = _draft_prompt(material, change, limits.lines, room)
         if last is not None and draft.messages == last.messages:
             break  # every hunk left out is too large for the rest
         last = draft
@@ -139,7 +142,7 @@ def measure_room(material: Material, limits: Limits) -> Limits:
     return Limits(limits.lines, max(limits.tokens - bare.tokens, 0))
 
 
-def _draft_prompt(material: Material, lines: int, room: int) -> Prompt:
+def _draft_prompt(material: Material, change: MeasuredChange, lines: int, room: int) -> Prompt:
     """Return the prompt that shows the most with an estimate of at most `room` tokens.
 
     The instructions alone may be larger.
@@ -147,18 +150,23 @@ def _draft_prompt(material: Material, lines: int, room: int) -> Prompt:
     bare = _write_prompt(material, Excerpt((), tuple(material.screened)), room)
     left = room - bare.tokens
     for _ in range(MAX_FITS):
-        draft = _write_prompt(material, fit_material(material, Limits(lines, max(left, 0))), room)
+        draft = _write_prompt(material, pack_excerpt(change, Limits(lines, max(left, 0)), material.screened), room)
         if draft.tokens <= room:
             return draft
         left = min(left, estimate_tokens("\n".join(render_diff_rows(draft.excerpt)))) - (draft.tokens - room)
     list_tokens = math.ceil((compute_aside_bytes(room) + LIST_RESERVE_BYTES) / BYTES_PER_TOKEN)
     left = max(room - bare.tokens - list_tokens, 0)  # leaves room for the longest possible list
-    return _write_prompt(material, fit_material(material, Limits(lines, left)), room)
+    return _write_prompt(material, pack_excerpt(change, Limits(lines, left), material.screened), room)
 
 
 def fit_material(material: Material, limits: Limits) -> Excerpt:
     """Return the part of the files that fits, the most important hunks first."""
-    return fit_excerpt(material.files, limits, material.screened, material.context.churn if material.context else None)
+    return pack_excerpt(measure_material(material, limits), limits, material.screened)
+
+
+def measure_material(material: Material, limits: Limits) -> MeasuredChange:
+    """Return the files with the numbers of their hunks, for packing them into at most these limits."""
+    return measure_files(material.files, limits, material.context.churn if material.context else None)
 
 
 def _write_prompt(material: Material, excerpt: Excerpt, room: int, beside: SideRows = NO_SIDE_ROWS) -> Prompt:
