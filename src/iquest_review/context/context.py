@@ -47,11 +47,11 @@ class Context:
         """Problems with the team's rules in the frames built so far: each a sentence that begins with the file."""
         return tuple(self._problems)
 
-    def prepare(self, excerpt: Excerpt) -> None:
-        """Look up at once what several requests that show this excerpt will need."""
+    def prepare(self, excerpts: Sequence[Excerpt]) -> None:
+        """Look up at once what requests that show these excerpts will need."""
         if ContextKind.DEFINITIONS in self.kinds:
-            self._load_outlines(excerpt)
-        self._references.prepare(excerpt, self._known_outlines, self.kinds)
+            self._find_outlines([part for excerpt in excerpts for part in excerpt.parts])
+        self._references.prepare(excerpts, self._known_outlines, self.kinds)
 
     def surround(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, SideRows]:
         """Return the excerpt widened to the functions it changes, and the other rows there is room for.
@@ -112,24 +112,25 @@ class Context:
         return self.lookup.load_rules(list_guideline_paths([file.path for file in self.files]))
 
     def _load_outlines(self, excerpt: Excerpt) -> dict[str, Outline]:
-        """Return the shown files that can be widened, with their definitions.
+        """Return the shown files that can be widened, with their definitions."""
+        self._find_outlines(excerpt.parts)
+        shown = {part.file.path for part in excerpt.parts}
+        return {path: outline for path, outline in self._known_outlines.items() if path in shown}
 
-        Each is read and parsed once, code before tests.
-        """
+    def _find_outlines(self, parts: Sequence[Part]) -> None:
+        """Read and parse the files of these parts, each once, code before tests."""
         whole = {make_file_key(file): file for file in self.files}
-        wanted = [
-            file
-            for part in sorted(excerpt.parts, key=lambda part: is_test(part.file.path))
+        wanted = {
+            file.path: file
+            for part in sorted(parts, key=lambda part: is_test(part.file.path))
             if (file := whole.get(make_file_key(part.file))) is not None
             and file.path not in self._outlines
             and file.hunks
             and file.status not in (FileStatus.ADDED, FileStatus.DELETED)
-        ]
-        found = self.lookup.load_outlines([file.path for file in wanted]) if wanted else {}
-        for file in wanted:
-            self._outlines[file.path] = _build_outline(file, *found[file.path]) if file.path in found else None
-        shown = {part.file.path for part in excerpt.parts}
-        return {path: outline for path, outline in self._known_outlines.items() if path in shown}
+        }
+        found = self.lookup.load_outlines(list(wanted)) if wanted else {}
+        for path, file in wanted.items():
+            self._outlines[path] = _build_outline(file, *found[path]) if path in found else None
 
     @property
     def _known_outlines(self) -> dict[str, Outline]:

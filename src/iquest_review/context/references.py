@@ -31,7 +31,6 @@ MIN_AMBIGUOUS_DEFINITIONS = 3  # with so many definitions of a name, nobody know
 MIN_METHOD_NAME_CHARS = 6  # shorter names of methods occur in many classes
 MIN_NAME_CHARS = 3  # shorter names are not searched for
 MAX_NAMES = 50  # that a request looks for: called functions, and changed signatures
-MAX_PREPARED_NAMES = 400  # of each that are searched for at once, for all requests
 
 # Names of a language's own functions, and those that many classes have: a single definition somewhere need not be the
 # one that is called, and a search finds them everywhere.
@@ -58,11 +57,16 @@ class References:
     files: Sequence[FileDiff]  # the whole change
     _mentions: dict[str, Mentions] = field(default_factory=dict)
 
-    def prepare(self, excerpt: Excerpt, outlines: Mapping[str, Outline], kinds: Collection[ContextKind]) -> None:
-        """Search at once for the names that requests which show this excerpt will look for."""
-        called = list(_collect_calls(excerpt, outlines)) if ContextKind.CALLS in kinds else []
-        changed = list(self._collect_changed_names(excerpt)) if ContextKind.CALLERS in kinds else []
-        self._search([*called[:MAX_PREPARED_NAMES], *changed[:MAX_PREPARED_NAMES]])
+    def prepare(
+        self, excerpts: Iterable[Excerpt], outlines: Mapping[str, Outline], kinds: Collection[ContextKind]
+    ) -> None:
+        """Search at once for the names that requests which show these excerpts will look for."""
+        names = dict[str, None]()
+        for excerpt in excerpts:
+            calls = _collect_calls(excerpt, outlines) if ContextKind.CALLS in kinds else {}
+            changed = self._collect_changed_names(excerpt) if ContextKind.CALLERS in kinds else {}
+            names |= dict.fromkeys([*calls, *changed])
+        self._search(names)
 
     def list_calls(self, excerpt: Excerpt, outlines: Mapping[str, Outline]) -> Iterator[str]:
         """Yield the signatures of functions that added lines call, at most MAX_CALLS.
@@ -91,7 +95,7 @@ class References:
         Lines that are shown are left out. Of each name, uses in code come before those in tests, and uses in many files
         before many in one.
         """
-        homes = dict(islice(self._collect_changed_names(excerpt).items(), MAX_NAMES))
+        homes = self._collect_changed_names(excerpt)
         self._search(homes)
         shown = dict[tuple[str, int], str]()
         for name, paths in homes.items():
@@ -112,17 +116,16 @@ class References:
         The files are of the same language, and no tests unless a test calls. Names with too many definitions are left
         out.
         """
-        names = list(calls)[:MAX_NAMES]
-        self._search(names)
+        self._search(calls)
         found = dict[str, list[SourceLine]]()
-        for name in names:
+        for name in calls:
             places = _select_reachable(name, self._mentions[name].definitions, calls[name].callers)
             if len(places) < (2 if calls[name].how is CallKind.METHOD else MIN_AMBIGUOUS_DEFINITIONS):
                 found[name] = [hit for hit in places if not _is_shown(hit, excerpt)]
         return found
 
     def _collect_changed_names(self, excerpt: Excerpt) -> dict[str, set[str]]:
-        """Return the names that shown hunks no longer define as before, with their files' paths; code before tests."""
+        """Return the first names that shown hunks no longer define as before, with their files; code before tests."""
         whole = {make_file_key(file): file for file in self.files}
         found = dict[str, set[str]]()
         for part in sorted(excerpt.parts, key=_is_test_part):
@@ -132,7 +135,7 @@ class References:
             for name in find_changed_signatures(part.hunks, file.hunks):
                 if len(name) >= MIN_NAME_CHARS and name not in COMMON and not name.startswith("__"):
                     found.setdefault(name, set()).update((part.file.old_path, part.file.path))
-        return found
+        return dict(islice(found.items(), MAX_NAMES))
 
 
 @dataclass
@@ -144,7 +147,7 @@ class _Call:
 
 
 def _collect_calls(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[str, _Call]:
-    """Return what added lines call, but for common names; names called in code come before those called in tests."""
+    """Return the first names that added lines call, but for common ones; code comes before tests."""
     found = dict[str, _Call]()
     for part in sorted(excerpt.parts, key=_is_test_part):
         path = part.file.path
@@ -157,7 +160,7 @@ def _collect_calls(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[st
             call = found.setdefault(name, _Call(how, set()))
             call.how = max(call.how, how)
             call.callers.add(path)
-    return found
+    return dict(islice(found.items(), MAX_NAMES))
 
 
 def _is_definition_at(definition: Definition, name: str, line: int) -> bool:

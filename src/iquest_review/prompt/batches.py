@@ -18,6 +18,7 @@ from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.excerpt.ranking import is_code
 from iquest_review.prompt.fitting import (
+    BarePrompt,
     Material,
     Prompt,
     TokenCounter,
@@ -25,6 +26,8 @@ from iquest_review.prompt.fitting import (
     fill_prompt,
     fit_material,
     measure_room,
+    pack_prompt,
+    surround_prompt,
 )
 from iquest_review.prompt.overview import render_overview
 
@@ -46,26 +49,27 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     room = measure_room(material, limits)
     size = sum(_measure_file(file, room) for file in material.files)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
-        first = fill_prompt(material, limits, count)
-        if most == 1 or not first.excerpt.over_budget:
-            return (first,)
+        first = pack_prompt(material, limits, count)
+        if most == 1 or not first.prompt.excerpt.over_budget:
+            return (surround_prompt(first, limits, count),)
     wanted = min(most, max(2, math.ceil(size)))
     overview_rows = _build_overview(material, limits, 1 - size / wanted)
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    shown = fit_material(replace(material, screened=()), whole_room)
+    left = sort_by_relation(list_shown_files(fit_material(replace(material, screened=()), whole_room)))
+    packed = list[BarePrompt]()
+    while left and len(packed) < most:
+        share, left = _take_batch(left, max(wanted - len(packed), 1), room)
+        bare = pack_prompt(replace(material, files=share), limits, count)
+        if bare.prompt.excerpt.parts:
+            packed.append(bare)
+            left = [*list_left_out(share, bare.prompt.excerpt), *left]
+    if not packed:
+        return (fill_prompt(material, limits, count),)
     if material.context:
-        material.context.prepare(shown)
-    left = sort_by_relation(list_shown_files(shown))
-    made = list[Prompt]()
-    while left and len(made) < most:
-        share, left = _take_batch(left, max(wanted - len(made), 1), room)
-        prompt = fill_prompt(replace(material, files=share), limits, count)
-        if prompt.excerpt.parts:
-            made.append(prompt)
-            left = [*list_left_out(share, prompt.excerpt), *left]
-    return tuple(made) or (fill_prompt(material, limits, count),)
+        material.context.prepare([bare.prompt.excerpt for bare in packed])
+    return tuple(surround_prompt(bare, limits, count) for bare in packed)
 
 
 def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:

@@ -61,8 +61,25 @@ class Material:
     frame: Frame | None = None  # what all requests begin with; None until it is known
 
 
+@dataclass(frozen=True, slots=True)
+class BarePrompt:
+    """A request without the context of its code."""
+
+    prompt: Prompt
+    material: Material
+    ratio: float = 1.0  # tokens that the server counts for each that we estimate
+
+
 def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prompt:
-    """Return the request that shows the most within `limits`, whose tokens are those of the whole prompt.
+    """Return the request that shows the most within `limits`, with the context of its code.
+
+    Raises ContextExceededError if not even the instructions fit.
+    """
+    return surround_prompt(pack_prompt(material, limits, count), limits, count)
+
+
+def pack_prompt(material: Material, limits: Limits, count: TokenCounter) -> BarePrompt:
+    """Return the request that shows the most of the diff within `limits`.
 
     Raises ContextExceededError if not even the instructions fit.
     """
@@ -89,24 +106,23 @@ def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prom
     if best is None:
         raise ContextExceededError(InstructionsTooLong(least, limits.tokens))
     if not best.excerpt.parts and material.frame not in (None, NO_FRAME):
-        return fill_prompt(replace(material, frame=NO_FRAME, context=None), limits, count)  # the diff comes first
-    return _add_context(material, material.context, best, limits, ratio, count) if material.context else best
+        return pack_prompt(replace(material, frame=NO_FRAME, context=None), limits, count)  # the diff comes first
+    return BarePrompt(best, material, ratio)
 
 
-def _add_context(
-    material: Material, context: "Context", bare: Prompt, limits: Limits, ratio: float, count: TokenCounter
-) -> Prompt:
+def surround_prompt(packed: BarePrompt, limits: Limits, count: TokenCounter) -> Prompt:
     """Return the prompt with the context there is room for, or with half as much if the server finds it too long."""
+    bare, context = packed.prompt, packed.material.context
     lines = limits.lines - bare.excerpt.lines
-    spare = math.floor((AIM_SHARE * limits.tokens - bare.tokens) / ratio)
+    spare = math.floor((AIM_SHARE * limits.tokens - bare.tokens) / packed.ratio)
     for tokens in (spare, spare // 2):
-        if tokens < MIN_CONTEXT_TOKENS or not bare.excerpt.parts:
+        if context is None or tokens < MIN_CONTEXT_TOKENS or not bare.excerpt.parts:
             break
         excerpt, beside = context.surround(bare.excerpt, Limits(lines, tokens), limits.tokens)
-        rich = _write_prompt(material, excerpt, limits.tokens, beside)
+        rich = _write_prompt(packed.material, excerpt, limits.tokens, beside)
         if rich.messages == bare.messages:
             break
-        tokens_now = _count_tokens(rich, limits, count) or math.ceil(rich.tokens * ratio)
+        tokens_now = _count_tokens(rich, limits, count) or math.ceil(rich.tokens * packed.ratio)
         prompt = Prompt(rich.messages, excerpt, tokens_now)
         if prompt.tokens <= limits.tokens:
             return prompt
