@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from iquest_review.code.definitions import MAX_LINE_CHARS
 from iquest_review.code.mentions import (
     MAX_DEFINITIONS,
+    MAX_LINES,
     MAX_USES,
     Mentions,
     SourceLine,
@@ -128,6 +129,14 @@ def test_each_name_has_its_first_lines() -> None:
     assert (len(found["one"].definitions), len(found["one"].uses)) == (MAX_DEFINITIONS, MAX_USES)
     assert found["one"].uses[0] == ("a", 0, "one(1)")
     assert found["two"].uses == [last]
+
+
+def test_a_name_that_is_everywhere_has_no_mentions() -> None:
+    everywhere = [("a", number, "one(two(1))") for number in range(MAX_LINES + 1)]
+
+    assert sort_mentions(printed(("a", 0, "def one():"), *everywhere), ["one"]) == {"one": Mentions()}
+    found = sort_mentions(printed(("a", 0, "def three(): one()"), *everywhere), ["one", "three"])
+    assert found == {"one": Mentions(), "three": Mentions([("a", 0, "def three(): one()")], [])}
 
 
 def test_minified_code_mentions_nothing() -> None:

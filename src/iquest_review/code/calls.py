@@ -17,8 +17,9 @@ _OWNER = re.compile(
 )  # before a call; in ...spread() there is no owner
 _SELF = frozenset(("self", "this", "$this", "cls", "super", "Self", "parent", "base"))
 _IMPORT = re.compile(
-    rb"\s*(?:import|from|use|pub use|using|require|require_relative|\#\s*include|export\s[^=]*\sfrom)\b"
-    rb"|\s*(?:const|let|var)\s[^=]{0,200}=\s*require\("
+    rb"^[ \t]*(?:(?:import|from|use|pub use|using|require|require_relative|\#[ \t]*include|export\s[^=\n]*\sfrom)\b"
+    rb"|(?:const|let|var)\s[^=]{0,200}=\s*require\()",
+    re.MULTILINE,
 )
 _FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # the module name in this Python statement is not bound
 _WORD = re.compile(rb"[A-Za-z_]\w*")
@@ -77,15 +78,26 @@ def _classify_call(text: str, start: int, imports: Collection[str]) -> CallKind:
     return CallKind.OWN if is_own else CallKind.METHOD
 
 
-def find_imports(rows: Iterable[bytes]) -> set[str]:
-    """Return all words in the import statements among these lines."""
-    names, depth, left = set[str](), 0, 0  # open brackets, and lines left for the statement
-    for row in rows:
-        if not (depth > 0 and left) and not _IMPORT.match(row):
-            depth = 0
-            continue
-        depth, left = (depth, left - 1) if depth > 0 and left else (0, MAX_IMPORT_LINES)
-        depth += sum(row.count(mark) for mark in (b"(", b"{")) - sum(row.count(mark) for mark in (b")", b"}"))
-        names_part = _FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])
-        names.update(word.decode("ascii") for word in _WORD.findall(names_part))
+def find_imports(text: bytes) -> set[str]:
+    """Return all words in the import statements of a text."""
+    names, end = set[str](), 0
+    for match in _IMPORT.finditer(text):
+        if match.start() >= end:
+            end = _find_statement_end(text, match.start())
+            rows = text[match.start() : end].split(b"\n")
+            words = (word for row in rows for word in _WORD.findall(_FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])))
+            names.update(word.decode("ascii") for word in words)
     return names
+
+
+def _find_statement_end(text: bytes, start: int) -> int:
+    """Return the end of a statement: that of its line, or of the line that closes the last bracket."""
+    depth = 0
+    for _ in range(MAX_IMPORT_LINES):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        opened, closed = (sum(text.count(mark, start, end) for mark in marks) for marks in ((b"(", b"{"), (b")", b"}")))
+        depth, start = depth + opened - closed, end + 1
+        if depth <= 0 or start > len(text):
+            break
+    return end

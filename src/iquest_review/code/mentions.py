@@ -1,18 +1,19 @@
 """Lines of a commit that mention names, out of what `git grep` prints: which define a name, which use it in code."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iquest_review.code.definitions import MAX_LINE_CHARS, is_code, is_defined, is_used, may_define
 
 MAX_DEFINITIONS, MAX_USES = 50, 50  # lines kept for each name
+MAX_LINES = 1_000  # that mention a name; on more, it is one that everybody knows, and reading them all takes a second
 
 SourceLine = tuple[str, int, str]  # path, line and text
 
 _NAME = re.compile(r"[^\W\d]\w{0,99}")
-_HIT = re.compile(rb"[0-9a-f]+:([^\0]+)\0(\d+)\0([^\n]*)\n")
+_HIT = re.compile(r"^[0-9a-f]+:([^\0]+)\0([0-9]+)\0([^\n]*)\n", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -46,16 +47,21 @@ def write_alternation(names: Iterable[str]) -> str:
 def sort_mentions(printed: bytes, names: Sequence[str]) -> dict[str, Mentions]:
     """Return the mentions of these identifiers in the output of `git grep -n -z` for a commit.
 
-    A line counts as the definition of one name: its first. A row that is cut off is ignored.
+    A name that stands there more than MAX_LINES times has none. A line counts as the definition of one name: its first.
+    A row that is cut off is ignored.
     """
-    found, word = {name: Mentions() for name in names}, re.compile(rf"\b{write_alternation(names)}\b")
-    for hit in _parse_hits(printed):
-        if is_code(hit[2]):
-            _keep_mentions(hit, word.finditer(hit[2]), found)
-    return found
+    found, counts = {name: Mentions() for name in names}, Counter[str]()
+    word = re.compile(rf"\b{write_alternation(names)}\b")
+    for hit in _parse_hits(printed.decode("utf-8", "backslashreplace")):
+        words = list(word.finditer(hit[2]))
+        counts.update(match[0] for match in words)
+        rare = [match for match in words if counts[match[0]] <= MAX_LINES]
+        if rare and is_code(hit[2]):
+            _keep_mentions(hit, rare, found)
+    return {name: mentions if counts[name] <= MAX_LINES else Mentions() for name, mentions in found.items()}
 
 
-def _keep_mentions(hit: SourceLine, words: Iterable[re.Match[str]], found: dict[str, Mentions]) -> None:
+def _keep_mentions(hit: SourceLine, words: Iterable[re.Match[str]], found: Mapping[str, Mentions]) -> None:
     may_be_first, seen = may_define(hit[2]), set[str]()
     for match in words:
         mentions, place = found[match[0]], match.span()
@@ -69,11 +75,8 @@ def _keep_mentions(hit: SourceLine, words: Iterable[re.Match[str]], found: dict[
             kept.append(hit)
 
 
-def _parse_hits(printed: bytes) -> Iterator[SourceLine]:
+def _parse_hits(printed: str) -> Iterator[SourceLine]:
     """Parse the rows of `git grep`, less overlong ones."""
-    index = 0
-    while match := _HIT.match(printed, index):
-        index = match.end()
+    for match in _HIT.finditer(printed):
         if len(match[3]) <= MAX_LINE_CHARS:
-            path = match[1].decode("utf-8", "backslashreplace")
-            yield path, int(match[2]), match[3].removesuffix(b"\r").decode("utf-8", "backslashreplace")
+            yield match[1], int(match[2]), match[3].removesuffix("\r")

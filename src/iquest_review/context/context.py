@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from iquest_review.code.calls import find_imports
 from iquest_review.code.languages import is_test
 from iquest_review.code.outline import Definition, find_enclosing_definition
 from iquest_review.context.enclosing import Outline, widen_excerpt
@@ -36,6 +37,7 @@ class Context:
     kinds: frozenset[ContextKind] = ALL_KINDS
     _problems: dict[str, None] = field(default_factory=dict)  # with the team's rules, in order
     _outlines: dict[str, Outline | None] = field(default_factory=dict)
+    _imports: dict[str, Collection[str]] = field(default_factory=dict)
 
     def build_frame(self, most: int) -> Frame:
         """Return what all requests begin with: the rules in at most `most` bytes, the commits in half of that."""
@@ -51,7 +53,7 @@ class Context:
         """Look up at once what requests that show these excerpts will need."""
         if ContextKind.DEFINITIONS in self.kinds:
             self._find_outlines([part for excerpt in excerpts for part in excerpt.parts])
-        self._references.prepare(excerpts, self._known_outlines, self.kinds)
+        self._references.prepare(excerpts, self._imports, self.kinds)
 
     def surround(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, SideRows]:
         """Return the excerpt widened to the functions it changes, and the other rows there is room for.
@@ -115,7 +117,7 @@ class Context:
         """Return the shown files that can be widened, with their definitions."""
         self._find_outlines(excerpt.parts)
         shown = {part.file.path for part in excerpt.parts}
-        return {path: outline for path, outline in self._known_outlines.items() if path in shown}
+        return {path: outline for path, outline in self._outlines.items() if outline and path in shown}
 
     def _find_outlines(self, parts: Sequence[Part]) -> None:
         """Read and parse the files of these parts, each once, code before tests."""
@@ -131,14 +133,12 @@ class Context:
         found = self.lookup.load_outlines(list(wanted)) if wanted else {}
         for path, file in wanted.items():
             self._outlines[path] = _build_outline(file, *found[path]) if path in found else None
-
-    @property
-    def _known_outlines(self) -> dict[str, Outline]:
-        return {path: outline for path, outline in self._outlines.items() if outline}
+            if path in found:
+                self._imports[path] = find_imports(found[path][0])
 
     def _list_calls(self, excerpt: Excerpt) -> Iterator[str]:
         if ContextKind.CALLS in self.kinds:
-            yield from self._references.list_calls(excerpt, self._known_outlines)
+            yield from self._references.list_calls(excerpt, self._imports)
 
     def _list_callers(self, excerpt: Excerpt) -> Iterator[str]:
         if ContextKind.CALLERS in self.kinds:

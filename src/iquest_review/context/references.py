@@ -15,7 +15,6 @@ from iquest_review.code.languages import Kind, get_kind, get_language_family, is
 from iquest_review.code.mentions import Mentions, SourceLine
 from iquest_review.code.outline import MAX_SIGNATURE_CHARS, Definition
 from iquest_review.code.signatures import find_changed_signatures
-from iquest_review.context.enclosing import Outline
 from iquest_review.context.sources import ContextKind, Lookup
 from iquest_review.diff.diff import FileDiff
 from iquest_review.diff.hunk_id import make_file_key
@@ -58,22 +57,23 @@ class References:
     _mentions: dict[str, Mentions] = field(default_factory=dict)
 
     def prepare(
-        self, excerpts: Iterable[Excerpt], outlines: Mapping[str, Outline], kinds: Collection[ContextKind]
+        self, excerpts: Iterable[Excerpt], imports: Mapping[str, Collection[str]], kinds: Collection[ContextKind]
     ) -> None:
         """Search at once for the names that requests which show these excerpts will look for."""
         names = dict[str, None]()
         for excerpt in excerpts:
-            calls = _collect_calls(excerpt, outlines) if ContextKind.CALLS in kinds else {}
+            calls = _collect_calls(excerpt, imports) if ContextKind.CALLS in kinds else {}
             changed = self._collect_changed_names(excerpt) if ContextKind.CALLERS in kinds else {}
             names |= dict.fromkeys([*calls, *changed])
         self._search(names)
 
-    def list_calls(self, excerpt: Excerpt, outlines: Mapping[str, Outline]) -> Iterator[str]:
+    def list_calls(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]]) -> Iterator[str]:
         """Yield the signatures of functions that added lines call, at most MAX_CALLS.
 
-        They are those with one or two definitions that are not shown. `outlines` tell what files import, where known.
+        They are those with one or two definitions that are not shown. `imports` are the names that files import, where
+        known.
         """
-        calls = _collect_calls(excerpt, outlines)
+        calls = _collect_calls(excerpt, imports)
         found = [(name, hit) for name, hits in self._find_definitions(excerpt, calls).items() for hit in hits]
         found = found[: 2 * MAX_CALLS]
         texts = self.lookup.load_outlines(list(dict.fromkeys(path for _, (path, _, _) in found))) if found else {}
@@ -146,15 +146,14 @@ class _Call:
     callers: set[str]
 
 
-def _collect_calls(excerpt: Excerpt, outlines: Mapping[str, Outline]) -> dict[str, _Call]:
+def _collect_calls(excerpt: Excerpt, imports: Mapping[str, Collection[str]]) -> dict[str, _Call]:
     """Return the first names that added lines call, but for common ones; code comes before tests."""
     found = dict[str, _Call]()
     for part in sorted(excerpt.parts, key=_is_test_part):
         path = part.file.path
-        whole = outlines[path][0].hunks if path in outlines else part.hunks
         lines = [line for hunk in part.hunks for line in hunk.iter_lines()]
-        imports = find_imports(row[1:] for hunk in whole for row in hunk.rows)
-        for name, how in find_calls(lines, imports, without=COMMON).items():
+        imported = imports[path] if path in imports else find_imports(b"\n".join(line.raw for line in lines))
+        for name, how in find_calls(lines, imported, without=COMMON).items():
             if len(name) < (MIN_METHOD_NAME_CHARS if how is CallKind.METHOD else MIN_NAME_CHARS):
                 continue
             call = found.setdefault(name, _Call(how, set()))
