@@ -25,7 +25,7 @@ from iquest_review.excerpt.numbered_rows import (
     render_hunk_row,
     render_line_rows,
 )
-from iquest_review.excerpt.packing import pack_hunks
+from iquest_review.excerpt.packing import Packing, pack_hunks
 from iquest_review.excerpt.ranking import get_reading_order
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs have 2.6 to 3.3 characters per token; the rest is reserve
@@ -111,7 +111,7 @@ def fit_excerpt(
     past: Mapping[str, tuple[int, int]] | None = None,
 ) -> Excerpt:
     """Measure files and pack as much of them as the limits allow, for those who do it once."""
-    return pack_excerpt(measure_files(files, limits, past), limits, screened)
+    return pack_excerpt(measure_files(files, limits, past), limits, screened)[0]
 
 
 def measure_files(
@@ -124,9 +124,18 @@ def measure_files(
     return measure_change(files, _build_room(most), past)
 
 
-def pack_excerpt(change: MeasuredChange, limits: Limits, screened: Sequence[Omission] = ()) -> Excerpt:
-    """Pack as much of a change as the limits allow, the best hunks first; `screened` are the omissions made before."""
-    files, packing = change.files, pack_hunks(change, _build_room(limits))
+def pack_excerpt(change: MeasuredChange, limits: Limits, screened: Sequence[Omission] = ()) -> tuple[Excerpt, int]:
+    """Pack as much of a change as the limits allow, the best hunks first; return it with the bytes of its text.
+
+    `screened` are the omissions made before.
+    """
+    room = _build_room(limits)
+    packing = pack_hunks(change, room)
+    size = room.bytes - packing.room.bytes  # each row with its line end; the last has none
+    return _build_excerpt(change.files, packing, screened), max(0, size - 1)
+
+
+def _build_excerpt(files: Sequence[FileDiff], packing: Packing, screened: Sequence[Omission]) -> Excerpt:
     shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
     parts, omissions, kept = list[Part](), list(screened), list[Part]()
     for index, file in enumerate(files):

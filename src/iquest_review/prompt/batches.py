@@ -13,17 +13,18 @@ from iquest_review.code.languages import get_tested_name, is_test
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, make_file_key
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out, pack_excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.excerpt.ranking import is_code
 from iquest_review.prompt.fitting import (
+    Gauge,
     Material,
     Prompt,
     TokenCounter,
     add_frame,
-    fill_prompt,
-    fit_material,
+    fill_request,
+    measure_material,
     measure_room,
 )
 from iquest_review.prompt.overview import render_overview
@@ -42,11 +43,11 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
 
     It is one request if one is enough or nothing fits. Raises ContextExceededError if not even the instructions fit.
     """
-    material = add_frame(material, limits)
+    material, gauge = add_frame(material, limits), Gauge(count)
     room = measure_room(material, limits)
     size = sum(_measure_file(file, room) for file in material.files)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
-        first = fill_prompt(material, limits, count)
+        first = fill_request(material, limits, gauge)
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
     wanted = min(most, max(2, math.ceil(size)))
@@ -54,15 +55,16 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    left = sort_by_relation(list_shown_files(fit_material(replace(material, screened=()), whole_room)))
+    most_important, _ = pack_excerpt(measure_material(material, whole_room), whole_room)
+    left = sort_by_relation(list_shown_files(most_important))
     made = list[Prompt]()
     while left and len(made) < most:
         share, left = _take_batch(left, max(wanted - len(made), 1), room)
-        prompt = fill_prompt(replace(material, files=share), limits, count)
+        prompt = fill_request(replace(material, files=share), limits, gauge)
         if prompt.excerpt.parts:
             made.append(prompt)
             left = [*list_left_out(share, prompt.excerpt), *left]
-    return tuple(made) or (fill_prompt(material, limits, count),)
+    return tuple(made) or (fill_request(material, limits, gauge),)
 
 
 def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ def _count_common_folders(path: str, other: str) -> int:
 def _take_batch(files: Sequence[FileDiff], requests: int, room: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
     """Return the first files, as much as each of so many requests should show, and the others.
 
-    `fill_prompt` cuts a file that is larger than a request; the rest of it goes to the next one.
+    `fill_request` cuts a file that is larger than a request; the rest of it goes to the next one.
     """
     if requests == 1:
         return list(files), []
