@@ -8,13 +8,15 @@ import math
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from iquest_review.code.languages import get_tested_name, is_test
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, make_file_key
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out, pack_excerpt
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, pack_excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.measured_change import MeasuredFile
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.excerpt.ranking import is_code
 from iquest_review.prompt.fitting import (
@@ -46,8 +48,10 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     material, gauge = add_frame(material, limits), Gauge(count)
     room = measure_room(material, limits)
     size = sum(_measure_file(file, room) for file in material.files)
+    whole_room = Limits(room.lines * most, room.tokens * most)
+    change = measure_material(material, limits if most == 1 else whole_room)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
-        first = fill_request(material, limits, gauge)
+        first = fill_request(material, change, limits, gauge)
         if most == 1 or not first.excerpt.over_budget:
             return (first,)
     wanted = min(most, max(2, math.ceil(size)))
@@ -55,16 +59,15 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    most_important, _ = pack_excerpt(measure_material(material, whole_room), whole_room)
-    left = sort_by_relation(list_shown_files(most_important))
+    left = sort_by_relation(pack_excerpt(change, whole_room).packing.list_shown())
     made = list[Prompt]()
     while left and len(made) < most:
         share, left = _take_batch(left, max(wanted - len(made), 1), room)
-        prompt = fill_request(replace(material, files=share), limits, gauge)
-        if prompt.excerpt.parts:
+        prompt = fill_request(material, replace(change, files=share), limits, gauge)
+        if prompt.packing and prompt.excerpt.parts:
             made.append(prompt)
-            left = [*list_left_out(share, prompt.excerpt), *left]
-    return tuple(made) or (fill_request(material, limits, gauge),)
+            left = [*prompt.packing.list_left(), *left]
+    return tuple(made) or (fill_request(material, change, limits, gauge),)
 
 
 def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
@@ -114,7 +117,16 @@ def merge_excerpts(
     return Excerpt(parts, (*omissions, *missing), left)
 
 
-def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
+class _HasPath(Protocol):
+    @property
+    def path(self) -> str:
+        """The path of a file."""
+
+
+F = TypeVar("F", bound=_HasPath)
+
+
+def sort_by_relation(files: Sequence[F]) -> list[F]:
     """Return the files in the order of their paths, each test after the code that has its name."""
     owners = dict[str, list[str]]()
     for file in files:
@@ -122,7 +134,7 @@ def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
         if get_tested_name(file.path) == stem:
             owners.setdefault(stem, []).append(file.path)
 
-    def place(file: FileDiff) -> tuple[str, bool, str]:
+    def place(file: _HasPath) -> tuple[str, bool, str]:
         code = owners.get(get_tested_name(file.path), [])
         code = code if len(code) <= MAX_SAME_NAME_FILES else []
         near = max(code, key=lambda path: (_count_common_folders(path, file.path), path), default=file.path)
@@ -136,14 +148,16 @@ def _count_common_folders(path: str, other: str) -> int:
     return len(set(path.split("/")[:-1]) & set(other.split("/")[:-1]))
 
 
-def _take_batch(files: Sequence[FileDiff], requests: int, room: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
+def _take_batch(
+    files: Sequence[MeasuredFile], requests: int, room: Limits
+) -> tuple[list[MeasuredFile], list[MeasuredFile]]:
     """Return the first files, as much as each of so many requests should show, and the others.
 
     `fill_request` cuts a file that is larger than a request; the rest of it goes to the next one.
     """
     if requests == 1:
         return list(files), []
-    sizes = [_measure_file(file, room) for file in files]
+    sizes = [_measure_file(measured.file, room) for measured in files]
     share, taken = sum(sizes) / requests, 0.0
     for index, size in enumerate(sizes):
         if index and taken + size / 2 > share:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from iquest_review.context.rows import NO_FRAME, NO_SIDE_ROWS, Frame, SideRows
@@ -13,6 +13,7 @@ from iquest_review.excerpt.excerpt import (
     BYTES_PER_TOKEN,
     Excerpt,
     Limits,
+    PackedExcerpt,
     compute_aside_bytes,
     estimate_tokens,
     measure_files,
@@ -21,6 +22,7 @@ from iquest_review.excerpt.excerpt import (
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.excerpt.measured_change import MeasuredChange
 from iquest_review.excerpt.numbered_rows import count_bytes, count_row_bytes
+from iquest_review.excerpt.packing import Packing
 from iquest_review.merge_request import Intent
 from iquest_review.prompt.templates import Message, Templates, render_omissions
 from iquest_review.reasons.prompt import InstructionsTooLong
@@ -47,6 +49,7 @@ class Prompt:
     messages: list[Message]
     excerpt: Excerpt
     tokens: int
+    packing: Packing | None = field(default=None, repr=False, compare=False)  # how the excerpt was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +89,14 @@ class Gauge:
 
 def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prompt:
     """Return one request alone, as `fill_request` does."""
-    return fill_request(material, limits, Gauge(count))
+    return fill_request(material, measure_material(material, limits), limits, Gauge(count))
 
 
-def fill_request(material: Material, limits: Limits, gauge: Gauge) -> Prompt:
+def fill_request(material: Material, change: MeasuredChange, limits: Limits, gauge: Gauge) -> Prompt:
     """Return the request that shows the most within `limits`: the first draft, unless the server counts otherwise.
 
     Its tokens are those of the whole prompt. Raises ContextExceededError if not even the instructions fit.
     """
-    change = measure_material(material, limits)
     material = add_frame(material, limits)
     best, last, least = None, None, 0
     room = gauge.aim(limits.tokens)
@@ -115,7 +117,7 @@ def fill_request(material: Material, limits: Limits, gauge: Gauge) -> Prompt:
         raise ContextExceededError(InstructionsTooLong(least, limits.tokens))
     if not best.excerpt.parts and material.frame not in (None, NO_FRAME):
         without = replace(material, frame=NO_FRAME, context=None)  # the diff comes first
-        return fill_request(without, limits, gauge)
+        return fill_request(without, change, limits, gauge)
     return best
 
 
@@ -176,32 +178,33 @@ def _draft_prompt(material: Material, change: MeasuredChange, lines: int, room: 
     """
     blank, aim = _measure_blank(material, room), room
     for _ in range(MAX_FITS):
-        excerpt, tokens = _pack_material(material, change, blank, Limits(lines, aim))
-        draft = _write_with_context(material, excerpt, tokens, Limits(lines, room))
-        if draft.tokens <= room or not excerpt.parts:
+        packed, tokens = _pack_material(material, change, blank, Limits(lines, aim))
+        draft = _write_with_context(material, packed.excerpt, tokens, Limits(lines, room))
+        if draft.tokens <= room or not packed.excerpt.parts:
             break
         aim = tokens * room // draft.tokens
-    return draft
+    return replace(draft, packing=packed.packing)
 
 
-def _pack_material(material: Material, change: MeasuredChange, blank: _Blank, limits: Limits) -> tuple[Excerpt, int]:
+def _pack_material(
+    material: Material, change: MeasuredChange, blank: _Blank, limits: Limits
+) -> tuple[PackedExcerpt, int]:
     """Return the excerpt that fits into a prompt beside the rest, and the tokens of this prompt, without writing it."""
 
-    def pack(tokens: int) -> tuple[Excerpt, int, int]:
-        excerpt, size = pack_excerpt(change, Limits(limits.lines, max(tokens, 0)), material.screened)
-        listed = _measure_list(_select_listed(material, excerpt.omissions), limits.tokens)
-        return excerpt, size, blank.estimate(size, listed)
+    def pack(tokens: int) -> tuple[PackedExcerpt, int]:
+        packed = pack_excerpt(change, Limits(limits.lines, max(tokens, 0)), material.screened)
+        listed = _measure_list(_select_listed(material, packed.excerpt.omissions), limits.tokens)
+        return packed, blank.estimate(packed.size, listed)
 
     bare = blank.estimate(0, _measure_list(_select_listed(material, material.screened), limits.tokens))
     left = limits.tokens - bare
     for _ in range(MAX_FITS):
-        excerpt, size, tokens = pack(left)
+        packed, tokens = pack(left)
         if tokens <= limits.tokens:
-            return excerpt, tokens
-        left = min(left, math.ceil(size / BYTES_PER_TOKEN)) - (tokens - limits.tokens)
+            return packed, tokens
+        left = min(left, math.ceil(packed.size / BYTES_PER_TOKEN)) - (tokens - limits.tokens)
     list_tokens = math.ceil((compute_aside_bytes(limits.tokens) + LIST_RESERVE_BYTES) / BYTES_PER_TOKEN)
-    excerpt, _, tokens = pack(limits.tokens - bare - list_tokens)  # leaves room for the longest possible list
-    return excerpt, tokens
+    return pack(limits.tokens - bare - list_tokens)  # leaves room for the longest possible list
 
 
 def _write_with_context(material: Material, excerpt: Excerpt, tokens: int, limits: Limits) -> Prompt:
