@@ -28,6 +28,12 @@ class MeasuredFile:
         return self.file.path
 
     @cached_property
+    def size(self) -> Room:
+        """The lines of its hunks, and at least how many bytes they take."""
+        pieces = [piece for pieces in self.hunks for piece in pieces]
+        return Room(sum(piece.rows for piece in pieces), sum(piece.raw_bytes for piece in pieces))
+
+    @cached_property
     def heading(self) -> int:
         """The bytes of its heading."""
         return count_row_bytes([render_file_rows(self.file)])
@@ -51,8 +57,7 @@ class MeasuredChange:
     @cached_property
     def size(self) -> Room:
         """The lines of the whole change, and at least how many bytes they take."""
-        pieces = [piece for pieces in self.pieces.values() for piece in pieces]
-        return Room(sum(piece.rows for piece in pieces), sum(piece.raw_bytes for piece in pieces))
+        return Room(sum(file.size.lines for file in self.files), sum(file.size.bytes for file in self.files))
 
     @cached_property
     def order(self) -> Sequence[HunkPlace]:

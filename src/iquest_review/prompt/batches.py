@@ -47,9 +47,9 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     """
     material, gauge = add_frame(material, limits), Gauge(count)
     room = measure_room(material, limits)
-    size = sum(_measure_file(file, room) for file in material.files)
     whole_room = Limits(room.lines * most, room.tokens * most)
     change = measure_material(material, limits if most == 1 else whole_room)
+    size = sum(_measure_file(file, room) for file in change.files)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
         first = fill_request(material, change, limits, gauge)
         if most == 1 or not first.excerpt.over_budget:
@@ -157,7 +157,7 @@ def _take_batch(
     """
     if requests == 1:
         return list(files), []
-    sizes = [_measure_file(measured.file, room) for measured in files]
+    sizes = [_measure_file(file, room) for file in files]
     share, taken = sum(sizes) / requests, 0.0
     for index, size in enumerate(sizes):
         if index and taken + size / 2 > share:
@@ -167,11 +167,10 @@ def _take_batch(
     return list(files), []
 
 
-def _measure_file(file: FileDiff, room: Limits) -> float:
+def _measure_file(file: MeasuredFile, room: Limits) -> float:
     """Return about how many requests with this room a file fills."""
-    rows = sum(len(hunk.rows) for hunk in file.hunks)
-    content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW_OVERHEAD_BYTES * rows
-    return max(rows / room.lines, content / (float(BYTES_PER_TOKEN) * max(1, room.tokens)))
+    size = file.size.bytes + ROW_OVERHEAD_BYTES * file.size.lines
+    return max(file.size.lines / room.lines, size / (float(BYTES_PER_TOKEN) * max(1, room.tokens)))
 
 
 def list_shown_files(excerpt: Excerpt) -> list[FileDiff]:
