@@ -29,6 +29,7 @@ from tests.support.prompts import (
     templates,
 )
 
+TEMPLATES = templates()
 SMALL_HUNKS = [
     modified(f"src/m{number}.py", *(hunk(" def f():", *[f"+    value = {at}"] * 9, new=at * 40) for at in range(1, 20)))
     for number in range(40)
@@ -86,7 +87,7 @@ def recording_templates(written: list[Excerpt]) -> Templates:
 
 
 def material(files: list[FileDiff], screened: list[Omission] | None = None, intent: Intent | None = None) -> Material:
-    return Material(files, screened or [], intent or Intent("A title"), templates(), NONCE)
+    return Material(files, screened or [], intent or Intent("A title"), TEMPLATES, NONCE)
 
 
 @pytest.mark.parametrize("limit", [5_000, 8_000, 32_000])
@@ -97,8 +98,9 @@ def material(files: list[FileDiff], screened: list[Omission] | None = None, inte
 )
 def test_a_cut_prompt_fills_the_servers_limit_without_exceeding_it(count: TokenCounter, limit: int) -> None:
     server = Counting(count)
-    prompt = fill_prompt(material(SMALL_HUNKS * 3), Limits(100_000, limit), server)
+    prompt = fill_prompt(material(SMALL_HUNKS), Limits(100_000, limit), server)
 
+    assert prompt.excerpt.over_budget
     assert prompt.tokens == count(prompt.messages)
     assert 0.85 * limit <= prompt.tokens <= limit
     assert server.calls <= MAX_TRIES
@@ -132,7 +134,7 @@ def test_a_prompt_without_a_count_is_written_once() -> None:
 
 def test_later_requests_begin_with_the_servers_ratio() -> None:
     server = Counting(times(1.3))
-    made = build_prompts(material(SMALL_HUNKS * 3), Limits(100_000, 8_000), 4, server)
+    made = build_prompts(material(SMALL_HUNKS), Limits(100_000, 8_000), 4, server)
 
     assert len(made) == 4
     assert server.calls == 5
