@@ -1,19 +1,35 @@
 """One request fills its limit and never exceeds it, however the server counts."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
+from iquest_review.context.rows import NO_FRAME, NO_SIDE_ROWS, Frame, SideRows
 from iquest_review.diff.diff import Diff, FileDiff
 from iquest_review.errors import ContextExceededError
-from iquest_review.excerpt.excerpt import Limits, estimate_tokens
+from iquest_review.excerpt.excerpt import Excerpt, Limits, estimate_tokens
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.merge_request import Intent
+from iquest_review.prompt.batches import build_prompts
 from iquest_review.prompt.fitting import MAX_TRIES, MESSAGE_TOKENS, Material, TokenCounter, fill_prompt
-from iquest_review.prompt.templates import Message
-from tests.support.prompts import NONCE, accounted, added, changed, deleted, diffs, hunk, lines, modified, templates
+from iquest_review.prompt.templates import Message, Templates
+from tests.support.prompts import (
+    NONCE,
+    PROMPTS,
+    accounted,
+    added,
+    changed,
+    deleted,
+    diffs,
+    hunk,
+    lines,
+    modified,
+    templates,
+)
 
+TEMPLATES = templates()
 SMALL_HUNKS = [
     modified(f"src/m{number}.py", *(hunk(" def f():", *[f"+    value = {at}"] * 9, new=at * 40) for at in range(1, 20)))
     for number in range(40)
@@ -51,8 +67,27 @@ class Counting:
         return None if self.calls in self.failing else self.count(messages)
 
 
+def recording_templates(written: list[Excerpt]) -> Templates:
+    """Return templates that keep what they write."""
+
+    class Recording(Templates):
+        def render_messages(
+            self,
+            intent: Intent,
+            excerpt: Excerpt,
+            nonce: str,
+            tokens: int = 0,
+            frame: Frame = NO_FRAME,
+            beside: SideRows = NO_SIDE_ROWS,
+        ) -> list[Message]:
+            written.append(excerpt)
+            return super().render_messages(intent, excerpt, nonce, tokens, frame, beside)
+
+    return Recording.load(PROMPTS, "en")
+
+
 def material(files: list[FileDiff], screened: list[Omission] | None = None, intent: Intent | None = None) -> Material:
-    return Material(files, screened or [], intent or Intent("A title"), templates(), NONCE)
+    return Material(files, screened or [], intent or Intent("A title"), TEMPLATES, NONCE)
 
 
 @pytest.mark.parametrize("limit", [5_000, 8_000, 32_000])
@@ -63,8 +98,9 @@ def material(files: list[FileDiff], screened: list[Omission] | None = None, inte
 )
 def test_a_cut_prompt_fills_the_servers_limit_without_exceeding_it(count: TokenCounter, limit: int) -> None:
     server = Counting(count)
-    prompt = fill_prompt(material(SMALL_HUNKS * 3), Limits(100_000, limit), server)
+    prompt = fill_prompt(material(SMALL_HUNKS), Limits(100_000, limit), server)
 
+    assert prompt.excerpt.over_budget
     assert prompt.tokens == count(prompt.messages)
     assert 0.85 * limit <= prompt.tokens <= limit
     assert server.calls <= MAX_TRIES
@@ -85,6 +121,33 @@ def test_without_a_count_the_estimate_holds() -> None:
     assert prompt.tokens == estimated(prompt.messages)
     assert 0.85 * 8_000 <= prompt.tokens <= 8_000
     assert server.calls == 1
+
+
+def test_a_prompt_without_a_count_is_written_once() -> None:
+    written: list[Excerpt] = []
+    files = [deleted(f"some/folder/name{number}/file.py", *lines(30)) for number in range(200)]
+    made = Material([*SMALL_HUNKS, *files], [], Intent("A title"), recording_templates(written), NONCE)
+    fill_prompt(made, Limits(2_000, 8_000), nothing)
+
+    assert len([excerpt for excerpt in written if excerpt.parts]) == 1
+
+
+def test_later_requests_begin_with_the_servers_ratio() -> None:
+    server = Counting(times(1.3))
+    made = build_prompts(material(SMALL_HUNKS), Limits(100_000, 8_000), 4, server)
+
+    assert len(made) == 4
+    assert server.calls == 5
+    assert all(0.85 * 8_000 <= prompt.tokens <= 8_000 for prompt in made)
+
+
+def test_a_template_that_writes_the_diff_twice_stays_within_the_limit(tmp_path: Path) -> None:
+    for file in (PROMPTS / "en").iterdir():
+        (tmp_path / file.name).write_text(file.read_text().replace("{{ diff }}", "{{ diff }}{{ diff }}"))
+    twice = Material(SMALL_HUNKS, [], Intent("A title"), Templates.load(tmp_path, "en"), NONCE)
+    prompt = fill_prompt(twice, Limits(100_000, 8_000), nothing)
+
+    assert 0.7 * 8_000 <= prompt.tokens <= 8_000
 
 
 def test_a_prompt_that_cannot_be_over_the_limit_is_not_counted() -> None:

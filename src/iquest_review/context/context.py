@@ -49,11 +49,11 @@ class Context:
         """Problems with the team's rules in the frames built so far: each a sentence that begins with the file."""
         return tuple(self._problems)
 
-    def prepare(self, excerpts: Sequence[Excerpt]) -> None:
-        """Look up at once what requests that show these excerpts will need."""
+    def prepare(self, excerpt: Excerpt) -> None:
+        """Look up at once what several requests that show this excerpt will need."""
         if ContextKind.DEFINITIONS in self.kinds:
-            self._find_outlines([part for excerpt in excerpts for part in excerpt.parts])
-        self._references.prepare(excerpts, self._imports, self.kinds)
+            self._find_outlines(excerpt.parts)
+        self._references.prepare(excerpt, self._imports, self.kinds)
 
     def surround(self, excerpt: Excerpt, spare: Limits, tokens: int) -> tuple[Excerpt, SideRows]:
         """Return the excerpt widened to the functions it changes, and the other rows there is room for.

@@ -7,8 +7,8 @@ signature it changes. Each row begins with its place. What is not certain is not
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, zip_longest
 
 from iquest_review.code.calls import CallKind, find_calls, find_imports
 from iquest_review.code.languages import Kind, get_kind, get_language_family, is_test
@@ -30,6 +30,7 @@ MIN_AMBIGUOUS_DEFINITIONS = 3  # with so many definitions of a name, nobody know
 MIN_METHOD_NAME_CHARS = 6  # shorter names of methods occur in many classes
 MIN_NAME_CHARS = 3  # shorter names are not searched for
 MAX_NAMES = 50  # that a request looks for: called functions, and changed signatures
+MAX_PREPARED_NAMES = 150  # of each that are searched for at once, for several requests
 
 # Names of a language's own functions, and those that many classes have: a single definition somewhere need not be the
 # one that is called, and a search finds them everywhere.
@@ -56,16 +57,18 @@ class References:
     files: Sequence[FileDiff]  # the whole change
     _mentions: dict[str, Mentions] = field(default_factory=dict)
 
-    def prepare(
-        self, excerpts: Iterable[Excerpt], imports: Mapping[str, Collection[str]], kinds: Collection[ContextKind]
-    ) -> None:
-        """Search at once for the names that requests which show these excerpts will look for."""
-        names = dict[str, None]()
-        for excerpt in excerpts:
-            calls = _collect_calls(excerpt, imports) if ContextKind.CALLS in kinds else {}
-            changed = self._collect_changed_names(excerpt) if ContextKind.CALLERS in kinds else {}
-            names |= dict.fromkeys([*calls, *changed])
+    def prepare(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]], kinds: Collection[ContextKind]) -> None:
+        """Search at once for the names that several requests which show this excerpt will look for.
+
+        They are the first names of each part. The requests do without the others, so that there is one search.
+        """
+        parts = [replace(excerpt, parts=(part,)) for part in sorted(excerpt.parts, key=_is_test_part)]
+        calls = [list(_collect_calls(part, imports)) for part in parts] if ContextKind.CALLS in kinds else []
+        changed = [list(self._collect_changed_names(part)) for part in parts] if ContextKind.CALLERS in kinds else []
+        names = [name for names in (calls, changed) for name in _take_in_turns(names)[:MAX_PREPARED_NAMES]]
         self._search(names)
+        for name in chain.from_iterable((*calls, *changed)):
+            self._mentions.setdefault(name, Mentions())
 
     def list_calls(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]]) -> Iterator[str]:
         """Yield the signatures of functions that added lines call, at most MAX_CALLS.
@@ -186,6 +189,11 @@ def _select_users(name: str, mentions: Mentions, homes: Collection[str]) -> list
         for hit in mentions.uses
         if hit[0] in homes or (hit[0] not in definers and not is_private and get_language_family(hit[0]) in languages)
     ]
+
+
+def _take_in_turns(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first of each list, then the second of each, and so on; each once."""
+    return list(dict.fromkeys(name for turn in zip_longest(*lists) for name in turn if name is not None))
 
 
 def _is_test_part(part: Part) -> bool:

@@ -25,7 +25,7 @@ from iquest_review.excerpt.numbered_rows import (
     render_hunk_row,
     render_line_rows,
 )
-from iquest_review.excerpt.packing import pack_hunks
+from iquest_review.excerpt.packing import Packing, pack_hunks
 from iquest_review.excerpt.ranking import get_reading_order
 
 BYTES_PER_TOKEN = Fraction(12, 5)  # numbered diffs have 2.6 to 3.3 characters per token; the rest is reserve
@@ -111,7 +111,7 @@ def fit_excerpt(
     past: Mapping[str, tuple[int, int]] | None = None,
 ) -> Excerpt:
     """Measure files and pack as much of them as the limits allow, for those who do it once."""
-    return pack_excerpt(measure_files(files, limits, past), limits, screened)
+    return pack_excerpt(measure_files(files, limits, past), limits, screened).excerpt
 
 
 def measure_files(
@@ -124,9 +124,25 @@ def measure_files(
     return measure_change(files, _build_room(most), past)
 
 
-def pack_excerpt(change: MeasuredChange, limits: Limits, screened: Sequence[Omission] = ()) -> Excerpt:
+@dataclass(frozen=True, eq=False)
+class PackedExcerpt:
+    """An excerpt, how it was packed, and the bytes of its text."""
+
+    excerpt: Excerpt
+    packing: Packing
+    size: int
+
+
+def pack_excerpt(change: MeasuredChange, limits: Limits, screened: Sequence[Omission] = ()) -> PackedExcerpt:
     """Pack as much of a change as the limits allow, the best hunks first; `screened` are the omissions made before."""
-    files, packing = change.files, pack_hunks(change, _build_room(limits))
+    room = _build_room(limits)
+    packing = pack_hunks(change, room)
+    size = room.bytes - packing.room.bytes  # each row with its line end; the last has none
+    return PackedExcerpt(_build_excerpt(packing, screened), packing, max(0, size - 1))
+
+
+def _build_excerpt(packing: Packing, screened: Sequence[Omission]) -> Excerpt:
+    files = [file.file for file in packing.change.files]
     shown, left = _group_by_file(packing.shown), _group_by_file(packing.left)
     parts, omissions, kept = list[Part](), list(screened), list[Part]()
     for index, file in enumerate(files):

@@ -24,7 +24,7 @@ MAX_CANDIDATES = 8  # places that are tried for a line that is removed at many p
 MAX_SEARCHED_ROWS = 1_000_000  # a larger diff is not searched for moved blocks
 
 _SAYS = re.compile(rb"\w\W*\w\W*\w")
-_RUNS = {marker: re.compile(b"%b{%d,}" % (re.escape(marker), MIN_MOVED_LINES)) for marker in (b"-", b"+")}
+_RUN = re.compile(b"-{%d,}|[+]{%d,}" % (MIN_MOVED_LINES, MIN_MOVED_LINES))
 
 LineKey = bytes  # a line without its marker and the white space at its end
 HunkPlace = tuple[int, int]  # indexes of a file, and of a hunk in it
@@ -37,6 +37,7 @@ class _Run:
     """Consecutive removed or added lines."""
 
     place: HunkPlace
+    removed: bool
     start: int  # index of the first row in the hunk
     keys: tuple[LineKey, ...]
 
@@ -79,24 +80,27 @@ def _find_moved_runs(files: Sequence[FileDiff], done: Container[HunkPlace]) -> I
         # Code that came from a document or a test was not reviewed as what it is now, so kinds of files stay apart.
         groups[is_test(file.path), file.path.rpartition(".")[2]].append(index)
     for group in groups.values():
-        if removed := list(_find_runs(files, group, b"-", done)):
-            yield from _match_runs(removed, list(_find_runs(files, group, b"+", done)))
+        if any(files[index].removed for index in group):
+            removed, added = list[_Run](), list[_Run]()
+            for run in _find_runs(files, group, done):
+                (removed if run.removed else added).append(run)
+            yield from _match_runs(removed, added)
 
 
-def _find_runs(
-    files: Sequence[FileDiff], group: Sequence[int], marker: bytes, done: Container[HunkPlace]
-) -> Iterator[_Run]:
+def _find_runs(files: Sequence[FileDiff], group: Sequence[int], done: Container[HunkPlace]) -> Iterator[_Run]:
     """Yield the runs of removed or added rows that may contain a block."""
     for file_index in group:
         for number, hunk in enumerate(files[file_index].hunks):
-            lines = hunk.removed if marker == b"-" else hunk.added
-            if lines < MIN_MOVED_LINES or (file_index, number) in done or isinstance(hunk, FoldedHunk | MarkedHunk):
+            place = file_index, number
+            if hunk.changed_lines < MIN_MOVED_LINES or place in done or isinstance(hunk, FoldedHunk | MarkedHunk):
                 continue
             markers = b"".join([row[:1] or b" " for row in hunk.rows])
-            for found in _RUNS[marker].finditer(markers):
+            for found in _RUN.finditer(markers):
                 start, end = found.span()
                 # Letter by letter: other indentation may mislead, or be part of a text.
-                yield _Run((file_index, number), start, tuple([row[1:].rstrip() for row in hunk.rows[start:end]]))
+                yield _Run(
+                    place, found[0][:1] == b"-", start, tuple([row[1:].rstrip() for row in hunk.rows[start:end]])
+                )
 
 
 def _match_runs(removed: Sequence[_Run], added: Sequence[_Run]) -> Iterator[tuple[_Run, _Run]]:
@@ -119,6 +123,8 @@ def _match_runs(removed: Sequence[_Run], added: Sequence[_Run]) -> Iterator[tupl
                 for number, begin in candidates[key]
             )
             length, number, begin = max(lengths, key=lambda candidate: candidate[0])
+            if length < MIN_MOVED_LINES:
+                continue
             if sum(key in telling for key in run.keys[index : index + length]) >= MIN_MOVED_LINES:
                 end = index + length
                 used[number].update(range(begin, begin + length))
@@ -143,7 +149,7 @@ def _count_alike(
 
 
 def _slice_run(run: _Run, start: int, length: int) -> _Run:
-    return _Run(run.place, run.start + start, run.keys[start : start + length])
+    return _Run(run.place, run.removed, run.start + start, run.keys[start : start + length])
 
 
 # -- pieces

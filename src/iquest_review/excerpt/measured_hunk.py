@@ -82,7 +82,7 @@ class MeasuredHunk:
 
     def _narrow(self, context: int) -> "Pieces":
         hunks = narrow_context(self.hunk, context)
-        return (self,) if hunks[0] is self.hunk else tuple(map(MeasuredHunk, hunks))
+        return tuple(self if hunk is self.hunk else MeasuredHunk(hunk) for hunk in hunks)
 
     @cached_property
     def _least(self) -> int:

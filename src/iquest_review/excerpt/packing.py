@@ -12,7 +12,7 @@ from iquest_review.excerpt.cutting import (
 )
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.excerpt.folding import HunkPlace
-from iquest_review.excerpt.measured_change import MeasuredChange
+from iquest_review.excerpt.measured_change import MeasuredChange, MeasuredFile
 from iquest_review.excerpt.measured_hunk import MeasuredHunk, Pieces, Room, reserve_room
 
 MAX_MISSES = 1_000  # consecutive hunks that do not fit, after which no other is tried
@@ -59,6 +59,15 @@ class Packing:
     def has_shown_line(self) -> bool:
         """Return whether any line is shown, not only folded hunks."""
         return not all(piece.folded for pieces in self.shown.values() for piece in pieces)
+
+    def list_shown(self) -> list[MeasuredFile]:
+        """Return what is shown, for packing it again."""
+        return list(self.change.select(self.shown, self.opened))
+
+    def list_left(self) -> list[MeasuredFile]:
+        """Return what had no room, for packing it again."""
+        unopened = set(range(len(self.change.files))) - self.opened
+        return list(self.change.select(self.left, unopened))
 
     def begin(self, order: Sequence[HunkPlace]) -> None:
         """Take the first rows of the best hunk, however few, since no hunk fits completely."""
@@ -121,7 +130,7 @@ class Packing:
 
     def _get_room_in_file(self, file_index: int) -> Room:
         """Return the room for a hunk, less the file's heading if that is not shown yet."""
-        return self.room if file_index in self.opened else self.room.subtract(0, self.change.headings[file_index])
+        return self.room if file_index in self.opened else self.room.subtract(0, self.change.files[file_index].heading)
 
     def _take(self, place: HunkPlace, pieces: Pieces, left: Room) -> None:
         self.shown[place], self.room = pieces, left
@@ -157,7 +166,7 @@ class Packing:
         bare = [
             file_index
             for file_index, file in enumerate(self.change.files)
-            if file_index not in self.opened and not file.changed_lines
+            if file_index not in self.opened and not file.file.changed_lines
         ]
         for file_index in bare:
             beside = self._get_room_in_file(file_index)

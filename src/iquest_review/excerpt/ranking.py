@@ -182,10 +182,10 @@ def _compute_gain(hunk: Hunk) -> tuple[float, tuple[str, ...]]:
 def _compute_rows_gain(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[str, ...]]:
     """Compute the same for these added rows only."""
     read = b"\n".join(rows[:MAX_READ_ROWS])
-    comments, imports = _count_matches(_COMMENT, read), _count_matches(_IMPORT, read)
-    logic = _count_matches(_LOGIC, read)
+    comments, logic = _count_matches(_COMMENT, read), _count_matches(_LOGIC, read)
     if not logic:
-        return 0.4 * (1 + 0.1 * comments), ("only comments or imports" if comments or imports else "no words",)
+        word = "only comments or imports" if comments or _IMPORT.search(read) else "no words"
+        return 0.4 * (1 + 0.1 * comments), (word,)
     parts = Counter(map(bytes.lower, _PART.findall(read)))
     conditions = min(logic, _count_words(parts, _CONDITION) + read.count(b"&&") + read.count(b"||"))
     failures = min(logic, _count_words(parts, _FAILURE))
@@ -193,16 +193,20 @@ def _compute_rows_gain(hunk: Hunk, rows: Sequence[bytes]) -> tuple[float, tuple[
     public = _count_matches(_PUBLIC, read)
     gain = 1 + 0.5 * logic + 0.5 * min(logic, failures + risks) + 0.3 * conditions + 0.5 * public + 0.1 * comments
     gain *= max(1, len(rows) / MAX_READ_ROWS)
-    was = {part.lower() for row in hunk.rows[:MAX_READ_ROWS] if row[:1] == b"-" for part in _PART.findall(row)}
     words = {
         "new logic": logic > hunk.removed,
         "changed logic": logic <= hunk.removed,
-        "changed condition": conditions and not was.isdisjoint(_CONDITION),
+        "changed condition": conditions and _removes_condition(hunk),
         "error handling": failures,
         "risky call": risks,
         "public interface": public,
     }
     return gain, tuple(word for word, holds in words.items() if holds)
+
+
+def _removes_condition(hunk: Hunk) -> bool:
+    removed = (row for row in hunk.rows[:MAX_READ_ROWS] if row[:1] == b"-")
+    return any(part.lower() in _CONDITION for row in removed for part in _PART.findall(row))
 
 
 def _find_doubts(path: str, hunk: Hunk, around: RankingContext) -> tuple[float, tuple[str, ...]]:

@@ -58,9 +58,10 @@ def find_whitespace_change(hunk: Hunk, indented: bool) -> WhitespaceChange | Non
 
     `indented` says that indentation has a meaning in the language.
     """
-    removed, added = _find_first_key(hunk, b"-", indented), _find_first_key(hunk, b"+", indented)
-    if removed != added or _list_keys(hunk, b"-", indented) != _list_keys(hunk, b"+", indented):
+    if _find_first_text(hunk, b"-") != _find_first_text(hunk, b"+"):
         return None  # nearly all hunks: the slower checks follow
+    if _list_keys(hunk, b"-", indented) != _list_keys(hunk, b"+", indented):
+        return None
     if any(_SPLICE.search(row) for row in hunk.rows):
         return None
     if _has_only_endings(hunk):
@@ -85,12 +86,9 @@ def _has_open_quote(row: bytes) -> bool:
     return any(b'"' in part or b"'" in part for part in _QUOTED.split(row[1:])[::2])
 
 
-def _find_first_key(hunk: Hunk, marker: bytes, indented: bool) -> LineKey:
-    """Return the first changed line of one side that is not blank: it differs in nearly all hunks."""
-    for row in hunk.rows:
-        if row[:1] == marker and (key := normalize_row(row, indented)):
-            return key
-    return b""
+def _find_first_text(hunk: Hunk, marker: bytes) -> bytes:
+    """Return the first changed line of one side that is not blank, without white space."""
+    return next((text for row in hunk.rows if row[:1] == marker and (text := b"".join(row[1:].split()))), b"")
 
 
 def _list_keys(hunk: Hunk, marker: bytes, indented: bool) -> list[LineKey]:

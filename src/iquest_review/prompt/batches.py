@@ -8,26 +8,26 @@ import math
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from iquest_review.code.languages import get_tested_name, is_test
 from iquest_review.context.rows import NO_FRAME
 from iquest_review.diff.diff import FileDiff, Hunk
 from iquest_review.diff.hunk_id import FileKey, make_file_key
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, list_left_out
+from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part, pack_excerpt
 from iquest_review.excerpt.exclusions import Omission, Reason
+from iquest_review.excerpt.measured_change import MeasuredFile
 from iquest_review.excerpt.numbered_rows import count_hidden_lines
 from iquest_review.excerpt.ranking import is_code
 from iquest_review.prompt.fitting import (
-    BarePrompt,
+    Gauge,
     Material,
     Prompt,
     TokenCounter,
     add_frame,
-    fill_prompt,
-    fit_material,
+    fill_request,
+    measure_material,
     measure_room,
-    pack_prompt,
-    surround_prompt,
 )
 from iquest_review.prompt.overview import render_overview
 
@@ -45,31 +45,32 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
 
     It is one request if one is enough or nothing fits. Raises ContextExceededError if not even the instructions fit.
     """
-    material = add_frame(material, limits)
+    material, gauge = add_frame(material, limits), Gauge(count)
     room = measure_room(material, limits)
-    size = sum(_measure_file(file, room) for file in material.files)
+    whole_room = Limits(room.lines * most, room.tokens * most)
+    change = measure_material(material, limits if most == 1 else whole_room)
+    size = sum(_measure_file(file, room) for file in change.files)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
-        first = pack_prompt(material, limits, count)
-        if most == 1 or not first.prompt.excerpt.over_budget:
-            return (surround_prompt(first, limits, count),)
+        first = fill_request(material, change, limits, gauge)
+        if most == 1 or not first.excerpt.over_budget:
+            return (first,)
     wanted = min(most, max(2, math.ceil(size)))
     overview_rows = _build_overview(material, limits, 1 - size / wanted)
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    left = sort_by_relation(list_shown_files(fit_material(replace(material, screened=()), whole_room)))
-    packed = list[BarePrompt]()
-    while left and len(packed) < most:
-        share, left = _take_batch(left, max(wanted - len(packed), 1), room)
-        bare = pack_prompt(replace(material, files=share), limits, count)
-        if bare.prompt.excerpt.parts:
-            packed.append(bare)
-            left = [*list_left_out(share, bare.prompt.excerpt), *left]
-    if not packed:
-        return (fill_prompt(material, limits, count),)
+    packed = pack_excerpt(change, whole_room)
     if material.context:
-        material.context.prepare([bare.prompt.excerpt for bare in packed])
-    return tuple(surround_prompt(bare, limits, count) for bare in packed)
+        material.context.prepare(packed.excerpt)
+    left = sort_by_relation(packed.packing.list_shown())
+    made = list[Prompt]()
+    while left and len(made) < most:
+        share, left = _take_batch(left, max(wanted - len(made), 1), room)
+        prompt = fill_request(material, replace(change, files=share), limits, gauge)
+        if prompt.packing and prompt.excerpt.parts:
+            made.append(prompt)
+            left = [*prompt.packing.list_left(), *left]
+    return tuple(made) or (fill_request(material, change, limits, gauge),)
 
 
 def _build_overview(material: Material, limits: Limits, spare: float) -> tuple[str, ...]:
@@ -119,7 +120,16 @@ def merge_excerpts(
     return Excerpt(parts, (*omissions, *missing), left)
 
 
-def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
+class _HasPath(Protocol):
+    @property
+    def path(self) -> str:
+        """The path of a file."""
+
+
+F = TypeVar("F", bound=_HasPath)
+
+
+def sort_by_relation(files: Sequence[F]) -> list[F]:
     """Return the files in the order of their paths, each test after the code that has its name."""
     owners = dict[str, list[str]]()
     for file in files:
@@ -127,7 +137,7 @@ def sort_by_relation(files: Sequence[FileDiff]) -> list[FileDiff]:
         if get_tested_name(file.path) == stem:
             owners.setdefault(stem, []).append(file.path)
 
-    def place(file: FileDiff) -> tuple[str, bool, str]:
+    def place(file: _HasPath) -> tuple[str, bool, str]:
         code = owners.get(get_tested_name(file.path), [])
         code = code if len(code) <= MAX_SAME_NAME_FILES else []
         near = max(code, key=lambda path: (_count_common_folders(path, file.path), path), default=file.path)
@@ -141,10 +151,12 @@ def _count_common_folders(path: str, other: str) -> int:
     return len(set(path.split("/")[:-1]) & set(other.split("/")[:-1]))
 
 
-def _take_batch(files: Sequence[FileDiff], requests: int, room: Limits) -> tuple[list[FileDiff], list[FileDiff]]:
+def _take_batch(
+    files: Sequence[MeasuredFile], requests: int, room: Limits
+) -> tuple[list[MeasuredFile], list[MeasuredFile]]:
     """Return the first files, as much as each of so many requests should show, and the others.
 
-    `fill_prompt` cuts a file that is larger than a request; the rest of it goes to the next one.
+    `fill_request` cuts a file that is larger than a request; the rest of it goes to the next one.
     """
     if requests == 1:
         return list(files), []
@@ -158,11 +170,10 @@ def _take_batch(files: Sequence[FileDiff], requests: int, room: Limits) -> tuple
     return list(files), []
 
 
-def _measure_file(file: FileDiff, room: Limits) -> float:
+def _measure_file(file: MeasuredFile, room: Limits) -> float:
     """Return about how many requests with this room a file fills."""
-    rows = sum(len(hunk.rows) for hunk in file.hunks)
-    content = sum(map(len, (row for hunk in file.hunks for row in hunk.rows))) + ROW_OVERHEAD_BYTES * rows
-    return max(rows / room.lines, content / (float(BYTES_PER_TOKEN) * max(1, room.tokens)))
+    size = file.size.bytes + ROW_OVERHEAD_BYTES * file.size.lines
+    return max(file.size.lines / room.lines, size / (float(BYTES_PER_TOKEN) * max(1, room.tokens)))
 
 
 def list_shown_files(excerpt: Excerpt) -> list[FileDiff]:
