@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Side
-from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
 from iquest_review.findings.placed import PlacedFinding, Placement
@@ -15,6 +14,7 @@ from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
+from tests.support.verifying import verify
 
 FILE = modified(
     "a.py",
@@ -37,7 +37,7 @@ def put(quote: str = "", path: str = "a.py", file: FileDiff = FILE, **changed: A
         "quote": quote,
         "fix": None,
     }
-    return assign_place(verify.verify(Finding(**{**fields, **changed}), Diff((file,))))
+    return assign_place(verify(Finding(**{**fields, **changed}), Diff((file,))))
 
 
 # --- on a line ---
@@ -107,7 +107,7 @@ def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(made: Pla
 
 
 def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
-    verified = verify.verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
+    verified = verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
 
     assert assign_place(verified).placement_reason == PlacementReason.NO_PATH
 

@@ -1,14 +1,15 @@
 """Earlier findings at a new push: which still stand, which are gone, which are raised again and which asked about."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus
-from iquest_review.findings import verify
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category, Severity
+from iquest_review.findings.indexed import FileReader, IndexedDiff, provide_no_text
 from iquest_review.findings.placed import PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.placement_reason import PlacementReason
@@ -16,11 +17,12 @@ from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
+from iquest_review.publish import earlier
 from iquest_review.publish.earlier import (
+    EarlierFindings,
     FindingsToRaise,
     OpenFinding,
     add_former_names,
-    classify,
     select_askable,
     select_findings_to_raise,
 )
@@ -28,6 +30,7 @@ from tests.support import outcomes
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
 from tests.support.threads import thread_of
+from tests.support.verifying import verify
 
 BUG = "    return sum(prices) / len(prices)"
 FIRST = Diff((added("a.py", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))
@@ -36,13 +39,16 @@ FIXED = Diff((added("a.py", "def total(prices):", "    # of all", "    return 0"
 ID = "d" * 40
 
 
-def nothing(_: str) -> bytes | None:
-    return None
+def classify(
+    threads: ExistingThreads, noted: Sequence[PlacedFinding], diff: Diff, read_file: FileReader = provide_no_text
+) -> EarlierFindings:
+    """What became of earlier findings, with every file seen."""
+    return earlier.classify(threads, noted, IndexedDiff.of(diff, read_file))
 
 
 def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
     """A finding about these rows of a.py."""
-    return assign_place(verify.verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
+    return assign_place(verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
 
 
 def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
@@ -64,41 +70,41 @@ def told(one: PlacedFinding, reason: PlacementReason = PlacementReason.OVER_LIMI
 def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
     made = thread(on())
 
-    earlier = classify(existing(made), (), LATER, nothing)
+    found = classify(existing(made), (), LATER)
 
-    assert earlier.open == (OpenFinding(Location("a.py", 4), made),)
-    assert earlier.gone == ()
+    assert found.open == (OpenFinding(Location("a.py", 4), made),)
+    assert found.gone == ()
 
 
 def test_a_thread_whose_line_is_gone_is_settled() -> None:
-    assert classify(existing(thread(on())), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(thread(on())), (), FIXED).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
     disputed = thread(on(), replies=(ThreadReply(2, "Why should it ever be empty?"),))
 
-    earlier = classify(existing(disputed), (), FIXED, nothing)
+    found = classify(existing(disputed), (), FIXED)
 
-    assert (earlier.gone, [one.thread for one in earlier.open]) == ((), [disputed])
-    assert earlier.open[0].here == Location("a.py", 3)
+    assert (found.gone, [one.thread for one in found.open]) == ((), [disputed])
+    assert found.open[0].here == Location("a.py", 3)
 
 
 def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
     agreed = thread(on(), replies=(ThreadReply(2, "Done, thanks!"),))
 
-    assert classify(existing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(agreed), (), FIXED).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_resolved_thread_is_ignored() -> None:
     for diff in (FIRST, FIXED):
-        earlier = classify(existing(thread(on(), resolved=True)), (), diff, nothing)
-        assert (earlier.open, earlier.gone) == ((), ())
+        found = classify(existing(thread(on(), resolved=True)), (), diff)
+        assert (found.open, found.gone) == ((), ())
 
 
 def test_a_finding_of_the_note_moves_with_its_lines() -> None:
     one = told(on(f"def total(prices):\n    # of all\n{BUG}"))
 
-    [still] = classify(existing(), [one], LATER, nothing).open
+    [still] = classify(existing(), [one], LATER).open
 
     assert (one.line, one.end_line) == (1, 3)
     assert still.finding == replace(one, line=2, end_line=4)
@@ -108,7 +114,7 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
     moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=FileStatus.RENAMED),))
     whole = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_LINE)
 
-    on_line, on_file = classify(existing(), [told(on()), whole], moved, nothing).open
+    on_line, on_file = classify(existing(), [told(on()), whole], moved).open
 
     assert on_line.finding is not None
     assert on_file.finding is not None
@@ -116,16 +122,16 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
 
 
 def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
-    earlier = classify(existing(), [told(on())], FIXED, nothing)
+    found = classify(existing(), [told(on())], FIXED)
 
-    assert (earlier.open, earlier.gone) == ((), (SettledFinding("", SettledReason.GONE),))
+    assert (found.open, found.gone) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
 @pytest.mark.parametrize("reason", [PlacementReason.NO_FILE, PlacementReason.NO_PATH])
 def test_a_file_never_in_the_change_cannot_be_gone(reason: PlacementReason) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
-    [still] = classify(existing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED).open
 
     assert still.finding == one
 
@@ -133,7 +139,7 @@ def test_a_file_never_in_the_change_cannot_be_gone(reason: PlacementReason) -> N
 def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
     one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_FILE)
 
-    [still] = classify(existing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED).open
 
     assert (still.here, list(select_askable([still], {"a.py"}))) == (Location("a.py", None), [still])
 
@@ -141,8 +147,8 @@ def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_QUOTE)
 
-    assert [still.finding for still in classify(existing(), [one], FIXED, nothing).open] == [one]
-    assert classify(existing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)
+    assert [still.finding for still in classify(existing(), [one], FIXED).open] == [one]
+    assert classify(existing(), [one], Diff(())).gone == (SettledFinding("", SettledReason.GONE),)
 
 
 # --- what is raised again ---
@@ -292,6 +298,6 @@ def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None
     lines = [b"row %d\n" % number for number in range(1, 30)]
     head = b"".join([*lines[:9], f"{BUG}\n".encode(), *lines[10:], b"z = 3\n", b"last\n"])
 
-    earlier = classify(existing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
+    found = classify(existing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
 
-    assert [one.here for one in earlier.open] == [Location("a.py", 10)]
+    assert [one.here for one in found.open] == [Location("a.py", 10)]

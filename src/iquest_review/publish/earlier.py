@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
-from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
+from iquest_review.findings.evidence import Location, find_marked_lines
 from iquest_review.findings.finding import derive_title
+from iquest_review.findings.indexed import IndexedDiff
 from iquest_review.findings.placed import MAX_PLACES, PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_same_sentence
@@ -48,8 +49,7 @@ class EarlierFindings:
 def classify(
     existing: ExistingThreads,
     noted: Sequence[PlacedFinding],
-    diff: Diff,
-    read_file: FileReader,
+    diff: IndexedDiff,
     was_seen: Callable[[str], bool] = lambda _: True,
     *,
     asked: bool = False,
@@ -62,7 +62,7 @@ def classify(
     """
     still, gone = list[OpenFinding](), list[SettledFinding]()
     for thread in existing.open_threads:
-        here = _find_thread_lines(thread, diff, read_file)
+        here = _find_thread_lines(thread, diff)
         if here is None and not was_seen(thread.path):
             here = Location(thread.path, thread.line)
         if here is None and not thread.disputed:
@@ -74,9 +74,7 @@ def classify(
         unknown_file = finding.placement_reason in (PlacementReason.NO_FILE, PlacementReason.NO_PATH)
         nowhere = unknown_file and diff.find_file(finding.path) is None
         here = (
-            Location("", None)
-            if nowhere
-            else find_marked_lines(build_mark(finding), finding.path, finding.line, diff, read_file)
+            Location("", None) if nowhere else find_marked_lines(build_mark(finding), finding.path, finding.line, diff)
         )
         if here is None and not was_seen(finding.path):
             here = Location(finding.path, finding.line)
@@ -89,11 +87,11 @@ def classify(
     return EarlierFindings(tuple(still), tuple(gone))
 
 
-def _find_thread_lines(thread: Thread, diff: Diff, read_file: FileReader) -> Location | None:
+def _find_thread_lines(thread: Thread, diff: IndexedDiff) -> Location | None:
     """Return where the lines of a thread are now; those of another place it lists when its own are gone."""
     mark = thread.mark
     marks = (mark, *(mark._replace(anchor=anchor, lines=lines) for anchor, lines in mark.also))
-    found = (find_marked_lines(each, thread.path, thread.line, diff, read_file) for each in marks)
+    found = (find_marked_lines(each, thread.path, thread.line, diff) for each in marks)
     return next((here for here in found if here is not None), None)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from iquest_review.diff.diff import Diff
 from iquest_review.excerpt.already_reviewed import list_shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
@@ -225,8 +224,8 @@ def _place_findings(
 
     A rule may find something in any file of the change, a model only in the files that it may be shown.
     """
-    shown, read_file = Diff(work.files), work.change.text
-    verified = [verify(finding, work.change.diff, read_file) for finding in by_rule]
-    verified += [verify(finding, shown, read_file) for finding in by_model]
+    diff, read_file = work.change.indexed, work.change.text
+    shown = diff.select(work.files)
+    verified = [*(verify(finding, diff) for finding in by_rule), *(verify(finding, shown) for finding in by_model)]
     placed = check_replacements(verified, [assign_place(entry, read_file) for entry in verified], read_file)
     return placed, gather_repeats(merge_duplicates(placed))

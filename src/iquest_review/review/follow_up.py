@@ -99,7 +99,7 @@ def _classify_earlier(outcome: Outcome, work: Work, *, asked: bool) -> EarlierFi
     change = work.change
     noted = change.known.findings if change.known else ()
     was_seen = _build_seen_check(work, outcome)
-    return earlier.classify(change.existing, noted, change.diff, change.text, was_seen, asked=asked)
+    return earlier.classify(change.existing, noted, change.indexed, was_seen, asked=asked)
 
 
 def _list_left(work: Work) -> frozenset[str]:
@@ -159,7 +159,7 @@ def _promote_findings(
     """Return the worst findings over the limit that there is room for now, each with its place on its lines."""
     waiting = [finding for finding in kept if finding.placement_reason is PlacementReason.OVER_LIMIT]
     waiting = sorted(waiting, key=lambda finding: finding.severity.rank)[: max(room, 0)]
-    placed = {finding: assign_place(verify(finding, change.diff, change.text), change.text) for finding in waiting}
+    placed = {finding: assign_place(verify(finding, change.indexed), change.text) for finding in waiting}
     # Their fixes were checked against an older file: they are shown, not offered.
     return {old: replace(new, replacement=None) for old, new in placed.items() if new.placement is Placement.INLINE}
 

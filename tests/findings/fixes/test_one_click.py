@@ -12,8 +12,8 @@ from iquest_review.findings.finding import Category
 from iquest_review.findings.fixes.one_click import check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import verify
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 PYTHON = """\
 import db

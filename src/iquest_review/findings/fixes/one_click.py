@@ -14,12 +14,12 @@ from iquest_review.code.edit_worker import examine_edits
 from iquest_review.code.languages import Kind, identify_language
 from iquest_review.code.rough_tokens import Token
 from iquest_review.diff.diff import FileStatus, LineKind
-from iquest_review.findings.evidence import FileReader
 from iquest_review.findings.finding import Category
 from iquest_review.findings.fixes.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
 from iquest_review.findings.fixes.utf8_file import is_utf8_text
+from iquest_review.findings.indexed import FileReader
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import OnLines, VerifiedFinding
 
 ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | None]]
 _WORD = re.compile(r"[a-z]{4,}|[\u3040-\u9fff\uac00-\ud7af]|[^\W\d_a-z]{3,}")
@@ -53,9 +53,10 @@ def check_replacements(
 
 def _build_edit(verified: VerifiedFinding, finding: PlacedFinding, read_file: FileReader) -> Edit | None:
     """Return the edit of the file, or of the lines of it that the diff shows; None where it is another file's text."""
-    file, lines = verified.file, verified.lines
-    if file is None or not lines or finding.replacement is None:
+    place = verified.place
+    if not isinstance(place, OnLines) or finding.replacement is None:
         return None
+    file, lines = place.file, place.lines
     first, last, rows = lines[0].number, lines[-1].number, tuple(finding.replacement.split("\n"))
     text = read_file(file.path)
     if text is not None:

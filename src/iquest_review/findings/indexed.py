@@ -1,0 +1,218 @@
+"""A diff to search, with what the searches of one review have computed so far.
+
+A finding cites one file of hundreds, and a review has a handful of findings: each form of a file is made when it is
+first asked for, and kept for the next finding.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import NamedTuple
+
+from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, LineKind, Side
+from iquest_review.diff.full_file import unfold_file
+from iquest_review.excerpt.numbered_rows import MAX_LINE_CHARS, FoldedHunk, render_line_text, render_stable_text
+from iquest_review.findings import file_names
+from iquest_review.findings.fingerprint import join_words
+from iquest_review.findings.readings import strip_blanks, strip_escapes
+
+FileReader = Callable[[str], bytes | None]  # a file's content at the head commit; None when it cannot be read
+
+_ESCAPES = b" \t\\\"'`"  # what strip_escapes removes of visible ASCII
+_CONTROLS = bytes((*range(9), 11, 12, 13, *range(14, 32), 127))
+
+
+def provide_no_text(_: str) -> bytes | None:
+    """Return None: without a repository no file can be read."""
+    return None
+
+
+class Rows(NamedTuple):
+    """Lines in order with their plain texts, and the indexes of each text."""
+
+    rows: tuple[tuple[str, Line], ...]
+    places: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, rows: tuple[tuple[str, Line], ...]) -> "Rows":
+        """Return the rows with their index."""
+        places: dict[str, list[int]] = {}
+        for index, (text, _) in enumerate(rows):
+            places.setdefault(text, []).append(index)
+        return cls(rows, places)
+
+
+class IndexedFile:
+    """A file diff to search."""
+
+    def __init__(self, file: FileDiff, read_file: FileReader = provide_no_text) -> None:
+        self.file = file
+        self._read_file = read_file
+        self._sides: dict[Callable[[str], str], tuple[Rows, ...]] = {}
+        self._words: dict[Side, tuple[list[int], list[str]]] = {}
+
+    @cached_property
+    def text(self) -> str:
+        """All lines, one a row, as `strip_escapes` reads them."""
+        return "\n".join(map(_strip_hunk, self.file.hunks))
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """The rows of `text`."""
+        return frozenset(self.text.split("\n"))
+
+    @cached_property
+    def head(self) -> bytes | None:
+        """The content at the head commit; None when it cannot be read."""
+        return self._read_file(self.file.path)
+
+    @cached_property
+    def unfolded(self) -> "IndexedFile | None":
+        """The file with the lines between its hunks; None when they cannot be read, or do not match the hunks."""
+        opened = self.file if self.head is None else unfold_file(self.file, self.head)
+        return None if opened is self.file else IndexedFile(opened)
+
+    def list_sides(self, plain: Callable[[str], str]) -> tuple[Rows, ...]:
+        """Return the lines three times: all in the diff's order, those of the new file, those of the old one.
+
+        `plain` makes a line's text comparable: strip_blanks or strip_escapes.
+        """
+        if plain not in self._sides:
+            rows = tuple(chain.from_iterable(_read_hunk(hunk, plain) for hunk in self.file.hunks))
+            new = tuple(row for row in rows if row[1].new_line is not None)
+            old = tuple(row for row in rows if row[1].old_line is not None)
+            self._sides[plain] = tuple(map(Rows.of, (rows, new, old)))
+        return self._sides[plain]
+
+    @property
+    def rows(self) -> tuple[tuple[str, Line], ...]:
+        """All lines in the diff's order, with their texts without white space."""
+        return self.list_sides(strip_blanks)[0].rows
+
+    def list_starts(self, first: Line) -> tuple[Sequence[tuple[str, Line]], Sequence[int]]:
+        """Return the rows of the line's side, and the indexes of those that may have its text.
+
+        Lines that are no UTF-8 are shown by a guess at their encoding, which says nothing of their bytes: all may.
+        """
+        every, new, _ = self.list_sides(strip_blanks)
+        side = new if first.side is Side.NEW else Rows.of(tuple(r for r in every.rows if r[1].side is Side.OLD))
+        if any(hunk.encoding for hunk in self.file.hunks):
+            return side.rows, range(len(side.rows))
+        return side.rows, side.places.get(strip_blanks(render_line_text(first)), ())
+
+    def list_words(self, side: Side) -> tuple[list[int], list[str]]:
+        """Return the line numbers of one side, and the words of each line."""
+        if side not in self._words:
+            lines = [line for line in self.file.iter_lines() if _is_on_side(line, side)]
+            words = [join_words([render_stable_text(line)]) for line in lines]
+            self._words[side] = [line.number for line in lines], words
+        return self._words[side]
+
+
+class IndexedDiff:
+    """The files of a diff to search, and their names in the forms by which they are cited."""
+
+    def __init__(self, files: Sequence[IndexedFile]) -> None:
+        self.files = tuple(files)
+
+    @classmethod
+    def of(cls, diff: Diff, read_file: FileReader = provide_no_text) -> "IndexedDiff":
+        """Index a diff. `read_file` returns a file at the head commit, None when it cannot be read."""
+        return cls([IndexedFile(file, read_file) for file in diff.files])
+
+    def select(self, files: Sequence[FileDiff]) -> "IndexedDiff":
+        """Return the index of some of the files. What is computed of a file, both have."""
+        known = {id(entry.file): entry for entry in self.files}
+        return IndexedDiff([known[id(file)] for file in files])
+
+    def find_file(self, path: str) -> IndexedFile | None:
+        """Return the file with this new path, else the one with this old path; None without either."""
+        return next(
+            (entry for entry in self.files if entry.file.new_path == path),
+            next((entry for entry in self.files if entry.file.old_path == path), None),
+        )
+
+    @cached_property
+    def shown_names(self) -> dict[str, str]:
+        """Each name of the diff, with the name that the prompt shows."""
+        names = (name for entry in self.files for name in (entry.file.new_path, entry.file.old_path))
+        return {name: file_names.normalize_blanks(name) for name in names}
+
+    @cached_property
+    def loose_names(self) -> dict[str, str]:
+        """Each name of the diff in the loose form."""
+        return {name: file_names.fold(name) for name in self.shown_names}
+
+    @cached_property
+    def by_new_name(self) -> dict[str, list[IndexedFile]]:
+        """The files by their new names, as the prompt shows them."""
+        return _group((self.shown_names[entry.file.new_path], entry) for entry in self.files)
+
+    @cached_property
+    def by_old_name(self) -> dict[str, list[IndexedFile]]:
+        """The files by their old names, as the prompt shows them."""
+        return _group((self.shown_names[entry.file.old_path], entry) for entry in self.files)
+
+    @cached_property
+    def by_loose_name(self) -> dict[str, list[IndexedFile]]:
+        """The files by the loose forms of both names, and of what the prompt shows of them."""
+        return _group((name, entry) for entry in self.files for name in self._list_loose_names(entry.file))
+
+    @cached_property
+    def letters(self) -> tuple[tuple[IndexedFile, frozenset[str]], ...]:
+        """Each file, with the letters of its names and of their ends."""
+        return tuple((entry, frozenset(_list_letters(entry.file))) for entry in self.files)
+
+    def _list_loose_names(self, file: FileDiff) -> set[str]:
+        names = {file.new_path, file.old_path}
+        return {self.loose_names[name] for name in names} | {file_names.fold(self.shown_names[name]) for name in names}
+
+
+def _group(named: Iterable[tuple[str, IndexedFile]]) -> dict[str, list[IndexedFile]]:
+    groups: dict[str, list[IndexedFile]] = {}
+    for name, entry in named:
+        groups.setdefault(name, []).append(entry)
+    return groups
+
+
+def _list_letters(file: FileDiff) -> Iterator[str]:
+    for path in {file.new_path, file.old_path}:
+        parts = path.split("/")
+        yield from (file_names.keep_letters("/".join(parts[index:])) for index in range(len(parts)))
+
+
+# -- the texts of lines
+
+
+def _strip_hunk(hunk: Hunk) -> str:
+    """Return the lines as `strip_escapes` reads them, one a row."""
+    plain = _join_plain_rows(hunk)
+    if plain is None:
+        return "\n".join(strip_escapes(render_line_text(line)) for line in hunk.iter_lines())
+    return plain.translate(None, _ESCAPES).decode("ascii")
+
+
+def _read_hunk(hunk: Hunk, plain: Callable[[str], str]) -> Iterator[tuple[str, Line]]:
+    """Yield the lines with their texts."""
+    rows = _join_plain_rows(hunk)
+    if rows is None:
+        return ((plain(render_line_text(line)), line) for line in hunk.iter_lines())
+    return zip(map(plain, rows.decode("ascii").split("\n")), hunk.iter_lines(), strict=True)
+
+
+def _join_plain_rows(hunk: Hunk) -> bytes | None:
+    """Return the lines as they are, one a row, if the model saw them so, white space aside; else None.
+
+    Of a large change most hunks are plain. To render each of their lines takes much longer.
+    """
+    rows = [row[1:] for row in hunk.rows if row[:1] != b"\\"]
+    joined = b"\n".join(rows)
+    if isinstance(hunk, FoldedHunk) or not rows or not joined.isascii() or max(map(len, rows)) > MAX_LINE_CHARS:
+        return None
+    if b"\r" in joined:
+        joined = b"\n".join(row.removesuffix(b"\r") for row in rows)
+    return joined if len(joined.translate(None, _CONTROLS)) == len(joined) else None
+
+
+def _is_on_side(line: Line, side: Side) -> bool:
+    return line.kind is LineKind.REMOVED if side is Side.OLD else line.kind is not LineKind.REMOVED
