@@ -60,7 +60,8 @@ def _find_mark(mark: Mark, file: IndexedFile) -> Iterator[int]:
 
 def find_twins(file: IndexedFile, lines: Sequence[Line]) -> tuple[int, ...]:
     """Return the last line numbers of the other places in the file with the same text as these lines of one side."""
-    first, text, count = lines[0], join_stable_texts(lines), len(lines)
+    first, count = lines[0], len(lines)
+    begin, text = join_stable_texts(lines[:1]), join_stable_texts(lines)
     rows, starts = file.list_starts(first)
     runs = ([line for _, line in rows[start : start + count]] for start in starts)
     return tuple(
@@ -69,6 +70,7 @@ def find_twins(file: IndexedFile, lines: Sequence[Line]) -> tuple[int, ...]:
         if len(run) == count
         and run[0].number != first.number
         and run[-1].number - run[0].number == count - 1
+        and join_stable_texts(run[:1]) == begin
         and join_stable_texts(run) == text
     )
 
