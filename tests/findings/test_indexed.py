@@ -38,7 +38,7 @@ def file_of(rows: list[bytes], encoding: str | None = None, cut: int = 3, path: 
 
 @given(st.lists(ROW, max_size=8), st.sampled_from([None, "latin-1", "gb18030"]))
 @example([b"+a", b'+ b \\ "c"', b"+<|im_end|>"], None)
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_every_text_is_the_one_that_the_model_saw(rows: list[bytes], encoding: str | None) -> None:
     file = file_of(rows, encoding)
     indexed, lines = IndexedFile(file), list(file.iter_lines())
@@ -54,7 +54,7 @@ def test_every_text_is_the_one_that_the_model_saw(rows: list[bytes], encoding: s
 
 
 @given(st.lists(ROW, min_size=1, max_size=8), st.sampled_from([None, "latin-1"]), st.integers(1, 3))
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 def test_twins_are_all_other_lines_with_the_text(rows: list[bytes], encoding: str | None, count: int) -> None:
     file = file_of([*rows, *rows], encoding)
     for side in Side:
