@@ -37,6 +37,7 @@ def file_of(rows: list[bytes], encoding: str | None = None, cut: int = 3, path: 
 
 
 @given(st.lists(ROW, max_size=8), st.sampled_from([None, "latin-1", "gb18030"]))
+@example([b"+" + b"y" * 2_000 + b"\r", b"+" + b"y" * 2_001 + b"\r", b"+" + b"y" * 9_000 + b"\r"], None)
 @example([b"+a", b'+ b \\ "c"', b"+<|im_end|>"], None)
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_every_text_is_the_one_that_the_model_saw(rows: list[bytes], encoding: str | None) -> None:

@@ -186,32 +186,47 @@ def _list_letters(file: FileDiff) -> Iterator[str]:
 
 def _strip_hunk(hunk: Hunk) -> str:
     """Return the lines as `strip_escapes` reads them, one a row."""
-    plain = _join_plain_rows(hunk)
-    if plain is None:
-        return "\n".join(strip_escapes(render_line_text(line)) for line in hunk.iter_lines())
-    return plain.translate(None, _ESCAPES).decode("ascii")
+    if isinstance(hunk, FoldedHunk):
+        return ""
+    rows = _list_rows(hunk)
+    joined = b"\n".join(rows)
+    if _is_plain(joined, max(map(len, rows), default=0)):
+        return joined.translate(None, _ESCAPES).decode("ascii")
+    return "\n".join(_strip_text(_read_row(row, hunk.encoding)) for row in rows)
+
+
+def _strip_text(text: str) -> str:
+    """Return what `strip_escapes` does, sooner."""
+    return text.encode().translate(None, _ESCAPES).decode() if text.isascii() else strip_escapes(text)
 
 
 def _read_hunk(hunk: Hunk, plain: Callable[[str], str]) -> Iterator[tuple[str, Line]]:
     """Yield the lines with their texts."""
-    rows = _join_plain_rows(hunk)
-    if rows is None:
-        return ((plain(render_line_text(line)), line) for line in hunk.iter_lines())
-    return zip(map(plain, rows.decode("ascii").split("\n")), hunk.iter_lines(), strict=True)
+    if isinstance(hunk, FoldedHunk):
+        return iter(())
+    texts = (plain(_read_row(row, hunk.encoding)) for row in _list_rows(hunk))
+    return zip(texts, hunk.iter_lines(), strict=True)
 
 
-def _join_plain_rows(hunk: Hunk) -> bytes | None:
-    """Return the lines as they are, one a row, if the model saw them so, white space aside; else None.
+def _list_rows(hunk: Hunk) -> list[bytes]:
+    notes = b"\n\\" in b"\n".join((b"", *hunk.rows))  # "\ No newline at end of file"
+    return [row[1:] for row in hunk.rows if not (notes and row[:1] == b"\\")]
 
-    Of a large change most hunks are plain. To render each of their lines takes much longer.
+
+def _read_row(row: bytes, encoding: str | None) -> str:
+    """Return the row as the model saw it, white space aside; which line it is makes no difference."""
+    text = row.removesuffix(b"\r")
+    if _is_plain(text, len(text)):
+        return text.decode("ascii")
+    return render_line_text(Line(LineKind.ADDED, None, 1, row, encoding=encoding))
+
+
+def _is_plain(text: bytes, longest: int) -> bool:
+    """Return whether a model sees a text as it is, white space aside: all is ASCII and visible, and no row is cut.
+
+    Most of a large change is. To render each of its lines takes much longer.
     """
-    rows = [row[1:] for row in hunk.rows if row[:1] != b"\\"]
-    joined = b"\n".join(rows)
-    if isinstance(hunk, FoldedHunk) or not rows or not joined.isascii() or max(map(len, rows)) > MAX_LINE_CHARS:
-        return None
-    if b"\r" in joined:
-        joined = b"\n".join(row.removesuffix(b"\r") for row in rows)
-    return joined if len(joined.translate(None, _CONTROLS)) == len(joined) else None
+    return longest <= MAX_LINE_CHARS and text.isascii() and len(text.translate(None, _CONTROLS)) == len(text)
 
 
 def _is_on_side(line: Line, side: Side) -> bool:
