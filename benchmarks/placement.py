@@ -243,7 +243,7 @@ def _suggest(row: Row, golden: Golden, text: str, form: str, came: Applied) -> N
     verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), IndexedDiff.of(row.diff))
     (checked,) = check_replacements(
         [verified], [assign_place(verified)], lambda _: _bytes(text), lambda edits: list(map(examine_edit, edits))
-    )
+    ).findings
     new, place = checked.replacement, locate(verified.place)
     if new is None:
         came.shown[_kind(change)] += 1

@@ -5,6 +5,7 @@ is a fork: a new interpreter would take longer to start than most files take to 
 """
 
 import json
+import math
 import os
 import resource
 import select
@@ -22,8 +23,11 @@ PIECE_BYTES = 65_536
 Job = Callable[[], Any]  # returns what JSON can hold
 
 
-def run_in_child(jobs: Sequence[Job], seconds: float) -> dict[int, Any]:
-    """Return the results that one child sends within these seconds, by the index of their jobs; it works in order."""
+def run_in_child(jobs: Sequence[Job], seconds: float, job_seconds: float = math.inf) -> dict[int, Any]:
+    """Return the results that one child sends within these seconds, by the index of their jobs; it works in order.
+
+    The child ends when a single job takes longer than `job_seconds`.
+    """
     read, write = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # about a fork with other threads: the child takes no locks
@@ -36,7 +40,7 @@ def run_in_child(jobs: Sequence[Job], seconds: float) -> dict[int, Any]:
             os._exit(0)
     os.close(write)
     try:
-        received = b"".join(_receive_pieces(read, time.monotonic() + seconds))
+        received = b"".join(_receive_pieces(read, time.monotonic() + seconds, job_seconds))
     finally:
         os.close(read)
         with suppress(ProcessLookupError):  # the child has ended already
@@ -63,10 +67,13 @@ def _measure_address_space() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
-def _receive_pieces(read: int, end: float) -> Iterator[bytes]:
-    """Return what the child writes until it ends, or until the time is over."""
-    while (left := end - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
+def _receive_pieces(read: int, end: float, job_seconds: float) -> Iterator[bytes]:
+    """Return what the child writes until it ends, or until the time of all jobs or of one is over."""
+    job_end = time.monotonic() + job_seconds
+    while (left := min(end, job_end) - time.monotonic()) > 0 and select.select([read], [], [], left)[0]:
         piece = os.read(read, PIECE_BYTES)
         if not piece:
             return
+        if b"\n" in piece:
+            job_end = time.monotonic() + job_seconds
         yield piece
