@@ -14,6 +14,7 @@ from iquest_review.findings.duplicates import gather_repeats, has_overlap, merge
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
 from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.position import Unplaced
 from iquest_review.findings.similarity import is_same_sentence
 from tests.support.outcomes import finding
 
@@ -235,7 +236,7 @@ def test_each_finding_joins_the_first_that_says_the_same(told: list[tuple[str, i
 
 @pytest.mark.parametrize(
     "changed",
-    [{"path": "b.py"}, {"side": Side.OLD}, {"description": OTHER}, {"placement": Placement.SUMMARY}, {"line": None}],
+    [{"path": "b.py"}, {"side": Side.OLD}, {"description": OTHER}, {"place": Unplaced(None)}, {"line": None}],
     ids=["file", "side", "sentence", "in the note", "no line"],
 )
 def test_other_findings_stay_apart(changed: dict[str, Any]) -> None:

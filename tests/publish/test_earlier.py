@@ -10,9 +10,10 @@ from iquest_review.diff.diff import Diff, FileDiff, FileStatus
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.indexed import FileReader, IndexedDiff, provide_no_text
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Unplaced
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
@@ -61,7 +62,7 @@ def existing(*threads: Thread) -> ExistingThreads:
 
 
 def told(one: PlacedFinding, reason: PlacementReason = PlacementReason.OVER_LIMIT) -> PlacedFinding:
-    return replace(one, placement=Placement.SUMMARY, placement_reason=reason, position=None)
+    return replace(one, place=Unplaced(reason))
 
 
 # --- what still stands ---

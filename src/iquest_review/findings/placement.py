@@ -8,7 +8,7 @@ from iquest_review.findings.finding import Finding
 from iquest_review.findings.fingerprint import compute_fingerprint, digest
 from iquest_review.findings.fixes import suggestion
 from iquest_review.findings.indexed import FileReader, provide_no_text
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement, demote
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
 from iquest_review.findings.verify import OnLines, VerifiedFinding
@@ -23,18 +23,15 @@ def assign_place(verified: VerifiedFinding, read_file: FileReader = provide_no_t
     finding, place, lines = verified.finding, verified.place, verified.lines
     position, text = locate(place), join_stable_texts(lines)
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
-    inline = isinstance(position, Position)
     # What is redacted depends on the job's variables: a redacted line that reads differently is not proved to be gone.
-    anchored = 0 if inline and PLACEHOLDER_START in text else len(lines)
+    anchored = 0 if isinstance(position, Position) and PLACEHOLDER_START in text else len(lines)
     return PlacedFinding(
         **fields,
         fingerprint=compute_fingerprint(finding, text),
-        placement=Placement.INLINE if inline else Placement.SUMMARY,
-        placement_reason=None if isinstance(position, Position) else position.reason,
+        place=position,
         anchor=digest(text),
         anchored=anchored,
         twins=place.twins if isinstance(place, OnLines) else (),
-        position=position if isinstance(position, Position) else None,
         replacement=suggestion.build_replacement(verified, read_file),
     )
 
@@ -50,8 +47,6 @@ def limit_inline(
     over = sorted(inline, key=lambda finding: (finding.thread not in open_threads, finding.severity.rank))
     over = [finding for finding in over[max(most, 0) :] if finding.thread not in open_threads]
     return [
-        replace(finding, placement=Placement.SUMMARY, placement_reason=PlacementReason.OVER_LIMIT)
-        if finding in over
-        else finding
+        replace(finding, place=demote(finding.place, PlacementReason.OVER_LIMIT)) if finding in over else finding
         for finding in findings
     ]

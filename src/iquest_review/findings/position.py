@@ -68,9 +68,9 @@ class Position:
 
 
 class Unplaced(NamedTuple):
-    """A finding without a position, and the reason."""
+    """A finding without a position, and the reason; None: nobody says why."""
 
-    reason: PlacementReason
+    reason: PlacementReason | None
 
 
 def locate(place: OnLines | InFile | Nowhere) -> Position | Unplaced:
