@@ -22,7 +22,8 @@ from iquest_review.publish import earlier
 from iquest_review.publish.earlier import (
     EarlierFindings,
     FindingsToRaise,
-    OpenFinding,
+    OpenInNote,
+    OpenInThread,
     add_former_names,
     select_askable,
     select_findings_to_raise,
@@ -73,7 +74,7 @@ def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
 
     found = classify(existing(made), (), LATER)
 
-    assert found.open == (OpenFinding(Location("a.py", 4), made),)
+    assert found.open == (OpenInThread(Location("a.py", 4), made),)
     assert found.gone == ()
 
 
@@ -86,8 +87,7 @@ def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
 
     found = classify(existing(disputed), (), FIXED)
 
-    assert (found.gone, [one.thread for one in found.open]) == ((), [disputed])
-    assert found.open[0].here == Location("a.py", 3)
+    assert (found.gone, found.open) == ((), (OpenInThread(Location("a.py", 3), disputed),))
 
 
 def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
@@ -108,6 +108,7 @@ def test_a_finding_of_the_note_moves_with_its_lines() -> None:
     [still] = classify(existing(), [one], LATER).open
 
     assert (one.line, one.end_line) == (1, 3)
+    assert isinstance(still, OpenInNote)
     assert still.finding == replace(one, line=2, end_line=4)
 
 
@@ -117,8 +118,8 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
 
     on_line, on_file = classify(existing(), [told(on()), whole], moved).open
 
-    assert on_line.finding is not None
-    assert on_file.finding is not None
+    assert isinstance(on_line, OpenInNote)
+    assert isinstance(on_file, OpenInNote)
     assert (on_line.finding.path, on_line.finding.line, on_file.finding.path) == ("b.py", 4, "b.py")
 
 
@@ -134,6 +135,7 @@ def test_a_file_never_in_the_change_cannot_be_gone(reason: PlacementReason) -> N
 
     [still] = classify(existing(), [one], FIXED).open
 
+    assert isinstance(still, OpenInNote)
     assert still.finding == one
 
 
@@ -148,7 +150,9 @@ def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_QUOTE)
 
-    assert [still.finding for still in classify(existing(), [one], FIXED).open] == [one]
+    assert [isinstance(still, OpenInNote) and still.finding for still in classify(existing(), [one], FIXED).open] == [
+        one
+    ]
     assert classify(existing(), [one], Diff(())).gone == (SettledFinding("", SettledReason.GONE),)
 
 
@@ -230,11 +234,9 @@ def test_the_same_sentence_about_other_lines_goes_to_the_open_thread() -> None:
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:
     renamed = FileDiff("old.py", "a.py", FileStatus.RENAMED, FIRST.files[0].hunks)
-    left_behind = OpenFinding(Location("a.py", 3), thread(on(), path="between.py"))
+    left_behind = OpenInThread(Location("a.py", 3), thread(on(), path="between.py"))
 
-    [named] = add_former_names(
-        [on()], [left_behind, OpenFinding(Location("a.py", 3), None, told(on()))], Diff((renamed,))
-    )
+    [named] = add_former_names([on()], [left_behind, OpenInNote(Location("a.py", 3), told(on()))], Diff((renamed,)))
     [plain] = add_former_names([on()], [], FIRST)
 
     assert named.names == ("between.py", "old.py")
@@ -245,19 +247,19 @@ def test_a_finding_knows_the_other_names_of_its_file() -> None:
 
 
 def test_only_findings_in_changed_files_are_asked_about() -> None:
-    here, there = OpenFinding(Location("a.py", 3), thread(on())), OpenFinding(Location("b.py", 3), thread(on()))
+    here, there = OpenInThread(Location("a.py", 3), thread(on())), OpenInThread(Location("b.py", 3), thread(on()))
 
     assert list(select_askable([here, there], {"a.py"})) == [here]
 
 
 def test_a_disputed_finding_is_not_asked_about() -> None:
-    disputed = OpenFinding(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
+    disputed = OpenInThread(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
 
     assert list(select_askable([disputed], {"a.py"})) == []
 
 
 def test_a_finding_of_the_note_is_asked_about() -> None:
-    one = OpenFinding(Location("a.py", 3), None, told(on()))
+    one = OpenInNote(Location("a.py", 3), told(on()))
 
     assert list(select_askable([one], {"a.py"})) == [one]
     assert one.remark.text == on().description
@@ -279,18 +281,16 @@ def test_the_model_is_shown_what_was_said_and_no_code(text: Words, said: str, sh
     offered = replace(plain, fix="return 0", replacement="return 0\n\n/x")
 
     for one in (plain, fixed, offered):
-        remark = OpenFinding(Location("a.py", 4), thread(one, text)).remark
+        remark = OpenInThread(Location("a.py", 4), thread(one, text)).remark
         assert (remark.path, remark.line) == ("a.py", 4)
         assert remark.text == shown
 
 
 def test_a_settled_finding_is_named_by_its_thread() -> None:
-    assert OpenFinding(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
+    assert OpenInThread(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
         ID, SettledReason.FIXED
     )
-    assert OpenFinding(Location("a.py", 3), None, on()).settle(SettledReason.FIXED) == SettledFinding(
-        "", SettledReason.FIXED
-    )
+    assert OpenInNote(Location("a.py", 3), on()).settle(SettledReason.FIXED) == SettledFinding("", SettledReason.FIXED)
 
 
 def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None:
