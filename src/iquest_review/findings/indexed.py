@@ -159,9 +159,9 @@ class IndexedDiff:
         return _group((name, entry) for entry in self.files for name in self._list_loose_names(entry.file))
 
     @cached_property
-    def letters(self) -> tuple[tuple[IndexedFile, frozenset[str]], ...]:
-        """Each file, with the letters of its names and of their ends."""
-        return tuple((entry, frozenset(_list_letters(entry.file))) for entry in self.files)
+    def letters(self) -> dict[str, str]:
+        """Each name of the diff, with its letters."""
+        return {name: file_names.keep_letters(name) for name in self.shown_names}
 
     def _list_loose_names(self, file: FileDiff) -> set[str]:
         names = {file.new_path, file.old_path}
@@ -173,12 +173,6 @@ def _group(named: Iterable[tuple[str, IndexedFile]]) -> dict[str, list[IndexedFi
     for name, entry in named:
         groups.setdefault(name, []).append(entry)
     return groups
-
-
-def _list_letters(file: FileDiff) -> Iterator[str]:
-    for path in {file.new_path, file.old_path}:
-        parts = path.split("/")
-        yield from (file_names.keep_letters("/".join(parts[index:])) for index in range(len(parts)))
 
 
 # -- the texts of lines

@@ -148,7 +148,20 @@ def _find_files(finding: Finding, diff: IndexedDiff) -> Sequence[IndexedFile]:
 def _find_by_letters(diff: IndexedDiff, spellings: Sequence[str]) -> list[IndexedFile]:
     """Return the files whose names, or their ends, differ from a spelling only in punctuation or in the suffix."""
     wanted = {file_names.keep_letters(form) for path in spellings for form in (path, path + ".")} - {""}
-    return [file for file, letters in diff.letters if not wanted.isdisjoint(letters)]
+    ends = tuple(wanted)
+    return [
+        entry
+        for entry in diff.files
+        for names in [{entry.file.new_path, entry.file.old_path}]
+        # A cheap test first: the letters of a name end with those of each of its ends.
+        if any(diff.letters[name].endswith(ends) and not wanted.isdisjoint(_list_letters(name)) for name in names)
+    ]
+
+
+def _list_letters(path: str) -> list[str]:
+    """Return the letters of a path, and of each of its ends."""
+    parts = path.split("/")
+    return [file_names.keep_letters("/".join(parts[index:])) for index in range(len(parts))]
 
 
 def _find_other_file(finding: Finding, diff: IndexedDiff, files: Sequence[IndexedFile]) -> list[IndexedFile]:
