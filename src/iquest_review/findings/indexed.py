@@ -7,7 +7,6 @@ first asked for, and kept for the next finding.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from iquest_review.diff.diff import Diff, FileDiff, Hunk, Line, LineKind, Side
 from iquest_review.diff.full_file import unfold_file
@@ -18,7 +17,7 @@ from iquest_review.findings.readings import strip_blanks, strip_escapes
 
 FileReader = Callable[[str], bytes | None]  # a file's content at the head commit; None when it cannot be read
 
-_ESCAPES = b" \t\\\"'`"  # what strip_escapes removes of visible ASCII
+_REMOVED: dict[Callable[[str], str], bytes] = {strip_blanks: b" \t", strip_escapes: b" \t\\\"'`"}  # of visible ASCII
 _CONTROLS = bytes((*range(9), 11, 12, 13, *range(14, 32), 127))
 
 
@@ -27,19 +26,25 @@ def provide_no_text(_: str) -> bytes | None:
     return None
 
 
-class Rows(NamedTuple):
-    """Lines in order with their plain texts, and the indexes of each text."""
+class Rows:
+    """Lines in order with their plain texts; `whole` are the rows that they are a part of, if any."""
 
-    rows: tuple[tuple[str, Line], ...]
-    places: Mapping[str, list[int]]
+    def __init__(self, rows: tuple[tuple[str, Line], ...], whole: "Rows | None" = None) -> None:
+        self.rows = rows
+        self._whole = whole
 
-    @classmethod
-    def of(cls, rows: tuple[tuple[str, Line], ...]) -> "Rows":
-        """Return the rows with their index."""
+    def find(self, text: str) -> Sequence[int]:
+        """Return the indexes of the rows with this text."""
+        if self._whole is not None and not self._whole.find(text):
+            return ()  # most quotes are looked for in vain: the places in a part are not even listed
+        return self._places.get(text, ())
+
+    @cached_property
+    def _places(self) -> Mapping[str, list[int]]:
         places: dict[str, list[int]] = {}
-        for index, (text, _) in enumerate(rows):
+        for index, (text, _) in enumerate(self.rows):
             places.setdefault(text, []).append(index)
-        return cls(rows, places)
+        return places
 
 
 class IndexedFile:
@@ -54,7 +59,7 @@ class IndexedFile:
     @cached_property
     def text(self) -> str:
         """All lines, one a row, as `strip_escapes` reads them."""
-        return "\n".join(map(_strip_hunk, self.file.hunks))
+        return "\n".join(_strip_hunk(hunk, strip_escapes) for hunk in self.file.hunks)
 
     @cached_property
     def texts(self) -> frozenset[str]:
@@ -78,10 +83,10 @@ class IndexedFile:
         `plain` makes a line's text comparable: strip_blanks or strip_escapes.
         """
         if plain not in self._sides:
-            rows = tuple(chain.from_iterable(_read_hunk(hunk, plain) for hunk in self.file.hunks))
-            new = tuple(row for row in rows if row[1].new_line is not None)
-            old = tuple(row for row in rows if row[1].old_line is not None)
-            self._sides[plain] = tuple(map(Rows.of, (rows, new, old)))
+            every = Rows(tuple(chain.from_iterable(_read_hunk(hunk, plain) for hunk in self.file.hunks)))
+            new = tuple(row for row in every.rows if row[1].new_line is not None)
+            old = tuple(row for row in every.rows if row[1].old_line is not None)
+            self._sides[plain] = (every, Rows(new, every), Rows(old, every))
         return self._sides[plain]
 
     @property
@@ -95,10 +100,10 @@ class IndexedFile:
         Lines that are no UTF-8 are shown by a guess at their encoding, which says nothing of their bytes: all may.
         """
         every, new, _ = self.list_sides(strip_blanks)
-        side = new if first.side is Side.NEW else Rows.of(tuple(r for r in every.rows if r[1].side is Side.OLD))
+        side = new if first.side is Side.NEW else Rows(tuple(row for row in every.rows if row[1].side is Side.OLD))
         if any(hunk.encoding for hunk in self.file.hunks):
             return side.rows, range(len(side.rows))
-        return side.rows, side.places.get(strip_blanks(render_line_text(first)), ())
+        return side.rows, side.find(strip_blanks(render_line_text(first)))
 
     def list_words(self, side: Side) -> tuple[list[int], list[str]]:
         """Return the line numbers of one side, and the words of each line."""
@@ -178,41 +183,34 @@ def _group(named: Iterable[tuple[str, IndexedFile]]) -> dict[str, list[IndexedFi
 # -- the texts of lines
 
 
-def _strip_hunk(hunk: Hunk) -> str:
-    """Return the lines as `strip_escapes` reads them, one a row."""
+def _strip_hunk(hunk: Hunk, plain: Callable[[str], str]) -> str:
+    """Return the lines as `plain` reads them, one a row."""
     if isinstance(hunk, FoldedHunk):
         return ""
-    rows = _list_rows(hunk)
+    rows, removed = _list_rows(hunk), _REMOVED[plain]
     joined = b"\n".join(rows)
     if _is_plain(joined, max(map(len, rows), default=0)):
-        return joined.translate(None, _ESCAPES).decode("ascii")
-    return "\n".join(_strip_text(_read_row(row, hunk.encoding)) for row in rows)
+        return joined.translate(None, removed).decode("ascii")
+    return "\n".join(_strip_row(row, hunk.encoding, plain) for row in rows)
 
 
-def _strip_text(text: str) -> str:
-    """Return what `strip_escapes` does, sooner."""
-    return text.encode().translate(None, _ESCAPES).decode() if text.isascii() else strip_escapes(text)
+def _strip_row(row: bytes, encoding: str | None, plain: Callable[[str], str]) -> str:
+    """Return the row as `plain` reads what the model saw; which line it is makes no difference."""
+    text = row.removesuffix(b"\r")
+    if _is_plain(text, len(text)):
+        return text.translate(None, _REMOVED[plain]).decode("ascii")
+    return plain(render_line_text(Line(LineKind.ADDED, None, 1, row, encoding=encoding)))
 
 
 def _read_hunk(hunk: Hunk, plain: Callable[[str], str]) -> Iterator[tuple[str, Line]]:
     """Yield the lines with their texts."""
-    if isinstance(hunk, FoldedHunk):
-        return iter(())
-    texts = (plain(_read_row(row, hunk.encoding)) for row in _list_rows(hunk))
-    return zip(texts, hunk.iter_lines(), strict=True)
+    lines = list(hunk.iter_lines())
+    return zip(_strip_hunk(hunk, plain).split("\n"), lines, strict=True) if lines else iter(())
 
 
 def _list_rows(hunk: Hunk) -> list[bytes]:
     notes = b"\n\\" in b"\n".join((b"", *hunk.rows))  # "\ No newline at end of file"
     return [row[1:] for row in hunk.rows if not (notes and row[:1] == b"\\")]
-
-
-def _read_row(row: bytes, encoding: str | None) -> str:
-    """Return the row as the model saw it, white space aside; which line it is makes no difference."""
-    text = row.removesuffix(b"\r")
-    if _is_plain(text, len(text)):
-        return text.decode("ascii")
-    return render_line_text(Line(LineKind.ADDED, None, 1, row, encoding=encoding))
 
 
 def _is_plain(text: bytes, longest: int) -> bool:

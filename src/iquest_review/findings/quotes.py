@@ -85,7 +85,7 @@ def _find_run(
     best: tuple[tuple[int, bool, bool, bool, int], Place] | None = None
     indented = written.rstrip() if written[:1].isspace() else None
     for file, side in sides:
-        for index in side.places.get(wanted[0], ()):
+        for index in side.find(wanted[0]):
             line, matched = side.rows[index][1], match_lines(wanted, side.rows, index)
             moved = indented is not None and render_line_text(line).rstrip() != indented
             rank = (-len(matched), line.number != number and moved, *_measure_distance(line, number))

@@ -46,9 +46,9 @@ def count_whole_quotes(rows: Sequence[str], file: IndexedFile) -> int:
     for reading, plain in READINGS:
         wanted = [text for row in rows if (text := reading(row))]
         counts = [
-            sum(len(match_lines(wanted, side.rows, index)) == len(wanted) for index in side.places[wanted[0]])
+            sum(len(match_lines(wanted, side.rows, index)) == len(wanted) for index in side.find(wanted[0]))
             for side in file.list_sides(plain)
-            if wanted and wanted[0] in side.places
+            if wanted
         ]
         if most := max(counts, default=0):
             return most
