@@ -27,9 +27,10 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, Side
 from iquest_review.findings.finding import Finding
 from iquest_review.findings.fixes.one_click import check_replacements
+from iquest_review.findings.indexed import IndexedDiff
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.position import Position, compute_line_code, locate
-from iquest_review.findings.verify import verify
+from iquest_review.findings.verify import Nowhere, verify
 from iquest_review.llm import reply
 from iquest_review.merge_request import DiffRefs
 from iquest_review.note import markdown
@@ -107,7 +108,9 @@ def lines(merge_requests: list[Row], garbled: float, least: float) -> int:
                     number = max(1, number + chance.choice((-1, 1)) * chance.randint(1, OFF))
                 quote = golden["line_text"]
                 quote = _garbled(quote, chance) if chance.random() < garbled else quote
-                found = verify(answered({"file": golden["path"], "line": number, "quote": quote}), row.diff).finding
+                found = verify(
+                    answered({"file": golden["path"], "line": number, "quote": quote}), IndexedDiff.of(row.diff)
+                ).finding
                 right += (found.path, found.line, found.side) == (golden["path"], golden["line"], Side.NEW)
                 tries += 1
     print(f"lines, {garbled:.0%} of the quotes garbled: {right} of {tries}, {right / tries:.1%} (at least {least:.0%})")
@@ -154,11 +157,11 @@ def acceptance(merge_requests: list[Row]) -> int:
 def _placed(row: Row, golden: Golden, first: int, line: Line) -> tuple[Position, str] | None:
     """The position of a comment on these lines, and the code of its line."""
     finding = answered({"file": golden["path"], "line": f"{first}-{golden['line']}"})
-    verified = verify(finding, row.diff)
-    position = locate(verified)
-    if not isinstance(position, Position) or verified.file is None:
+    verified = verify(finding, IndexedDiff.of(row.diff))
+    position = locate(verified.place)
+    if not isinstance(position, Position) or isinstance(verified.place, Nowhere):
         return None
-    code = compute_line_code(verified.file, line)
+    code = compute_line_code(verified.place.file, line)
     if (position.old_line, position.new_line) != (line.old_line, line.new_line):
         return None
     return None if position.line_range and position.line_range[1].line_code != code else (position, code)
@@ -237,11 +240,11 @@ def _suggest(row: Row, golden: Golden, text: str, form: str, came: Applied) -> N
     change = _change(golden, head)
     quote, fix = _formed(change.old, change.new, form)
     issue = {"quote": quote, "suggestion": fix}
-    verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), row.diff)
+    verified = verify(answered({"file": golden["path"], "line": change.first, **issue}), IndexedDiff.of(row.diff))
     (checked,) = check_replacements(
         [verified], [assign_place(verified)], lambda _: _bytes(text), lambda edits: list(map(examine_edit, edits))
-    )
-    new, place = checked.replacement, locate(verified)
+    ).findings
+    new, place = checked.replacement, locate(verified.place)
     if new is None:
         came.shown[_kind(change)] += 1
         return

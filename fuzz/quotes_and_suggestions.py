@@ -5,6 +5,7 @@ from fuzz.promise import holds, parts
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, LineKind
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fixes.suggestion import build_replacement
+from iquest_review.findings.indexed import IndexedDiff
 from iquest_review.findings.verify import VerifiedFinding, verify
 from iquest_review.note import markdown
 from iquest_review.text import escape_invisible
@@ -26,7 +27,7 @@ def check(data: bytes) -> None:
     file = _file(code)
     number = int(line[:4]) or None if line[:4].isascii() and line[:4].isdigit() else None
     finding = made(line=number, severity=Severity.LOW, quote=escape_invisible(quote), fix=escape_invisible(fix) or None)
-    verified = verify(finding, Diff((file,)))
+    verified = verify(finding, IndexedDiff.of(Diff((file,))))
     placed = verified.finding
     if verified.problem is not None:
         holds((placed.line, placed.end_line) == (None, None), "a finding without a place has no line")

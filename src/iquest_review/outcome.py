@@ -1,13 +1,13 @@
 """The outcome of one review: everything that the note says and review.json keeps."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.placed import PlacedFinding
+from iquest_review.findings.placed import PlacedFinding, StoredFinding
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.reasons.explanation import StoredByKind
 from iquest_review.reasons.review import NothingToReview, OutcomeReason
@@ -48,16 +48,25 @@ class HeldBackReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHeldBackFinding(StoredFinding):
+    """A finding that people settled, as review.json holds it."""
+
+    why: HeldBackReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBackFinding(PlacedFinding):
     """A finding of this review that is not raised again; `thread` is the discussion in which people settled it."""
+
+    stored_form: ClassVar[type[StoredFinding]] = StoredHeldBackFinding
 
     why: HeldBackReason
 
 
 def hold_back(finding: PlacedFinding, thread: str, why: HeldBackReason) -> HeldBackFinding:
     """Return the finding as one that people settled in this thread."""
-    fields = {name: getattr(finding, name) for name in PlacedFinding.__dataclass_fields__}
-    return HeldBackFinding(**{**fields, "thread": thread}, why=why)
+    known = {field.name: getattr(finding, field.name) for field in fields(PlacedFinding)}
+    return HeldBackFinding(**{**known, "thread": thread}, why=why)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from iquest_review.code.edit import Edit, EditFacts
+from iquest_review.code.edit import Edit, EditFacts, Late
 from iquest_review.code.edit_examiner import MAX_EDITED_BYTES, examine_edit
 from iquest_review.code.edit_worker import examine_edits
 
@@ -19,7 +19,14 @@ def edit(row: str, path: str = "pay.py", text: bytes = CODE) -> Edit:
 
 def hang_in_hard(change: Edit) -> EditFacts | None:
     while change.path == "hard.py":
-        time.sleep(1)
+        pass
+    return examine_edit(change)
+
+
+def be_late_in_slow(change: Edit) -> EditFacts | None:
+    started = time.process_time()
+    while change.path == "slow.py" and time.process_time() < started + 0.5:
+        pass
     return examine_edit(change)
 
 
@@ -33,22 +40,40 @@ def test_the_facts_arrive_as_the_examiner_finds_them() -> None:
     edits = [edit("    rows = query(key)"), edit("    rows = query(key"), edit("    x: 'é'", "pay.yml")]
 
     assert examine_edits(edits, 60) == list(map(examine_edit, edits))
-    assert [facts and facts.is_sound for facts in examine_edits(edits, 60)] == [True, False, True]
+    assert [isinstance(facts, EditFacts) and facts.is_sound for facts in examine_edits(edits, 60)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_hanging_parser_costs_its_time_and_no_other_fix() -> None:
     started = time.monotonic()
+    hard = [edit("    a = 1", "hard.py"), edit("    a = 2", "hard.py")]
 
-    found = examine_edits([edit("    a = 1"), edit("    a = 1", "hard.py"), edit("    a = 1")], 2, hang_in_hard)
+    found = examine_edits([edit("    a = 1"), *hard, edit("    a = 1", "next.py")], 2, hang_in_hard, 0.5)
 
-    assert [facts is not None for facts in found] == [True, False, False]
+    assert [isinstance(facts, EditFacts) for facts in found] == [True, False, False, True]
+    assert found[1:3] == [Late(), Late()]
     assert time.monotonic() - started < 10
 
 
-def test_a_crashing_parser_leaves_the_fixes_before_it() -> None:
-    found = examine_edits([edit("    a = 1"), edit("    a = 1", "bad.py"), edit("    a = 1")], 60, crash_in_bad)
+def test_a_file_that_takes_long_has_the_time_that_the_others_leave() -> None:
+    found = examine_edits([edit("    a = 1", "slow.py"), edit("    a = 1")], 60, be_late_in_slow, 0.2)
 
-    assert [facts is not None for facts in found] == [True, False, False]
+    assert [isinstance(facts, EditFacts) for facts in found] == [True, True]
+
+
+def test_a_crashing_parser_costs_no_other_fix() -> None:
+    found = examine_edits(
+        [edit("    a = 1"), edit("    a = 1", "bad.py"), edit("    a = 1", "next.py")], 60, crash_in_bad
+    )
+
+    assert [isinstance(facts, EditFacts) for facts in found] == [True, False, True]
+
+
+def test_an_edit_that_cannot_be_parsed_is_not_late() -> None:
+    assert examine_edits([edit("    a = 1"), edit("    a = 2")], 60, lambda _: None) == [None, None]
 
 
 def test_no_edits_start_no_child() -> None:

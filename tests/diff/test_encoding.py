@@ -15,11 +15,12 @@ from iquest_review.diff.full_file import unfold_file
 from iquest_review.diff.hunk_id import compute_hunk_id
 from iquest_review.excerpt.numbered_rows import render_line_rows, render_line_text, render_stable_text
 from iquest_review.findings.finding import Severity
+from iquest_review.findings.indexed import provide_no_text
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text
-from iquest_review.findings.verify import provide_no_text, verify
 from iquest_review.redaction.redactor import Redactor
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 SAMPLES = [
     ("gb18030", "// 计算订单总金额"),

@@ -1,16 +1,21 @@
 """Models say the same thing twice. Said once it is enough, but nothing that says something else is lost."""
 
+import random
 import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.duplicates import gather_repeats, has_overlap, merge_duplicates
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.findings.placed import MAX_PLACES, PlacedFinding, Placement
+from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.position import Unplaced
+from iquest_review.findings.similarity import is_same_sentence
 from tests.support.outcomes import finding
 
 ZERO = "An empty list of prices divides by zero here."
@@ -149,7 +154,7 @@ def test_remarks_about_a_whole_file_are_merged_by_their_words_alone() -> None:
 UNUSED = "The variable `{}` is assigned but its value is never used."
 
 
-def inline(line: int, **changed: Any) -> PlacedFinding:
+def inline(line: int | None, **changed: Any) -> PlacedFinding:
     return on(line, **{"placement": Placement.INLINE, "anchor": digest(str(line)), "anchored": 1, **changed})
 
 
@@ -183,9 +188,55 @@ def test_many_findings_of_one_file_are_gathered_in_time() -> None:
     assert time.monotonic() - start < 10  # 70 seconds where each pair reads both texts anew
 
 
+@pytest.mark.timed
+@pytest.mark.parametrize("same", [1, 40, 2_000])
+def test_two_thousand_findings_of_one_file_are_compared_within_a_second(same: int) -> None:
+    words = [f"{chr(97 + row % 26)}{chr(97 + row // 26)}word" for row in range(300)]
+    chance = random.Random(1)
+    texts = [" ".join(chance.sample(words, 12)) for _ in range(2_000 // same)]
+    many = [inline(line, description=chance.choice(texts), fingerprint=str(line)) for line in range(1, 2_001)]
+    start = time.process_time()
+
+    gathered = gather_repeats(merge_duplicates(many))
+
+    assert time.process_time() - start < 1  # 6 seconds where each is compared with each
+    assert len(gathered) + sum(len(one.other_places) for one in gathered) == 2_000
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda words, line, path: (" ".join(words), line, path),
+            st.lists(st.sampled_from([*"abcd", *ZERO.split(), "`name`", "缓存", "12"]), max_size=12),
+            st.none() | st.integers(1, 9),
+            st.sampled_from(["a.py", "b.py"]),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_each_finding_joins_the_first_that_says_the_same(told: list[tuple[str, int | None, str]]) -> None:
+    many = [inline(line, description=text, path=path, fingerprint=str(n)) for n, (text, line, path) in enumerate(told)]
+    expected = list[PlacedFinding]()
+    for one in many:
+        earlier = (
+            place
+            for place, kept in enumerate(expected)
+            if kept.path == one.path and None not in (kept.line, one.line)
+            if is_same_sentence(kept.description, one.description)
+        )
+        if (found := next(earlier, None)) is None:
+            expected.append(one)
+            continue
+        listed = (*expected[found].other_places, OtherPlace(one.line or 0, one.end_line, one.anchor, one.anchored))
+        expected[found] = replace(expected[found], other_places=listed)
+
+    assert gather_repeats(many) == expected
+
+
 @pytest.mark.parametrize(
     "changed",
-    [{"path": "b.py"}, {"side": Side.OLD}, {"description": OTHER}, {"placement": Placement.SUMMARY}, {"line": None}],
+    [{"path": "b.py"}, {"side": Side.OLD}, {"description": OTHER}, {"place": Unplaced(None)}, {"line": None}],
     ids=["file", "side", "sentence", "in the note", "no line"],
 )
 def test_other_findings_stay_apart(changed: dict[str, Any]) -> None:

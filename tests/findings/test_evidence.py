@@ -7,13 +7,13 @@ import pytest
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Side
-from iquest_review.findings.evidence import Location, find_marked_lines
+from iquest_review.findings.evidence import Location
 from iquest_review.findings.fingerprint import Mark, digest
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import verify
 from iquest_review.note.thread import build_mark
 from tests.support.checkout import Checkout, Tree
 from tests.support.outcomes import finding
+from tests.support.verifying import find_marked_lines, verify
 
 BASE = "".join(f"line {number} = {number * number}\n" for number in range(1, 41))
 BUG = "total = sum(prices) / len(prices)\n"

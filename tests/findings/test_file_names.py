@@ -12,8 +12,8 @@ from iquest_review.excerpt.numbered_rows import render_file_rows
 from iquest_review.findings.file_names import MAX_SPELLINGS, list_spellings
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.telling import is_telling
-from iquest_review.findings.verify import verify
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 NFC, NFD = (unicodedata.normalize(form, "app/naïve menu.py") for form in ("NFC", "NFD"))
 TELLING = "total_due = invoice.net_amount * tax_rate"

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Side
-from iquest_review.findings import verify
 from iquest_review.findings.finding import Category, Finding, Severity
 from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import Demoted, PlacedFinding, Placement
 from iquest_review.findings.placement import assign_place, limit_inline
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.findings.position import Position
+from iquest_review.findings.position import Position, Unplaced
 from tests.support.outcomes import finding
 from tests.support.prompts import hunk, modified, renamed
+from tests.support.verifying import verify
 
 FILE = modified(
     "a.py",
@@ -37,7 +37,7 @@ def put(quote: str = "", path: str = "a.py", file: FileDiff = FILE, **changed: A
         "quote": quote,
         "fix": None,
     }
-    return assign_place(verify.verify(Finding(**{**fields, **changed}), Diff((file,))))
+    return assign_place(verify(Finding(**{**fields, **changed}), Diff((file,))))
 
 
 # --- on a line ---
@@ -48,7 +48,7 @@ def test_a_finding_goes_on_the_line_it_quotes() -> None:
 
     assert (made.path, made.line, made.side) == ("a.py", 3, Side.NEW)
     assert (made.placement, made.placement_reason) == (Placement.INLINE, None)
-    assert made.position == Position("a.py", "a.py", None, 3)
+    assert made.place == Position("a.py", "a.py", None, 3)
 
 
 def test_a_finding_knows_the_text_of_its_lines() -> None:
@@ -63,14 +63,14 @@ def test_several_lines_are_one_text() -> None:
 
     assert (made.line, made.end_line, made.anchored) == (2, 3, 2)
     assert made.anchor == digest(join_words(["n = len(xs)", "return sum(xs) / n"]))
-    assert made.position is not None
-    assert made.position.line_range is not None
+    assert isinstance(made.place, Position)
+    assert made.place.line_range is not None
 
 
 def test_a_removed_line_is_one_of_the_old_file() -> None:
     made = put("    return 0", line=2)
 
-    assert (made.side, made.line, made.position) == (Side.OLD, 2, Position("a.py", "a.py", 2, None))
+    assert (made.side, made.line, made.place) == (Side.OLD, 2, Position("a.py", "a.py", 2, None))
 
 
 def test_a_fix_that_fits_is_offered_for_the_line() -> None:
@@ -83,7 +83,7 @@ def test_a_fix_that_fits_is_offered_for_the_line() -> None:
 def test_a_finding_without_a_line_goes_on_its_file() -> None:
     made = put()
 
-    assert made.position == Position("a.py", "a.py", None, None)
+    assert made.place == Position("a.py", "a.py", None, None)
     assert (made.placement, made.line, made.anchored) == (Placement.INLINE, None, 0)
     assert made.fingerprint == compute_fingerprint(made, "")
 
@@ -102,12 +102,14 @@ def test_a_finding_without_a_line_goes_on_its_file() -> None:
         (put("y = 2", "\\xff.py", modified("\\xff.py", *FILE.hunks)), PlacementReason.UNREADABLE_PATH),
     ],
 )
-def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(made: PlacedFinding, reason: str) -> None:
-    assert (made.placement, made.placement_reason, made.position) == (Placement.SUMMARY, reason, None)
+def test_a_finding_without_a_position_goes_to_the_note_with_the_reason(
+    made: PlacedFinding, reason: PlacementReason
+) -> None:
+    assert (made.placement, made.place) == (Placement.SUMMARY, Unplaced(reason))
 
 
 def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
-    verified = verify.verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
+    verified = verify(finding(path="", line=None, quote=""), Diff((FILE, replace(FILE, new_path="b.py"))))
 
     assert assign_place(verified).placement_reason == PlacementReason.NO_PATH
 
@@ -115,7 +117,7 @@ def test_a_finding_about_no_file_among_several_goes_into_the_note() -> None:
 def test_a_rename_without_changed_lines_takes_a_finding_as_a_whole() -> None:
     made = put(path="b.py", file=renamed("a.py", "b.py"))
 
-    assert (made.placement, made.position) == (Placement.INLINE, Position("a.py", "b.py", None, None))
+    assert (made.placement, made.place) == (Placement.INLINE, Position("a.py", "b.py", None, None))
 
 
 # --- twins ---
@@ -181,14 +183,14 @@ def test_a_finding_of_the_note_does_not_count_for_the_limit() -> None:
 def test_a_finding_over_the_limit_keeps_its_position() -> None:
     [over] = limit_inline([replace(put("y = 2"), severity=Severity.LOW)], 0)
 
-    assert over.position == Position("a.py", "a.py", None, 44)
+    assert over.place == Demoted(Position("a.py", "a.py", None, 44), PlacementReason.OVER_LIMIT)
     assert over.placement_reason == PlacementReason.OVER_LIMIT
 
 
 def test_a_file_that_is_new_has_places_on_each_of_its_lines() -> None:
     new = FileDiff("a.py", "a.py", FileStatus.ADDED, (hunk("+one", "+two"),))
 
-    assert put("two", file=new).position == Position("a.py", "a.py", None, 2)
+    assert put("two", file=new).place == Position("a.py", "a.py", None, 2)
 
 
 def test_a_line_that_is_redacted_is_no_evidence_of_what_is_gone() -> None:

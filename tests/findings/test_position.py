@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, Side
 from iquest_review.diff.full_file import unfold_file
-from iquest_review.findings import position, verify
+from iquest_review.findings import position
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, RangeEnd, Unplaced, locate
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import InFile, Nowhere, OnLines
 from iquest_review.merge_request import DiffRefs
 from tests.support.findings import made
 from tests.support.gitlab import double as doubles
@@ -24,13 +24,14 @@ from tests.support.gitlab.checkout import Checkout
 from tests.support.gitlab.double import GitLabDouble
 from tests.support.gitlab.positions import judge
 from tests.support.gitlab.repository import Repository
+from tests.support.verifying import verify
 
 REFS = DiffRefs("b" * 40, "s" * 40, "e" * 40)
 FINDING = made(path="a.txt", line=1)
 
 
 def at(file: FileDiff, *lines: Line) -> Position:
-    located = locate(VerifiedFinding(FINDING, None, file, lines))
+    located = locate(OnLines(file, lines))
     assert isinstance(located, Position), located
     return located
 
@@ -135,7 +136,7 @@ def test_a_range_hangs_on_its_last_line_and_names_both_ends(change: Change) -> N
 
 @each
 def test_a_file_as_a_whole_is_taken(change: Change) -> None:
-    place = locate(VerifiedFinding(FINDING, PlacementReason.NO_ANCHOR, change.file))
+    place = locate(InFile(change.file, PlacementReason.NO_ANCHOR))
 
     assert place == Position(change.file.old_path, change.file.new_path, None, None)
     assert change.judged(place) is None
@@ -153,7 +154,7 @@ def test_a_finding_in_a_file_without_lines_goes_to_the_whole_file(
 ) -> None:
     change = Change(gitlab, checkout, *WITHOUT_LINES[name])
     for problem in (PlacementReason.NO_LINE, PlacementReason.NO_ANCHOR, PlacementReason.NO_QUOTE):
-        place = locate(VerifiedFinding(FINDING, problem, change.file))
+        place = locate(InFile(change.file, problem))
 
         assert isinstance(place, Position)
         assert place.build_payload(change.refs)["position_type"] == "file"
@@ -164,9 +165,7 @@ def test_a_submodule_is_a_file_without_lines() -> None:
     """Its one row, "Subproject commit ...", is none to GitLab."""
     submodule = FileDiff("lib", "lib", FileStatus.MODIFIED, (Hunk(1, 1, "", (b"-x", b"+y"), 1, 1),), "160000", "160000")
 
-    assert locate(VerifiedFinding(FINDING, None, submodule, tuple(submodule.iter_lines()))) == Position(
-        "lib", "lib", None, None
-    )
+    assert locate(OnLines(submodule, tuple(submodule.iter_lines()))) == Position("lib", "lib", None, None)
 
 
 # -- one line of each kind
@@ -274,12 +273,12 @@ def test_a_position_is_kept_in_json_and_read_back() -> None:
 
 @pytest.mark.parametrize("problem", [PlacementReason.NO_LINE, PlacementReason.NO_QUOTE])
 def test_a_finding_that_stands_nowhere_in_its_file_has_no_place(problem: PlacementReason) -> None:
-    assert locate(VerifiedFinding(FINDING, problem, FILE)) == Unplaced(problem)
+    assert locate(InFile(FILE, problem)) == Unplaced(problem)
 
 
 @pytest.mark.parametrize("problem", [PlacementReason.NO_PATH, PlacementReason.NO_FILE])
 def test_a_finding_without_a_file_has_no_place(problem: PlacementReason) -> None:
-    assert locate(VerifiedFinding(FINDING, problem)) == Unplaced(problem)
+    assert locate(Nowhere(problem)) == Unplaced(problem)
 
 
 @pytest.mark.parametrize(
@@ -292,11 +291,11 @@ def test_a_finding_without_a_file_has_no_place(problem: PlacementReason) -> None
 )
 def test_a_path_that_gitlab_refuses_has_no_place(path: str, reason: PlacementReason) -> None:
     for file in (replace(FILE, new_path=path), replace(FILE, old_path=path)):
-        assert locate(VerifiedFinding(FINDING, None, file, lines("B"))) == Unplaced(reason)
+        assert locate(OnLines(file, lines("B"))) == Unplaced(reason)
 
 
 def test_a_name_of_a_thousand_characters_has_a_place() -> None:
-    assert isinstance(locate(VerifiedFinding(FINDING, None, replace(FILE, new_path="é" * 1_000), lines("B"))), Position)
+    assert isinstance(locate(OnLines(replace(FILE, new_path="é" * 1_000), lines("B"))), Position)
 
 
 def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
@@ -305,9 +304,7 @@ def test_the_patchs_name_that_is_no_utf8_is_known_as_such() -> None:
     )
 
     (file,) = quoted.files
-    assert locate(VerifiedFinding(FINDING, None, file, tuple(file.iter_lines())[1:])) == Unplaced(
-        PlacementReason.UNREADABLE_PATH
-    )
+    assert locate(OnLines(file, tuple(file.iter_lines())[1:])) == Unplaced(PlacementReason.UNREADABLE_PATH)
 
 
 # -- any change at all
@@ -337,7 +334,7 @@ def test_findings_of_a_real_diff_go_where_verify_says(gitlab: GitLabDouble, chec
     change = Change(gitlab, checkout, *CHANGES["two hunks"])
     finding = replace(FINDING, line=99, quote="added\nadded too")
 
-    place = locate(verify.verify(finding, Diff(change.diff.files)))
+    place = locate(verify(finding, Diff(change.diff.files)).place)
 
     assert isinstance(place, Position)
     assert (place.new_line, place.line_range is None) == (31, False)

@@ -13,10 +13,12 @@ from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk, Line, LineKind, Side
 from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.indexed import IndexedDiff
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.findings.verify import VerifiedFinding, verify
+from iquest_review.findings.verify import InFile, Nowhere, OnLines, VerifiedFinding
 from iquest_review.text import shorten_to_line
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 PATCH = r"""diff --git a/src/pay.py b/src/pay.py
 index 1111111..2222222 100644
@@ -66,13 +68,13 @@ def finding(**fields: Any) -> Finding:
     return made(**{"path": "src/pay.py", **fields})
 
 
-def place(diff: Diff = DIFF, **fields: Any) -> tuple[str, int | None, Side]:
+def place(diff: Diff | IndexedDiff = DIFF, **fields: Any) -> tuple[str, int | None, Side]:
     verified = verify(finding(**fields), diff)
     assert verified.problem is None, verified
     return verified.finding.path, verified.finding.line, verified.finding.side
 
 
-def problem(diff: Diff = DIFF, **fields: Any) -> str | None:
+def problem(diff: Diff | IndexedDiff = DIFF, **fields: Any) -> str | None:
     verified = verify(finding(**fields), diff)
     assert verified.finding.line is None
     assert verified.finding.end_line is None
@@ -86,7 +88,7 @@ def test_a_right_finding_is_left_as_it_is() -> None:
     right = finding(line=12, quote="    if not rows:")
 
     line = Line(LineKind.ADDED, None, 12, b"    if not rows:")
-    assert verify(right, DIFF) == VerifiedFinding(right, None, DIFF.files[0], (line,))
+    assert verify(right, DIFF) == VerifiedFinding(right, OnLines(DIFF.files[0], (line,), twins=(43,)))
 
 
 @pytest.mark.parametrize("number", [None, 1, 11, 13, 999])
@@ -273,8 +275,8 @@ def test_a_quote_that_stands_between_the_hunks_has_its_line() -> None:
     assert verified.problem is None
     assert (verified.finding.line, verified.finding.side) == (30, Side.NEW)
     assert verified.lines == (Line(LineKind.CONTEXT, 30, 30, b"value_30 = compute(30)"),)
-    assert verified.file is not None
-    assert verified.lines[0] in tuple(verified.file.iter_lines())
+    assert isinstance(verified.place, OnLines)
+    assert verified.lines[0] in tuple(verified.place.file.iter_lines())
     assert verified.lines[0] not in tuple(CHANGED.files[0].iter_lines())
 
 
@@ -360,7 +362,8 @@ def test_many_quotes_that_stand_nowhere_in_a_large_file_are_looked_for_quickly()
 def test_the_lines_are_those_of_the_range() -> None:
     verified = verify(finding(line=11, end_line=13), DIFF)
 
-    assert verified.file is DIFF.files[0]
+    assert isinstance(verified.place, OnLines)
+    assert verified.place.file is DIFF.files[0]
     assert [line.new_line for line in verified.lines] == [11, 12, 13]
     assert [line.kind for line in verified.lines] == [LineKind.ADDED] * 3
 
@@ -378,14 +381,16 @@ def test_a_demoted_finding_has_its_file_and_no_lines() -> None:
         (PlacementReason.NO_ANCHOR, {}),
     ):
         verified = verify(finding(**fields), DIFF)
-        assert (verified.problem, verified.file, verified.lines) == (problem_, DIFF.files[0], ())
-    assert verify(finding(path="other.py", line=1), DIFF).file is None
+        assert (verified.place, verified.lines) == (InFile(DIFF.files[0], problem_), ())
+    assert verify(finding(path="other.py", line=1), DIFF).place == Nowhere(PlacementReason.NO_FILE)
 
 
 def test_a_path_with_several_file_diffs_means_the_one_with_the_line() -> None:
     series = Diff((changed("mod.py", "x = 1"), changed("mod.py", "y = 2", start=40)))
 
-    assert verify(finding(path="mod.py", quote="y = 2"), series).file is series.files[1]
+    place = verify(finding(path="mod.py", quote="y = 2"), series).place
+    assert isinstance(place, OnLines)
+    assert place.file is series.files[1]
 
 
 # -- sides
@@ -596,7 +601,8 @@ def test_a_right_quote_finds_its_line_though_the_number_is_far_off(rows: int) ->
 @pytest.mark.timed
 def test_many_findings_on_a_large_diff_are_placed_quickly() -> None:
     rows = tuple(b"+" + f"value_{number % 5_000} = {number % 5_000}".encode() for number in range(50_000))
-    diff = Diff((FileDiff("a.py", "a.py", FileStatus.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),)),))
+    file = FileDiff("a.py", "a.py", FileStatus.MODIFIED, (Hunk(1, 1, "", rows, 50_000, 0),))
+    diff = IndexedDiff.of(Diff((file,)))
     started = time.process_time()
     for number in range(20):
         assert place(diff, path="a.py", line=20_000 + number, quote=f"value_{number} = {number}")[1] == 20_001 + number
@@ -641,7 +647,7 @@ def test_a_hundred_findings_without_a_file_are_looked_for_quickly() -> None:
         + "".join(f"+value_{number}_{row} = compute({row})\n" for row in range(60))
         for number in range(300)
     ]
-    diff = patch.parse_patch("".join(patches).encode())
+    diff = IndexedDiff.of(patch.parse_patch("".join(patches).encode()))
     nowhere = finding(path="", line=1, quote="this stands nowhere at all")
     elsewhere = finding(path="gone/from.py", line=1, quote="this stands nowhere at all")
     started = time.process_time()

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import Placement, StoredFinding
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Unplaced
 from iquest_review.note import memory, summary
 from iquest_review.note.memory import MAX_HUNKS, MAX_PACKED_CHARS, MAX_UNPACKED_BYTES, NoteMemory
 from iquest_review.note.summary import PREVIOUS_MARKER, SUMMARY_MARKER, PostedState
@@ -137,7 +138,7 @@ def test_a_finding_comes_back_as_one_of_the_note() -> None:
     read = memory.parse_memory(noted(memory.format_memory(made(findings=(inline,)))))
 
     assert read is not None
-    assert read.findings == (replace(inline, placement=Placement.SUMMARY, twins=(), replacement=None),)
+    assert read.findings == (replace(inline, place=Unplaced(None), twins=(), replacement=None),)
 
 
 @pytest.mark.parametrize("hostile", ["x -->\n\n/close\n\n<!--", "-->", "3" * 65, "F00", "3\n", "３"])
@@ -383,7 +384,7 @@ def test_a_marker_in_the_middle_of_a_line_is_ignored() -> None:
 def test_placed_findings_have_every_remembered_field() -> None:
     known = value_of(memory.format_memory(made()))["findings"][0].keys()
 
-    assert set(PlacedFinding.__dataclass_fields__) - set(known) == {
+    assert set(StoredFinding.__dataclass_fields__) - set(known) == {
         *("placement", "twins", "other_places", "thread", "names", "position", "replacement")
     }
 

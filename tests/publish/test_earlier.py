@@ -1,26 +1,30 @@
 """Earlier findings at a new push: which still stand, which are gone, which are raised again and which asked about."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus
-from iquest_review.findings import verify
 from iquest_review.findings.evidence import Location
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.indexed import FileReader, IndexedDiff, provide_no_text
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Unplaced
 from iquest_review.gitlab.existing import ExistingThreads, Thread, ThreadReply
 from iquest_review.note.thread import compose_thread
 from iquest_review.note.words import CHINESE, ENGLISH, Words
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, SettledFinding, SettledReason
+from iquest_review.publish import earlier
 from iquest_review.publish.earlier import (
+    EarlierFindings,
     FindingsToRaise,
-    OpenFinding,
+    OpenInNote,
+    OpenInThread,
     add_former_names,
-    classify,
     select_askable,
     select_findings_to_raise,
 )
@@ -28,6 +32,7 @@ from tests.support import outcomes
 from tests.support.outcomes import finding
 from tests.support.prompts import added, hunk, modified
 from tests.support.threads import thread_of
+from tests.support.verifying import verify
 
 BUG = "    return sum(prices) / len(prices)"
 FIRST = Diff((added("a.py", "def total(prices):", "    # of all", BUG, "password = 'tulip'"),))
@@ -36,13 +41,16 @@ FIXED = Diff((added("a.py", "def total(prices):", "    # of all", "    return 0"
 ID = "d" * 40
 
 
-def nothing(_: str) -> bytes | None:
-    return None
+def classify(
+    threads: ExistingThreads, noted: Sequence[PlacedFinding], diff: Diff, read_file: FileReader = provide_no_text
+) -> EarlierFindings:
+    """What became of earlier findings, with every file seen."""
+    return earlier.classify(threads, noted, IndexedDiff.of(diff, read_file))
 
 
 def on(quote: str = BUG, diff: Diff = FIRST, **changed: Any) -> PlacedFinding:
     """A finding about these rows of a.py."""
-    return assign_place(verify.verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
+    return assign_place(verify(finding(path="a.py", line=None, quote=quote, fix=None, **changed), diff))
 
 
 def thread(one: PlacedFinding, text: Words = ENGLISH, **changed: Any) -> Thread:
@@ -55,7 +63,7 @@ def existing(*threads: Thread) -> ExistingThreads:
 
 
 def told(one: PlacedFinding, reason: PlacementReason = PlacementReason.OVER_LIMIT) -> PlacedFinding:
-    return replace(one, placement=Placement.SUMMARY, placement_reason=reason, position=None)
+    return replace(one, place=Unplaced(reason))
 
 
 # --- what still stands ---
@@ -64,43 +72,43 @@ def told(one: PlacedFinding, reason: PlacementReason = PlacementReason.OVER_LIMI
 def test_a_thread_whose_line_is_there_still_stands_where_the_line_is() -> None:
     made = thread(on())
 
-    earlier = classify(existing(made), (), LATER, nothing)
+    found = classify(existing(made), (), LATER)
 
-    assert earlier.open == (OpenFinding(Location("a.py", 4), made),)
-    assert earlier.gone == ()
+    assert found.open == (OpenInThread(Location("a.py", 4), made),)
+    assert found.gone == ()
 
 
 def test_a_thread_whose_line_is_gone_is_settled() -> None:
-    assert classify(existing(thread(on())), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(thread(on())), (), FIXED).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_thread_somebody_disagrees_with_is_never_settled_for_them() -> None:
     disputed = thread(on(), replies=(ThreadReply(2, "Why should it ever be empty?"),))
 
-    earlier = classify(existing(disputed), (), FIXED, nothing)
+    found = classify(existing(disputed), (), FIXED)
 
-    assert (earlier.gone, [one.thread for one in earlier.open]) == ((), [disputed])
-    assert earlier.open[0].here == Location("a.py", 3)
+    assert (found.gone, found.open) == ((), (OpenInThread(Location("a.py", 3), disputed),))
 
 
 def test_a_thread_somebody_agrees_with_is_settled_like_any_other() -> None:
     agreed = thread(on(), replies=(ThreadReply(2, "Done, thanks!"),))
 
-    assert classify(existing(agreed), (), FIXED, nothing).gone == (SettledFinding(ID, SettledReason.GONE),)
+    assert classify(existing(agreed), (), FIXED).gone == (SettledFinding(ID, SettledReason.GONE),)
 
 
 def test_a_resolved_thread_is_ignored() -> None:
     for diff in (FIRST, FIXED):
-        earlier = classify(existing(thread(on(), resolved=True)), (), diff, nothing)
-        assert (earlier.open, earlier.gone) == ((), ())
+        found = classify(existing(thread(on(), resolved=True)), (), diff)
+        assert (found.open, found.gone) == ((), ())
 
 
 def test_a_finding_of_the_note_moves_with_its_lines() -> None:
     one = told(on(f"def total(prices):\n    # of all\n{BUG}"))
 
-    [still] = classify(existing(), [one], LATER, nothing).open
+    [still] = classify(existing(), [one], LATER).open
 
     assert (one.line, one.end_line) == (1, 3)
+    assert isinstance(still, OpenInNote)
     assert still.finding == replace(one, line=2, end_line=4)
 
 
@@ -108,32 +116,33 @@ def test_a_finding_of_the_note_follows_its_file_to_another_name() -> None:
     moved = Diff((replace(LATER.files[0], old_path="a.py", new_path="b.py", status=FileStatus.RENAMED),))
     whole = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_LINE)
 
-    on_line, on_file = classify(existing(), [told(on()), whole], moved, nothing).open
+    on_line, on_file = classify(existing(), [told(on()), whole], moved).open
 
-    assert on_line.finding is not None
-    assert on_file.finding is not None
+    assert isinstance(on_line, OpenInNote)
+    assert isinstance(on_file, OpenInNote)
     assert (on_line.finding.path, on_line.finding.line, on_file.finding.path) == ("b.py", 4, "b.py")
 
 
 def test_a_finding_of_the_note_is_settled_when_its_line_is_gone() -> None:
-    earlier = classify(existing(), [told(on())], FIXED, nothing)
+    found = classify(existing(), [told(on())], FIXED)
 
-    assert (earlier.open, earlier.gone) == ((), (SettledFinding("", SettledReason.GONE),))
+    assert (found.open, found.gone) == ((), (SettledFinding("", SettledReason.GONE),))
 
 
 @pytest.mark.parametrize("reason", [PlacementReason.NO_FILE, PlacementReason.NO_PATH])
 def test_a_file_never_in_the_change_cannot_be_gone(reason: PlacementReason) -> None:
     one = told(finding(path="z.py", line=None, fix=None), reason)
 
-    [still] = classify(existing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED).open
 
+    assert isinstance(still, OpenInNote)
     assert still.finding == one
 
 
 def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
     one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_FILE)
 
-    [still] = classify(existing(), [one], FIXED, nothing).open
+    [still] = classify(existing(), [one], FIXED).open
 
     assert (still.here, list(select_askable([still], {"a.py"}))) == (Location("a.py", None), [still])
 
@@ -141,8 +150,10 @@ def test_a_finding_in_a_file_changed_later_can_be_asked_about() -> None:
 def test_a_finding_without_a_line_stands_while_its_file_changes() -> None:
     one = told(finding(path="a.py", line=None, fix=None), PlacementReason.NO_QUOTE)
 
-    assert [still.finding for still in classify(existing(), [one], FIXED, nothing).open] == [one]
-    assert classify(existing(), [one], Diff(()), nothing).gone == (SettledFinding("", SettledReason.GONE),)
+    assert [isinstance(still, OpenInNote) and still.finding for still in classify(existing(), [one], FIXED).open] == [
+        one
+    ]
+    assert classify(existing(), [one], Diff(())).gone == (SettledFinding("", SettledReason.GONE),)
 
 
 # --- what is raised again ---
@@ -223,11 +234,9 @@ def test_the_same_sentence_about_other_lines_goes_to_the_open_thread() -> None:
 
 def test_a_finding_knows_the_other_names_of_its_file() -> None:
     renamed = FileDiff("old.py", "a.py", FileStatus.RENAMED, FIRST.files[0].hunks)
-    left_behind = OpenFinding(Location("a.py", 3), thread(on(), path="between.py"))
+    left_behind = OpenInThread(Location("a.py", 3), thread(on(), path="between.py"))
 
-    [named] = add_former_names(
-        [on()], [left_behind, OpenFinding(Location("a.py", 3), None, told(on()))], Diff((renamed,))
-    )
+    [named] = add_former_names([on()], [left_behind, OpenInNote(Location("a.py", 3), told(on()))], Diff((renamed,)))
     [plain] = add_former_names([on()], [], FIRST)
 
     assert named.names == ("between.py", "old.py")
@@ -238,19 +247,19 @@ def test_a_finding_knows_the_other_names_of_its_file() -> None:
 
 
 def test_only_findings_in_changed_files_are_asked_about() -> None:
-    here, there = OpenFinding(Location("a.py", 3), thread(on())), OpenFinding(Location("b.py", 3), thread(on()))
+    here, there = OpenInThread(Location("a.py", 3), thread(on())), OpenInThread(Location("b.py", 3), thread(on()))
 
     assert list(select_askable([here, there], {"a.py"})) == [here]
 
 
 def test_a_disputed_finding_is_not_asked_about() -> None:
-    disputed = OpenFinding(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
+    disputed = OpenInThread(Location("a.py", 3), thread(on(), replies=(ThreadReply(2, "No."),)))
 
     assert list(select_askable([disputed], {"a.py"})) == []
 
 
 def test_a_finding_of_the_note_is_asked_about() -> None:
-    one = OpenFinding(Location("a.py", 3), None, told(on()))
+    one = OpenInNote(Location("a.py", 3), told(on()))
 
     assert list(select_askable([one], {"a.py"})) == [one]
     assert one.remark.text == on().description
@@ -272,18 +281,16 @@ def test_the_model_is_shown_what_was_said_and_no_code(text: Words, said: str, sh
     offered = replace(plain, fix="return 0", replacement="return 0\n\n/x")
 
     for one in (plain, fixed, offered):
-        remark = OpenFinding(Location("a.py", 4), thread(one, text)).remark
+        remark = OpenInThread(Location("a.py", 4), thread(one, text)).remark
         assert (remark.path, remark.line) == ("a.py", 4)
         assert remark.text == shown
 
 
 def test_a_settled_finding_is_named_by_its_thread() -> None:
-    assert OpenFinding(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
+    assert OpenInThread(Location("a.py", 3), thread(on())).settle(SettledReason.FIXED) == SettledFinding(
         ID, SettledReason.FIXED
     )
-    assert OpenFinding(Location("a.py", 3), None, on()).settle(SettledReason.FIXED) == SettledFinding(
-        "", SettledReason.FIXED
-    )
+    assert OpenInNote(Location("a.py", 3), on()).settle(SettledReason.FIXED) == SettledFinding("", SettledReason.FIXED)
 
 
 def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None:
@@ -292,6 +299,6 @@ def test_a_thread_on_an_unchanged_line_is_looked_for_in_the_whole_file() -> None
     lines = [b"row %d\n" % number for number in range(1, 30)]
     head = b"".join([*lines[:9], f"{BUG}\n".encode(), *lines[10:], b"z = 3\n", b"last\n"])
 
-    earlier = classify(existing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
+    found = classify(existing(thread(on(diff=Diff((before,))))), (), Diff((after,)), lambda _: head)
 
-    assert [one.here for one in earlier.open] == [Location("a.py", 10)]
+    assert [one.here for one in found.open] == [Location("a.py", 10)]

@@ -9,7 +9,7 @@ import pytest
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.placed import OtherPlace, PlacedFinding, Placement
+from iquest_review.findings.placed import InThread, OtherPlace, PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position
 from iquest_review.note import memory
@@ -53,7 +53,7 @@ def three(change: Change) -> Outcome:
 def misplaced(finding: PlacedFinding, line: int = 9000) -> PlacedFinding:
     """On a line that is not there."""
     path = finding.path
-    return dataclasses.replace(finding, line=line, end_line=None, position=Position(path, path, None, line))
+    return dataclasses.replace(finding, line=line, end_line=None, place=Position(path, path, None, line))
 
 
 def told(board: Board) -> dict[str, str | None]:
@@ -366,7 +366,7 @@ def test_a_merge_request_that_is_full_before_the_first_review_fails_the_job(boar
 
 
 def test_a_stored_inline_finding_without_position_goes_to_the_note(board: Board, change: Change) -> None:
-    board.publish(change.review([dataclasses.replace(change.divides(), position=None)]))
+    board.publish(change.review([dataclasses.replace(change.divides(), place=InThread())]))
     assert (board.threads, told(board)) == (["note"], {DIVIDES: None})
 
 
@@ -494,9 +494,9 @@ def resolved(board: Board) -> str:
 
 def again(board: Board, finding: PlacedFinding) -> None:
     """Another run posts the same."""
-    assert finding.position
+    assert isinstance(finding.place, Position)
     board.gitlab().start_thread(
-        compose_thread(finding, select_words("en")), finding.position.build_payload(board.change.refs())
+        compose_thread(finding, select_words("en")), finding.place.build_payload(board.change.refs())
     )
 
 

@@ -10,8 +10,9 @@ from iquest_review.errors import ModelUnreachableError
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fingerprint import parse_marker
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement, demote
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Unplaced
 from iquest_review.gitlab.existing import ExistingThreads, SummaryNote, Thread, ThreadReply
 from iquest_review.note.memory import NoteMemory
 from iquest_review.note.summary import SUMMARY_MARKER
@@ -129,7 +130,7 @@ def test_a_finding_whose_lines_are_gone_is_settled(first: PlacedFinding) -> None
 
 
 def test_a_finding_of_the_note_is_kept_until_its_lines_are_gone(first: PlacedFinding) -> None:
-    told = replace(first, placement=Placement.SUMMARY, placement_reason=PlacementReason.REFUSED)
+    told = replace(first, place=demote(first.place, PlacementReason.REFUSED))
     before = known(PATCH, findings=(told,))
 
     stays = reviewed(FakeModel([CLEAN]), later(PATCH + SECOND, known=before))
@@ -192,7 +193,7 @@ def test_the_model_is_asked_about_a_finding_beside_which_something_is_new(first:
 
 
 def test_a_finding_of_the_note_can_be_fixed_as_well(first: PlacedFinding) -> None:
-    told = replace(first, placement=Placement.SUMMARY, placement_reason=PlacementReason.REFUSED)
+    told = replace(first, place=demote(first.place, PlacementReason.REFUSED))
 
     outcome = reviewed(FakeModel([CLEAN, YES]), beside(findings=(told,)))
 
@@ -290,7 +291,7 @@ def test_the_first_summary_and_suggestions_stay_beside_the_new_ones() -> None:
 
 
 def over_limit(of: PlacedFinding) -> PlacedFinding:
-    return replace(of, placement=Placement.SUMMARY, placement_reason=PlacementReason.OVER_LIMIT, position=None)
+    return replace(of, place=Unplaced(PlacementReason.OVER_LIMIT))
 
 
 def test_a_free_place_goes_to_the_worst_finding_that_waits(first: PlacedFinding) -> None:

@@ -7,6 +7,7 @@ import pytest
 from iquest_review.errors import ContextExceededError, GitLabError, ModelUnreachableError
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.placed import Placement
+from iquest_review.findings.position import Position
 from iquest_review.outcome import ReviewStatus
 from iquest_review.progress import Progress
 from iquest_review.reports.review_file import OutputFolderError
@@ -166,8 +167,8 @@ def test_a_finding_goes_on_its_line() -> None:
     [finding] = reviewed(FakeModel([answer(issue(line=77))])).findings
 
     assert (finding.line, finding.placement, finding.placement_reason) == (2, Placement.INLINE, None)
-    assert finding.position is not None
-    assert (finding.position.old_line, finding.position.new_line) == (None, 2)
+    assert isinstance(finding.place, Position)
+    assert (finding.place.old_line, finding.place.new_line) == (None, 2)
 
 
 def test_a_finding_about_an_unknown_file_is_shown_with_the_reason() -> None:

@@ -9,11 +9,13 @@ from typing import Any, Self
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import Diff, Line, LineKind, Side
+from iquest_review.findings.evidence import find_twins
 from iquest_review.findings.finding import Category, Finding, Severity
+from iquest_review.findings.indexed import IndexedFile
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import InFile, Nowhere, OnLines, VerifiedFinding
 from iquest_review.gitlab.client import GitLab
 from iquest_review.gitlab.existing import ExistingThreads
 from iquest_review.merge_request import DiffRefs, MergeRequest
@@ -91,8 +93,11 @@ class Change:
             **given,
         )
         file = self.diffs[push].find_file(path)
-        problem = None if lines else PlacementReason.NO_ANCHOR if file else PlacementReason.NO_FILE
-        return assign_place(VerifiedFinding(found, problem, file, lines))
+        if file is None:
+            return assign_place(VerifiedFinding(found, Nowhere(PlacementReason.NO_FILE)))
+        if not lines:
+            return assign_place(VerifiedFinding(found, InFile(file, PlacementReason.NO_ANCHOR)))
+        return assign_place(VerifiedFinding(found, OnLines(file, lines, find_twins(IndexedFile(file), lines))))
 
     def _lines(self, path: str, quote: str, push: int) -> tuple[Line, ...]:
         """The added lines of the quote, where it stands first."""

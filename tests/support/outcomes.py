@@ -8,7 +8,7 @@ from iquest_review.excerpt.excerpt import Coverage
 from iquest_review.excerpt.exclusions import Omission, Reason
 from iquest_review.findings.finding import Category, Severity
 from iquest_review.findings.fingerprint import digest
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding, Placement, StoredFinding
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.merge_request import DiffRefs, MergeRequest
 from iquest_review.note import summary
@@ -51,7 +51,9 @@ def finding(**changed: Any) -> PlacedFinding:
         "placement": Placement.SUMMARY,
         "placement_reason": None,
     }
-    return PlacedFinding(**{**fields, **changed})
+    place = changed.pop("place", None)
+    made = PlacedFinding.restore(StoredFinding(**{**fields, **changed}))
+    return made if place is None else replace(made, place=place)
 
 
 def held_back(of: PlacedFinding, why: HeldBackReason = HeldBackReason.WAIVED) -> HeldBackFinding:

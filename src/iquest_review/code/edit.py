@@ -1,5 +1,6 @@
 """An edit of a file, and what it does, as values."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from iquest_review.code.rough_tokens import Token
@@ -14,6 +15,11 @@ class Edit(NamedTuple):
     last: int
     rows: tuple[str, ...]
     is_whole: bool = True  # whether `text` is the whole file
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """An edit that was not examined in the time there is."""
 
 
 class EditFacts(NamedTuple):

@@ -4,11 +4,18 @@ Findings on neighbouring lines may be two of a kind, such as two passwords: they
 one sentence, and then it lists both places.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from iquest_review.findings.placed import MAX_PLACES, OtherPlace, PlacedFinding, Placement
-from iquest_review.findings.similarity import extract_words, is_related_text, is_same_sentence, is_similar_text
+from iquest_review.findings.similarity import (
+    extract_words,
+    is_related_text,
+    is_same_sentence,
+    is_similar_text,
+    read_sentence,
+)
 
 
 def merge_duplicates(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
@@ -16,15 +23,11 @@ def merge_duplicates(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
 
     Two findings of one category that are only related become one with both texts.
     """
-    kept = list[PlacedFinding]()
-    for finding in sorted(findings, key=lambda finding: finding.severity.rank):
-        for index, earlier in enumerate(kept):
-            if is_same_finding(earlier, finding) or _is_related(earlier, finding):
-                kept[index] = _merge_pair(earlier, finding)
-                break
-        else:
-            kept.append(finding)
-    return kept
+    ranked = sorted(findings, key=lambda finding: finding.severity.rank)
+    keys = [[(finding.path, finding.side, line) for line in _list_lines(finding)] for finding in ranked]
+    return _fold(
+        ranked, keys, lambda earlier, one: is_same_finding(earlier, one) or _is_related(earlier, one), _merge_pair
+    )
 
 
 def gather_repeats(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
@@ -33,15 +36,40 @@ def gather_repeats(findings: Sequence[PlacedFinding]) -> list[PlacedFinding]:
     One with MAX_PLACES of them is full: the next finding gets a thread of its own. Only findings that
     can have a thread are gathered: the others are in the note, which has no room for places.
     """
-    kept = list[PlacedFinding]()
-    for finding in findings:
-        for index, earlier in enumerate(kept):
-            if _is_repeat(earlier, finding):
-                kept[index] = _add_place(earlier, finding)
-                break
-        else:
-            kept.append(finding)
+    sentences = [read_sentence(finding.description) for finding in findings]
+    counts = Counter(word for sentence in sentences for word in sentence.words)
+    keys = [
+        [(finding.path, finding.side, key) for key in sentence.list_keys(counts)]
+        for finding, sentence in zip(findings, sentences, strict=True)
+    ]
+    return _fold(findings, keys, _is_repeat, _add_place)
+
+
+def _fold(
+    findings: Sequence[PlacedFinding],
+    keys: Sequence[Sequence[Hashable]],
+    is_same: Callable[[PlacedFinding, PlacedFinding], bool],
+    merge: Callable[[PlacedFinding, PlacedFinding], PlacedFinding],
+) -> list[PlacedFinding]:
+    """Return the findings, each merged into the first earlier one that is the same.
+
+    Two that are the same have a key in common, so a finding is compared with few of thousands.
+    """
+    kept, known = list[PlacedFinding](), defaultdict[Hashable, list[int]](list)
+    for finding, own in zip(findings, keys, strict=True):
+        likely = sorted({index for key in own for index in known[key]})
+        index = next((index for index in likely if is_same(kept[index], finding)), None)
+        if index is not None:
+            kept[index] = merge(kept[index], finding)
+            continue
+        for key in own:
+            known[key].append(len(kept))
+        kept.append(finding)
     return kept
+
+
+def _list_lines(finding: PlacedFinding) -> Sequence[int | None]:
+    return (None,) if finding.line is None else range(finding.line, (finding.end_line or finding.line) + 1)
 
 
 def _is_repeat(earlier: PlacedFinding, finding: PlacedFinding) -> bool:

@@ -103,7 +103,7 @@ def list_spellings(cited: str) -> tuple[str, ...]:
 
 def is_tail(tail: str, path: str) -> bool:
     """Return whether a path ends with the tail; one that begins with dots may begin within a folder's name."""
-    cut = re.sub(r"^(?:…|\.{3,})", "", tail)
+    cut = re.sub(r"^(?:…|\.{3,})", "", tail) if tail[:1] in "…." else tail
     return path.endswith("/" + cut.lstrip("/")) or (cut != tail and len(cut) > 1 and path.endswith(cut))
 
 

@@ -1,43 +1,37 @@
 """Where each verified finding is shown: on its line while the limit allows it, else in the note with the reason."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from iquest_review.diff.diff import Line
-from iquest_review.excerpt.numbered_rows import render_stable_text
-from iquest_review.findings.evidence import find_anchors
+from iquest_review.findings.evidence import join_stable_texts
 from iquest_review.findings.finding import Finding
-from iquest_review.findings.fingerprint import compute_fingerprint, digest, join_words
+from iquest_review.findings.fingerprint import compute_fingerprint, digest
 from iquest_review.findings.fixes import suggestion
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.indexed import FileReader, provide_no_text
+from iquest_review.findings.placed import PlacedFinding, Placement, demote
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.verify import VerifiedFinding, provide_no_text
+from iquest_review.findings.verify import OnLines, VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 
 
-def assign_place(
-    verified: VerifiedFinding, read_file: Callable[[str], bytes | None] = provide_no_text
-) -> PlacedFinding:
+def assign_place(verified: VerifiedFinding, read_file: FileReader = provide_no_text) -> PlacedFinding:
     """Return the finding with its identity and its position, and the replacement of its lines where its fix fits.
 
     `read_file` returns a file at the head commit, None when it cannot be read.
     """
-    finding, lines = verified.finding, verified.lines
-    position, text = locate(verified), join_words([render_stable_text(line) for line in lines])
+    finding, place, lines = verified.finding, verified.place, verified.lines
+    position, text = locate(place), join_stable_texts(lines)
     fields = {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
-    inline = isinstance(position, Position)
     # What is redacted depends on the job's variables: a redacted line that reads differently is not proved to be gone.
-    anchored = 0 if inline and PLACEHOLDER_START in text else len(lines)
+    anchored = 0 if isinstance(position, Position) and PLACEHOLDER_START in text else len(lines)
     return PlacedFinding(
         **fields,
         fingerprint=compute_fingerprint(finding, text),
-        placement=Placement.INLINE if inline else Placement.SUMMARY,
-        placement_reason=None if isinstance(position, Position) else position.reason,
+        place=position,
         anchor=digest(text),
         anchored=anchored,
-        twins=_find_twins(verified, lines, digest(text)),
-        position=position if isinstance(position, Position) else None,
+        twins=place.twins if isinstance(place, OnLines) else (),
         replacement=suggestion.build_replacement(verified, read_file),
     )
 
@@ -53,17 +47,6 @@ def limit_inline(
     over = sorted(inline, key=lambda finding: (finding.thread not in open_threads, finding.severity.rank))
     over = [finding for finding in over[max(most, 0) :] if finding.thread not in open_threads]
     return [
-        replace(finding, placement=Placement.SUMMARY, placement_reason=PlacementReason.OVER_LIMIT)
-        if finding in over
-        else finding
+        replace(finding, place=demote(finding.place, PlacementReason.OVER_LIMIT)) if finding in over else finding
         for finding in findings
     ]
-
-
-def _find_twins(verified: VerifiedFinding, lines: tuple[Line, ...], anchor: str) -> tuple[int, ...]:
-    """Return the last line numbers of the other places in the file with the same text."""
-    if verified.file is None or not lines:
-        return ()
-    first, more = lines[0], len(lines) - 1
-    starts = find_anchors(anchor, len(lines), first.side, verified.file, join_words([render_stable_text(first)]))
-    return tuple(number + more for number in starts if number != first.number)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from iquest_review.diff.diff import FileDiff, Line, LineKind
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import InFile, Nowhere, OnLines
 from iquest_review.merge_request import DiffRefs
 
 MAX_PATH_CHARS = 1_000  # app/validators/json_schemas/position.json
@@ -68,39 +68,37 @@ class Position:
 
 
 class Unplaced(NamedTuple):
-    """A finding without a position, and the reason."""
+    """A finding without a position, and the reason; None: nobody says why."""
 
-    reason: PlacementReason
+    reason: PlacementReason | None
 
 
-def locate(verified: VerifiedFinding) -> Position | Unplaced:
-    """Return the position of a verified finding, or the reason why it has none.
+def locate(place: OnLines | InFile | Nowhere) -> Position | Unplaced:
+    """Return the position of a verified finding's place, or the reason why it has none.
 
     The position is the finding's lines, or its whole file when it names no line.
     """
-    file, problem = verified.file, verified.problem
-    if file is None:
-        return Unplaced(problem or PlacementReason.NO_PLACE)
+    if isinstance(place, Nowhere):
+        return Unplaced(place.problem)
+    file = place.file
     for path in (file.old_path, file.new_path):
         if len(path) > MAX_PATH_CHARS:
             return Unplaced(PlacementReason.LONG_PATH)
         if _UNREADABLE.search(path):
             return Unplaced(PlacementReason.UNREADABLE_PATH)
-    if problem is PlacementReason.NO_ANCHOR or not file.hunks or file.is_submodule:
+    whole = isinstance(place, InFile) and place.problem is PlacementReason.NO_ANCHOR
+    if whole or not file.hunks or file.is_submodule:
         return Position(file.old_path, file.new_path, None, None)
-    if problem is not None or not verified.lines:
-        return Unplaced(problem or PlacementReason.NO_PLACE)
-    first, last = verified.lines[0], verified.lines[-1]
-    if first == last or not is_contiguous(verified.lines):
+    return Unplaced(place.problem) if isinstance(place, InFile) else _locate_lines(file, place.lines)
+
+
+def _locate_lines(file: FileDiff, lines: tuple[Line, ...]) -> Position:
+    first, last = lines[0], lines[-1]
+    if first == last or not is_contiguous(lines):
         return Position(file.old_path, file.new_path, first.old_line, first.new_line)
     # GitLab attaches a range to its last line (app/models/concerns/diff_positionable_note.rb).
-    return Position(
-        file.old_path,
-        file.new_path,
-        last.old_line,
-        last.new_line,
-        (_build_range_end(file, first), _build_range_end(file, last)),
-    )
+    ends = (_build_range_end(file, first), _build_range_end(file, last))
+    return Position(file.old_path, file.new_path, last.old_line, last.new_line, ends)
 
 
 def is_contiguous(lines: tuple[Line, ...]) -> bool:

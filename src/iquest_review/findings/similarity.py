@@ -1,7 +1,10 @@
 """Whether two texts say the same: models repeat a remark in other words, with other numbers, or as another category."""
 
+import math
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from iquest_review.text import JOINER
 
@@ -29,12 +32,6 @@ def is_similar_text(text: str, other: str) -> bool:
     return _has_common_words(text, other, MIN_COMMON_WORD_RATIO)
 
 
-@lru_cache(4_096)
-def _drop_names(text: str) -> str:
-    """Return a text without quotes, numbers, and names that only code has."""
-    return _TOKEN.sub(lambda token: " " if _IN_NAMES.search(token[0]) else token[0], text)
-
-
 def is_covered_text(text: str, other: str) -> bool:
     """Return whether a text says about what another one says, and little more."""
     words = extract_words(text)
@@ -47,13 +44,40 @@ def is_related_text(text: str, other: str) -> bool:
     return _has_common_words(text, other, MIN_RELATED_WORD_RATIO)
 
 
+class Sentence(NamedTuple):
+    """A text without quotes, numbers, and names that only code has, and its words that carry a meaning."""
+
+    text: str
+    words: frozenset[str]
+
+    def is_same(self, other: "Sentence") -> bool:
+        """Return whether the two are one sentence."""
+        if min(len(self.words), len(other.words)) < MIN_WORDS:
+            return _is_equal_text(self.text, other.text)
+        return len(self.words & other.words) >= MIN_SAME_SENTENCE_RATIO * len(self.words | other.words)
+
+    def list_keys(self, counts: Mapping[str, int]) -> list[str]:
+        """Return keys of which two that are one sentence have one in common: its rarest words.
+
+        So many words of two equal sets are common that not all of the rarest can differ. `counts` says how often each
+        word occurs, and is the same for all sentences.
+        """
+        if len(self.words) < MIN_WORDS:
+            return [" ".join(_list_plain_words(self.text))]
+        needed = math.ceil(MIN_SAME_SENTENCE_RATIO * len(self.words))
+        return sorted(self.words, key=lambda word: (counts[word], word))[: len(self.words) - needed + 1]
+
+
+@lru_cache(4_096)  # each text is compared with many others
+def read_sentence(text: str) -> Sentence:
+    """Return what of a text is the same at different places."""
+    plain = _TOKEN.sub(lambda token: " " if _IN_NAMES.search(token[0]) else token[0], text)
+    return Sentence(plain, extract_words(plain))
+
+
 def is_same_sentence(text: str, other: str) -> bool:
     """Return whether two texts about different places are one sentence, but for the names and numbers in it."""
-    text, other = _drop_names(text), _drop_names(other)
-    first, second = extract_words(text), extract_words(other)
-    if min(len(first), len(second)) < MIN_WORDS:
-        return _is_equal_text(text, other)
-    return len(first & second) >= MIN_SAME_SENTENCE_RATIO * len(first | second)
+    return read_sentence(text).is_same(read_sentence(other))
 
 
 def _has_common_words(text: str, other: str, ratio: float) -> bool:
@@ -65,8 +89,12 @@ def _has_common_words(text: str, other: str, ratio: float) -> bool:
 
 
 def _is_equal_text(text: str, other: str) -> bool:
-    first, second = (each.replace(JOINER, "").lower().split() for each in (text, other))
-    return bool(first) and first == second
+    words = _list_plain_words(text)
+    return bool(words) and words == _list_plain_words(other)
+
+
+def _list_plain_words(text: str) -> list[str]:
+    return text.replace(JOINER, "").lower().split()
 
 
 @lru_cache(4_096)  # each text is compared with many others

@@ -6,8 +6,9 @@ Rows such as `}`, `return None` or `} catch (Exception e) {` are in any file. Th
 import re
 from collections.abc import Sequence
 
-from iquest_review.diff.diff import FileDiff
-from iquest_review.findings import quotes
+from iquest_review.findings.indexed import IndexedFile
+from iquest_review.findings.quotes import match_lines
+from iquest_review.findings.readings import READINGS, strip_row_label
 
 MIN_TELLING_CHARS = 16  # without blanks
 MIN_OWN_WORDS = 2  # names that the authors of the code chose
@@ -32,7 +33,7 @@ _COMMON = frozenset(
 
 def is_telling(rows: Sequence[str]) -> bool:
     """Return whether a quote is long enough and has names of its own."""
-    plain = [quotes.strip_row_label(row) for row in rows]
+    plain = [strip_row_label(row) for row in rows]
     text = " ".join(rows)
     words = {word for found in _WORD.findall(text) for word in _CAMEL.sub(" ", found).lower().split()} - _COMMON
     own = sum(1 if word.isascii() else max(1, len(word) // CHARS_PER_WORD) for word in words)
@@ -40,14 +41,14 @@ def is_telling(rows: Sequence[str]) -> bool:
     return chars >= MIN_TELLING_CHARS and own >= MIN_OWN_WORDS
 
 
-def count_whole_quotes(rows: Sequence[str], file: FileDiff) -> int:
+def count_whole_quotes(rows: Sequence[str], file: IndexedFile) -> int:
     """Count the places of a file diff where all rows of a quote follow one another."""
-    for reading, plain in quotes.READINGS:
+    for reading, plain in READINGS:
         wanted = [text for row in rows if (text := reading(row))]
         counts = [
-            sum(len(quotes.match_lines(wanted, side.rows, index)) == len(wanted) for index in side.places[wanted[0]])
-            for side in quotes.get_sides(file, plain)
-            if wanted and wanted[0] in side.places
+            sum(len(match_lines(wanted, side.rows, index)) == len(wanted) for index in side.find(wanted[0]))
+            for side in file.list_sides(plain)
+            if wanted
         ]
         if most := max(counts, default=0):
             return most

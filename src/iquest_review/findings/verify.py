@@ -7,204 +7,209 @@ Models miscount lines and copy them well: the quote decides, the number breaks t
 A quote that is not in the hunks may be between them: GitLab accepts any unchanged line of a changed file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple
 
-from iquest_review.diff.diff import Diff, FileDiff, Line
-from iquest_review.diff.identity_key import IdentityKey
-from iquest_review.excerpt.numbered_rows import render_line_text
+from iquest_review.diff.diff import FileDiff, Line
 from iquest_review.findings import file_names, quotes
+from iquest_review.findings.evidence import find_twins
 from iquest_review.findings.finding import Finding
+from iquest_review.findings.indexed import IndexedDiff, IndexedFile
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.quotes import Place
+from iquest_review.findings.readings import (
+    list_quote_rows,
+    strip_blanks,
+    strip_escapes,
+    strip_row_label,
+    strip_row_marker,
+)
 from iquest_review.findings.telling import count_whole_quotes, is_telling
 
 MAX_FINDING_LINES = 100  # a longer range does not show a reader where the problem is
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedFinding:
-    """A finding with the diff's path, line and side; `problem` says why it has no line.
+class OnLines:
+    """The lines of a finding in its file, which is unfolded when they are outside the hunks.
 
-    `file` is its file diff: the unfolded one when its line is outside the hunks. `lines` are those from the finding's
-    line to its end line, on its side.
+    `twins` are the last line numbers of other places in the file with the same text.
     """
 
+    file: FileDiff
+    lines: tuple[Line, ...]  # one at least, all of one side
+    twins: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """The file of a finding whose lines are unknown, and why they are."""
+
+    file: FileDiff
+    problem: PlacementReason
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Why a finding has no file in the change."""
+
+    problem: PlacementReason
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFinding:
+    """A finding with the diff's path, line and side, and what was found of its place."""
+
     finding: Finding
-    problem: PlacementReason | None = None
-    file: FileDiff | None = None
-    lines: tuple[Line, ...] = ()
+    place: OnLines | InFile | Nowhere
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Its lines; none where they are unknown."""
+        return self.place.lines if isinstance(self.place, OnLines) else ()
+
+    @property
+    def problem(self) -> PlacementReason | None:
+        """Why its lines are unknown; None where they are known."""
+        return None if isinstance(self.place, OnLines) else self.place.problem
 
 
-def provide_no_text(_: str) -> bytes | None:
-    """Return None: without a repository no file can be read."""
-    return None
-
-
-def verify(finding: Finding, diff: Diff, read_file: Callable[[str], bytes | None] = provide_no_text) -> VerifiedFinding:
+def verify(finding: Finding, diff: IndexedDiff) -> VerifiedFinding:
     """Return the finding with its place corrected, or with the problem why it has none.
 
-    `read_file` returns a file of the change at the head commit, None when it cannot be read. It is called at most once,
-    and only when the quote is not in the diff.
+    A file is read, at most once, only when the quote is not in the diff.
     """
     files = _find_files(finding, diff)
     if not files:
         problem = PlacementReason.NO_FILE if finding.path else PlacementReason.NO_PATH
-        return VerifiedFinding(replace(finding, line=None, end_line=None), problem)
-    quote = quotes.list_quote_rows(finding.quote)
-    place = quotes.find_quote(quote, finding.line, files) if quote else quotes.find_by_number(finding.line, files)
+        return VerifiedFinding(replace(finding, line=None, end_line=None), Nowhere(problem))
+    quote = list_quote_rows(finding.quote)
+    place, files = _find_place(finding, quote, files, diff)
+    if place is not None:
+        return _build_verified(finding, place)
+    nowhere = PlacementReason.NO_ANCHOR if finding.line is None else PlacementReason.NO_LINE
+    problem = PlacementReason.NO_QUOTE if quote else nowhere
+    file = files[0].file
+    return VerifiedFinding(replace(finding, path=file.path, line=None, end_line=None), InFile(file, problem))
+
+
+def _find_place(
+    finding: Finding, quote: Sequence[str], files: Sequence[IndexedFile], diff: IndexedDiff
+) -> tuple[Place | None, Sequence[IndexedFile]]:
+    """Return the place of a finding in its files or in the only other file with the quote, and those files."""
+    if not quote:
+        return quotes.find_by_number(finding.line, files), files
+    place = quotes.find_quote(quote, finding.line, files)
     if place and len(quote) > 1 and not is_telling(quote[:1]) and not any(count_whole_quotes(quote, f) for f in files):
         place = None if _find_other_file(finding, diff, files) else place  # only its first row is here
-    if place is None and quote:
-        place = quotes.find_outside_hunks(quote, finding.line, files, read_file)
-        if place is None and (others := _find_other_file(finding, diff, files)):
-            place, files = quotes.find_quote(quote, finding.line, others), others
-        place = place or quotes.find_near_match(quote, finding.line, files)
-    if place is None:
-        nowhere = PlacementReason.NO_ANCHOR if finding.line is None else PlacementReason.NO_LINE
-        problem = PlacementReason.NO_QUOTE if quote else nowhere
-        return VerifiedFinding(replace(finding, path=files[0].path, line=None, end_line=None), problem, files[0])
-    file, first, last = place
-    rows = (quotes.get_sides if any(file is known for known in files) else quotes.build_sides)(
-        file, quotes.strip_blanks
-    )[0].rows
-    lines = [line for _, line in rows if line.side is first.side and line.number >= first.number]
-    last = quotes.find_range_end(finding, first, lines) if last is None else last
+    place = place or quotes.find_outside_hunks(quote, finding.line, files)
+    if place is None and (others := _find_other_file(finding, diff, files)):
+        place, files = quotes.find_quote(quote, finding.line, others), others
+    return place or quotes.find_near_match(quote, finding.line, files), files
+
+
+def _build_verified(finding: Finding, place: Place) -> VerifiedFinding:
+    first = place.first
+    lines = [line for _, line in place.file.rows if line.side is first.side and line.number >= first.number]
+    last = quotes.find_range_end(finding, first, lines) if place.last is None else place.last
     last = min(last, first.number + MAX_FINDING_LINES - 1) if last is not None else None
-    placed = replace(finding, path=file.path, line=first.number, end_line=last, side=first.side)
-    return VerifiedFinding(placed, None, file, tuple(line for line in lines if line.number <= (last or first.number)))
+    placed = replace(finding, path=place.file.file.path, line=first.number, end_line=last, side=first.side)
+    shown = tuple(line for line in lines if line.number <= (last or first.number))
+    return VerifiedFinding(placed, OnLines(place.file.file, shown, find_twins(place.file, shown)))
 
 
 # -- the file
 
 
-def _find_files(finding: Finding, diff: Diff) -> list[FileDiff]:
+def _find_files(finding: Finding, diff: IndexedDiff) -> Sequence[IndexedFile]:
     """Return the file diffs that a cited path means; a series of patches has several of one path.
 
     The exact name counts first: two files may differ in nothing but the case or the Unicode form of their names.
     """
-    index = _build_index(IdentityKey(diff))
     if not finding.path:  # an answer in the seed's form names no file: its quote may identify it
-        one_file = len({file.path for file in diff.files}) == 1
-        return list(diff.files) if one_file else _select_by_quote(finding, diff.files, index)
+        return _choose(finding, diff.files)
     spellings = file_names.list_spellings(finding.path)  # the exact name comes first
     for cited in spellings:
-        for named in (index.new, index.old):
+        for named in (diff.by_new_name, diff.by_old_name):
             if files := named.get(cited):
                 return files
     folded = list(dict.fromkeys(map(file_names.fold, spellings)))
     for cited in folded:
-        if files := index.folded.get(cited):
-            return _choose(finding, files, index)
+        if files := diff.by_loose_name.get(cited):
+            return _choose(finding, files)
     return (
-        _find_by_tail(finding, diff, index, spellings, index.keys)
-        or _find_by_tail(finding, diff, index, folded, {name: file_names.fold(name) for name in index.keys})
-        or _select_by_quote(finding, _find_by_letters(diff, spellings), index)
-        or _select_by_telling_quote(finding, diff.files, index)
+        _find_by_tail(finding, diff, spellings, diff.shown_names)
+        or _find_by_tail(finding, diff, folded, diff.loose_names)
+        or _select_by_quote(finding, _find_by_letters(diff, spellings))
+        or _select_by_telling_quote(finding, diff.files)
     )
 
 
-def _find_by_letters(diff: Diff, spellings: Sequence[str]) -> list[FileDiff]:
+def _find_by_letters(diff: IndexedDiff, spellings: Sequence[str]) -> list[IndexedFile]:
     """Return the files whose names, or their ends, differ from a spelling only in punctuation or in the suffix."""
     wanted = {file_names.keep_letters(form) for path in spellings for form in (path, path + ".")} - {""}
+    ends = tuple(wanted)
     return [
-        file
-        for file in diff.files
-        if any(
-            file_names.keep_letters(tail) in wanted for path in (file.path, file.old_path) for tail in _list_tails(path)
-        )
+        entry
+        for entry in diff.files
+        for names in [{entry.file.new_path, entry.file.old_path}]
+        # A cheap test first: the letters of a name end with those of each of its ends.
+        if any(diff.letters[name].endswith(ends) and not wanted.isdisjoint(_list_letters(name)) for name in names)
     ]
 
 
-def _list_tails(path: str) -> list[str]:
+def _list_letters(path: str) -> list[str]:
+    """Return the letters of a path, and of each of its ends."""
     parts = path.split("/")
-    return ["/".join(parts[index:]) for index in range(len(parts))]
+    return [file_names.keep_letters("/".join(parts[index:])) for index in range(len(parts))]
 
 
-def _find_other_file(finding: Finding, diff: Diff, files: Sequence[FileDiff]) -> list[FileDiff]:
+def _find_other_file(finding: Finding, diff: IndexedDiff, files: Sequence[IndexedFile]) -> list[IndexedFile]:
     """Return the only other file with the quote, as a telling quote outweighs a name."""
-    paths = {file.path for file in files}
-    index = _build_index(IdentityKey(diff))
-    return _select_by_telling_quote(finding, [file for file in diff.files if file.path not in paths], index)
+    paths = {entry.file.path for entry in files}
+    return _select_by_telling_quote(finding, [entry for entry in diff.files if entry.file.path not in paths])
 
 
-def _choose(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+def _choose(finding: Finding, files: Sequence[IndexedFile]) -> Sequence[IndexedFile]:
     """Return the files if they are of one path, else those that have the quote."""
-    return list(files) if len({file.path for file in files}) == 1 else _select_by_quote(finding, files, index)
+    return files if len({entry.file.path for entry in files}) == 1 else _select_by_quote(finding, files)
 
 
-def _select_by_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+def _select_by_quote(finding: Finding, files: Sequence[IndexedFile]) -> list[IndexedFile]:
     """Return the files of the only path that has the quote; none when several paths have it."""
-    quote, held = quotes.list_quote_rows(finding.quote), set[str]()
+    quote, held = list_quote_rows(finding.quote), set[str]()
     probes = {
         plain
         for row in quote[:6]
-        for reading in (quotes.strip_blanks, quotes.strip_row_label, quotes.strip_row_marker)
-        if (plain := quotes.strip_escapes(reading(row)))
+        for reading in (strip_blanks, strip_row_label, strip_row_marker)
+        if (plain := strip_escapes(reading(row)))
     }
-    heads = {
-        plain[:end] for plain in (quotes.strip_escapes(row) for row in quote[:1]) for end in range(1, len(plain) + 1)
-    }
-    for file in files:
-        text, rows = index.texts[id(file)]
+    heads = {plain[:end] for plain in (strip_escapes(row) for row in quote[:1]) for end in range(1, len(plain) + 1)}
+    for entry in files:
         # A cheap test first: to look for the quote in every reading takes much longer.
-        if (any(probe in text for probe in probes) or not heads.isdisjoint(rows)) and quotes.find_quote(
-            quote, finding.line, [file]
+        if (any(probe in entry.text for probe in probes) or not heads.isdisjoint(entry.texts)) and quotes.find_quote(
+            quote, finding.line, [entry]
         ):
-            held.add(file.path)
+            held.add(entry.file.path)
             if len(held) > 1:
                 return []
-    return [file for file in files if file.path in held]
+    return [entry for entry in files if entry.file.path in held]
 
 
-def _select_by_telling_quote(finding: Finding, files: Sequence[FileDiff], index: "_Index") -> list[FileDiff]:
+def _select_by_telling_quote(finding: Finding, files: Sequence[IndexedFile]) -> list[IndexedFile]:
     """Return the files of the only path that has the whole quote; none where the quote may be in any file."""
-    quote = quotes.list_quote_rows(finding.quote)
+    quote = list_quote_rows(finding.quote)
     if not is_telling(quote):
         return []
     # A cheap test first: to look for the quote in every reading takes much longer.
-    probe = max((quotes.strip_escapes(quotes.strip_row_label(quotes.strip_row_marker(row))) for row in quote), key=len)
-    counts = [
-        (file, count)
-        for file in files
-        if probe in index.texts[id(file)][0] and (count := count_whole_quotes(quote, file))
-    ]
+    probe = max((strip_escapes(strip_row_label(strip_row_marker(row))) for row in quote), key=len)
+    counts = [(file, count) for file in files if probe in file.text and (count := count_whole_quotes(quote, file))]
     return [counts[0][0]] if len(counts) == 1 and counts[0][1] == 1 else []
 
 
-class _Index(NamedTuple):
-    """An index of a whole diff for all its findings: files by path, and their texts by the file's id().
-
-    `folded` has the files by the loose form of their names, `keys` the name that the prompt shows of each name.
-    """
-
-    new: dict[str, list[FileDiff]]
-    old: dict[str, list[FileDiff]]
-    folded: dict[str, list[FileDiff]]
-    texts: dict[int, tuple[str, frozenset[str]]]
-    keys: dict[str, str]
-
-
-@lru_cache(maxsize=1)
-def _build_index(diff: IdentityKey[Diff]) -> _Index:
-    index = _Index({}, {}, {}, {}, {})
-    for file in diff.value.files:
-        for name, known in ((file.new_path, index.new), (file.old_path, index.old)):
-            index.keys[name] = file_names.normalize_blanks(name)
-            known.setdefault(index.keys[name], []).append(file)
-        for name in {
-            file_names.fold(form) for path in (file.new_path, file.old_path) for form in (path, index.keys[path])
-        }:
-            index.folded.setdefault(name, []).append(file)
-        rows = [quotes.strip_escapes(render_line_text(line)) for line in file.iter_lines()]
-        index.texts[id(file)] = ("\n".join(rows), frozenset(rows))
-    return index
-
-
 def _find_by_tail(
-    finding: Finding, diff: Diff, index: _Index, spellings: Sequence[str], keys: Mapping[str, str]
-) -> list[FileDiff]:
+    finding: Finding, diff: IndexedDiff, spellings: Sequence[str], keys: Mapping[str, str]
+) -> Sequence[IndexedFile]:
     """Return the files whose path is the end of the cited path, or ends with it.
 
     `keys` has the form of each path that is compared. Of several files the longest match counts, or the one that has
@@ -214,5 +219,6 @@ def _find_by_tail(
         inside = sorted((name for name, key in keys.items() if path.endswith("/" + key)), key=len)
         beyond = [name for name, key in keys.items() if file_names.is_tail(path, key)]
         if wanted := set(inside[-1:] or beyond):
-            return _choose(finding, [file for file in diff.files if {file.path, file.old_path} & wanted], index)
+            named = [entry for entry in diff.files if {entry.file.path, entry.file.old_path} & wanted]
+            return _choose(finding, named)
     return []

@@ -9,15 +9,16 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from iquest_review.diff.diff import Side
 from iquest_review.findings.finding import Category, Severity
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement_reason import PlacementReason
+from iquest_review.findings.position import Unplaced
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, hold_back
 
 MAX_HUNKS = 5_000  # about 40 KB when packed; a larger merge request is reviewed anew at each push
@@ -84,8 +85,7 @@ class _StoredFinding(BaseModel):
             quote=self.quote,
             fix=self.fix,
             fingerprint=self.fingerprint,
-            placement=Placement.SUMMARY,
-            placement_reason=self.placement_reason,
+            place=Unplaced(self.placement_reason),
             anchor=self.anchor,
             anchored=self.anchored,
         )
@@ -200,5 +200,4 @@ def _pack(value: Mapping[str, Any]) -> str | None:
 
 def _select_fields(finding: PlacedFinding, model: type[_StoredFinding]) -> dict[str, Any]:
     """Return the fields of a finding that are remembered."""
-    fields = asdict(finding)
-    return {name: fields[name] for name in model.model_fields}
+    return {name: getattr(finding, name) for name in model.model_fields}

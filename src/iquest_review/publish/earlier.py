@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from iquest_review.diff.diff import Diff
-from iquest_review.findings.evidence import FileReader, Location, find_marked_lines
+from iquest_review.findings.evidence import Location, find_marked_lines
 from iquest_review.findings.finding import derive_title
+from iquest_review.findings.indexed import IndexedDiff
 from iquest_review.findings.placed import MAX_PLACES, PlacedFinding, Placement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.similarity import is_same_sentence
@@ -17,24 +18,40 @@ from iquest_review.publish.match import match_findings
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFinding:
-    """An earlier finding whose lines still exist. It has a thread, or is listed in the note."""
+class OpenInThread:
+    """An earlier finding with a thread, whose lines still exist."""
 
     here: Location
-    thread: Thread | None = None
-    finding: PlacedFinding | None = None
+    thread: Thread
 
     @property
     def remark(self) -> Remark:
         """What the model is shown of this finding."""
-        text = (
-            self.finding.description if self.finding else extract_thread_text(self.thread.body if self.thread else "")
-        )
-        return Remark(self.here.path, self.here.line, text)
+        return Remark(self.here.path, self.here.line, extract_thread_text(self.thread.body))
 
     def settle(self, why: SettledReason) -> SettledFinding:
         """Return this finding as settled."""
-        return SettledFinding(self.thread.id if self.thread else "", why)
+        return SettledFinding(self.thread.id, why)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInNote:
+    """An earlier finding that is listed in the note, and whose lines still exist."""
+
+    here: Location
+    finding: PlacedFinding
+
+    @property
+    def remark(self) -> Remark:
+        """What the model is shown of this finding."""
+        return Remark(self.here.path, self.here.line, self.finding.description)
+
+    def settle(self, why: SettledReason) -> SettledFinding:
+        """Return this finding as settled."""
+        return SettledFinding("", why)
+
+
+OpenFinding = OpenInThread | OpenInNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +65,7 @@ class EarlierFindings:
 def classify(
     existing: ExistingThreads,
     noted: Sequence[PlacedFinding],
-    diff: Diff,
-    read_file: FileReader,
+    diff: IndexedDiff,
     was_seen: Callable[[str], bool] = lambda _: True,
     *,
     asked: bool = False,
@@ -62,21 +78,19 @@ def classify(
     """
     still, gone = list[OpenFinding](), list[SettledFinding]()
     for thread in existing.open_threads:
-        here = _find_thread_lines(thread, diff, read_file)
+        here = _find_thread_lines(thread, diff)
         if here is None and not was_seen(thread.path):
             here = Location(thread.path, thread.line)
         if here is None and not thread.disputed:
             gone.append(SettledFinding(thread.id, SettledReason.GONE))
         else:
-            still.append(OpenFinding(here or Location(thread.path, thread.line), thread))
+            still.append(OpenInThread(here or Location(thread.path, thread.line), thread))
     for finding in noted:
         # A file that was never in the change cannot be gone from it.
         unknown_file = finding.placement_reason in (PlacementReason.NO_FILE, PlacementReason.NO_PATH)
         nowhere = unknown_file and diff.find_file(finding.path) is None
         here = (
-            Location("", None)
-            if nowhere
-            else find_marked_lines(build_mark(finding), finding.path, finding.line, diff, read_file)
+            Location("", None) if nowhere else find_marked_lines(build_mark(finding), finding.path, finding.line, diff)
         )
         if here is None and not was_seen(finding.path):
             here = Location(finding.path, finding.line)
@@ -85,15 +99,15 @@ def classify(
         elif here is None:
             gone.append(SettledFinding("", SettledReason.GONE))
         else:
-            still.append(OpenFinding(here, None, _move_to_location(finding, here)))
+            still.append(OpenInNote(here, _move_to_location(finding, here)))
     return EarlierFindings(tuple(still), tuple(gone))
 
 
-def _find_thread_lines(thread: Thread, diff: Diff, read_file: FileReader) -> Location | None:
+def _find_thread_lines(thread: Thread, diff: IndexedDiff) -> Location | None:
     """Return where the lines of a thread are now; those of another place it lists when its own are gone."""
     mark = thread.mark
     marks = (mark, *(mark._replace(anchor=anchor, lines=lines) for anchor, lines in mark.also))
-    found = (find_marked_lines(each, thread.path, thread.line, diff, read_file) for each in marks)
+    found = (find_marked_lines(each, thread.path, thread.line, diff) for each in marks)
     return next((here for here in found if here is not None), None)
 
 
@@ -107,7 +121,7 @@ def add_former_names(
     names = {file.new_path: {file.old_path} - {file.new_path} for file in diff.files}
     for entry in still:
         # Who waived a finding in one file has not seen the other file.
-        if entry.thread and entry.thread.path != entry.here.path and not any(entry.thread.waivers):
+        if isinstance(entry, OpenInThread) and entry.thread.path != entry.here.path and not any(entry.thread.waivers):
             names.setdefault(entry.here.path, set()).add(entry.thread.path)
     return [replace(finding, names=tuple(sorted(names.get(finding.path, ())))) for finding in findings]
 
@@ -189,7 +203,10 @@ def _take_over(finding: PlacedFinding, thread: Thread) -> PlacedFinding:
 
 def select_askable(earlier: Sequence[OpenFinding], paths: Collection[str]) -> Iterator[OpenFinding]:
     """Yield the findings to ask the model about: their file is in `paths` (it has new lines), and nobody disagreed."""
-    return (entry for entry in earlier if entry.here.path in paths and not (entry.thread and entry.thread.disputed))
+    for entry in earlier:
+        disputed = isinstance(entry, OpenInThread) and entry.thread.disputed
+        if entry.here.path in paths and not disputed:
+            yield entry
 
 
 def _move_to_location(finding: PlacedFinding, here: Location) -> PlacedFinding:

@@ -11,9 +11,9 @@ from functools import partial
 
 from iquest_review.errors import GitLabError
 from iquest_review.findings import fingerprint
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import InThread, PlacedFinding, Placement, demote, promote
 from iquest_review.findings.placement_reason import PlacementReason
-from iquest_review.findings.position import Position
+from iquest_review.findings.position import Position, Unplaced
 from iquest_review.gitlab.client import BODY_CHANGED, GitLab
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.gitlab.transport import TransientGitLabError
@@ -277,20 +277,18 @@ class Threads:
         self._move_to_note(finding, PlacementReason.REFUSED)
 
     def _move_to_note(self, finding: PlacedFinding, reason: PlacementReason | None) -> None:
-        moved = replace(finding, placement=Placement.SUMMARY, placement_reason=reason)
+        moved = replace(finding, place=demote(finding.place, reason))
         self._findings = [moved if other == finding else other for other in self._findings]
 
 
 def _demote_without_position(finding: PlacedFinding) -> PlacedFinding:
     """Move an inline finding without a position to the note: a stored review may contain one."""
-    if finding.placement is Placement.INLINE and finding.position is None:
-        return replace(finding, placement=Placement.SUMMARY)
-    return finding
+    return replace(finding, place=Unplaced(None)) if isinstance(finding.place, InThread) else finding
 
 
 def _require_position(finding: PlacedFinding) -> Position:
-    assert finding.position is not None  # noqa: S101 - inline findings have a position
-    return finding.position
+    assert isinstance(finding.place, Position)  # noqa: S101 - without one a finding has a thread, or is in the note
+    return finding.place
 
 
 def _update_placements(findings: Sequence[PlacedFinding], actions: Sequence[Action]) -> list[PlacedFinding]:
@@ -298,6 +296,6 @@ def _update_placements(findings: Sequence[PlacedFinding], actions: Sequence[Acti
     threads = [(action.finding, action.thread.id) for action in actions if isinstance(action, Leave)]
     placed = ((finding, next((thread for of, thread in threads if of == finding), "")) for finding in findings)
     return [
-        replace(finding, placement=Placement.INLINE, placement_reason=None, thread=thread) if thread else finding
+        replace(finding, place=promote(finding.place), thread=thread) if thread else finding
         for finding, thread in placed
     ]

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
 from iquest_review.errors import UsageError
-from iquest_review.findings.placed import PlacedFinding, Placement
+from iquest_review.findings.placed import Demoted, PlacedFinding, demote
+from iquest_review.findings.position import Position
 from iquest_review.outcome import Outcome
 from iquest_review.reasons.review import (
     AnswerIncomplete,
@@ -134,5 +135,5 @@ _DIGEST = re.compile("[0-9a-f]{16}")  # it goes into a hidden line of a note: no
 
 def _demote_unknown_place(finding: PlacedFinding) -> PlacedFinding:
     """Return the finding, moved to the summary note if the file does not say where its thread belongs."""
-    known = finding.position is not None and finding.anchor
-    return finding if known else replace(finding, placement=Placement.SUMMARY)
+    known = isinstance(finding.place, Position | Demoted) and finding.anchor
+    return finding if known else replace(finding, place=demote(finding.place, finding.placement_reason))

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from iquest_review.diff.diff import Diff
+from iquest_review.code.edit_worker import examine_edits
 from iquest_review.excerpt.already_reviewed import list_shown_ids
 from iquest_review.excerpt.excerpt import Coverage, Excerpt
 from iquest_review.excerpt.exclusions import Reason
 from iquest_review.findings.duplicates import gather_repeats, merge_duplicates
 from iquest_review.findings.finding import Finding, derive_title
-from iquest_review.findings.fixes.one_click import check_replacements
+from iquest_review.findings.fixes.one_click import ExamineAll, check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
 from iquest_review.findings.rules.deceptive_text import find_deceptive_text
@@ -123,7 +123,7 @@ def _assemble_review(
     reviews = [_redact_review(review, work.change.redact) for review in parsed]
     with progress.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = merge_reviews(model, work.options.templates, reviews, work.options.nonce)
-    placed, findings = _place_findings(_find_by_rule(work), whole.review.findings, work)
+    placed, findings = place_findings(_find_by_rule(work), whole.review.findings, work, progress)
     lost = _list_losses(whole.review)
     problems: list[OutcomeReason] = [
         *lost,
@@ -218,15 +218,22 @@ def _find_by_rule(work: Work) -> list[Finding]:
     ]
 
 
-def _place_findings(
-    by_rule: Sequence[Finding], by_model: Sequence[Finding], work: Work
+def place_findings(
+    by_rule: Sequence[Finding],
+    by_model: Sequence[Finding],
+    work: Work,
+    progress: Progress,
+    examine: ExamineAll = examine_edits,
 ) -> tuple[list[PlacedFinding], list[PlacedFinding]]:
     """Return all findings with their places, and the same without near-duplicates and repeated sentences.
 
     A rule may find something in any file of the change, a model only in the files that it may be shown.
     """
-    shown, read_file = Diff(work.files), work.change.text
-    verified = [verify(finding, work.change.diff, read_file) for finding in by_rule]
-    verified += [verify(finding, shown, read_file) for finding in by_model]
-    placed = check_replacements(verified, [assign_place(entry, read_file) for entry in verified], read_file)
+    diff, read_file = work.change.indexed, work.change.text
+    shown = diff.select(work.files)
+    verified = [*(verify(finding, diff) for finding in by_rule), *(verify(finding, shown) for finding in by_model)]
+    assigned = [assign_place(entry, read_file) for entry in verified]
+    placed, late = check_replacements(verified, assigned, read_file, examine)
+    for finding in late:
+        progress.say(f"{finding.path}:{finding.line}: its fix is shown, not offered: no time was left to check it")
     return placed, gather_repeats(merge_duplicates(placed))

@@ -20,7 +20,7 @@ from iquest_review.llm.wire import ModelReply
 from iquest_review.outcome import HeldBackFinding, HeldBackReason, OpenThread, Outcome, SettledFinding, SettledReason
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
-from iquest_review.publish.earlier import EarlierFindings, FindingsToRaise, OpenFinding
+from iquest_review.publish.earlier import EarlierFindings, FindingsToRaise, OpenFinding, OpenInNote, OpenInThread
 from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
 from iquest_review.review.work import ChangeToReview, HasWaiver, Work
 from iquest_review.text import format_count
@@ -69,7 +69,7 @@ def merge_with_earlier(
     left = _list_left(work) - raised.threads
     still, again = _list_unanswered(before, raised, left, work, settled_by_people, outcome.head)
     waived = [thread for thread in _list_open_threads(work, left) if settled_by_people(thread)]
-    still = [entry for entry in still if entry.thread not in waived]
+    still = [entry for entry in still if not (isinstance(entry, OpenInThread) and entry.thread in waived)]
     fixed, replies = _find_fixed_findings(still, work, inquiry, model, progress)
     still = [entry for entry in still if entry not in fixed]
     silent = raised.threads | left | {thread.id for thread in waived}
@@ -99,7 +99,7 @@ def _classify_earlier(outcome: Outcome, work: Work, *, asked: bool) -> EarlierFi
     change = work.change
     noted = change.known.findings if change.known else ()
     was_seen = _build_seen_check(work, outcome)
-    return earlier.classify(change.existing, noted, change.diff, change.text, was_seen, asked=asked)
+    return earlier.classify(change.existing, noted, change.indexed, was_seen, asked=asked)
 
 
 def _list_left(work: Work) -> frozenset[str]:
@@ -121,13 +121,16 @@ def _list_unanswered(
     The second value has those of the note that people settled in a thread.
     """
     taken = {*raised.threads, *raised.settled, *left}
-    still = [
-        entry
-        for entry in before.open
-        if not (entry.thread and entry.thread.id in taken)
-        and not (entry.finding and any(is_same_finding(entry.finding, finding) for finding in raised.findings))
-    ]
+    still = [entry for entry in before.open if not _is_repeated(entry, raised, taken)]
     return _drop_settled_notes(still, work.change.existing, settled_by_people, head)
+
+
+def _is_repeated(entry: OpenFinding, raised: FindingsToRaise, taken: Collection[str]) -> bool:
+    match entry:
+        case OpenInThread(thread=thread):
+            return thread.id in taken
+        case OpenInNote(finding=noted):
+            return any(is_same_finding(noted, finding) for finding in raised.findings)
 
 
 def _apply_limit(
@@ -135,9 +138,9 @@ def _apply_limit(
 ) -> tuple[tuple[PlacedFinding, ...], tuple[PlacedFinding, ...]]:
     """Return the findings to show on their lines as far as the limit allows it, and those that stay in the note."""
     open_threads = {thread.id for thread in work.change.existing.open_threads}
-    room = work.options.max_findings - sum(entry.thread is not None for entry in still)
+    room = work.options.max_findings - sum(isinstance(entry, OpenInThread) for entry in still)
     inline = sum(finding.placement is Placement.INLINE for finding in raised)
-    kept = [entry.finding for entry in still if entry.finding]
+    kept = [entry.finding for entry in still if isinstance(entry, OpenInNote)]
     promoted = _promote_findings(kept, room - inline, work.change)
     findings = limit_inline([*raised, *promoted.values()], room, open_threads)
     return tuple(findings), tuple(finding for finding in kept if finding not in promoted)
@@ -147,10 +150,11 @@ def _drop_settled_notes(
     still: Sequence[OpenFinding], existing: ExistingThreads, settled_by_people: SettledCheck, head: str
 ) -> tuple[list[OpenFinding], tuple[HeldBackFinding, ...]]:
     """Return the open findings without those of the note that people settled in a thread, and these."""
-    noted = [entry.finding for entry in still if entry.finding]
+    noted = [entry.finding for entry in still if isinstance(entry, OpenInNote)]
     held_back = earlier.select_findings_to_raise(noted, existing, settled_by_people, head).held_back
     settled = {finding.fingerprint for finding in held_back}
-    return [entry for entry in still if not (entry.finding and entry.finding.fingerprint in settled)], held_back
+    rest = [entry for entry in still if isinstance(entry, OpenInThread) or entry.finding.fingerprint not in settled]
+    return rest, held_back
 
 
 def _promote_findings(
@@ -159,7 +163,7 @@ def _promote_findings(
     """Return the worst findings over the limit that there is room for now, each with its place on its lines."""
     waiting = [finding for finding in kept if finding.placement_reason is PlacementReason.OVER_LIMIT]
     waiting = sorted(waiting, key=lambda finding: finding.severity.rank)[: max(room, 0)]
-    placed = {finding: assign_place(verify(finding, change.diff, change.text), change.text) for finding in waiting}
+    placed = {finding: assign_place(verify(finding, change.indexed), change.text) for finding in waiting}
     # Their fixes were checked against an older file: they are shown, not offered.
     return {old: replace(new, replacement=None) for old, new in placed.items() if new.placement is Placement.INLINE}
 
@@ -197,14 +201,14 @@ def carry_over_earlier(outcome: Outcome, work: Work, settled_by_people: SettledC
     """Return the outcome of a failed review with all earlier findings still open, but for those that people waived."""
     known = work.change.known
     threads = [thread for thread in _list_open_threads(work, _list_left(work)) if not settled_by_people(thread)]
-    still = [OpenFinding(Location(thread.path, thread.line), thread) for thread in threads]
+    still = [OpenInThread(Location(thread.path, thread.line), thread) for thread in threads]
     noted = (OpenThread("", entry.severity, entry.path, entry.line) for entry in (known.findings if known else ()))
     return replace(outcome, still_open=(*_describe_open_threads(still), *noted))
 
 
 def _describe_open_threads(still: Sequence[OpenFinding]) -> Iterator[OpenThread]:
     for entry in still:
-        if entry.thread is not None:
+        if isinstance(entry, OpenInThread):
             yield OpenThread(entry.thread.id, entry.thread.mark.severity, entry.here.path, entry.here.line)
 
 

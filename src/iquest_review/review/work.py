@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from iquest_review.context.context import Context
 from iquest_review.context.sources import ALL_KINDS, ContextKind, Lookup
@@ -10,7 +11,7 @@ from iquest_review.errors import GitLabError
 from iquest_review.excerpt.already_reviewed import compute_known_ids, select_unseen
 from iquest_review.excerpt.exclusions import Omission, screen
 from iquest_review.findings.finding import Severity
-from iquest_review.findings.verify import provide_no_text
+from iquest_review.findings.indexed import IndexedDiff, provide_no_text
 from iquest_review.gitlab.existing import ExistingThreads, Thread
 from iquest_review.merge_request import DiffRefs, Intent, MergeRequest
 from iquest_review.note.memory import NoteMemory
@@ -40,6 +41,11 @@ class ChangeToReview:
     lookup: Lookup | None = None  # the repository around the diff
     secrets: tuple[SecretFound, ...] = ()  # removed from the diff
     redact: Callable[[str], str] = str  # removes secrets from any other text
+
+    @cached_property
+    def indexed(self) -> IndexedDiff:
+        """The diff to search, with the files at the head commit."""
+        return IndexedDiff.of(self.diff, self.text)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from iquest_review.code.edit import Edit, EditFacts
+from iquest_review.code.edit import Edit, EditFacts, Late
 from iquest_review.code.edit_examiner import examine_edit
 from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.findings.finding import Category
 from iquest_review.findings.fixes.one_click import check_replacements
 from iquest_review.findings.placed import PlacedFinding
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import verify
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 PYTHON = """\
 import db
@@ -81,7 +81,7 @@ def placed(path: str, quote: str, fix: str, head: bool = True, text: str = "", *
     verified = verify(made(path=path, quote=quote, fix=fix, **more), Diff((change,)))
     (checked,) = check_replacements(
         [verified], [assign_place(verified)], lambda _: text.encode() if head else None, examine_here
-    )
+    ).findings
     return checked
 
 
@@ -423,9 +423,21 @@ def refuse(edits: Sequence[Edit]) -> list[EditFacts | None]:
 def test_a_fix_is_shown_where_the_parser_says_nothing() -> None:
     verified = verify(made(path="pay.py", quote="b = 2", fix="b = 3"), Diff((plain_file(),)))
 
-    (checked,) = check_replacements([verified], [assign_place(verified)], lambda _: None, refuse)
+    (checked,) = check_replacements([verified], [assign_place(verified)], lambda _: None, refuse).findings
 
     assert (checked.fix, checked.replacement) == ("b = 3", None)
+
+
+def test_a_fix_that_no_time_was_left_for_is_shown_and_told() -> None:
+    file = Diff((plain_file(),))
+    verified = [verify(made(path="pay.py", quote="b = 2", fix=fix), file) for fix in ("b = 3", "b = 4")]
+
+    checked = check_replacements(
+        verified, list(map(assign_place, verified)), lambda _: None, lambda edits: [*examine_here(edits[:1]), Late()]
+    )
+
+    assert [one.replacement for one in checked.findings] == ["b = 3", None]
+    assert [(one.fix, one.replacement) for one in checked.late] == [("b = 4", None)]
 
 
 def test_findings_without_a_fix_start_no_parser() -> None:
@@ -436,14 +448,14 @@ def test_findings_without_a_fix_start_no_parser() -> None:
     verified = verify(made(path="pay.py", quote="b = 2"), Diff((plain_file(),)))
     placed_finding = assign_place(verified)
 
-    assert check_replacements([verified], [placed_finding], lambda _: None, fail) == [placed_finding]
+    assert check_replacements([verified], [placed_finding], lambda _: None, fail).findings == [placed_finding]
 
 
 @pytest.mark.parametrize("head", [b"a = 1\nb = 9\n", b"a = 1\nb = 2 \xff\n", b"", b"a = 1"])
 def test_a_file_that_is_not_the_reviewed_one_gets_no_click(head: bytes) -> None:
     verified = verify(made(path="pay.py", quote="b = 2", fix="b = 3"), Diff((plain_file(),)))
 
-    (checked,) = check_replacements([verified], [assign_place(verified)], lambda _: head)
+    (checked,) = check_replacements([verified], [assign_place(verified)], lambda _: head).findings
 
     assert (checked.fix, checked.replacement) == ("b = 3", None)
 
@@ -462,6 +474,6 @@ def test_many_fixes_are_each_judged_alone() -> None:
     change = FileDiff("pay.py", "pay.py", FileStatus.ADDED, (Hunk(0, 1, "", rows, len(rows), 0),))
     verified = [verify(made(path="pay.py", quote=quote, fix=fix), Diff((change,))) for quote, fix in cases]
 
-    checked = check_replacements(verified, list(map(assign_place, verified)), lambda _: PYTHON.encode())
+    checked = check_replacements(verified, list(map(assign_place, verified)), lambda _: PYTHON.encode()).findings
 
     assert [finding.replacement is not None for finding in checked] == [False, *[True] * 20, False]

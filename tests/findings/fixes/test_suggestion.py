@@ -12,10 +12,11 @@ from iquest_review.findings.finding import Finding, Severity
 from iquest_review.findings.fixes.suggestion import MAX_REPLACED_LINES, build_replacement
 from iquest_review.findings.placement_reason import PlacementReason
 from iquest_review.findings.position import Position, locate
-from iquest_review.findings.verify import VerifiedFinding, verify
+from iquest_review.findings.verify import InFile, Nowhere, OnLines, VerifiedFinding
 from iquest_review.note import markdown
 from tests.support.apply_plan import applied, block
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 CODE = """\
 def pay(key):
@@ -51,7 +52,7 @@ def offered(quote: str, fix: str | None, text: str | bytes = CODE, **more: Any) 
 def after(quote: str, fix: str, text: str = CODE, **more: Any) -> str:
     """The file's text once the suggestion is applied."""
     verified = verify(finding(quote, fix, **more), Diff((file(text),)))
-    place, new = locate(verified), build_replacement(verified)
+    place, new = locate(verified.place), build_replacement(verified)
     assert isinstance(place, Position)
     assert place.new_line is not None
     assert new is not None
@@ -285,11 +286,11 @@ def test_gitlab_reaches_a_hundred_lines(count: int) -> None:
 def test_a_line_shown_in_another_form_cannot_be_replaced(line: bytes) -> None:
     change = file(b"start\n" + line + b"\n")
     shown = next(row for row in change.iter_lines() if row.raw == line)
-    verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), None, change, (shown,))
+    verified = VerifiedFinding(finding(shown.text, "value = 2", line=2), OnLines(change, (shown,)))
 
     assert build_replacement(verified) is None
     plain, same = replace(shown, raw=b"value = 1"), finding("value = 1", "value = 2")
-    assert build_replacement(replace(verified, finding=same, lines=(plain,), file=file())) == "value = 2"
+    assert build_replacement(VerifiedFinding(same, OnLines(file(), (plain,)))) == "value = 2"
 
 
 @pytest.mark.parametrize(
@@ -302,11 +303,8 @@ def test_some_files_take_no_suggestions(path: str, mode: str | None) -> None:
 
 
 def test_a_finding_without_a_line_offers_nothing() -> None:
-    assert (
-        build_replacement(VerifiedFinding(finding("    return total", "x = 1"), PlacementReason.NO_ANCHOR, file()))
-        is None
-    )
-    assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"))) is None
+    for place in (InFile(file(), PlacementReason.NO_ANCHOR), Nowhere(PlacementReason.NO_FILE)):
+        assert build_replacement(VerifiedFinding(finding("    return total", "x = 1"), place)) is None
 
 
 # -- what is no code

@@ -8,9 +8,10 @@ from iquest_review.diff.diff import Diff, FileDiff, FileStatus, Hunk
 from iquest_review.findings.finding import Severity
 from iquest_review.findings.fixes.suggestion import build_replacement
 from iquest_review.findings.fixes.utf8_file import is_utf8_text
+from iquest_review.findings.indexed import provide_no_text
 from iquest_review.findings.placement import assign_place
-from iquest_review.findings.verify import provide_no_text, verify
 from tests.support.findings import made
+from tests.support.verifying import verify
 
 ASCII = b"def pay(rows):\n    return sum(rows)\n"
 FAR = b"x = 1\n" * 500

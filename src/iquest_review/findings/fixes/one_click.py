@@ -8,23 +8,31 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from iquest_review.code.edit import Edit, EditFacts
+from iquest_review.code.edit import Edit, EditFacts, Late
 from iquest_review.code.edit_worker import examine_edits
 from iquest_review.code.languages import Kind, identify_language
 from iquest_review.code.rough_tokens import Token
 from iquest_review.diff.diff import FileStatus, LineKind
-from iquest_review.findings.evidence import FileReader
 from iquest_review.findings.finding import Category
 from iquest_review.findings.fixes.prose import has_spoilt_rows, is_empty_answer, is_note_to_do, is_order, is_prose
 from iquest_review.findings.fixes.utf8_file import is_utf8_text
+from iquest_review.findings.indexed import FileReader
 from iquest_review.findings.placed import PlacedFinding
-from iquest_review.findings.verify import VerifiedFinding
+from iquest_review.findings.verify import OnLines, VerifiedFinding
 
-ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | None]]
+ExamineAll = Callable[[Sequence[Edit]], Sequence[EditFacts | Late | None]]
 _WORD = re.compile(r"[a-z]{4,}|[\u3040-\u9fff\uac00-\ud7af]|[^\W\d_a-z]{3,}")
 MAX_ORDER_ROWS = 2  # of comments; a longer one explains the code
 _FILLERS = frozenset(("pass", ";", "...", "{", "}", "nop", "unit", "()"))
+
+
+class CheckedFixes(NamedTuple):
+    """Findings with only those replacements that leave their files in order; `late` were not examined in time."""
+
+    findings: list[PlacedFinding]
+    late: list[PlacedFinding]
 
 
 def check_replacements(
@@ -32,7 +40,7 @@ def check_replacements(
     placed: Sequence[PlacedFinding],
     read_file: FileReader,
     examine: ExamineAll = examine_edits,
-) -> list[PlacedFinding]:
+) -> CheckedFixes:
     """Return the placed findings, with only those replacements that leave their files in order.
 
     `placed` has a finding for each verified one. `read_file` returns a file of the change at the head commit, None when
@@ -43,19 +51,22 @@ def check_replacements(
         for known, finding in zip(verified, placed, strict=True)
     ]
     facts = iter(examine([edit for edit in edits if edit]))
-    checked = list[PlacedFinding]()
+    checked, late = list[PlacedFinding](), list[PlacedFinding]()
     for known, finding, edit in zip(verified, placed, edits, strict=True):
         found = next(facts) if edit else None
-        offered = edit is not None and found is not None and is_worth_a_click(edit, found, finding.category)
+        offered = edit and isinstance(found, EditFacts) and is_worth_a_click(edit, found, finding.category)
         checked.append(finding if offered else _tidy_fix(known, replace(finding, replacement=None)))
-    return checked
+        if isinstance(found, Late):
+            late.append(checked[-1])
+    return CheckedFixes(checked, late)
 
 
 def _build_edit(verified: VerifiedFinding, finding: PlacedFinding, read_file: FileReader) -> Edit | None:
     """Return the edit of the file, or of the lines of it that the diff shows; None where it is another file's text."""
-    file, lines = verified.file, verified.lines
-    if file is None or not lines or finding.replacement is None:
+    place = verified.place
+    if not isinstance(place, OnLines) or finding.replacement is None:
         return None
+    file, lines = place.file, place.lines
     first, last, rows = lines[0].number, lines[-1].number, tuple(finding.replacement.split("\n"))
     text = read_file(file.path)
     if text is not None:

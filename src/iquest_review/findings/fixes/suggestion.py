@@ -8,14 +8,15 @@ shown as code, for a person to read.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from iquest_review.diff.diff import FileDiff, Side
 from iquest_review.excerpt.numbered_rows import NO_NEWLINE, render_line_text
 from iquest_review.findings.fixes.prose import is_sentence
 from iquest_review.findings.fixes.utf8_file import is_utf8_file
+from iquest_review.findings.indexed import FileReader, provide_no_text
 from iquest_review.findings.position import is_contiguous
-from iquest_review.findings.verify import VerifiedFinding, provide_no_text
+from iquest_review.findings.verify import OnLines, VerifiedFinding
 from iquest_review.redaction.redactor import PLACEHOLDER_START
 from iquest_review.text import escape_invisible
 
@@ -23,17 +24,15 @@ MAX_REPLACED_LINES = 100  # GitLab silently limits a block to 100 lines above it
 NOTEBOOK_SUFFIX = ".ipynb"  # GitLab applies no suggestions to notebooks (app/models/suggestion.rb)
 
 
-def build_replacement(
-    verified: VerifiedFinding, read_file: Callable[[str], bytes | None] = provide_no_text
-) -> str | None:
+def build_replacement(verified: VerifiedFinding, read_file: FileReader = provide_no_text) -> str | None:
     """Return the text that replaces exactly the finding's lines, or None when the fix may only be shown as code.
 
     Rows are separated by LF. `read_file` returns a file at the head commit, None when it cannot be read.
     """
-    finding, file = verified.finding, verified.file
-    if file is None or finding.fix is None or not _is_replaceable(verified, file):
+    finding, place = verified.finding, verified.place
+    if finding.fix is None or not isinstance(place, OnLines) or not _is_replaceable(place):
         return None
-    old = [render_line_text(line) for line in verified.lines]
+    file, old = place.file, [render_line_text(line) for line in place.lines]
     if any(PLACEHOLDER_START in text for text in (finding.fix, *old)):
         return None  # a placeholder would overwrite the secret that the file has there
     quoted = [row for row in finding.quote.split("\n") if row.strip()]
@@ -55,9 +54,9 @@ def build_replacement(
     return "\n".join(indented)
 
 
-def _is_replaceable(verified: VerifiedFinding, file: FileDiff) -> bool:
+def _is_replaceable(place: OnLines) -> bool:
     """Return whether the lines are in the new file and are, byte for byte, what the model was shown."""
-    lines = verified.lines
+    file, lines = place.file, place.lines
     if file.is_symlink or file.is_submodule or file.path.endswith(NOTEBOOK_SUFFIX):
         return False
     if not 0 < len(lines) <= MAX_REPLACED_LINES or lines[0].side is not Side.NEW or not is_contiguous(lines):
