@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from itertools import accumulate, count
-from time import monotonic
+from time import process_time
 
 import tree_sitter
 
@@ -247,7 +247,7 @@ def is_known(path: str) -> bool:
     return _find_source(path) is not None
 
 
-def parse_source(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitter.Tree | None:
+def parse_source(path: str, text: bytes, clock: Clock = process_time) -> tree_sitter.Tree | None:
     """Return the tree of a text in UTF-8.
 
     Returns None for a text that is nested too deeply, has too long lines, or takes the parser too many steps or more
@@ -270,7 +270,7 @@ def parse_source(path: str, text: bytes, clock: Clock = monotonic) -> tree_sitte
         return None
 
 
-def run_query(path: str, text: bytes, clock: Clock = monotonic) -> list[Captures] | None:
+def run_query(path: str, text: bytes, clock: Clock = process_time) -> list[Captures] | None:
     """Return the matches of the query in a text in UTF-8, including the parser's errors.
 
     Returns None where `parse_source` does, and raises what it raises.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from iquest_review.code.definitions import MAX_LINE_CHARS, is_code, is_defined, is_used, may_define
 
 MAX_DEFINITIONS, MAX_USES = 50, 50  # lines kept for each name
-MAX_LINES = 1_000  # that mention a name; on more, it is one that everybody knows, and reading them all takes a second
+MAX_LINES = 500  # that mention a name; on more, it is one that everybody knows, and reading them all takes a second
 
 SourceLine = tuple[str, int, str]  # path, line and text
 
@@ -50,15 +50,17 @@ def sort_mentions(printed: bytes, names: Sequence[str]) -> dict[str, Mentions]:
     A name that stands there more than MAX_LINES times has none. A line counts as the definition of one name: its first.
     A row that is cut off is ignored.
     """
-    found, counts = {name: Mentions() for name in names}, Counter[str]()
-    word = re.compile(rf"\b{write_alternation(names)}\b")
+    found, lines, everywhere = {name: Mentions() for name in names}, Counter[str](), set[str]()
+    word = re.compile(rf"\b{write_alternation(names).replace('(', '(?:')}\b")
     for hit in _parse_hits(printed.decode("utf-8", "backslashreplace")):
-        words = list(word.finditer(hit[2]))
-        counts.update(match[0] for match in words)
-        rare = [match for match in words if counts[match[0]] <= MAX_LINES]
-        if rare and is_code(hit[2]):
-            _keep_mentions(hit, rare, found)
-    return {name: mentions if counts[name] <= MAX_LINES else Mentions() for name, mentions in found.items()}
+        words = [match for match in word.finditer(hit[2]) if match[0] not in everywhere]
+        if words and is_code(hit[2]):
+            _keep_mentions(hit, words, found)
+        for match in words:
+            lines[match[0]] += 1
+            if lines[match[0]] > MAX_LINES:
+                everywhere.add(match[0])
+    return {name: Mentions() if name in everywhere else mentions for name, mentions in found.items()}
 
 
 def _keep_mentions(hit: SourceLine, words: Iterable[re.Match[str]], found: Mapping[str, Mentions]) -> None:

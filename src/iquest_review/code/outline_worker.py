@@ -9,7 +9,7 @@ from typing import Any
 from iquest_review.code.child import run_in_child
 from iquest_review.code.outline import Definition, outline_file
 
-MAX_BYTES = 2_000_000  # of the first files; they take a third of a second
+MAX_BYTES = 1_000_000  # of the first files; they take a fifth of a second
 MAX_FILE_SECONDS = 2.0  # of CPU for one file: a busy machine outlines the same files as an idle one
 MAX_SECONDS = 30.0  # for all files
 

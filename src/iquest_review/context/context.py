@@ -50,7 +50,7 @@ class Context:
         return tuple(self._problems)
 
     def prepare(self, excerpt: Excerpt) -> None:
-        """Look up at once what several requests that show this excerpt will need."""
+        """Look up at once what the requests that show this excerpt will need."""
         if ContextKind.DEFINITIONS in self.kinds:
             self._find_outlines(excerpt.parts)
         self._references.prepare(excerpt, self._imports, self.kinds)

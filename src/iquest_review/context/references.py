@@ -30,7 +30,7 @@ MIN_AMBIGUOUS_DEFINITIONS = 3  # with so many definitions of a name, nobody know
 MIN_METHOD_NAME_CHARS = 6  # shorter names of methods occur in many classes
 MIN_NAME_CHARS = 3  # shorter names are not searched for
 MAX_NAMES = 50  # that a request looks for: called functions, and changed signatures
-MAX_PREPARED_NAMES = 150  # of each that are searched for at once, for several requests
+MAX_PREPARED_NAMES = 150  # of each that are searched for at once, for all requests
 
 # Names of a language's own functions, and those that many classes have: a single definition somewhere need not be the
 # one that is called, and a search finds them everywhere.
@@ -58,7 +58,7 @@ class References:
     _mentions: dict[str, Mentions] = field(default_factory=dict)
 
     def prepare(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]], kinds: Collection[ContextKind]) -> None:
-        """Search at once for the names that several requests which show this excerpt will look for.
+        """Search at once for the names that the requests which show this excerpt will look for.
 
         They are the first names of each part. The requests do without the others, so that there is one search.
         """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from iquest_review.code.mentions import Mentions, sort_mentions, write_alternation
 from iquest_review.git.command import GitDirectory
 
-MAX_OUTPUT_BYTES = 16 * 1024**2  # of one search
+MAX_OUTPUT_BYTES = 8 * 1024**2  # of one search
 
 # Only text files of the commit are searched.
 _GREP = (

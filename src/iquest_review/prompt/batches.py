@@ -50,6 +50,8 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     whole_room = Limits(room.lines * most, room.tokens * most)
     change = measure_material(material, limits if most == 1 else whole_room)
     size = sum(_measure_file(file, room) for file in change.files)
+    if material.context:
+        material.context.prepare(pack_excerpt(change, whole_room).excerpt)
     if most == 1 or size < MIN_BATCHED_REQUESTS:
         first = fill_request(material, change, limits, gauge)
         if most == 1 or not first.excerpt.over_budget:
@@ -59,10 +61,7 @@ def build_prompts(material: Material, limits: Limits, most: int, count: TokenCou
     material = replace(material, frame=replace(material.frame or NO_FRAME, overview=overview_rows))
     room = measure_room(material, limits)
     whole_room = Limits(room.lines * most, room.tokens * most)
-    packed = pack_excerpt(change, whole_room)
-    if material.context:
-        material.context.prepare(packed.excerpt)
-    left = sort_by_relation(packed.packing.list_shown())
+    left = sort_by_relation(pack_excerpt(change, whole_room).packing.list_shown())
     made = list[Prompt]()
     while left and len(made) < most:
         share, left = _take_batch(left, max(wanted - len(made), 1), room)
