@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 
 from iquest_review.code.calls import CallKind, find_calls, find_imports
 from iquest_review.code.languages import Kind, get_kind, get_language_family, is_test
@@ -60,15 +60,15 @@ class References:
     def prepare(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]], kinds: Collection[ContextKind]) -> None:
         """Search at once for the names that the requests which show this excerpt will look for.
 
-        They are the first names of each part. The requests do without the others, so that there is one search.
+        They are the first names of each part. The requests do without the others: there is one search.
         """
         parts = [replace(excerpt, parts=(part,)) for part in sorted(excerpt.parts, key=_is_test_part)]
         calls = [list(_collect_calls(part, imports)) for part in parts] if ContextKind.CALLS in kinds else []
         changed = [list(self._collect_changed_names(part)) for part in parts] if ContextKind.CALLERS in kinds else []
-        names = [name for names in (calls, changed) for name in _take_in_turns(names)[:MAX_PREPARED_NAMES]]
-        self._search(names)
-        for name in chain.from_iterable((*calls, *changed)):
-            self._mentions.setdefault(name, Mentions())
+        wanted = (name for names in (calls, changed) for name in _take_in_turns(names)[:MAX_PREPARED_NAMES])
+        missing = [name for name in dict.fromkeys(wanted) if name not in self._mentions]
+        self._mentions |= {name: Mentions() for name in missing}
+        self._mentions |= self.lookup.find_mentions(missing) if missing else {}
 
     def list_calls(self, excerpt: Excerpt, imports: Mapping[str, Collection[str]]) -> Iterator[str]:
         """Yield the signatures of functions that added lines call, at most MAX_CALLS.
@@ -99,19 +99,14 @@ class References:
         before many in one.
         """
         homes = self._collect_changed_names(excerpt)
-        self._search(homes)
         shown = dict[tuple[str, int], str]()
         for name, paths in homes.items():
-            hits = [hit for hit in _select_users(name, self._mentions[name], paths) if not _is_shown(hit, excerpt)]
+            mentions = self._mentions.get(name, Mentions())
+            hits = [hit for hit in _select_users(name, mentions, paths) if not _is_shown(hit, excerpt)]
             for path, number, text in _spread_over_files(hits)[:MAX_USES_PER_NAME]:
                 shown.setdefault((path, number), text)
         for (path, number), text in list(shown.items())[:MAX_USES]:
             yield f"{render_path(path)}:{number}: {defuse_tokens(shorten_to_line(text.strip(), MAX_USE_CHARS))}"
-
-    def _search(self, names: Iterable[str]) -> None:
-        missing = [name for name in dict.fromkeys(names) if name not in self._mentions]
-        self._mentions |= {name: Mentions() for name in missing}
-        self._mentions |= self.lookup.find_mentions(missing) if missing else {}
 
     def _find_definitions(self, excerpt: Excerpt, calls: Mapping[str, "_Call"]) -> dict[str, list[SourceLine]]:
         """Return where the functions are defined that added lines call.
@@ -119,10 +114,9 @@ class References:
         The files are of the same language, and no tests unless a test calls. Names with too many definitions are left
         out.
         """
-        self._search(calls)
         found = dict[str, list[SourceLine]]()
         for name in calls:
-            places = _select_reachable(name, self._mentions[name].definitions, calls[name].callers)
+            places = _select_reachable(name, self._mentions.get(name, Mentions()).definitions, calls[name].callers)
             if len(places) < (2 if calls[name].how is CallKind.METHOD else MIN_AMBIGUOUS_DEFINITIONS):
                 found[name] = [hit for hit in places if not _is_shown(hit, excerpt)]
         return found

@@ -89,7 +89,10 @@ class Gauge:
 
 def fill_prompt(material: Material, limits: Limits, count: TokenCounter) -> Prompt:
     """Return one request alone, as `fill_request` does."""
-    return fill_request(material, measure_material(material, limits), limits, Gauge(count))
+    change = measure_material(material, limits)
+    if material.context:
+        material.context.prepare(pack_excerpt(change, limits).excerpt)
+    return fill_request(material, change, limits, Gauge(count))
 
 
 def fill_request(material: Material, change: MeasuredChange, limits: Limits, gauge: Gauge) -> Prompt:
