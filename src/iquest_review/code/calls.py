@@ -17,10 +17,9 @@ _OWNER = re.compile(
 )  # before a call; in ...spread() there is no owner
 _SELF = frozenset(("self", "this", "$this", "cls", "super", "Self", "parent", "base"))
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:(?:import|from|use|pub use|using|require|require_relative|\#[ \t]*include|export\s[^=\n]*\sfrom)\b"
-    rb"|(?:const|let|var)\s[^=]{0,200}=\s*require\()",
-    re.MULTILINE,
-)
+    rb"\n[ \t]*(?:(?:import|from|use|pub use|using|require|require_relative|\#[ \t]*include|export\s[^=\n]*\sfrom)\b"
+    rb"|(?:const|let|var)\s[^=]{0,200}=\s*require\()"
+)  # it begins with a line feed and not with ^, which re would try at each character
 _FROM = re.compile(rb"\s*from\s+\S+\s+import\b")  # the module name in this Python statement is not bound
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 KEYWORDS = frozenset(
@@ -80,10 +79,10 @@ def _classify_call(text: str, start: int, imports: Collection[str]) -> CallKind:
 
 def find_imports(text: bytes) -> set[str]:
     """Return all words in the import statements of a text."""
-    names, end = set[str](), 0
+    names, end, text = set[str](), 0, b"\n" + text
     for match in _IMPORT.finditer(text):
         if match.start() >= end:
-            end = _find_statement_end(text, match.start())
+            end = _find_statement_end(text, match.start() + 1)
             rows = text[match.start() : end].split(b"\n")
             words = (word for row in rows for word in _WORD.findall(_FROM.sub(b"", row[:MAX_CALL_LINE_BYTES])))
             names.update(word.decode("ascii") for word in words)
