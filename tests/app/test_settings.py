@@ -11,7 +11,7 @@ from iquest_review.errors import UsageError
 def test_defaults_are_those_of_the_manual() -> None:
     found = resolve_settings({}, {})
 
-    assert (found.max_lines, found.max_tokens, found.max_requests, found.concurrency) == (2000, None, 4, 1)
+    assert (found.max_lines, found.max_tokens, found.max_requests, found.concurrency) == (2000, None, 4, None)
     assert (found.temperature, found.top_p, found.max_output_tokens, found.timeout) == (0.2, 0.95, 2048, 120)
     assert (found.structured_output, found.language, found.max_findings, found.fail_on) == ("auto", "en", 10, "never")
     assert found.api_url is None

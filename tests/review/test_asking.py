@@ -162,6 +162,73 @@ def test_as_many_requests_run_at_once_as_the_setting_says(large: bytes) -> None:
     assert 1 < three.most_at_once <= 3
 
 
+def test_the_first_request_runs_alone_and_then_several_at_once(large: bytes) -> None:
+    model = Parts(slow)
+    first = list[int]()
+
+    def said(paths: list[str]) -> str:
+        if len(first) < 1:
+            threading.Event().wait(0.1)
+        first.append(len(model.asked))
+        threading.Event().wait(0.1)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, large, concurrency=None)
+
+    assert first[0] == 1
+    assert 1 < model.most_at_once <= 4
+    assert (outcome.status, shown(outcome)) == (ReviewStatus.REVIEWED, FILES * LINES)
+
+
+def test_a_slow_server_is_asked_one_request_at_a_time(large: bytes) -> None:
+    """One that answers one after the other would let the last of four wait for three others."""
+    model = Parts(slow)
+
+    reviewed(model, large, concurrency=None, timeout=0.15)
+
+    assert len(model.asked) > 2
+    assert model.most_at_once == 1
+
+
+@pytest.mark.parametrize("concurrency", [None, 3])
+def test_a_busy_server_is_asked_one_request_at_a_time_unless_the_setting_says_more(
+    large: bytes, concurrency: int | None
+) -> None:
+    model = Parts(slow)
+    model.is_busy = True
+
+    reviewed(model, large, concurrency=concurrency)
+
+    assert len(model.asked) > 2
+    assert (model.most_at_once > 1) == (concurrency is not None)
+
+
+def test_once_the_server_is_busy_no_two_further_requests_run_at_once() -> None:
+    many = b"".join(big(LINES).replace(b"b.py", b"part_%d.py" % number) for number in range(20))
+    model, further, most = Parts(slow), set[int](), list[int]()
+
+    def said(paths: list[str]) -> str:
+        if model.is_busy:
+            further.add(threading.get_ident())
+            most.append(len(further))
+            threading.Event().wait(0.03)
+            further.discard(threading.get_ident())
+        elif len(model.asked) > 1:  # the second to the fifth request, all at once
+            threading.Event().wait(0.2)
+            model.is_busy = True
+            threading.Event().wait(0.2)
+        return clean(paths)
+
+    model.said = said
+
+    outcome = reviewed(model, many, concurrency=None, max_requests=20)
+
+    assert max(most) == 1
+    assert (outcome.status, shown(outcome)) == (ReviewStatus.REVIEWED, 20 * LINES)
+
+
 def test_a_terminal_shows_one_clock_for_all_that_runs_at_once(large: bytes) -> None:
     class OneClock(Progress):
         running = False

@@ -13,8 +13,8 @@ from iquest_review.note.summary import NoteLinks
 from iquest_review.outcome import Outcome
 from iquest_review.progress import Progress
 from iquest_review.prompt.templates import Message, Templates
-from iquest_review.review.asking import Terms
 from iquest_review.review.review import review
+from iquest_review.review.terms import Terms
 from iquest_review.review.work import ChangeToReview, HasWaiver, Options, has_no_waiver
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
@@ -48,6 +48,7 @@ class FakeModel:
     root: str = ""
     max_tokens: int = 2048
     host: str = "model:8000"
+    is_busy: bool = False
     asked: list[str] = field(default_factory=list)
 
     def select_model(self) -> ServedModel:
@@ -95,7 +96,7 @@ def options(**changes: Any) -> Options:
     terms = {name: changes.pop(name) for name in list(changes) if name in Terms.__dataclass_fields__}
     values: dict[str, Any] = {
         "templates": Templates.load(PROMPTS, "en"),
-        "terms": replace(Terms(2000, None, 4, StructuredOutput.AUTO), **terms),
+        "terms": replace(Terms(2000, None, 4, StructuredOutput.AUTO, concurrency=1), **terms),
         "max_findings": 10,
         "nonce": "5ca1ab1e",
         "links": NoteLinks(),

@@ -67,7 +67,7 @@ class Settings(NamedTuple):
     max_lines: int
     max_tokens: int | None
     max_requests: int
-    concurrency: int
+    concurrency: int | None
     temperature: float
     top_p: float
     max_output_tokens: int
@@ -248,7 +248,7 @@ SETTINGS: tuple[Setting, ...] = (
         True,
         True,
     ),
-    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests that run at the same time", _require_whole(1, 32), 1),
+    Setting("concurrency", ("IQUEST_CONCURRENCY",), "requests that run at the same time", _require_whole(1, 32), None),
     Setting("temperature", ("IQUEST_TEMPERATURE",), "sampling temperature", _require_decimal(0, 2), 0.2),
     Setting("top_p", ("IQUEST_TOP_P",), "nucleus sampling", _require_decimal(0.01, 1), 0.95),
     Setting(

@@ -31,9 +31,9 @@ from iquest_review.publish.publish import publish_review
 from iquest_review.reasons.review import ForkPipeline
 from iquest_review.redaction.environment import make_cleaner
 from iquest_review.reports import review_file, stored_review
-from iquest_review.review.asking import Terms
 from iquest_review.review.delivery import Publish, compute_exit_code, deliver
 from iquest_review.review.review import preview, review
+from iquest_review.review.terms import Terms
 from iquest_review.review.work import ChangeToReview, Options, has_no_waiver
 from iquest_review.stand_in import MODEL_NAME
 
@@ -221,6 +221,7 @@ def _build_options(run: Run, links: summary.NoteLinks, change: ChangeToReview | 
             wanted.max_requests,
             StructuredOutput(wanted.structured_output),
             wanted.concurrency,
+            wanted.timeout,
         ),
         max_findings=wanted.max_findings,
         nonce=secrets.token_hex(8),

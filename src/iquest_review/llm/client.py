@@ -54,6 +54,7 @@ MAX_WAIT_SECONDS = 20.0  # between two attempts, unless the server asks for anot
 MIN_TIMEOUT_SECONDS = 1.0  # of an attempt when the retry budget is nearly spent
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS = 10.0
+_BUSY_STATUSES = frozenset({429, 503, 529})  # 529: Anthropic's and some routers' "overloaded"
 SIDE_TIMEOUT_SECONDS = 30.0  # of a request other than a completion: the list of models, a count of tokens
 
 T = TypeVar("T")
@@ -103,6 +104,7 @@ class ModelClient:
         self._window: int | None = None
         self._others = ""  # models that the server lists, where the one asked for is not among them
         self._counts = True
+        self._is_busy = False
         self._sent = SentPrompts()
         self._refused = set[str]()  # parameters
         self._key = key
@@ -112,6 +114,11 @@ class ModelClient:
         self._budget, self._deadline = RetryBudget(retry_seconds, deadline), deadline
         self._sleep, self._clean = sleep, clean
         self._tell = tell
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server has said that it has too much to do."""
+        return self._is_busy
 
     @property
     def host(self) -> str:
@@ -241,7 +248,8 @@ class ModelClient:
                 started = time.monotonic()
                 try:
                     return attempt(timeout if first else min(timeout, max(self._budget.left, MIN_TIMEOUT_SECONDS)))
-                except TransientModelError:
+                except TransientModelError as error:
+                    self._is_busy = self._is_busy or error.status in _BUSY_STATUSES
                     self._budget.charge(time.monotonic() - started)
                     raise
         raise AssertionError("the last turn returns or raises")

@@ -36,7 +36,18 @@ from iquest_review.reasons.review import (
     OutcomeReason,
     PartsNotReviewed,
 )
-from iquest_review.review.asking import Exchange, Inquiry, ReviewModel, sum_usage
+from iquest_review.review.asking import Inquiry
+from iquest_review.review.exchange import (
+    Answered,
+    Exchange,
+    Failed,
+    Spared,
+    Unusable,
+    explain_unread,
+    get_cut,
+    sum_usage,
+)
+from iquest_review.review.terms import ReviewModel
 from iquest_review.review.work import Work
 from iquest_review.text import format_count
 
@@ -52,15 +63,14 @@ def assemble_outcome(work: Work, inquiry: Inquiry, model: ReviewModel, progress:
         return replace(
             base, status=ReviewStatus.PARTIAL, reasons=(NotEverythingFits(),), omissions=inquiry.left_out.omissions
         )
-    usable = [exchange for exchange in inquiry.asked if exchange.usable]
+    usable = [exchange for exchange in inquiry.asked if isinstance(exchange, Answered)]
     if usable:
         return _assemble_review(base, work, inquiry, usable, model, progress)
-    read = [exchange for exchange in inquiry.asked if not exchange.cut]
-    results = [exchange.answer.result for exchange in read if exchange.answer]
-    texts = [result for result in results if isinstance(result, UnusableReply)]
+    read = [exchange for exchange in inquiry.asked if isinstance(exchange, Unusable) and not get_cut(exchange)]
+    texts = [exchange.answer.result for exchange in read if isinstance(exchange.answer.result, UnusableReply)]
     if not texts:
         return _assemble_failure(base, work, inquiry, progress)
-    excerpt = _merge_excerpts(work, [exchange for exchange in read if exchange.answer], inquiry.asked)
+    excerpt = _merge_excerpts(work, read, inquiry.asked)
     base = _add_coverage(base, work, inquiry, excerpt)
     why = AnswerUnusable(texts[0].why)
     progress.say(str(why))
@@ -106,7 +116,7 @@ def recall_summary(outcome: Outcome, known: NoteMemory) -> Outcome:
 def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Progress) -> Outcome:
     failure: ModelProblem | PromptCut | None = inquiry.failure
     if failure is None:
-        failure = next(exchange.why_unread for exchange in inquiry.asked if exchange.why_unread)
+        failure = next(why for exchange in inquiry.asked if (why := explain_unread(exchange)))
         progress.say(f"not reviewed: {failure}")
     unseen = tuple(Coverage(file.path, (), file.changed_lines, 0) for file in work.fresh)
     usage = sum_usage(inquiry.replies)
@@ -114,20 +124,17 @@ def _assemble_failure(base: Outcome, work: Work, inquiry: Inquiry, progress: Pro
 
 
 def _assemble_review(
-    base: Outcome, work: Work, inquiry: Inquiry, usable: Sequence[Exchange], model: ReviewModel, progress: Progress
+    base: Outcome, work: Work, inquiry: Inquiry, usable: Sequence[Answered], model: ReviewModel, progress: Progress
 ) -> Outcome:
-    excerpt = _merge_excerpts(work, [exchange for exchange in usable if not exchange.cut], inquiry.asked)
-    parsed = [
-        exchange.answer.result for exchange in usable if exchange.answer and isinstance(exchange.answer.result, Review)
-    ]
-    reviews = [_redact_review(review, work.change.redact) for review in parsed]
+    excerpt = _merge_excerpts(work, [exchange for exchange in usable if not get_cut(exchange)], inquiry.asked)
+    reviews = [_redact_review(exchange.review, work.change.redact) for exchange in usable]
     with progress.show_wait(f"asking for one summary of {len(reviews)} parts") if len(reviews) > 1 else nullcontext():
         whole = merge_reviews(model, work.options.templates, reviews, work.options.nonce)
     placed, findings = place_findings(_find_by_rule(work), whole.review.findings, work, progress)
     lost = _list_losses(whole.review)
     problems: list[OutcomeReason] = [
         *lost,
-        *_explain_failed_parts(usable, inquiry.asked),
+        *_explain_failed_parts(inquiry.asked),
         *([NotEverythingFits()] if excerpt.over_budget else []),
     ]
     progress.say("; ".join([format_count(len(findings), "finding"), *map(str, problems)]))
@@ -175,12 +182,12 @@ def _list_losses(review: Review) -> list[OutcomeReason]:
     ]
 
 
-def _explain_failed_parts(usable: Sequence[Exchange], asked: Sequence[Exchange]) -> list[OutcomeReason]:
+def _explain_failed_parts(asked: Sequence[Exchange]) -> list[OutcomeReason]:
     """Return how many requests had no usable answer, and the first reason."""
-    failed = [exchange for exchange in asked if exchange not in usable or exchange.cut]
+    failed = [exchange for exchange in asked if not isinstance(exchange, Answered) or get_cut(exchange)]
     if not failed:
         return []
-    why = next((exchange.why_unread for exchange in failed if exchange.why_unread), NoUsableAnswer())
+    why = next((why for exchange in failed if (why := explain_unread(exchange))), NoUsableAnswer())
     return [why] if len(asked) == 1 else [PartsNotReviewed(len(failed), len(asked), why)]
 
 
@@ -195,7 +202,8 @@ def _merge_excerpts(work: Work, answered: Sequence[Exchange], asked: Sequence[Ex
 
 
 def _choose_omission_reason(unanswered: Exchange) -> Reason:
-    return Reason.TIME if isinstance(unanswered.failure, NoTimeLeftError) else Reason.UNANSWERED
+    no_time = isinstance(unanswered, Failed | Spared) and isinstance(unanswered.error, NoTimeLeftError)
+    return Reason.TIME if no_time else Reason.UNANSWERED
 
 
 def _add_coverage(base: Outcome, work: Work, inquiry: Inquiry, excerpt: Excerpt) -> Outcome:

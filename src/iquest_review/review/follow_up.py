@@ -21,7 +21,9 @@ from iquest_review.outcome import HeldBackFinding, HeldBackReason, OpenThread, O
 from iquest_review.progress import Progress
 from iquest_review.publish import earlier
 from iquest_review.publish.earlier import EarlierFindings, FindingsToRaise, OpenFinding, OpenInNote, OpenInThread
-from iquest_review.review.asking import Inquiry, ReviewModel, sum_usage
+from iquest_review.review.asking import Inquiry
+from iquest_review.review.exchange import sum_usage
+from iquest_review.review.terms import ReviewModel
 from iquest_review.review.work import ChangeToReview, HasWaiver, Work
 from iquest_review.text import format_count
 

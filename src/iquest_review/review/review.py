@@ -12,10 +12,11 @@ from iquest_review.progress import Progress
 from iquest_review.prompt import batches
 from iquest_review.prompt.fitting import Prompt
 from iquest_review.publish.nothing_new import has_nothing_new
-from iquest_review.review.asking import Inquiry, ReviewModel, compute_prompt_limits, inquire, plan_prompts
+from iquest_review.review.asking import Inquiry, compute_prompt_limits, inquire, plan_prompts
 from iquest_review.review.assembling import assemble_outcome
 from iquest_review.review.delivery import Keep, Publish, deliver, guard_gate
 from iquest_review.review.follow_up import reconcile
+from iquest_review.review.terms import ReviewModel
 from iquest_review.review.work import ChangeToReview, HasWaiver, Options, Work
 from iquest_review.text import format_count
 

@@ -20,7 +20,7 @@ from iquest_review.outcome import ReviewedScope
 from iquest_review.prompt.fitting import Material
 from iquest_review.prompt.templates import Templates
 from iquest_review.redaction.redactor import SecretFound
-from iquest_review.review.asking import Terms
+from iquest_review.review.terms import Terms
 
 
 @dataclass(frozen=True)
