@@ -131,11 +131,22 @@ def _find_places(file: FileDiff) -> dict[_Deceit, list[tuple[int, str, str]]]:
     places = dict[_Deceit, list[tuple[int, str, str]]]()
     in_test = is_test(file.path)
     acts = is_code(file.path) and not in_test
-    for line in (line for hunk in file.hunks if _is_suspect(hunk) for line in hunk.iter_lines()):
-        if line.kind is LineKind.ADDED and line.new_line is not None:
-            for deceit, word in _find_line_deceits(line, acts=acts, in_test=in_test):
-                places.setdefault(deceit, []).append((line.new_line, render_line_text(line), word))
+    for line in (line for hunk in file.hunks for line in _list_suspect_lines(hunk)):
+        for deceit, word in _find_line_deceits(line, acts=acts, in_test=in_test):
+            places.setdefault(deceit, []).append((line.number, render_line_text(line), word))
     return places
+
+
+def _list_suspect_lines(hunk: Hunk) -> Iterator[Line]:
+    """Yield the added lines that may contain a deceit: none of most hunks, and few of the others."""
+    if not _is_suspect(b"\n".join(hunk.rows)):
+        return
+    number = hunk.new_start
+    for row in hunk.rows:
+        marker = row[:1]
+        if marker == b"+" and _is_suspect(row):
+            yield Line(LineKind.ADDED, None, number, row[1:], encoding=hunk.encoding)
+        number += marker not in (b"-", b"\\")
 
 
 def _find_line_deceits(line: Line, *, acts: bool, in_test: bool) -> Iterator[tuple[_Deceit, str]]:
@@ -158,12 +169,11 @@ def _find_line_deceits(line: Line, *, acts: bool, in_test: bool) -> Iterator[tup
     yield from (seen | dict(_find_deceits(decoded[:MAX_SCANNED_CHARS], acts=acts, in_test=in_test))).items()
 
 
-def _is_suspect(hunk: Hunk) -> bool:
-    """Return whether a hunk may contain a deceit: a fast test that nearly all hunks fail."""
-    text = b"\n".join((*hunk.rows, b""))
-    if text.translate(None, _PLAIN) or b"\r" in text.replace(b"\r\n", b"\n"):
+def _is_suspect(rows: bytes) -> bool:
+    """Return whether rows may contain a deceit: a fast test that nearly all fail."""
+    if rows.translate(None, _PLAIN) or b"\r" in rows.replace(b"\r\n", b"\n").removesuffix(b"\r"):
         return True
-    lower = text.lower()
+    lower = rows.lower()
     return any(word in lower for word in _WORDS)
 
 
