@@ -7,8 +7,7 @@ FOLDER holds mrs.jsonl.xz (one merge request a line: `id`, `split`, `diff`, and 
 and `start_line`). A comment is visible when one of its lines is shown under its number. Tokens are those of the diff's
 rows by excerpt.excerpt.estimate_tokens. Two references stand beside ours: the beginning of the plain diff, and whole
 files, the largest first. Both halves of the merge requests are told apart, since weights were tried on one. The exit
-code is 1
-when a promise is broken.
+code is 1 when a promise is broken.
 """
 
 import argparse
@@ -18,12 +17,20 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from iquest_review.diff import patch
 from iquest_review.diff.diff import FileDiff, LineKind
-from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, fit_excerpt, list_left_out, render_diff_rows
+from iquest_review.excerpt.excerpt import (
+    BYTES_PER_TOKEN,
+    Excerpt,
+    Limits,
+    measure_files,
+    pack_excerpt,
+    render_diff_rows,
+)
 from iquest_review.excerpt.exclusions import screen
 from iquest_review.excerpt.numbered_rows import render_file_rows, render_hunk_row, render_line_rows
 
@@ -78,10 +85,11 @@ def changes(folder: Path) -> list[Change]:
 def ours(files: Sequence[FileDiff], limits: Limits, requests: int) -> Shown:
     """Lines shown by so many requests, each filled with what the ones before had no room for."""
     shown = defaultdict[str, set[int]](set)
+    change = measure_files(files, limits)
     for _ in range(requests):
-        excerpt = fit_excerpt(files, limits)
-        _see(excerpt, shown)
-        files = list_left_out(files, excerpt)
+        packed = pack_excerpt(change, limits)
+        _see(packed.excerpt, shown)
+        change = replace(change, files=packed.packing.list_left())
     return shown
 
 

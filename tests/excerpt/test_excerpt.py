@@ -1,6 +1,7 @@
 """What fits is shown, the rest is omitted with its reason: no changed line is lost between the two, or in both."""
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -15,7 +16,8 @@ from iquest_review.excerpt.excerpt import (
     Limits,
     estimate_tokens,
     fit_excerpt,
-    list_left_out,
+    measure_files,
+    pack_excerpt,
     render_diff_rows,
 )
 from iquest_review.excerpt.exclusions import Omission, Reason
@@ -30,6 +32,11 @@ LIMITS = st.builds(
 
 def paths(excerpt: Excerpt) -> list[str]:
     return [part.file.path for part in excerpt.parts]
+
+
+def list_left(files: Sequence[FileDiff], limits: Limits) -> list[FileDiff]:
+    """List what these limits leave for the next request."""
+    return [left.file for left in pack_excerpt(measure_files(files, limits), limits).packing.list_left()]
 
 
 @settings(max_examples=50, deadline=None)
@@ -182,7 +189,7 @@ def test_the_best_hunk_shows_its_first_rows_when_nothing_fits(most: int, rows: i
 
 def test_the_first_changed_row_is_shown_when_its_context_does_not_fit() -> None:
     file = modified("a.py", hunk(" 1", " 2", " 3", "-old", "+new", " 4", old=7, new=7))
-    (left,) = list_left_out([file], fit_excerpt([file], Limits(1, 10_000)))
+    (left,) = list_left([file], Limits(1, 10_000))
 
     assert [line.raw for line in fit_excerpt([file], Limits(1, 10_000)).parts[0].hunks[0].iter_lines()] == [b"old"]
     assert [(line.kind, line.number, line.raw) for line in left.iter_lines()] == [("+", 10, b"new"), (" ", 11, b"4")]
@@ -407,9 +414,8 @@ def test_a_folded_hunk_without_room_is_omitted() -> None:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(diffs(), LIMITS)
-def test_list_left_out_returns_what_had_no_room(diff: Diff, limits: Limits) -> None:
-    excerpt = fit_excerpt(diff.files, limits)
-    left = list_left_out(diff.files, excerpt)
+def test_what_is_left_is_what_had_no_room(diff: Diff, limits: Limits) -> None:
+    excerpt, left = fit_excerpt(diff.files, limits), list_left(diff.files, limits)
 
     short = [omission for omission in excerpt.omissions if omission.reason in (Reason.LINES, Reason.TOKENS)]
     assert changed(left) == +accounted(Excerpt((), tuple(short)))
@@ -418,7 +424,7 @@ def test_list_left_out_returns_what_had_no_room(diff: Diff, limits: Limits) -> N
 
 
 def test_continued_requests_show_every_line_once() -> None:
-    files: tuple[FileDiff, ...] = (
+    files: Sequence[FileDiff] = (
         added("c.py", *lines(700)),
         modified("d.py", *(hunk(*ONE, old=40 * at, new=40 * at) for at in range(1, 30))),
         *moved(),
@@ -429,7 +435,7 @@ def test_continued_requests_show_every_line_once() -> None:
         for part in excerpt.parts:
             own = (line for piece in part.hunks for line in piece.iter_lines() if line.kind != " ")
             seen += [(part.file.path, line.kind, line.number) for line in own]
-        files, requests = list_left_out(files, excerpt), requests + 1
+        files, requests = list_left(files, Limits(200, 100_000)), requests + 1
 
     assert len(seen) == len(set(seen)) == 700 + 29 * 2 + 1 + 3
     assert requests == 5
@@ -438,18 +444,18 @@ def test_continued_requests_show_every_line_once() -> None:
 def test_a_fitting_diff_leaves_nothing_out() -> None:
     files = (added("a.py", *lines(30)), renamed("b.py", "c.py"), *moved())
 
-    assert list_left_out(files, fit_excerpt(files, PLENTY)) == ()
+    assert list_left(files, PLENTY) == []
 
 
 def test_a_rename_that_had_no_room_is_left() -> None:
     files = (renamed("b.py", "c.py"), added("a.py", *lines(3)))
 
-    assert list_left_out(files, fit_excerpt(files, Limits(0, 0))) == files
+    assert list_left(files, Limits(0, 0)) == list(files)
 
 
 def test_a_folded_hunk_stays_folded_in_the_next_request() -> None:
     files = [modified("a.py", hunk(*[f"-{row}" for row in BLOCK], *["+# x"] * 4)), moved()[1]]
-    (left,) = list_left_out(files, fit_excerpt(files, Limits(4, 10_000)))
+    (left,) = list_left(files, Limits(4, 10_000))
 
     assert left.path == "a.py"
     assert [isinstance(piece, FoldedHunk) for piece in left.hunks] == [True, False]

@@ -8,7 +8,7 @@ alphabetical order, which often puts documents first. The same input gives the s
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from iquest_review.diff.diff import FileDiff, Hunk, LineKind
@@ -74,7 +74,7 @@ class Excerpt:
 
     parts: tuple[Part, ...]
     omissions: tuple[Omission, ...]
-    left: tuple[Part, ...] = field(default=(), repr=False)  # left out because there was no room; see `list_left_out`
+    left: tuple[Part, ...] = field(default=(), repr=False)  # left out because there was no room
 
     @property
     def lines(self) -> int:
@@ -156,16 +156,6 @@ def _build_excerpt(packing: Packing, screened: Sequence[Omission]) -> Excerpt:
             kept.append(Part(file, tuple(left.get(index, file.hunks))))
     parts.sort(key=lambda part: get_reading_order(part.file.path))
     return Excerpt(tuple(parts), tuple(omissions), tuple(kept))
-
-
-def list_left_out(files: Sequence[FileDiff], excerpt: Excerpt) -> tuple[FileDiff, ...]:
-    """Return the part of these files that the excerpt left out because there was no room, for the next request.
-
-    Each file has the hunks, and the slices of cut hunks, that the excerpt does not show.
-    """
-    left = {id(part.file): part.hunks for part in excerpt.left}
-    kept = ((file, left[id(file)]) for file in files if id(file) in left)
-    return tuple(file if hunks == file.hunks else replace(file, hunks=hunks) for file, hunks in kept)
 
 
 def _build_room(limits: Limits) -> Room:
