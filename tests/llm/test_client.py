@@ -30,6 +30,7 @@ from iquest_review.errors import (
 )
 from iquest_review.llm import client as module
 from iquest_review.llm.client import ModelClient, Sampling
+from iquest_review.llm.token_counters import TEMPLATE_TOKENS
 from iquest_review.net.address import Address
 from tests.support.model.double import EMPTY_REVIEW, MODEL, Fault, ModelDouble, Reply, ServerName
 
@@ -720,25 +721,38 @@ def test_a_window_that_is_none_is_not_taken(answers: responses.RequestsMock, val
 # -- how many tokens
 
 
-@pytest.mark.parametrize(
-    ("server", "counts"),
-    [("vllm", True), ("llama-server", False), ("llama-cpp-python", False), ("transformers", False), ("ollama", False)],
-)
-def test_tokens_are_counted_where_the_server_counts_messages(server: ServerName, counts: bool) -> None:
+def test_tokens_are_counted_exactly_where_the_server_counts_messages() -> None:
+    with ModelDouble("vllm") as double:
+        model = make_client(double.url)
+
+        assert model.count_tokens(MESSAGES) == model.complete(MESSAGES, None).prompt_tokens
+
+
+@pytest.mark.parametrize("server", ["llama-server", "llama-cpp-python"])
+def test_tokens_of_texts_are_counted_with_room_for_the_chat_template(server: ServerName) -> None:
     with ModelDouble(server) as double:
         model = make_client(double.url)
-        count = model.count_tokens(MESSAGES)
-        asked = model.complete(MESSAGES, None).prompt_tokens
+        counted, asked = model.count_tokens(MESSAGES), model.complete(MESSAGES, None).prompt_tokens
 
-    assert count == (asked if counts else None)
+    assert counted is not None
+    assert asked <= counted <= asked + 2 * TEMPLATE_TOKENS * len(MESSAGES)
 
 
-def test_a_server_that_does_not_count_is_not_asked_again() -> None:
-    with ModelDouble("llama-server") as double:
+@pytest.mark.parametrize("server", ["transformers", "ollama"])
+def test_a_server_that_does_not_count_is_not_asked_again(server: ServerName) -> None:
+    with ModelDouble(server) as double:
         model = make_client(double.url)
         assert [model.count_tokens(MESSAGES) for _ in range(3)] == [None, None, None]
 
-    assert [request.path for request in double.requests] == ["/tokenize"]
+    assert [request.path for request in double.requests] == ["/tokenize", "/tokenize", "/extras/tokenize/count"]
+
+
+def test_the_way_that_counts_is_the_only_one_asked_from_then_on() -> None:
+    with ModelDouble("llama-cpp-python") as double:
+        model = make_client(double.url)
+        assert len({model.count_tokens(MESSAGES) for _ in range(3)}) == 1
+
+    assert [request.path for request in double.requests[2:]] == ["/extras/tokenize/count"] * 3
 
 
 def test_a_count_that_takes_too_long_is_no_count() -> None:

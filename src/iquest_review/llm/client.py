@@ -31,6 +31,7 @@ from iquest_review.llm.errors import (
     explain_non_json,
 )
 from iquest_review.llm.prompt_cut import SentPrompts
+from iquest_review.llm.token_counters import list_counters
 from iquest_review.llm.wire import ModelReply, ServedModel
 from iquest_review.net.address import Address
 from iquest_review.net.deadline import NO_DEADLINE, Deadline, NoTimeLeftError
@@ -103,7 +104,7 @@ class ModelClient:
         self._timeout, self._side_timeout = timeout, min(timeout, SIDE_TIMEOUT_SECONDS)
         self._window: int | None = None
         self._others = ""  # models that the server lists, where the one asked for is not among them
-        self._counts = True
+        self._counters = list_counters(lambda messages: {"model": self._model, **self._build_prompt_fields(messages)})
         self._is_busy = False
         self._sent = SentPrompts()
         self._refused = set[str]()  # parameters
@@ -143,19 +144,22 @@ class ModelClient:
     def count_tokens(self, messages: list[Message]) -> int | None:
         """Count the prompt tokens of the messages; None where the server cannot do that.
 
-        vLLM and SGLang count with the chat template. llama-server answers 200 with an empty list, which says nothing.
-        A server that does not count is not asked a second time.
+        A server that does not count in one way is not asked in that way again.
         """
-        if not self._counts:
-            return None
-        body = {"model": self._model, **self._build_prompt_fields(messages)}
-        try:
-            answer = self._send("POST", f"{self._address.root}/tokenize", body, self._side_timeout)
-            count = wire.parse_token_count(self._parse_json(answer))
-        except (ModelUnreachableError, ModelRefusedError, ContextExceededError):
-            count = None
-        self._counts = count is not None
-        return count
+        while self._counters:
+            counter = self._counters[0]
+            try:
+                url, body = f"{self._address.root}{counter.path}", counter.build_body(messages)
+                count = wire.parse_token_count(self._parse_json(self._send("POST", url, body, self._side_timeout)))
+            except ModelUnreachableError:
+                self._counters.clear()  # busy or slow: it would be so each time
+                return None
+            except (ModelRefusedError, ContextExceededError):
+                count = None
+            if count is not None:
+                return count + counter.left_out * len(messages)
+            del self._counters[0]
+        return None
 
     def complete(
         self, messages: list[Message], response_format: dict[str, Any] | None, max_tokens: int | None = None

@@ -122,7 +122,10 @@ def parse_completion(answer: Any, *, chat: bool, model: str | None, seconds: flo
 
 def parse_token_count(answer: Any) -> int | None:
     """Return a count of tokens; None where there is none, as in llama-server's empty list for messages."""
-    return (_parse_number(answer.get("count")) or None) if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        return None
+    tokens = answer.get("tokens")  # llama-server's: the tokens alone
+    return _parse_number(answer.get("count")) or (len(tokens) if isinstance(tokens, list) else 0) or None
 
 
 def _join_names(names: list[str]) -> str:
