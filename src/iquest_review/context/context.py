@@ -25,6 +25,7 @@ from iquest_review.excerpt.excerpt import BYTES_PER_TOKEN, Excerpt, Limits, Part
 from iquest_review.excerpt.numbered_rows import FoldedHunk, count_row_bytes, take_first_rows
 from iquest_review.git.history import History
 
+MIN_ROW_BYTES = 40  # with less room, nothing is looked up for a row
 MAX_HEADED_LINES = 5_000  # of a definition named above a hunk; a class can be large
 
 
@@ -65,9 +66,9 @@ class Context:
             before = count_row_bytes(render_diff_rows(excerpt))
             excerpt = self._widen(excerpt, spare.lines, before, left)
             left -= count_row_bytes(render_diff_rows(excerpt)) - before
-        calls = list(take_first_rows(self._list_calls(excerpt), min(most, left)))
+        calls = list(take_first_rows(self._list_calls(excerpt), min(most, left))) if left > MIN_ROW_BYTES else []
         left -= count_row_bytes(calls)
-        callers = list(take_first_rows(self._list_callers(excerpt), min(most, left)))
+        callers = list(take_first_rows(self._list_callers(excerpt), min(most, left))) if left > MIN_ROW_BYTES else []
         left -= count_row_bytes(callers)
         shown = {part.file.path for part in excerpt.parts}
         past = render_history_rows(

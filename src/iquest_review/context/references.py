@@ -24,6 +24,7 @@ from iquest_review.excerpt.numbered_rows import render_path
 from iquest_review.text import shorten_to_line
 
 MAX_CALLS = 20  # signatures shown
+OUTLINED_AT_ONCE = 10  # definitions whose files are parsed before it is known whether there is room for them
 MAX_USES, MAX_USES_PER_NAME = 10, 3  # lines shown, and shown of one name
 MAX_USE_CHARS = 200
 MIN_AMBIGUOUS_DEFINITIONS = 3  # with so many definitions of a name, nobody knows which one is meant
@@ -76,21 +77,23 @@ class References:
         They are those with one or two definitions that are not shown. `imports` are the names that files import, where
         known.
         """
-        calls = _collect_calls(excerpt, imports)
+        calls, left = _collect_calls(excerpt, imports), MAX_CALLS
         found = [(name, hit) for name, hits in self._find_definitions(excerpt, calls).items() for hit in hits]
-        found = found[: 2 * MAX_CALLS]
-        texts = self.lookup.load_outlines(list(dict.fromkeys(path for _, (path, _, _) in found))) if found else {}
-        left = MAX_CALLS
-        for name, (path, number, text) in found:
-            outlined = texts[path][1] if path in texts else ()
-            target = next(
-                (definition for definition in outlined if _is_definition_at(definition, name, number)),
-                None,
-            )
-            if left and (calls[name].how is not CallKind.METHOD or _is_method(target)):
-                left -= 1
-                signature = shorten_to_line((target.signature if target else text).strip(), MAX_SIGNATURE_CHARS)
-                yield f"{render_path(path)}:{number}: {defuse_tokens(signature)}"
+        for start in range(0, min(len(found), 2 * MAX_CALLS), OUTLINED_AT_ONCE):
+            for name, hit, target in self._outline_hits(found[start : start + OUTLINED_AT_ONCE]):
+                if left and (calls[name].how is not CallKind.METHOD or _is_method(target)):
+                    left -= 1
+                    signature = shorten_to_line((target.signature if target else hit[2]).strip(), MAX_SIGNATURE_CHARS)
+                    yield f"{render_path(hit[0])}:{hit[1]}: {defuse_tokens(signature)}"
+
+    def _outline_hits(
+        self, found: Sequence[tuple[str, SourceLine]]
+    ) -> Iterator[tuple[str, SourceLine, Definition | None]]:
+        """Yield names and their defining lines, each with the definition there, where its file can be parsed."""
+        files = self.lookup.load_outlines(list(dict.fromkeys(path for _, (path, _, _) in found)))
+        for name, hit in found:
+            outlined = files[hit[0]][1] if hit[0] in files else ()
+            yield name, hit, next((one for one in outlined if _is_definition_at(one, name, hit[1])), None)
 
     def list_uses(self, excerpt: Excerpt) -> Iterator[str]:
         """Yield lines that use what shown hunks remove or whose signature they change, at most MAX_USES.
