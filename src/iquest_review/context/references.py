@@ -41,6 +41,8 @@ COMMON = frozenset(
     " super tuple type zip"
     " byte cap catch error float32 float64 int8 int16 int32 int64 panic recover rune uint uint8 uint16 uint32 uint64"
     " Array Boolean Error Map Number Object Promise Set String describe expect it"
+    " Contains Equal Errorf Fatalf Fprintf NoError Printf Println Sprintf assertEqual assertFalse assertIn assertIs"
+    " assertIsInstance assertIsNone assertRaises assertTrue assertThat"
     " add apply call clear count create extend find first from get has index init insert keys length load log make new"
     " of parse pop push put read remove render replace reverse run save size sort split start stop test then to"
     " toString trim update value values write".split()
