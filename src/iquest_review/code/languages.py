@@ -226,7 +226,7 @@ def list_name_endings(*names: str) -> tuple[str, ...]:
     )
 
 
-@lru_cache(4096)  # every hunk of a file asks
+@lru_cache(32_768)  # every hunk of a file asks, and the files of a large change are gone through several times
 def is_test(path: str) -> bool:
     """Return whether a file is a test, or belongs to tests, by its name and its folders."""
     *folders, name = path.split("/")
@@ -235,9 +235,11 @@ def is_test(path: str) -> bool:
         return True
     if any(folder.lower() in _TEST_FOLDERS or _is_test_folder(folder) for folder in folders):
         return True
-    if _is_folder_of_language(folders, path):
+    language = identify_language(path)
+    if _is_folder_of_language(folders, language):
         return True
-    return any(pattern.fullmatch(stem if dot else name) for pattern in _list_stem_patterns(path))
+    patterns = _list_stem_patterns(language, suffix.lower() if dot else "")
+    return any(pattern.fullmatch(stem if dot else name) for pattern in patterns)
 
 
 def get_tested_name(path: str) -> str:
@@ -256,12 +258,11 @@ def _is_test_folder(folder: str) -> bool:
     return _TEST_FOLDER.fullmatch(folder) is not None and _NO_TEST_FOLDER.fullmatch(folder) is None
 
 
-def _is_folder_of_language(folders: list[str], path: str) -> bool:
+def _is_folder_of_language(folders: list[str], language: Language | None) -> bool:
     """Return whether a folder holds tests in the language of the file, and something else in others.
 
     In Java and Go, a folder spec/ is about a specification.
     """
-    language = identify_language(path)
     if language is None or language.kind is not Kind.CODE:
         return False
     if "t" in folders or "xt" in folders:
@@ -270,16 +271,16 @@ def _is_folder_of_language(folders: list[str], path: str) -> bool:
     return bool(specs) and (specs[0] == 0 or language.name in _SPEC_LANGUAGES)
 
 
-def _list_stem_patterns(path: str) -> Iterator[re.Pattern[str]]:
+def _list_stem_patterns(language: Language | None, suffix: str) -> Iterator[re.Pattern[str]]:
     yield _STEM
-    kind, language = get_kind(path), identify_language(path)
+    kind = language.kind if language else Kind.OTHER
     if kind is not Kind.PROSE:
         yield _STEM_BUT_PROSE
     if kind is Kind.CODE:
         yield _STEM_OF_CODE
     for stems in (
         _STEMS_BY_LANGUAGE.get(language.name if language else ""),
-        _STEMS_BY_SUFFIX.get(get_suffix(path)),
+        _STEMS_BY_SUFFIX.get(suffix),
     ):
         if stems:
             yield re.compile(stems)  # `re` keeps it
